@@ -1,11 +1,19 @@
 // Package wire is how the simulated AWS services speak: it takes signed requests of AWS's JSON and
 // query protocols, hands the decoded input to the action that was asked for, and writes the result, or
 // the error, in the shape that the AWS SDKs and the AWS CLI expect.
+//
+// A service is a value, Service, with its actions made by Do from typed functions. An Endpoint serves
+// any number of services on one address, as the standard AWS_ENDPOINT_URL expects.
+//
+// It is stricter than AWS: a member of a request that an action does not know, that is spelled in
+// another case or that stands twice is an error that names it. It is laxer in one point: a request must be signed by
+// Signature Version 4, and its access key id counts, but the signature itself is not verified, since
+// nobody here holds a secret that would make it worth checking.
 package wire
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -35,9 +43,46 @@ func (e *Error) HTTPStatus() int {
 	return e.Status
 }
 
+// queryCode is the code in the query protocol.
+func (e *Error) queryCode() string {
+	if e.QueryCode == "" {
+		return e.Code
+	}
+	return e.QueryCode
+}
+
+// fault says whose error it is, in the words of AWS's error shapes.
+func (e *Error) fault() string {
+	if e.HTTPStatus() >= http.StatusInternalServerError {
+		return "Receiver"
+	}
+	return "Sender"
+}
+
 // Errorf makes an Error with status 400.
 func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// AccessDenied is the answer to a call that its caller's policies do not allow, in the shape of the
+// call's service. message is the sentence that AWS gives, "User: … is not authorized to perform: …".
+func AccessDenied(call Call, message string) *Error {
+	switch call.Service {
+	case "sns":
+		return &Error{Code: "AuthorizationError", Message: message, Status: http.StatusForbidden}
+	case "sqs":
+		return &Error{Code: "AccessDeniedException", QueryCode: "AccessDenied", Message: message, Status: http.StatusForbidden}
+	default:
+		return &Error{Code: "AccessDeniedException", Message: message}
+	}
+}
+
+// asError gives any error the shape of a service's: what is no Error yet is a fault of the simulator.
+func asError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}
 }
 
 // Call is one API call as the endpoint sees it before it is carried out.
@@ -48,8 +93,18 @@ type Call struct {
 	Action string
 	// AccessKey is the access key id that signed the request.
 	AccessKey string
+	// Region is the Region that the request was signed for.
+	Region string
 	// Resources are the ARNs that the call touches, as IAM would check them.
 	Resources []string
+}
+
+type callKey struct{}
+
+// CallOf is the call that an action is carrying out, the zero Call outside of one.
+func CallOf(ctx context.Context) Call {
+	call, _ := ctx.Value(callKey{}).(Call)
+	return call
 }
 
 // Action is one API action of a service. Make it with Do.
@@ -62,24 +117,23 @@ type Action struct {
 
 // Do makes an Action from a typed function. resources names the ARNs that a call touches, for IAM.
 //
-// In and Out are structs whose field names are the API's member names; encoding/json reads and writes
-// them as they are. For the query protocol, a field tag `query:"Attribute"` gives the name under which
-// a list or map is flattened where it differs from the field's name.
+// In and Out are structs whose field names are the API's member names; a json tag gives another name,
+// or omitempty, as for encoding/json. For the query protocol, lists are read and written as
+// Field.member.1 and maps as Field.entry.1.key and .value, unless a field tag says otherwise:
+//
+//	`query:"AttributeName"`     a list or map flattened under that name: AttributeName.1; of a
+//	                            map, Attribute.1.Name and Attribute.1.Value
+//	`query:"Tag,Key,Value"`     the same, with other names for a map's keys and values
+//	`query:",Name,Value"`       Field.entry.1.Name, not flattened
 func Do[In, Out any](do func(context.Context, *In) (*Out, error), resources func(*In) []string) Action {
 	return Action{
 		decodeJSON: func(body []byte) (any, error) {
 			in := new(In)
-			if err := json.Unmarshal(body, in); err != nil {
-				return nil, Errorf("SerializationException", "the request's body does not fit: %v", err)
-			}
-			return in, nil
+			return in, decodeJSON(body, in)
 		},
 		decodeQuery: func(form map[string][]string) (any, error) {
 			in := new(In)
-			if err := decodeQuery(form, in); err != nil {
-				return nil, Errorf("MalformedInput", "%v", err)
-			}
-			return in, nil
+			return in, decodeQuery(form, in)
 		},
 		resources: func(in any) []string { return resources(in.(*In)) },
 		do:        func(ctx context.Context, in any) (any, error) { return do(ctx, in.(*In)) },
@@ -95,9 +149,14 @@ type Service struct {
 	TargetPrefix string
 	// JSONVersion is "1.0" or "1.1".
 	JSONVersion string
+	// ErrorPrefix is what stands before the # in the __type of an error's JSON, such as
+	// "com.amazonaws.dynamodb.v20120810". Empty: the code alone.
+	ErrorPrefix string
 	// QueryNamespace is the XML namespace of the query protocol's answers, such as
 	// "http://queue.amazonaws.com/doc/2012-11-05/". Empty where the service has no query protocol.
 	QueryNamespace string
+	// QueryVersion is the API version that query requests name, such as "2012-11-05".
+	QueryVersion string
 	// Actions are the API actions by name; one that is not here is answered with an error that says so.
 	Actions map[string]Action
 }

@@ -1,0 +1,268 @@
+package wire
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Options say how an Endpoint treats calls.
+type Options struct {
+	// Before is called with every call that names a known action, before it is carried out, and may
+	// wait, to add latency. Its error is the answer: an *Error as it is, any other as InternalFailure
+	// (500). nil: nothing is called.
+	Before func(ctx context.Context, call Call) error
+	// MaxBody is the largest request body in bytes; 0 means 16 MB, DynamoDB's own limit.
+	MaxBody int64
+}
+
+// Endpoint serves the APIs of the services that are registered with it, on any path, and can be used
+// while services are added.
+type Endpoint struct {
+	options Options
+
+	mu       sync.RWMutex
+	services map[string]Service // by signing name
+}
+
+var _ http.Handler = (*Endpoint)(nil)
+
+// NewEndpoint makes an endpoint that knows no service yet.
+func NewEndpoint(options Options) *Endpoint {
+	if options.MaxBody == 0 {
+		options.MaxBody = 16 << 20
+	}
+	return &Endpoint{options: options, services: map[string]Service{}}
+}
+
+// Register adds a service, or replaces the one of that name.
+func (e *Endpoint) Register(s Service) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.services[s.Name] = s
+}
+
+// ServeHTTP answers one API call.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := &answer{w: w, r: r, requestID: newRequestID()}
+	req, err := e.read(w, r, a)
+	if err != nil {
+		a.fail(err)
+		return
+	}
+	out, err := e.carryOut(r.Context(), req)
+	if err != nil {
+		a.fail(err)
+		return
+	}
+	a.succeed(req.call.Action, out)
+}
+
+// request is a call with its decoded input.
+type request struct {
+	call   Call
+	action Action
+	in     any
+}
+
+func (e *Endpoint) carryOut(ctx context.Context, req request) (any, error) {
+	if e.options.Before != nil {
+		if err := e.options.Before(ctx, req.call); err != nil {
+			return nil, err
+		}
+	}
+	return req.action.do(context.WithValue(ctx, callKey{}, req.call), req.in)
+}
+
+// read finds out what is asked for, and tells the answer its shape as soon as it is known.
+func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (request, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.options.MaxBody))
+	if err != nil {
+		return request{}, bodyError(err)
+	}
+	signed, authErr := parseAuthorization(r.Header.Get("Authorization"))
+	call := Call{AccessKey: signed.accessKey, Region: signed.region}
+	var in decoder
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		call.Action, in, err = e.readJSON(r, target, body, a)
+	} else {
+		call.Action, in, err = e.readQuery(r, signed.service, body, a)
+	}
+	call.Service = a.service.Name
+	switch {
+	case authErr != nil: // said first: without a signature, the service of a query request is not known
+		return request{}, authErr
+	case err != nil:
+		return request{}, err
+	case signed.service != a.service.Name:
+		return request{}, &Error{
+			Code: "InvalidSignatureException", QueryCode: "SignatureDoesNotMatch", Status: http.StatusForbidden,
+			Message: fmt.Sprintf("Credential should be scoped to correct service: '%s'.", a.service.Name),
+		}
+	}
+	return decode(call, a, in)
+}
+
+// decoder reads the input of an action from a body that is already at hand.
+type decoder func(Action) (any, error)
+
+func (e *Endpoint) readJSON(r *http.Request, target string, body []byte, a *answer) (string, decoder, error) {
+	a.json = true
+	prefix, action, _ := strings.Cut(target, ".")
+	s, known := e.find(func(s Service) bool { return s.TargetPrefix != "" && s.TargetPrefix == prefix })
+	if a.service = s; !known {
+		return "", nil, e.unknownService(fmt.Sprintf("the target %q", target))
+	}
+	if r.Method != http.MethodPost {
+		return "", nil, Errorf("UnknownOperationException", "%s takes POST only, not %s", s.Name, r.Method)
+	}
+	if want, got := s.contentType(), r.Header.Get("Content-Type"); got != want {
+		return "", nil, Errorf("SerializationException", "Content-Type is %q; %s speaks %s", got, s.Name, want)
+	}
+	return action, func(a Action) (any, error) { return a.decodeJSON(body) }, nil
+}
+
+func (e *Endpoint) readQuery(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
+	s, known := e.find(func(s Service) bool { return s.QueryNamespace != "" && s.Name == service })
+	if a.service = s; !known {
+		return "", nil, e.unknownService(fmt.Sprintf("a request without X-Amz-Target, signed for the service %q", service))
+	}
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); r.Method != http.MethodPost || kind != "application/x-www-form-urlencoded" {
+		return "", nil, Errorf("MalformedQueryString", "a query request must be a POST of application/x-www-form-urlencoded, not a %s of %q", r.Method, kind)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return "", nil, Errorf("MalformedQueryString", "%v", err)
+	}
+	if v := form.Get("Version"); v != s.QueryVersion {
+		return "", nil, Errorf("NoSuchVersion", "the API version %q is not known for %s; it is %s", v, s.Name, s.QueryVersion)
+	}
+	action := form.Get("Action")
+	form.Del("Action")
+	form.Del("Version")
+	return action, func(a Action) (any, error) { return a.decodeQuery(form) }, nil
+}
+
+func (e *Endpoint) find(is func(Service) bool) (Service, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, s := range e.services {
+		if is(s) {
+			return s, true
+		}
+	}
+	return Service{}, false
+}
+
+func (e *Endpoint) unknownService(what string) error {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return Errorf("UnknownOperationException", "%s belongs to no service that is simulated; these are: %s",
+		what, strings.Join(slices.Sorted(maps.Keys(e.services)), ", "))
+}
+
+// decode finds the action and reads its input.
+func decode(call Call, a *answer, in decoder) (request, error) {
+	action, known := a.service.Actions[call.Action]
+	if !known {
+		return request{}, &Error{
+			Code: "UnknownOperationException", QueryCode: "InvalidAction",
+			Message: fmt.Sprintf("the action %q of %s is not simulated; these are: %s", call.Action, call.Service,
+				strings.Join(slices.Sorted(maps.Keys(a.service.Actions)), ", ")),
+		}
+	}
+	input, err := in(action)
+	if err != nil {
+		return request{}, &Error{
+			Code: "SerializationException", QueryCode: "MalformedInput",
+			Message: fmt.Sprintf("the input of %s does not fit: %v", call.Action, err),
+		}
+	}
+	call.Resources = action.resources(input)
+	return request{call: call, action: action, in: input}, nil
+}
+
+func bodyError(err error) error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &Error{
+			Code: "RequestEntityTooLarge", Status: http.StatusRequestEntityTooLarge,
+			Message: fmt.Sprintf("the request's body is larger than %d bytes", tooLarge.Limit),
+		}
+	}
+	return Errorf("IncompleteBody", "the request's body could not be read: %v", err)
+}
+
+func (s Service) contentType() string { return "application/x-amz-json-" + s.JSONVersion }
+
+// answer writes the answer of one call in the shape of its service and protocol.
+type answer struct {
+	w         http.ResponseWriter
+	r         *http.Request
+	requestID string
+	service   Service // the zero Service while it is not known
+	json      bool
+}
+
+func (a *answer) succeed(action string, out any) {
+	var body []byte
+	var err error
+	if a.json {
+		body, err = encodeJSON(out)
+	} else {
+		body, err = queryAnswer(a.service, action, a.requestID, out)
+	}
+	if err != nil {
+		a.fail(fmt.Errorf("writing the answer of %s: %w", action, err))
+		return
+	}
+	a.write(http.StatusOK, body)
+}
+
+func (a *answer) fail(err error) {
+	e := asError(err)
+	body := queryError(a.service, a.requestID, e)
+	if a.json {
+		if body, err = errorJSON(a.service.ErrorPrefix, e); err != nil {
+			e = asError(fmt.Errorf("writing the error %s: %w", e.Code, err))
+			body = []byte(`{"__type":"InternalFailure"}`)
+		}
+		// A service that moved from the query protocol to JSON keeps the old codes in this header, for
+		// clients that ask for them.
+		if a.service.QueryNamespace != "" && a.r.Header.Get("X-Amzn-Query-Mode") == "true" {
+			a.w.Header().Set("X-Amzn-Query-Error", e.queryCode()+";"+e.fault())
+		}
+	}
+	a.write(e.HTTPStatus(), body)
+}
+
+func (a *answer) write(status int, body []byte) {
+	h := a.w.Header()
+	h.Set("X-Amzn-RequestId", a.requestID)
+	h.Set("Content-Type", "text/xml")
+	if a.json {
+		h.Set("Content-Type", "application/x-amz-json-1.0")
+		if a.service.JSONVersion != "" {
+			h.Set("Content-Type", a.service.contentType())
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	a.w.WriteHeader(status)
+	_, _ = a.w.Write(body) // a client that is gone needs no answer
+}
+
+// newRequestID is a random id in the form of a UUID.
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,239 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"unicode/utf8"
+)
+
+// decodeJSON reads a JSON object into a struct and refuses what encoding/json lets pass: a member that
+// the struct does not have, or has in another case, a member that stands twice, and invalid UTF-8.
+// Types with an UnmarshalJSON of their own read themselves.
+func decodeJSON(body []byte, into any) error {
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		body = []byte("{}") // AWS takes an empty body for an empty input
+	case !utf8.Valid(body):
+		return errors.New("the body is not valid UTF-8")
+	}
+	// encoding/json tells where a syntax error is; past it the walk below may trust the syntax.
+	var syntax json.RawMessage
+	if err := json.Unmarshal(body, &syntax); err != nil {
+		return err
+	}
+	return decodeValue(bytes.TrimSpace(body), reflect.ValueOf(into).Elem(), "")
+}
+
+// decodeValue reads one value at a path such as "Entries[0].Id", "" being the input itself.
+func decodeValue(raw []byte, into reflect.Value, path string) error {
+	switch {
+	case path != "" && string(raw) == "null":
+		return nil // as on AWS: a null member is one that is not there
+	case !walked(into.Type()):
+		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
+			return fmt.Errorf("member %s: %w", path, err)
+		}
+		return nil
+	}
+	switch into.Kind() {
+	case reflect.Pointer:
+		into.Set(reflect.New(into.Type().Elem()))
+		return decodeValue(raw, into.Elem(), path)
+	case reflect.Slice:
+		return decodeList(raw, into, path)
+	case reflect.Map:
+		return decodeMap(raw, into, path)
+	default:
+		return decodeStruct(raw, into, path)
+	}
+}
+
+func decodeStruct(raw []byte, into reflect.Value, path string) error {
+	fields := fieldsOf(into.Type())
+	seen := map[string]bool{}
+	return eachMember(raw, path, func(name string, value []byte) error {
+		at := join(path, name)
+		f, ok := fields.byJSON[name]
+		switch {
+		case !ok:
+			return fmt.Errorf("there is no member %s here", at)
+		case seen[name]:
+			return fmt.Errorf("member %s stands twice", at)
+		}
+		seen[name] = true
+		return decodeValue(value, into.Field(f.index), at)
+	})
+}
+
+func decodeMap(raw []byte, into reflect.Value, path string) error {
+	into.Set(reflect.MakeMap(into.Type()))
+	return eachMember(raw, path, func(name string, value []byte) error {
+		at := join(path, name)
+		key := reflect.ValueOf(name).Convert(into.Type().Key())
+		if into.MapIndex(key).IsValid() {
+			return fmt.Errorf("member %s stands twice", at)
+		}
+		elem, err := decodeElem(value, into.Type().Elem(), at)
+		if err != nil {
+			return err
+		}
+		into.SetMapIndex(key, elem)
+		return nil
+	})
+}
+
+func decodeList(raw []byte, into reflect.Value, path string) error {
+	if raw[0] != '[' {
+		return fmt.Errorf("member %s must be a list", path)
+	}
+	into.Set(reflect.MakeSlice(into.Type(), 0, 4))
+	for i := skipSpace(raw, 1); raw[i] != ']'; {
+		end := skipValue(raw, i)
+		elem, err := decodeElem(raw[i:end], into.Type().Elem(), fmt.Sprintf("%s[%d]", path, into.Len()))
+		if err != nil {
+			return err
+		}
+		into.Set(reflect.Append(into, elem))
+		i = skipComma(raw, end)
+	}
+	return nil
+}
+
+// decodeElem reads an element of a list or map, which unlike a member may not be null.
+func decodeElem(raw []byte, t reflect.Type, path string) (reflect.Value, error) {
+	elem := reflect.New(t).Elem()
+	if string(raw) == "null" {
+		return elem, fmt.Errorf("%s must not be null", path)
+	}
+	return elem, decodeValue(raw, elem, path)
+}
+
+// walked says whether values of a type are walked here, member by member, because a struct is in them:
+// encoding/json alone would not be strict about it.
+func walked(t reflect.Type) bool {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return true
+	case reflect.Map:
+		// Maps are always walked, so that a key that stands twice is seen.
+		return t.Key().Kind() == reflect.String
+	case reflect.Pointer, reflect.Slice:
+		return walked(t.Elem())
+	default:
+		return false
+	}
+}
+
+// eachMember calls do for each member of an object whose syntax is known to be right.
+func eachMember(raw []byte, path string, do func(name string, value []byte) error) error {
+	if raw[0] != '{' {
+		if path == "" {
+			return errors.New("the body must be a JSON object")
+		}
+		return fmt.Errorf("member %s must be an object", path)
+	}
+	for i := skipSpace(raw, 1); raw[i] != '}'; {
+		end := skipValue(raw, i)
+		var name string
+		if err := json.Unmarshal(raw[i:end], &name); err != nil {
+			return err
+		}
+		i = skipSpace(raw, skipSpace(raw, end)+1) // past the colon
+		end = skipValue(raw, i)
+		if err := do(name, raw[i:end]); err != nil {
+			return err
+		}
+		i = skipComma(raw, end)
+	}
+	return nil
+}
+
+// skipValue is where the value that starts at i ends.
+func skipValue(raw []byte, i int) int {
+	switch raw[i] {
+	case '"':
+		return skipString(raw, i)
+	case '{', '[':
+		return skipNested(raw, i)
+	}
+	for i < len(raw) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(raw[i])) {
+		i++
+	}
+	return i
+}
+
+func skipString(raw []byte, i int) int {
+	for i++; raw[i] != '"'; i++ {
+		if raw[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+func skipNested(raw []byte, i int) int {
+	for depth := 0; ; i++ {
+		switch raw[i] {
+		case '"':
+			i = skipString(raw, i) - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+}
+
+func skipSpace(raw []byte, i int) int {
+	for raw[i] == ' ' || raw[i] == '\t' || raw[i] == '\r' || raw[i] == '\n' {
+		i++
+	}
+	return i
+}
+
+// skipComma goes from the end of a value to the start of the next one, or to the closing bracket.
+func skipComma(raw []byte, i int) int {
+	if i = skipSpace(raw, i); raw[i] == ',' {
+		i = skipSpace(raw, i+1)
+	}
+	return i
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// encodeJSON is the body of a JSON answer.
+func encodeJSON(out any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(out); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// errorJSON is the body of an error in the JSON protocol.
+func errorJSON(prefix string, e *Error) ([]byte, error) {
+	body := map[string]any{}
+	for name, value := range e.Fields {
+		body[name] = value
+	}
+	body["__type"], body["message"] = e.Code, e.Message
+	if prefix != "" {
+		body["__type"] = prefix + "#" + e.Code
+	}
+	return encodeJSON(body)
+}

@@ -1,0 +1,192 @@
+package wire
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// node is a part of a query request's parameters, whose names are paths such as
+// "MessageAttribute.1.Value.StringValue".
+type node struct {
+	path  string
+	value *string
+	kids  map[string]*node
+}
+
+// decodeQuery reads a query request's parameters into a struct. A parameter that the struct has no
+// place for is an error that names it. Action and Version must have been taken out.
+func decodeQuery(form map[string][]string, into any) error {
+	root, err := tree(form)
+	if err != nil {
+		return err
+	}
+	return root.read(reflect.ValueOf(into).Elem(), field{})
+}
+
+func tree(form map[string][]string) (*node, error) {
+	root := &node{kids: map[string]*node{}}
+	for name, values := range form {
+		if len(values) != 1 {
+			return nil, fmt.Errorf("parameter %s stands %d times", name, len(values))
+		}
+		at := root
+		for part := range strings.SplitSeq(name, ".") {
+			at = at.kid(part)
+		}
+		at.value = &values[0]
+	}
+	return root, nil
+}
+
+// kid is the node one step further down, made if need be.
+func (n *node) kid(name string) *node {
+	if n.kids[name] == nil {
+		n.kids[name] = &node{path: join(n.path, name), kids: map[string]*node{}}
+	}
+	return n.kids[name]
+}
+
+// read puts a node into a Go value; f says how its list or map is written.
+func (n *node) read(into reflect.Value, f field) error {
+	switch {
+	case into.Kind() == reflect.Pointer:
+		into.Set(reflect.New(into.Type().Elem()))
+		return n.read(into.Elem(), f)
+	case into.Kind() == reflect.Struct:
+		return n.readStruct(into)
+	case into.Kind() == reflect.Map:
+		return n.readMap(into, f)
+	case into.Kind() == reflect.Slice && !isBytes(into.Type()):
+		return n.readList(into, f)
+	}
+	if n.value == nil || len(n.kids) > 0 {
+		return fmt.Errorf("parameter %s must be a single value", n.path)
+	}
+	if err := readScalar(*n.value, into); err != nil {
+		return fmt.Errorf("parameter %s: %w", n.path, err)
+	}
+	return nil
+}
+
+func (n *node) readStruct(into reflect.Value) error {
+	if n.value != nil {
+		return fmt.Errorf("parameter %s must have members", n.path)
+	}
+	fields := fieldsOf(into.Type())
+	// In order of name, so that of several faults the same one is always named.
+	for _, name := range slices.Sorted(maps.Keys(n.kids)) {
+		f, ok := fields.byQuery[name]
+		if !ok {
+			return fmt.Errorf("there is no parameter %s here", n.kids[name].path)
+		}
+		if err := n.kids[name].read(into.Field(f.index), f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *node) readList(into reflect.Value, f field) error {
+	items, err := n.items(f, "member")
+	if err != nil {
+		return err
+	}
+	into.Set(reflect.MakeSlice(into.Type(), len(items), len(items)))
+	for i, item := range items {
+		if err := item.read(into.Index(i), field{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *node) readMap(into reflect.Value, f field) error {
+	items, err := n.items(f, "entry")
+	if err != nil {
+		return err
+	}
+	into.Set(reflect.MakeMap(into.Type()))
+	for _, item := range items {
+		if len(item.kids) != 2 || item.kids[f.key] == nil || item.kids[f.value] == nil {
+			return fmt.Errorf("parameter %s must have the members %s and %s", item.path, f.key, f.value)
+		}
+		key, value := reflect.New(into.Type().Key()).Elem(), reflect.New(into.Type().Elem()).Elem()
+		if err := item.kids[f.key].read(key, field{}); err != nil {
+			return err
+		}
+		if into.MapIndex(key).IsValid() {
+			return fmt.Errorf("parameter %s: %v stands twice", item.path, key)
+		}
+		if err := item.kids[f.value].read(value, field{}); err != nil {
+			return err
+		}
+		into.SetMapIndex(key, value)
+	}
+	return nil
+}
+
+// items are the numbered parts of a list or map in order; unflattened ones stand one step deeper,
+// under "member" or "entry". An empty list is sent as an empty value.
+func (n *node) items(f field, under string) ([]*node, error) {
+	if n.value != nil {
+		if *n.value != "" || len(n.kids) > 0 {
+			return nil, fmt.Errorf("parameter %s must be numbered", n.path)
+		}
+		return nil, nil
+	}
+	at := n
+	if f.flat == "" {
+		if at = n.kids[under]; at == nil || len(n.kids) > 1 {
+			return nil, fmt.Errorf("parameter %s must be written as %s.%s.1", n.path, n.path, under)
+		}
+	}
+	byNumber := map[int]*node{}
+	for name, kid := range at.kids {
+		i, err := strconv.Atoi(name)
+		if err != nil || i < 1 || strconv.Itoa(i) != name {
+			return nil, fmt.Errorf("parameter %s: %q is no number from 1 on", at.path, name)
+		}
+		byNumber[i] = kid
+	}
+	var items []*node
+	for _, i := range slices.Sorted(maps.Keys(byNumber)) {
+		items = append(items, byNumber[i])
+	}
+	return items, nil
+}
+
+func readScalar(text string, into reflect.Value) (err error) {
+	switch into.Kind() {
+	case reflect.String:
+		into.SetString(text)
+	case reflect.Bool:
+		if text != "true" && text != "false" {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		into.SetBool(text == "true")
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		var i int64
+		i, err = strconv.ParseInt(text, 10, into.Type().Bits())
+		into.SetInt(i)
+	case reflect.Float64:
+		var f float64
+		f, err = strconv.ParseFloat(text, 64)
+		into.SetFloat(f)
+	case reflect.Slice:
+		var b []byte
+		b, err = base64.StdEncoding.DecodeString(text)
+		into.SetBytes(b)
+	default:
+		err = fmt.Errorf("a %s can't be read from a parameter", into.Type())
+	}
+	return err
+}
+
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
+}

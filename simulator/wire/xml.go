@@ -1,0 +1,127 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// queryAnswer is the XML of a query request's result. An action without any output has no Result
+// element, as on AWS.
+func queryAnswer(s Service, action, requestID string, out any) ([]byte, error) {
+	w := &xmlWriter{}
+	w.WriteString(`<?xml version="1.0"?><` + action + `Response xmlns="` + s.QueryNamespace + `">`)
+	if v := reflect.ValueOf(out).Elem(); v.NumField() > 0 {
+		w.open(action + "Result")
+		w.members(v)
+		w.close(action + "Result")
+	}
+	w.WriteString("<ResponseMetadata><RequestId>" + requestID + "</RequestId></ResponseMetadata>")
+	w.close(action + "Response")
+	return w.Bytes(), w.err
+}
+
+// queryError is the XML of an error.
+func queryError(s Service, requestID string, e *Error) []byte {
+	w := &xmlWriter{}
+	w.WriteString(`<?xml version="1.0"?><ErrorResponse xmlns="` + s.QueryNamespace + `"><Error>`)
+	w.text("Type", e.fault())
+	w.text("Code", e.queryCode())
+	w.text("Message", e.Message)
+	w.WriteString("<Detail/></Error>")
+	w.text("RequestId", requestID)
+	w.close("ErrorResponse")
+	return w.Bytes()
+}
+
+// xmlWriter writes outputs by the same field tags that inputs are read by.
+type xmlWriter struct {
+	bytes.Buffer
+	err error
+}
+
+func (w *xmlWriter) open(name string)  { w.WriteString("<" + name + ">") }
+func (w *xmlWriter) close(name string) { w.WriteString("</" + name + ">") }
+
+func (w *xmlWriter) text(name, text string) {
+	w.open(name)
+	_ = xml.EscapeText(w, []byte(text)) // a Buffer takes everything
+	w.close(name)
+}
+
+// members writes a struct's fields.
+func (w *xmlWriter) members(v reflect.Value) {
+	for _, f := range fieldsOf(v.Type()).list {
+		fv := v.Field(f.index)
+		switch {
+		case f.omitEmpty && empty(fv), fv.Kind() == reflect.Pointer && fv.IsNil():
+		case fv.Kind() == reflect.Map:
+			w.mapOf(f, fv)
+		case fv.Kind() == reflect.Slice && !isBytes(fv.Type()):
+			w.list(f, fv)
+		default:
+			w.value(f.name, fv)
+		}
+	}
+}
+
+// empty is what encoding/json's omitempty leaves out.
+func empty(v reflect.Value) bool {
+	if v.Kind() == reflect.Slice || v.Kind() == reflect.Map {
+		return v.Len() == 0
+	}
+	return v.IsZero()
+}
+
+func (w *xmlWriter) list(f field, v reflect.Value) {
+	item := f.flat
+	if item == "" {
+		item = "member"
+		w.open(f.name)
+		defer w.close(f.name)
+	}
+	for i := range v.Len() {
+		w.value(item, v.Index(i))
+	}
+}
+
+func (w *xmlWriter) mapOf(f field, v reflect.Value) {
+	item := f.flat
+	if item == "" {
+		item = "entry"
+		w.open(f.name)
+		defer w.close(f.name)
+	}
+	byKey := map[string]reflect.Value{}
+	for _, key := range v.MapKeys() {
+		byKey[key.String()] = v.MapIndex(key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		w.open(item)
+		w.text(f.key, key)
+		w.value(f.value, byKey[key])
+		w.close(item)
+	}
+}
+
+func (w *xmlWriter) value(name string, v reflect.Value) {
+	for v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	switch {
+	case v.Kind() == reflect.Struct:
+		w.open(name)
+		w.members(v)
+		w.close(name)
+	case isBytes(v.Type()):
+		w.text(name, base64.StdEncoding.EncodeToString(v.Bytes()))
+	case v.Kind() == reflect.Map, v.Kind() == reflect.Slice, v.Kind() == reflect.Interface:
+		w.err = fmt.Errorf("a %s inside a list or map has no query form", v.Type())
+	default:
+		w.text(name, fmt.Sprint(v.Interface()))
+	}
+}
