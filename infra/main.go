@@ -1,0 +1,10 @@
+// Command infra is the Pulumi program of Heliograph: `pulumi up` runs it with this folder as its working directory.
+package main
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph/infra/stack"
+)
+
+func main() { pulumi.Run(stack.Program) }
