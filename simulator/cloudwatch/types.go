@@ -1,0 +1,83 @@
+package cloudwatch
+
+import "time"
+
+// Options configure a Store. The zero value of a field means what its comment says.
+type Options struct {
+	// Retention is how long minute buckets are kept. 0 means 3 hours.
+	Retention time.Duration
+	// Lines is how many lines a log group keeps. 0 means 10,000.
+	Lines int
+	// Series is how many series there may be; further ones are dropped and counted. 0 means 10,000.
+	Series int
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+}
+
+// Dimension is a name and a value.
+type Dimension struct{ Name, Value string }
+
+// Datum is one value of a metric.
+type Datum struct {
+	Namespace, Name string
+	Dimensions      []Dimension
+	// Unit is one of CloudWatch's; empty means None.
+	Unit  string
+	Value float64
+	// Time is when; zero means now.
+	Time time.Time
+}
+
+// Series is one metric: a namespace, a name, a set of dimensions and a unit, and its values since the start.
+type Series struct {
+	Namespace, Name string
+	// Dimensions are sorted by name.
+	Dimensions []Dimension
+	Unit       string
+	// Last is the newest value, at LastTime.
+	Last     float64
+	LastTime time.Time
+	// Count, Sum, Min and Max are over all values since the start.
+	Count, Sum, Min, Max float64
+}
+
+// Query asks for a statistic of one metric.
+type Query struct {
+	Namespace, Name string
+	// Dimensions must be the metric's, all of them, in any order.
+	Dimensions []Dimension
+	// Unit narrows to values of that unit; empty takes all.
+	Unit string
+	// Statistic is Sum, Average, Minimum, Maximum, SampleCount, or a percentile such as p99 or p99.9.
+	Statistic string
+	// Start and End bound the time, End excluded. Both are aligned down to the period.
+	Start, End time.Time
+	// Period is a multiple of a minute.
+	Period time.Duration
+}
+
+// Point is a statistic over the period that begins at Time. Periods without values have no point.
+type Point struct {
+	Time  time.Time
+	Value float64
+	// Samples is how many values it is made of.
+	Samples float64
+}
+
+// Event is one line of a log group.
+type Event struct {
+	Time   time.Time
+	Stream string
+	Text   string
+	// Sequence grows by one with each line of the group.
+	Sequence uint64
+}
+
+// Group is a log group.
+type Group struct {
+	Name string
+	// RetentionDays is kept, not acted upon. 0 means forever.
+	RetentionDays int
+	// Lines is how many lines were written since the start.
+	Lines uint64
+}

@@ -1,0 +1,121 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Invoker is what event sources need of a Platform.
+type Invoker interface {
+	Invoke(ctx context.Context, r Request) (Result, error)
+	InvokeAsync(r Request) error
+}
+
+var _ Invoker = (*Platform)(nil)
+
+// Queue is what a QueueSource needs of an SQS queue.
+type Queue interface {
+	// Receive gives up to max (1 to 10) messages and hides them for the queue's visibility time-out. If
+	// there is none it waits for the first one, up to wait, and may then give none.
+	Receive(ctx context.Context, max int, wait time.Duration) ([]Message, error)
+	// Delete removes messages that were received. One that is gone already is no error.
+	Delete(ctx context.Context, receiptHandles []string) error
+}
+
+// Message is a received SQS message.
+type Message struct {
+	ID, ReceiptHandle, Body string
+	// MD5OfBody and MD5OfMessageAttributes are hex; the latter is empty without attributes.
+	MD5OfBody, MD5OfMessageAttributes string
+	// Attributes are the system attributes: ApproximateReceiveCount, SentTimestamp, SenderId,
+	// ApproximateFirstReceiveTimestamp, and AWSTraceHeader if there is one.
+	Attributes map[string]string
+	// MessageAttributes are the sender's.
+	MessageAttributes map[string]MessageAttribute
+}
+
+// MessageAttribute is a sender's attribute: StringValue, or BinaryValue if DataType begins with Binary.
+type MessageAttribute struct {
+	DataType    string
+	StringValue string
+	BinaryValue []byte
+}
+
+// QueueSourceConfig describes an SQS event source, as aws.lambda.EventSourceMapping does.
+type QueueSourceConfig struct {
+	// Function is the function's name or ARN; QueueARN the queue's. Required.
+	Function, QueueARN string
+	// BatchSize is 1 to 10,000. 0 means 10, as AWS. Over 10 needs a window.
+	BatchSize int
+	// BatchingWindow is how long to wait for a batch to fill, up to 300 s.
+	BatchingWindow time.Duration
+	// MaximumConcurrency is 2 to 1,000, or 0 for none.
+	MaximumConcurrency int
+	// ReportBatchItemFailures lets the function name the messages that failed.
+	ReportBatchItemFailures bool
+	// Filters are patterns of FilterCriteria; a message that none matches is deleted unseen.
+	Filters []string
+}
+
+// Stream is what a StreamSource needs of a table's stream.
+type Stream interface {
+	// Shards are the ids of the stream's shards.
+	Shards() []string
+	// Read waits until a shard has records after a sequence number and gives up to max of them, oldest
+	// first. An empty number reads from the trim horizon.
+	Read(ctx context.Context, shard, after string, max int) ([]StreamRecord, error)
+	// Latest is the sequence number of a shard's newest record, empty if it has none.
+	Latest(shard string) string
+}
+
+// StreamRecord is one change of an item. Keys and images are in DynamoDB's JSON ({"pk":{"S":"…"}}).
+type StreamRecord struct {
+	EventID string
+	// EventName is INSERT, MODIFY or REMOVE.
+	EventName      string
+	Created        time.Time
+	SequenceNumber string
+	SizeBytes      int64
+	// StreamViewType is NEW_AND_OLD_IMAGES and so on.
+	StreamViewType           string
+	Keys, NewImage, OldImage json.RawMessage
+	// TTL is true for a removal by time to live: its userIdentity is dynamodb.amazonaws.com.
+	TTL bool
+}
+
+// StreamSourceConfig describes a DynamoDB stream event source, as aws.lambda.EventSourceMapping does.
+type StreamSourceConfig struct {
+	// Function is the function's name or ARN; StreamARN the stream's. Required.
+	Function, StreamARN string
+	// StartingPosition is TRIM_HORIZON or LATEST. Required.
+	StartingPosition string
+	// BatchSize is 1 to 10,000. 0 means 100, as AWS.
+	BatchSize int
+	// BatchingWindow is how long to wait for a batch to fill, up to 300 s.
+	BatchingWindow time.Duration
+	// Filters are patterns of FilterCriteria; a record that none matches is passed over.
+	Filters []string
+	// BisectOnError halves a failed batch before it is tried again.
+	BisectOnError bool
+	// ReportBatchItemFailures lets the function name the first record that failed.
+	ReportBatchItemFailures bool
+	// MaximumRetryAttempts is 0 to 10,000; nil or -1 means until the record is too old.
+	MaximumRetryAttempts *int
+	// MaximumRecordAge is 60 s to 7 days; 0 or less means the stream's own 24 h.
+	MaximumRecordAge time.Duration
+	// OnFailure is the ARN of the destination of what was given up, or empty.
+	OnFailure string
+	// Retry is the first pause before a failed batch is tried again; it doubles up to 60 times that. 0 means 1 s.
+	Retry time.Duration
+}
+
+// ScheduleConfig describes an EventBridge rule with one target.
+type ScheduleConfig struct {
+	// Function is the function's name or ARN; RuleARN the rule's.
+	Function, RuleARN string
+	// Expression is rate(1 minute), rate(5 minutes), and the same with hours and days.
+	Expression string
+	// Input replaces the scheduled event as the payload. Empty means the event.
+	Input string
+}
