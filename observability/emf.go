@@ -1,0 +1,213 @@
+package observability
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The limits of CloudWatch's embedded metric format, from its specification
+// (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+const (
+	maxMetrics = 100       // of one directive
+	maxValues  = 100       // of one metric in one line
+	maxLine    = 256 << 10 // bytes of one log event, its own 26 included
+	maxName    = 255       // bytes of a metric's name
+)
+
+// Our own bounds on properties, so that a line with one metric always fits.
+const (
+	maxProperties    = 32
+	maxPropertyBytes = 1024
+)
+
+// maxValue is the largest magnitude that CloudWatch takes: 2^360.
+var maxValue = math.Ldexp(1, 360)
+
+// byName finds the one declaration of a metric.
+var byName = func() map[string]*Metric {
+	m := make(map[string]*Metric, len(catalogue))
+	for i := range catalogue {
+		m[catalogue[i].Name] = &catalogue[i]
+	}
+	return m
+}()
+
+// representable says whether CloudWatch takes the value. NaN and infinities would make the whole line
+// invalid JSON.
+func representable(v float64) bool { return math.Abs(v) <= maxValue }
+
+// printable is a value as a log line can hold it: JSON has no NaN.
+func printable(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// series is the values of one metric that one invocation added.
+type series struct {
+	metric *Metric
+	values []float64
+}
+
+func (s *series) add(v float64) {
+	switch s.metric.Kind {
+	case Counter:
+		s.values[0] += v
+	case Gauge:
+		s.values[0] = v
+	case Observation:
+		s.values = append(s.values, v)
+	}
+}
+
+// property is an id at the root of a metric line.
+type property struct{ key, value string }
+
+// newProperty makes key and value fit: no key that means something else on a metric or log line, no
+// value without end, no user id in the clear.
+func newProperty(key, value string) property {
+	value = strings.ToValidUTF8(guard(key, value), "\uFFFD")
+	if len(value) > maxPropertyBytes {
+		value = strings.ToValidUTF8(value[:maxPropertyBytes], "")
+	}
+	if len(key) > maxName {
+		key = strings.ToValidUTF8(key[:maxName], "")
+	}
+	if reserved[key] || byName[key] != nil {
+		key = "property_" + key
+	}
+	return property{key, value}
+}
+
+// reserved are the keys that metric and log lines use themselves. The embedded metric format takes
+// root members by name, so a property called like a metric would become its value.
+var reserved = map[string]bool{
+	"": true, "_aws": true, DimensionStage: true, DimensionFunction: true,
+	"timestamp": true, "time": true, "level": true, "message": true, "msg": true, "error": true,
+	"requestId": true, "traceId": true, "coldStart": true, "function": true, "stage": true,
+}
+
+// page is what the metric lines of one flush have in common.
+type page struct {
+	at              time.Time
+	stage, function string
+	properties      []property
+}
+
+// lines are the metric lines that hold all values, each within the format's limits: mostly one.
+func (p page) lines(all []series) [][]byte {
+	var out [][]byte
+	for len(all) > 0 {
+		var rest []series
+		fits := make([]series, len(all))
+		for i, s := range all {
+			n := min(len(s.values), maxValues)
+			fits[i] = series{s.metric, s.values[:n]}
+			if n < len(s.values) {
+				rest = append(rest, series{s.metric, s.values[n:]})
+			}
+		}
+		out = p.split(out, fits)
+		all = rest
+	}
+	return out
+}
+
+// split halves the metrics until a line holds them. One metric always fits.
+func (p page) split(out [][]byte, all []series) [][]byte {
+	if len(all) <= maxMetrics {
+		if line := p.line(all); len(line) < maxLine-26 || len(all) == 1 {
+			return append(out, line)
+		}
+	}
+	half := len(all) / 2
+	return p.split(p.split(out, all[:half]), all[half:])
+}
+
+// line is one log event in the embedded metric format. It has no level: Lambda's JSON log format counts
+// it as INFO, so the function's own log level must not drop it (see docs/metrics.md).
+func (p page) line(all []series) []byte {
+	b := make([]byte, 0, 1024)
+	b = append(b, `{"_aws":{"Timestamp":`...)
+	b = strconv.AppendInt(b, p.at.UnixMilli(), 10)
+	b = append(b, `,"CloudWatchMetrics":[`...)
+	directives := len(b)
+	for _, perFunction := range []bool{false, true} {
+		b = appendDirective(b, all, perFunction, len(b) > directives)
+	}
+	b = append(b, `]}`...)
+	b = appendMember(b, DimensionStage, p.stage)
+	b = appendMember(b, DimensionFunction, p.function)
+	for _, s := range all {
+		b = s.appendTo(b)
+	}
+	for _, property := range p.properties {
+		b = appendMember(b, property.key, property.value)
+	}
+	return append(b, "}\n"...)
+}
+
+// appendDirective declares the metrics of one of the two dimension sets, if there are any.
+func appendDirective(b []byte, all []series, perFunction, comma bool) []byte {
+	before, n := len(b), 0
+	if comma {
+		b = append(b, ',')
+	}
+	b = append(b, `{"Namespace":"`+Namespace+`","Dimensions":[["`...)
+	b = append(b, DimensionStage...)
+	if perFunction {
+		b = append(b, `","`+DimensionFunction...)
+	}
+	b = append(b, `"]],"Metrics":[`...)
+	for _, s := range all {
+		if s.metric.PerFunction != perFunction {
+			continue
+		}
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"Name":"`...)
+		b = append(b, s.metric.Name...)
+		b = append(b, `","Unit":"`...)
+		b = append(b, s.metric.Unit...)
+		b = append(b, `"}`...)
+		n++
+	}
+	if n == 0 {
+		return b[:before]
+	}
+	return append(b, `]}`...)
+}
+
+// appendTo writes the metric's root member: a number, or an array of them.
+func (s series) appendTo(b []byte) []byte {
+	b = append(b, `,"`...)
+	b = append(b, s.metric.Name...)
+	b = append(b, `":`...)
+	if len(s.values) == 1 {
+		return appendNumber(b, s.values[0])
+	}
+	for i, v := range s.values {
+		b = append(b, "[,"[min(i, 1)])
+		b = appendNumber(b, v)
+	}
+	return append(b, ']')
+}
+
+func appendNumber(b []byte, v float64) []byte {
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return strconv.AppendInt(b, int64(v), 10)
+	}
+	return strconv.AppendFloat(b, v, 'g', -1, 64)
+}
+
+func appendMember(b []byte, key, value string) []byte {
+	b = append(b, ',')
+	b = appendString(b, key)
+	b = append(b, ':')
+	return appendString(b, value)
+}
+
+func appendString(b []byte, s string) []byte {
+	quoted, _ := json.Marshal(s) // a string always marshals
+	return append(b, quoted...)
+}
