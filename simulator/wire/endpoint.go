@@ -53,7 +53,7 @@ func (e *Endpoint) Register(s Service) {
 
 // ServeHTTP answers one API call.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, r: r, requestID: newRequestID()}
+	a := &answer{w: w, r: r, requestID: newRequestID(), json: r.Header.Get("X-Amz-Target") != ""}
 	req, err := e.read(w, r, a)
 	if err != nil {
 		a.fail(err)
@@ -92,8 +92,8 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (requ
 	signed, authErr := parseAuthorization(r.Header.Get("Authorization"))
 	call := Call{AccessKey: signed.accessKey, Region: signed.region}
 	var in decoder
-	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		call.Action, in, err = e.readJSON(r, target, body, a)
+	if a.json {
+		call.Action, in, err = e.readJSON(r, body, a)
 	} else {
 		call.Action, in, err = e.readQuery(r, signed.service, body, a)
 	}
@@ -115,8 +115,8 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (requ
 // decoder reads the input of an action from a body that is already at hand.
 type decoder func(Action) (any, error)
 
-func (e *Endpoint) readJSON(r *http.Request, target string, body []byte, a *answer) (string, decoder, error) {
-	a.json = true
+func (e *Endpoint) readJSON(r *http.Request, body []byte, a *answer) (string, decoder, error) {
+	target := r.Header.Get("X-Amz-Target")
 	prefix, action, _ := strings.Cut(target, ".")
 	s, known := e.find(func(s Service) bool { return s.TargetPrefix != "" && s.TargetPrefix == prefix })
 	if a.service = s; !known {
