@@ -1,0 +1,101 @@
+package presence
+
+import "time"
+
+// connectionItem is a connection as the table keeps it. Times are epoch milliseconds, except where an
+// other system reads them: ttl is in seconds because DynamoDB asks for that, and a token's expiry because
+// tokens do.
+type connectionItem struct {
+	PK           string `dynamodbav:"pk"`
+	SK           string `dynamodbav:"sk"`
+	GPK          string `dynamodbav:"gpk"`
+	GSK          string `dynamodbav:"gsk"`
+	ConnectedAt  int64  `dynamodbav:"connectedAt"`
+	TokenExpires int64  `dynamodbav:"tokenExpires,omitempty"`
+	SourceIP     string `dynamodbav:"sourceIp,omitempty"`
+	UserAgent    string `dynamodbav:"userAgent,omitempty"`
+	LastActiveAt int64  `dynamodbav:"lastActiveAt,omitempty"`
+	TTL          int64  `dynamodbav:"ttl"`
+}
+
+func encodeConnection(c Connection) connectionItem {
+	return connectionItem{
+		PK: userKey(c.User), SK: connectionKey(c.ID),
+		GPK: leasePartition(shard(string(c.ID))), GSK: leaseKey(c.LeaseEnds, c.ID),
+		ConnectedAt: millis(c.ConnectedAt), TokenExpires: seconds(c.TokenExpires),
+		SourceIP: c.SourceIP, UserAgent: c.UserAgent,
+		LastActiveAt: millis(c.LastActiveAt), TTL: seconds(c.Limit()),
+	}
+}
+
+func (i connectionItem) decode() Connection {
+	user, id, _ := parseConnectionKey(i.PK, i.SK)
+	return Connection{
+		User: user, ID: id,
+		ConnectedAt: fromMillis(i.ConnectedAt), TokenExpires: fromSeconds(i.TokenExpires),
+		SourceIP: i.SourceIP, UserAgent: i.UserAgent,
+		LeaseEnds: leaseEnd(i.GSK), LastActiveAt: fromMillis(i.LastActiveAt),
+	}
+}
+
+// presenceItem is the presence of a user as the table keeps it.
+type presenceItem struct {
+	PK  string `dynamodbav:"pk"`
+	SK  string `dynamodbav:"sk"`
+	GPK string `dynamodbav:"gpk,omitempty"` // only while online
+	GSK string `dynamodbav:"gsk,omitempty"` // only while online
+
+	Online bool  `dynamodbav:"online"`
+	Epoch  int64 `dynamodbav:"epoch"` // raised by every connect and by every change to offline
+
+	// When the user last came or went: the one while online, the other while offline.
+	OnlineSince  int64 `dynamodbav:"onlineSince,omitempty"`
+	OfflineSince int64 `dynamodbav:"offlineSince,omitempty"`
+	LastActivity int64 `dynamodbav:"lastActivity,omitempty"` // of the last connection, as of the last change to offline
+
+	// What other systems were told, see announce.go.
+	Announced      bool  `dynamodbav:"announced,omitempty"`
+	AnnouncedEpoch int64 `dynamodbav:"announcedEpoch,omitempty"`
+	AnnouncedAt    int64 `dynamodbav:"announcedAt,omitempty"`
+	Unpublished    bool  `dynamodbav:"unpublished,omitempty"`
+
+	TTL int64 `dynamodbav:"ttl,omitempty"` // only while offline
+}
+
+// status is what the item says to somebody who asks at a time.
+func (i presenceItem) status(user UserID, now time.Time) Status {
+	if i.Online {
+		return Status{User: user, Online: true, LastActivity: now}
+	}
+	return Status{User: user, LastActivity: fromMillis(i.LastActivity)}
+}
+
+// The table knows no "no time": a zero time is 0, which is left out.
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func fromSeconds(s int64) time.Time {
+	if s == 0 {
+		return time.Time{}
+	}
+	return time.Unix(s, 0).UTC()
+}

@@ -1,0 +1,85 @@
+package presence
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// DynamoDB is what presence needs of DynamoDB. Conditions that fail come back as
+// *types.ConditionalCheckFailedException.
+type DynamoDB interface {
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+}
+
+var _ DynamoDB = (*dynamodb.Client)(nil)
+
+// Store keeps connections and presence in the table. It holds no state of its own and may be used by
+// any number of goroutines.
+type Store struct {
+	db    DynamoDB
+	table string
+	clock Clock
+}
+
+// NewStore returns the store over a table; a nil clock means the machine's.
+func NewStore(db DynamoDB, table string, clock Clock) *Store {
+	if clock == nil {
+		clock = SystemClock{}
+	}
+	return &Store{db: db, table: table, clock: clock}
+}
+
+// item is an item, a key, or the values of an expression.
+type item = map[string]types.AttributeValue
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: fmt.Sprint(n)}
+}
+
+func flag(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
+
+func connectionItemKey(user UserID, id ConnectionID) item {
+	return item{"pk": text(userKey(user)), "sk": text(connectionKey(id))}
+}
+
+func presenceItemKey(user UserID) item {
+	return item{"pk": text(userKey(user)), "sk": text(presenceKey)}
+}
+
+// names are the placeholders for attribute names. All names go by placeholder, since DynamoDB reserves
+// several hundred words, online and ttl among them.
+func names(attributes ...string) map[string]string {
+	placeholders := make(map[string]string, len(attributes))
+	for _, a := range attributes {
+		placeholders["#"+a] = a
+	}
+	return placeholders
+}
+
+// readPresence reads a user's presence item, consistently. An item that is not there reads as the zero
+// item: offline, epoch 0.
+func (s *Store) readPresence(ctx context.Context, user UserID) (presenceItem, error) {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: presenceItemKey(user), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return presenceItem{}, fmt.Errorf("read presence: %w", err)
+	}
+	var found presenceItem
+	if err := attributevalue.UnmarshalMap(out.Item, &found); err != nil {
+		return presenceItem{}, fmt.Errorf("decode presence: %w", err)
+	}
+	return found, nil
+}
