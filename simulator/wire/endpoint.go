@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -105,7 +106,7 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (requ
 		return request{}, err
 	case signed.service != a.service.Name:
 		return request{}, &Error{
-			Code: "InvalidSignatureException", QueryCode: "SignatureDoesNotMatch", Status: http.StatusForbidden,
+			Prefix: Coral, Code: "InvalidSignatureException", QueryCode: "SignatureDoesNotMatch", Status: http.StatusForbidden,
 			Message: fmt.Sprintf("Credential should be scoped to correct service: '%s'.", a.service.Name),
 		}
 	}
@@ -123,10 +124,10 @@ func (e *Endpoint) readJSON(r *http.Request, body []byte, a *answer) (string, de
 		return "", nil, e.unknownService(fmt.Sprintf("the target %q", target))
 	}
 	if r.Method != http.MethodPost {
-		return "", nil, Errorf("UnknownOperationException", "%s takes POST only, not %s", s.Name, r.Method)
+		return "", nil, coralf("UnknownOperationException", "%s takes POST only, not %s", s.Name, r.Method)
 	}
 	if want, got := s.contentType(), r.Header.Get("Content-Type"); got != want {
-		return "", nil, Errorf("SerializationException", "Content-Type is %q; %s speaks %s", got, s.Name, want)
+		return "", nil, coralf("SerializationException", "Content-Type is %q; %s speaks %s", got, s.Name, want)
 	}
 	return action, func(a Action) (any, error) { return a.decodeJSON(body) }, nil
 }
@@ -137,14 +138,14 @@ func (e *Endpoint) readQuery(r *http.Request, service string, body []byte, a *an
 		return "", nil, e.unknownService(fmt.Sprintf("a request without X-Amz-Target, signed for the service %q", service))
 	}
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); r.Method != http.MethodPost || kind != "application/x-www-form-urlencoded" {
-		return "", nil, Errorf("MalformedQueryString", "a query request must be a POST of application/x-www-form-urlencoded, not a %s of %q", r.Method, kind)
+		return "", nil, coralf("MalformedQueryString", "a query request must be a POST of application/x-www-form-urlencoded, not a %s of %q", r.Method, kind)
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return "", nil, Errorf("MalformedQueryString", "%v", err)
+		return "", nil, coralf("MalformedQueryString", "%v", err)
 	}
 	if v := form.Get("Version"); v != s.QueryVersion {
-		return "", nil, Errorf("NoSuchVersion", "the API version %q is not known for %s; it is %s", v, s.Name, s.QueryVersion)
+		return "", nil, coralf("NoSuchVersion", "the API version %q is not known for %s; it is %s", v, s.Name, s.QueryVersion)
 	}
 	action := form.Get("Action")
 	form.Del("Action")
@@ -166,7 +167,7 @@ func (e *Endpoint) find(is func(Service) bool) (Service, bool) {
 func (e *Endpoint) unknownService(what string) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return Errorf("UnknownOperationException", "%s belongs to no service that is simulated; these are: %s",
+	return coralf("UnknownOperationException", "%s belongs to no service that is simulated; these are: %s",
 		what, strings.Join(slices.Sorted(maps.Keys(e.services)), ", "))
 }
 
@@ -175,7 +176,7 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 	action, known := a.service.Actions[call.Action]
 	if !known {
 		return request{}, &Error{
-			Code: "UnknownOperationException", QueryCode: "InvalidAction",
+			Prefix: Coral, Code: "UnknownOperationException", QueryCode: "InvalidAction",
 			Message: fmt.Sprintf("the action %q of %s is not simulated; these are: %s", call.Action, call.Service,
 				strings.Join(slices.Sorted(maps.Keys(a.service.Actions)), ", ")),
 		}
@@ -183,10 +184,11 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 	input, err := in(action)
 	if err != nil {
 		return request{}, &Error{
-			Code: "SerializationException", QueryCode: "MalformedInput",
+			Prefix: Coral, Code: "SerializationException", QueryCode: "MalformedInput",
 			Message: fmt.Sprintf("the input of %s does not fit: %v", call.Action, err),
 		}
 	}
+	call.Permission = call.Service + ":" + cmp.Or(action.permission, call.Action)
 	call.Resources = action.resources(input)
 	return request{call: call, action: action, in: input}, nil
 }
@@ -194,11 +196,11 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 func bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &Error{
-			Code: "RequestEntityTooLarge", Status: http.StatusRequestEntityTooLarge,
+			Prefix: Coral, Code: "RequestEntityTooLarge", Status: http.StatusRequestEntityTooLarge,
 			Message: fmt.Sprintf("the request's body is larger than %d bytes", tooLarge.Limit),
 		}
 	}
-	return Errorf("IncompleteBody", "the request's body could not be read: %v", err)
+	return coralf("IncompleteBody", "the request's body could not be read: %v", err)
 }
 
 func (s Service) contentType() string { return "application/x-amz-json-" + s.JSONVersion }
@@ -231,7 +233,7 @@ func (a *answer) fail(err error) {
 	e := asError(err)
 	body := queryError(a.service, a.requestID, e)
 	if a.json {
-		if body, err = errorJSON(a.service.ErrorPrefix, e); err != nil {
+		if body, err = errorJSON(cmp.Or(e.Prefix, a.service.ErrorPrefix), e); err != nil {
 			e = asError(fmt.Errorf("writing the error %s: %w", e.Code, err))
 			body = []byte(`{"__type":"InternalFailure"}`)
 		}
@@ -265,4 +267,11 @@ func newRequestID() string {
 	_, _ = rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// coralf makes an error of the endpoint itself.
+func coralf(code, format string, args ...any) *Error {
+	e := Errorf(code, format, args...)
+	e.Prefix = Coral
+	return e
 }

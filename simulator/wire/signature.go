@@ -16,7 +16,7 @@ type scope struct{ accessKey, region, service string }
 func parseAuthorization(header string) (scope, error) {
 	if header == "" {
 		return scope{}, &Error{
-			Code: "MissingAuthenticationTokenException", QueryCode: "MissingAuthenticationToken",
+			Prefix: Coral, Code: "MissingAuthenticationTokenException", QueryCode: "MissingAuthenticationToken",
 			Message: "Request is missing Authentication Token: sign it by AWS Signature Version 4, with any access key",
 			Status:  http.StatusForbidden,
 		}
@@ -44,7 +44,7 @@ func parseAuthorization(header string) (scope, error) {
 
 func incomplete(message string) error {
 	return &Error{
-		Code: "IncompleteSignatureException", QueryCode: "IncompleteSignature",
+		Prefix: Coral, Code: "IncompleteSignatureException", QueryCode: "IncompleteSignature",
 		Message: message, Status: http.StatusForbidden,
 	}
 }

@@ -29,9 +29,14 @@ type Error struct {
 	// QueryCode is the code that the query protocol uses where it differs from Code
 	// (SQS: "AWS.SimpleQueueService.NonExistentQueue"); empty means Code.
 	QueryCode string
+	// Prefix replaces the service's ErrorPrefix, for errors that are AWS's own and not the service's.
+	Prefix string
 	// Fields are further members of the JSON body, such as "Item" of ConditionalCheckFailedException.
 	Fields map[string]any
 }
+
+// Coral is the Prefix of the errors that all services share, such as AccessDeniedException.
+const Coral = "com.amazon.coral.service"
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
@@ -71,9 +76,9 @@ func AccessDenied(call Call, message string) *Error {
 	case "sns":
 		return &Error{Code: "AuthorizationError", Message: message, Status: http.StatusForbidden}
 	case "sqs":
-		return &Error{Code: "AccessDeniedException", QueryCode: "AccessDenied", Message: message, Status: http.StatusForbidden}
+		return &Error{Code: "AccessDeniedException", QueryCode: "AccessDenied", Prefix: Coral, Message: message, Status: http.StatusForbidden}
 	default:
-		return &Error{Code: "AccessDeniedException", Message: message}
+		return &Error{Code: "AccessDeniedException", Prefix: Coral, Message: message}
 	}
 }
 
@@ -82,7 +87,7 @@ func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	return &Error{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}
+	return &Error{Code: "InternalFailure", Prefix: Coral, Message: err.Error(), Status: http.StatusInternalServerError}
 }
 
 // Call is one API call as the endpoint sees it before it is carried out.
@@ -91,6 +96,9 @@ type Call struct {
 	Service string
 	// Action is the API action, such as "PutItem".
 	Action string
+	// Permission is what a policy must allow, such as "dynamodb:PutItem"; the permission of a batch
+	// action is often that of its single one.
+	Permission string
 	// AccessKey is the access key id that signed the request.
 	AccessKey string
 	// Region is the Region that the request was signed for.
@@ -113,6 +121,14 @@ type Action struct {
 	decodeQuery func(form map[string][]string) (any, error)
 	resources   func(in any) []string
 	do          func(ctx context.Context, in any) (any, error)
+	permission  string // without the service; empty means the action's name
+}
+
+// Needs gives the action another permission than its own name, which AWS does for batch actions:
+// SendMessageBatch needs "SendMessage".
+func (a Action) Needs(permission string) Action {
+	a.permission = permission
+	return a
 }
 
 // Do makes an Action from a typed function. resources names the ARNs that a call touches, for IAM.

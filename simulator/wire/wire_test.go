@@ -54,7 +54,7 @@ func echoService() wire.Service {
 					Code: "Refused", QueryCode: "Echo.Refused", Message: "no <way>", Status: 409,
 					Fields: map[string]any{"Item": "x"},
 				}
-			}, none),
+			}, none).Needs("Try"),
 			"Crash": wire.Do(func(context.Context, *echo) (*echo, error) { return nil, errors.New("disk on fire") }, none),
 			"Who": wire.Do(func(ctx context.Context, _ *echo) (*echo, error) {
 				call := wire.CallOf(ctx)
@@ -165,7 +165,7 @@ func TestJSON(t *testing.T) {
 			want := reply{Status: 200, ContentType: "application/x-amz-json-1.0", Body: tt.want}
 			if !strings.HasPrefix(tt.want, "{") {
 				want.Status = 400
-				want.Body = `{"__type":"com.example.echo#SerializationException","message":"the input of Echo does not fit: ` + tt.want + `"}`
+				want.Body = `{"__type":"com.amazon.coral.service#SerializationException","message":"the input of Echo does not fit: ` + tt.want + `"}`
 			}
 			if diff := cmp.Diff(want, send(t, endpoint(), jsonCall("Echo", tt.body))); diff != "" {
 				t.Error(diff)
@@ -251,43 +251,43 @@ func TestErrors(t *testing.T) {
 			reply{409, "application/x-amz-json-1.0", "Echo.Refused;Sender", `{"Item":"x","__type":"com.example.echo#Refused","message":"no <way>"}`},
 		},
 		"an action's error by query": {queryCall("Action=Fail" + version), queryError(409, "Echo.Refused", "no &lt;way&gt;")},
-		"any other error":            {jsonCall("Crash", "{}"), jsonError(500, "com.example.echo#InternalFailure", "disk on fire")},
-		"unknown action":             {jsonCall("Eat", "{}"), jsonError(400, "com.example.echo#UnknownOperationException", `the action \"Eat\" of echo is not simulated; `+known)},
+		"any other error":            {jsonCall("Crash", "{}"), jsonError(500, "com.amazon.coral.service#InternalFailure", "disk on fire")},
+		"unknown action":             {jsonCall("Eat", "{}"), jsonError(400, "com.amazon.coral.service#UnknownOperationException", `the action \"Eat\" of echo is not simulated; `+known)},
 		"unknown action by query":    {queryCall("Action=Eat" + version), queryError(400, "InvalidAction", "the action &#34;Eat&#34; of echo is not simulated; "+known)},
 		"no action by query":         {queryCall("Foo=x" + version), queryError(400, "InvalidAction", "the action &#34;&#34; of echo is not simulated; "+known)},
 		"unknown service": {
 			with(jsonCall("Echo", "{}"), func(c *call) { c.target = "Ohce_1.Echo" }),
-			jsonError(400, "UnknownOperationException", `the target \"Ohce_1.Echo\" belongs to no service that is simulated; these are: echo`),
+			jsonError(400, "com.amazon.coral.service#UnknownOperationException", `the target \"Ohce_1.Echo\" belongs to no service that is simulated; these are: echo`),
 		},
 		"unsigned": {
 			with(jsonCall("Echo", "{}"), func(c *call) { c.authorization = "" }),
-			jsonError(403, "com.example.echo#MissingAuthenticationTokenException", "Request is missing Authentication Token: sign it by AWS Signature Version 4, with any access key"),
+			jsonError(403, "com.amazon.coral.service#MissingAuthenticationTokenException", "Request is missing Authentication Token: sign it by AWS Signature Version 4, with any access key"),
 		},
 		"another scheme": {
 			with(jsonCall("Echo", "{}"), func(c *call) { c.authorization = "Bearer x" }),
-			jsonError(403, "com.example.echo#IncompleteSignatureException", "Authorization is not of the form AWS4-HMAC-SHA256 Credential=…"),
+			jsonError(403, "com.amazon.coral.service#IncompleteSignatureException", "Authorization is not of the form AWS4-HMAC-SHA256 Credential=…"),
 		},
 		"no signature": {
 			with(jsonCall("Echo", "{}"), func(c *call) { c.authorization = strings.Replace(signature, "Signature=abc", "", 1) }),
-			jsonError(403, "com.example.echo#IncompleteSignatureException", "Authorization header requires 'Signature' parameter."),
+			jsonError(403, "com.amazon.coral.service#IncompleteSignatureException", "Authorization header requires 'Signature' parameter."),
 		},
 		"half a credential": {
 			with(jsonCall("Echo", "{}"), func(c *call) { c.authorization = strings.Replace(signature, "/aws4_request", "", 1) }),
-			jsonError(403, "com.example.echo#IncompleteSignatureException", `Credential must be <access key>/<date>/<region>/<service>/aws4_request`),
+			jsonError(403, "com.amazon.coral.service#IncompleteSignatureException", `Credential must be <access key>/<date>/<region>/<service>/aws4_request`),
 		},
 		"signed for another service": {
 			with(jsonCall("Echo", "{}"), func(c *call) { c.authorization = strings.Replace(signature, "/echo/", "/sqs/", 1) }),
-			jsonError(403, "com.example.echo#InvalidSignatureException", "Credential should be scoped to correct service: 'echo'."),
+			jsonError(403, "com.amazon.coral.service#InvalidSignatureException", "Credential should be scoped to correct service: 'echo'."),
 		},
 		"another content type": {
 			with(jsonCall("Echo", "{}"), func(c *call) { c.contentType = "application/json" }),
-			jsonError(400, "com.example.echo#SerializationException", `Content-Type is \"application/json\"; echo speaks application/x-amz-json-1.0`),
+			jsonError(400, "com.amazon.coral.service#SerializationException", `Content-Type is \"application/json\"; echo speaks application/x-amz-json-1.0`),
 		},
-		"GET":             {with(jsonCall("Echo", ""), func(c *call) { c.method = "GET" }), jsonError(400, "com.example.echo#UnknownOperationException", "echo takes POST only, not GET")},
+		"GET":             {with(jsonCall("Echo", ""), func(c *call) { c.method = "GET" }), jsonError(400, "com.amazon.coral.service#UnknownOperationException", "echo takes POST only, not GET")},
 		"GET by query":    {with(queryCall(""), func(c *call) { c.method = "GET" }), queryError(400, "MalformedQueryString", "a query request must be a POST of application/x-www-form-urlencoded, not a GET of &#34;application/x-www-form-urlencoded&#34;")},
 		"bad form":        {queryCall("Action=%zz"), queryError(400, "MalformedQueryString", "invalid URL escape &#34;%zz&#34;")},
 		"another version": {queryCall("Action=Echo&Version=1"), queryError(400, "NoSuchVersion", "the API version &#34;1&#34; is not known for echo; it is 2020-01-01")},
-		"too large":       {jsonCall("Echo", strings.Repeat(" ", 1001)), jsonError(413, "RequestEntityTooLarge", "the request's body is larger than 1000 bytes")},
+		"too large":       {jsonCall("Echo", strings.Repeat(" ", 1001)), jsonError(413, "com.amazon.coral.service#RequestEntityTooLarge", "the request's body is larger than 1000 bytes")},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -331,13 +331,13 @@ func TestBefore(t *testing.T) {
 	send(t, e, jsonCall("Echo", `{"Nmae":"n"}`)) // not decoded, so never called
 	denied := send(t, e, jsonCall("Fail", ``))
 	want := []wire.Call{
-		{Service: "echo", Action: "Echo", AccessKey: "AKIDEXAMPLE", Region: "eu-west-1", Resources: []string{"arn:aws:echo:::n"}},
-		{Service: "echo", Action: "Fail", AccessKey: "AKIDEXAMPLE", Region: "eu-west-1"},
+		{Service: "echo", Action: "Echo", Permission: "echo:Echo", AccessKey: "AKIDEXAMPLE", Region: "eu-west-1", Resources: []string{"arn:aws:echo:::n"}},
+		{Service: "echo", Action: "Fail", Permission: "echo:Try", AccessKey: "AKIDEXAMPLE", Region: "eu-west-1"},
 	}
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Error(diff)
 	}
-	if want := `{"__type":"com.example.echo#AccessDeniedException","message":"User: x is not authorized"}`; denied.Body != want || denied.Status != 400 {
+	if want := `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: x is not authorized"}`; denied.Body != want || denied.Status != 400 {
 		t.Errorf("denied with %d %s", denied.Status, denied.Body)
 	}
 	if got := send(t, e, jsonCall("Who", "")).Body; got != `{"Names":["echo","Who","AKIDEXAMPLE","eu-west-1"]}` {
@@ -349,9 +349,9 @@ func TestBefore(t *testing.T) {
 func TestAccessDenied(t *testing.T) {
 	t.Parallel()
 	for service, want := range map[string]wire.Error{
-		"dynamodb": {Code: "AccessDeniedException", Message: "no"},
-		"ssm":      {Code: "AccessDeniedException", Message: "no"},
-		"sqs":      {Code: "AccessDeniedException", QueryCode: "AccessDenied", Message: "no", Status: 403},
+		"dynamodb": {Prefix: wire.Coral, Code: "AccessDeniedException", Message: "no"},
+		"ssm":      {Prefix: wire.Coral, Code: "AccessDeniedException", Message: "no"},
+		"sqs":      {Prefix: wire.Coral, Code: "AccessDeniedException", QueryCode: "AccessDenied", Message: "no", Status: 403},
 		"sns":      {Code: "AuthorizationError", Message: "no", Status: 403},
 	} {
 		if diff := cmp.Diff(&want, wire.AccessDenied(wire.Call{Service: service}, "no")); diff != "" {
