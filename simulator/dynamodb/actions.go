@@ -1,0 +1,100 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"heliograph/simulator/dynamodb/attribute"
+	"heliograph/simulator/dynamodb/expression"
+	"heliograph/simulator/wire"
+)
+
+// Service is the database as the endpoint serves it. Actions and members of inputs that are not here,
+// among them all parameters of the time before expressions, are errors of the endpoint.
+func (db *Database) Service() wire.Service {
+	return wire.Service{
+		Name:         "dynamodb",
+		TargetPrefix: "DynamoDB_20120810",
+		JSONVersion:  "1.0",
+		ErrorPrefix:  "com.amazonaws.dynamodb.v20120810",
+		Actions: map[string]wire.Action{
+			"PutItem":            action(db.putItem, func(in *PutItemInput) []string { return db.tableARNs(in.TableName) }),
+			"GetItem":            action(db.getItem, func(in *GetItemInput) []string { return db.tableARNs(in.TableName) }),
+			"UpdateItem":         action(db.updateItem, func(in *UpdateItemInput) []string { return db.tableARNs(in.TableName) }),
+			"DeleteItem":         action(db.deleteItem, func(in *DeleteItemInput) []string { return db.tableARNs(in.TableName) }),
+			"BatchGetItem":       action(db.batchGetItem, db.batchARNs),
+			"Query":              action(db.query, func(in *QueryInput) []string { return db.readARNs(in.TableName, in.IndexName) }),
+			"Scan":               action(db.scan, func(in *ScanInput) []string { return db.readARNs(in.TableName, in.IndexName) }),
+			"DescribeTable":      action(db.describeTable, func(in *DescribeTableInput) []string { return db.tableARNs(in.TableName) }),
+			"DescribeTimeToLive": action(db.describeTimeToLive, func(in *DescribeTimeToLiveInput) []string { return db.tableARNs(in.TableName) }),
+			"ListTables":         action(db.listTables, func(*ListTablesInput) []string { return []string{"*"} }),
+		},
+	}
+}
+
+// action turns the errors of values and expressions into AWS's ValidationException.
+func action[In, Out any](do func(*In) (*Out, error), resources func(*In) []string) wire.Action {
+	return wire.Do(func(_ context.Context, in *In) (*Out, error) {
+		out, err := do(in)
+		if bad, ok := errors.AsType[*attribute.Error](err); ok {
+			return nil, invalid("%s", bad.Message)
+		}
+		return out, err
+	}, resources)
+}
+
+func (db *Database) tableARNs(table string) []string { return []string{db.arnOf(table)} }
+
+// readARNs: a read of an index is checked against the index, not the table.
+func (db *Database) readARNs(table string, index *string) []string {
+	if index != nil {
+		return []string{db.arnOf(table) + "/index/" + *index}
+	}
+	return db.tableARNs(table)
+}
+
+// placeholders are the members that all inputs with expressions share the meaning of.
+func placeholders(names map[string]string, values attribute.Item, expressions ...*string) (*expression.Scope, error) {
+	if !slices.ContainsFunc(expressions, func(e *string) bool { return e != nil }) {
+		switch {
+		case names != nil:
+			return nil, invalid("ExpressionAttributeNames can only be specified when using expressions")
+		case values != nil:
+			return nil, invalid("ExpressionAttributeValues can only be specified when using expressions")
+		}
+	}
+	if err := attribute.Check(values); err != nil {
+		return nil, invalid("ExpressionAttributeValues contains invalid value: %v", err)
+	}
+	return expression.NewScope(names, values)
+}
+
+// condition reads an optional condition; nil holds always.
+func condition(scope *expression.Scope, which string, text *string) (expression.Condition, error) {
+	if text == nil {
+		return nil, nil
+	}
+	return scope.Condition(which, *text)
+}
+
+// projection reads an optional projection; nil is the whole item.
+func projection(scope *expression.Scope, text *string) (expression.Projection, error) {
+	if text == nil {
+		return nil, nil
+	}
+	return scope.Projection(*text)
+}
+
+// oneOf checks a member whose values are enumerated; empty is as good as the default.
+func oneOf(member, value string, allowed ...string) error {
+	if value == "" || slices.Contains(allowed, value) {
+		return nil
+	}
+	return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]", value, member, strings.Join(allowed, ", "))
+}
+
+func checkConsumed(value string) error {
+	return oneOf("returnConsumedCapacity", value, "INDEXES", "TOTAL", "NONE")
+}

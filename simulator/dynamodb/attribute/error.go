@@ -1,0 +1,13 @@
+package attribute
+
+import "fmt"
+
+// Error says why a value or an expression is refused, in the words of AWS's ValidationException.
+type Error struct{ Message string }
+
+func (e *Error) Error() string { return e.Message }
+
+// Errorf makes an Error.
+func Errorf(format string, args ...any) *Error {
+	return &Error{Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,30 @@
+package attribute
+
+// SortKey encodes a key value so that comparing the encodings as bytes orders the values: strings by
+// their UTF-8 bytes, binaries by their bytes, numbers by value. Values of different types must not be
+// compared; a key attribute has one type.
+func (v Value) SortKey() string {
+	if v.kind != Number {
+		return v.text
+	}
+	return v.Decimal().sortKey()
+}
+
+// sortKey: sign, exponent, digits. For negative numbers exponent and digits are complemented and a
+// byte above all others ends them, since there the longer run of digits is the smaller number.
+func (d Decimal) sortKey() string {
+	if d.digits == "" {
+		return "\x01"
+	}
+	key := make([]byte, 0, len(d.digits)+3)
+	key = append(key, '\x02', byte(d.exp+128))
+	key = append(key, d.digits...)
+	if !d.negative {
+		return string(key)
+	}
+	key[0] = '\x00'
+	for i := 1; i < len(key); i++ {
+		key[i] = ^key[i]
+	}
+	return string(append(key, 0xFF))
+}

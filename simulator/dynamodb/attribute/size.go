@@ -1,0 +1,52 @@
+package attribute
+
+// Sizes as DynamoDB counts them for its limits and its bill.
+// Source: "DynamoDB item sizes and formats", DynamoDB developer guide.
+
+// documentOverhead is what a list or map costs, empty or not; each element costs one byte more.
+const documentOverhead = 3
+
+// ItemSize is an item's size in bytes: names and values.
+func ItemSize(item Item) int {
+	size := 0
+	for name, v := range item {
+		size += len(name) + v.Size()
+	}
+	return size
+}
+
+// Size is the value's size in bytes, without its name.
+func (v Value) Size() int {
+	switch v.kind {
+	case String, Binary:
+		return len(v.text)
+	case Number:
+		return v.Decimal().size()
+	case Bool, Null:
+		return 1
+	case List:
+		return documentOverhead + len(v.list) + sumSizes(v.list)
+	case Map:
+		return documentOverhead + len(v.m) + ItemSize(v.m)
+	default:
+		return sumSizes(v.list)
+	}
+}
+
+func sumSizes(values []Value) int {
+	size := 0
+	for _, v := range values {
+		size += v.Size()
+	}
+	return size
+}
+
+// size is one byte, one for each two significant digits, and one for a minus sign. AWS calls its own
+// text on this approximate.
+func (d Decimal) size() int {
+	size := 1 + (len(d.digits)+1)/2
+	if d.negative {
+		size++
+	}
+	return size
+}

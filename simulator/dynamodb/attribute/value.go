@@ -1,0 +1,160 @@
+// Package attribute holds what a DynamoDB item is made of: values of the ten types, numbers with 38
+// digits, their order, their size as DynamoDB bills it, and their JSON form on the wire.
+package attribute
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// Kind is the type of a Value.
+type Kind byte
+
+// The ten types of DynamoDB. The zero Kind is that of no value at all.
+const (
+	None Kind = iota
+	String
+	Number
+	Binary
+	StringSet
+	NumberSet
+	BinarySet
+	List
+	Map
+	Bool
+	Null
+	// Invalid is a value that broke a rule when it was read; its text says which.
+	Invalid
+)
+
+var kindNames = [...]string{
+	None: "?", String: "S", Number: "N", Binary: "B", StringSet: "SS", NumberSet: "NS",
+	BinarySet: "BS", List: "L", Map: "M", Bool: "BOOL", Null: "NULL", Invalid: "!",
+}
+
+// String gives the type's name on the wire, such as "S" or "NS".
+func (k Kind) String() string { return kindNames[k] }
+
+// ParseKind is the inverse of Kind.String; another name gives None.
+func ParseKind(name string) Kind {
+	return Kind(max(0, slices.Index(kindNames[:Invalid], name)))
+}
+
+// IsSet tells whether the type is one of the three set types.
+func (k Kind) IsSet() bool { return k == StringSet || k == NumberSet || k == BinarySet }
+
+// Element is the type of a set's elements; None for what is no set.
+func (k Kind) Element() Kind {
+	switch k {
+	case StringSet:
+		return String
+	case NumberSet:
+		return Number
+	case BinarySet:
+		return Binary
+	}
+	return None
+}
+
+// Value is one attribute value. It is immutable: who changes an item builds new values around the
+// unchanged ones, so that old images, index entries and stream records can share them without copies.
+// The zero Value is no value; its Kind is None.
+type Value struct {
+	kind Kind
+	yes  bool
+	// text is a string's text, a binary's bytes, or a number in its canonical form.
+	text string
+	// list holds a list's elements, or a set's in ascending order.
+	list []Value
+	m    map[string]Value
+}
+
+// Item is what a table stores: values by attribute name. Like a Value, it is not changed once stored.
+type Item = map[string]Value
+
+// StringOf makes a String.
+func StringOf(s string) Value { return Value{kind: String, text: s} }
+
+// BinaryOf makes a Binary.
+func BinaryOf(b []byte) Value { return Value{kind: Binary, text: string(b)} }
+
+// BoolOf makes a Bool.
+func BoolOf(b bool) Value { return Value{kind: Bool, yes: b} }
+
+// NullValue makes a Null.
+func NullValue() Value { return Value{kind: Null, yes: true} }
+
+// NumberOf makes a Number of a decimal.
+func NumberOf(d Decimal) Value { return Value{kind: Number, text: d.String()} }
+
+// ListOf makes a List; it keeps elems.
+func ListOf(elems []Value) Value { return Value{kind: List, list: elems} }
+
+// MapOf makes a Map; it keeps m.
+func MapOf(m map[string]Value) Value { return Value{kind: Map, m: m} }
+
+// Kind is the value's type.
+func (v Value) Kind() Kind { return v.kind }
+
+// Exists is false for the zero Value only.
+func (v Value) Exists() bool { return v.kind != None }
+
+// Text is a String's text, a Number's canonical digits or a Binary's bytes.
+func (v Value) Text() string { return v.text }
+
+// Bool is a Bool's value.
+func (v Value) Bool() bool { return v.yes }
+
+// Elems are a List's or a set's elements. They must not be changed.
+func (v Value) Elems() []Value { return v.list }
+
+// Fields are a Map's members. They must not be changed.
+func (v Value) Fields() map[string]Value { return v.m }
+
+// Decimal is a Number's value.
+func (v Value) Decimal() Decimal {
+	d, _ := ParseDecimal(v.text) // canonical text always parses
+	return d
+}
+
+// Equal tells whether two values have the same type and content. Sets have no order.
+func (v Value) Equal(w Value) bool {
+	if v.kind != w.kind || v.text != w.text || v.yes != w.yes {
+		return false
+	}
+	if !slices.EqualFunc(v.list, w.list, Value.Equal) {
+		return false
+	}
+	return EqualItems(v.m, w.m)
+}
+
+// EqualItems tells whether two items, or the members of two maps, are the same.
+func EqualItems(a, b Item) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for name, v := range a {
+		if w, ok := b[name]; !ok || !v.Equal(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// Compare orders two values of the same type, which must be String (by UTF-8 bytes), Number or Binary.
+func (v Value) Compare(w Value) int {
+	if v.kind == Number {
+		return v.Decimal().Compare(w.Decimal())
+	}
+	return cmp.Compare(v.text, w.text)
+}
+
+// Ordered tells whether values of this type can be compared with < and >.
+func (v Value) Ordered() bool { return v.kind == String || v.kind == Number || v.kind == Binary }
+
+// IntOf makes a Number of an integer.
+func IntOf(n int) Value {
+	d, _ := ParseDecimal(strconv.Itoa(n)) // an int always parses
+	return NumberOf(d)
+}

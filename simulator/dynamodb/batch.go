@@ -1,0 +1,141 @@
+package dynamodb
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"heliograph/simulator/dynamodb/attribute"
+	"heliograph/simulator/dynamodb/expression"
+)
+
+// Limits of one BatchGetItem.
+const (
+	maxBatchKeys  = 100
+	maxBatchBytes = 16 << 20
+)
+
+// BatchGetItemInput is the input of BatchGetItem.
+type BatchGetItemInput struct {
+	RequestItems           map[string]KeysAndAttributes
+	ReturnConsumedCapacity string
+}
+
+// KeysAndAttributes are what a BatchGetItem wants of one table.
+type KeysAndAttributes struct {
+	Keys                     []attribute.Item
+	ConsistentRead           bool              `json:",omitempty"`
+	ProjectionExpression     *string           `json:",omitempty"`
+	ExpressionAttributeNames map[string]string `json:",omitempty"`
+}
+
+// BatchGetItemOutput is the answer of BatchGetItem.
+type BatchGetItemOutput struct {
+	Responses        map[string][]attribute.Item
+	UnprocessedKeys  map[string]KeysAndAttributes
+	ConsumedCapacity []*ConsumedCapacity `json:",omitempty"`
+}
+
+func (db *Database) batchARNs(in *BatchGetItemInput) []string {
+	var arns []string
+	for _, table := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		arns = append(arns, db.arnOf(table))
+	}
+	return arns
+}
+
+// wanted is one table's part of a batch, checked.
+type wanted struct {
+	KeysAndAttributes
+	name       string // as the request names the table
+	table      *Table
+	projection expression.Projection
+}
+
+func (db *Database) batchGetItem(in *BatchGetItemInput) (*BatchGetItemOutput, error) {
+	if err := errors.Join(checkConsumed(in.ReturnConsumedCapacity), in.checkCount()); err != nil {
+		return nil, err
+	}
+	var batch []wanted
+	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		w, err := db.wanted(name, in.RequestItems[name])
+		if err != nil {
+			return nil, err
+		}
+		batch = append(batch, w)
+	}
+	out := &BatchGetItemOutput{Responses: map[string][]attribute.Item{}, UnprocessedKeys: map[string]KeysAndAttributes{}}
+	room := maxBatchBytes
+	for _, w := range batch {
+		units := w.fill(out, &room)
+		if c := w.table.consumed(in.ReturnConsumedCapacity, units, nil); c != nil {
+			out.ConsumedCapacity = append(out.ConsumedCapacity, c)
+		}
+	}
+	return out, nil
+}
+
+func (in *BatchGetItemInput) checkCount() error {
+	count := 0
+	for name, w := range in.RequestItems {
+		if len(w.Keys) == 0 {
+			return invalid("1 validation error detected: Value '[]' at 'requestItems.%s.member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1", name)
+		}
+		count += len(w.Keys)
+	}
+	switch {
+	case count == 0:
+		return invalid("1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
+	case count > maxBatchKeys:
+		return invalid("Too many items requested for the BatchGetItem call")
+	}
+	return nil
+}
+
+func (db *Database) wanted(name string, request KeysAndAttributes) (wanted, error) {
+	p, err := projectionOf(request.ProjectionExpression, request.ExpressionAttributeNames)
+	if err != nil {
+		return wanted{}, err
+	}
+	t, err := db.lookup(name)
+	if err != nil {
+		return wanted{}, err
+	}
+	seen := map[position]bool{}
+	for _, key := range request.Keys {
+		if err := t.schema.checkKey(key); err != nil {
+			return wanted{}, err
+		}
+		at := t.schema.position(key)
+		if seen[at] {
+			return wanted{}, invalid("Provided list of item keys contains duplicates")
+		}
+		seen[at] = true
+	}
+	return wanted{request, name, t, p}, nil
+}
+
+// fill answers as many keys as there is room for, and leaves the others unprocessed. Each item is billed
+// on its own.
+func (w wanted) fill(out *BatchGetItemOutput, room *int) float64 {
+	units := 0.0
+	found := []attribute.Item{}
+	for i, key := range w.Keys {
+		item, cost := w.table.read(key, w.ConsistentRead)
+		size := attribute.ItemSize(item)
+		if size > *room {
+			rest := w.KeysAndAttributes
+			rest.Keys = w.Keys[i:]
+			out.UnprocessedKeys[w.name] = rest
+			*room = 0
+			break
+		}
+		*room -= size
+		units += cost
+		if item != nil {
+			found = append(found, w.projection.Of(item))
+		}
+	}
+	out.Responses[w.name] = found
+	return units
+}

@@ -1,0 +1,160 @@
+package dynamodb
+
+import (
+	"slices"
+)
+
+// maxListed is how many names one ListTables gives.
+const maxListed = 100
+
+// DescribeTableInput is the input of DescribeTable.
+type DescribeTableInput struct{ TableName string }
+
+// DescribeTableOutput is the answer of DescribeTable.
+type DescribeTableOutput struct{ Table TableDescription }
+
+// TableDescription is a table as DescribeTable shows it.
+type TableDescription struct {
+	TableName, TableArn, TableId, TableStatus string
+	CreationDateTime                          float64 // Unix seconds
+	AttributeDefinitions                      []attributeDefinition
+	KeySchema                                 []keyElement
+	BillingModeSummary                        billingMode
+	ProvisionedThroughput                     throughput
+	TableSizeBytes, ItemCount                 int
+	GlobalSecondaryIndexes                    []indexDescription   `json:",omitempty"`
+	StreamSpecification                       *streamSpecification `json:",omitempty"`
+	LatestStreamArn                           string               `json:",omitempty"`
+	LatestStreamLabel                         string               `json:",omitempty"`
+	SSEDescription                            *sseDescription      `json:",omitempty"`
+	DeletionProtectionEnabled                 bool
+}
+
+type (
+	attributeDefinition struct{ AttributeName, AttributeType string }
+	keyElement          struct{ AttributeName, KeyType string }
+	billingMode         struct{ BillingMode string }
+	throughput          struct{ NumberOfDecreasesToday, ReadCapacityUnits, WriteCapacityUnits int }
+	streamSpecification struct {
+		StreamEnabled  bool
+		StreamViewType string
+	}
+	sseDescription struct{ SSEType, Status string }
+	projectionType struct {
+		ProjectionType   string
+		NonKeyAttributes []string `json:",omitempty"`
+	}
+	indexDescription struct {
+		IndexName, IndexArn, IndexStatus string
+		KeySchema                        []keyElement
+		Projection                       projectionType
+		ProvisionedThroughput            throughput
+		IndexSizeBytes, ItemCount        int
+	}
+)
+
+func (db *Database) describeTable(in *DescribeTableInput) (*DescribeTableOutput, error) {
+	t, err := db.lookup(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	return &DescribeTableOutput{t.describe()}, nil
+}
+
+func (t *Table) describe() TableDescription {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	d := TableDescription{
+		TableName: t.def.Name, TableArn: t.ARN(), TableId: t.id(), TableStatus: "ACTIVE",
+		CreationDateTime: float64(t.created.UnixMilli()) / 1e3, KeySchema: t.schema.elements(),
+		BillingModeSummary: billingMode{t.def.BillingMode}, TableSizeBytes: t.bytes, ItemCount: t.rows.Len(),
+		DeletionProtectionEnabled: t.def.DeletionProtection,
+	}
+	for _, a := range t.def.Attributes {
+		d.AttributeDefinitions = append(d.AttributeDefinitions, attributeDefinition{a.Name, a.Type})
+	}
+	for _, x := range t.indexes {
+		d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, x.describe(t))
+	}
+	if t.stream != nil {
+		d.StreamSpecification = &streamSpecification{true, t.stream.ViewType()}
+		d.LatestStreamArn, d.LatestStreamLabel = t.stream.ARN(), t.stream.Label()
+	}
+	if t.def.Encrypted {
+		d.SSEDescription = &sseDescription{"KMS", "ENABLED"}
+	}
+	return d
+}
+
+func (s schema) elements() []keyElement {
+	elements := []keyElement{{s.hash.name, "HASH"}}
+	if s.rng.name != "" {
+		elements = append(elements, keyElement{s.rng.name, "RANGE"})
+	}
+	return elements
+}
+
+func (x *index) describe(t *Table) indexDescription {
+	return indexDescription{
+		IndexName: x.def.Name, IndexArn: t.IndexARN(x.def.Name), IndexStatus: "ACTIVE", KeySchema: x.schema.elements(),
+		Projection: projectionType{x.def.Projection, x.def.NonKeyAttributes}, IndexSizeBytes: x.bytes, ItemCount: x.rows.Len(),
+	}
+}
+
+// DescribeTimeToLiveInput is the input of DescribeTimeToLive.
+type DescribeTimeToLiveInput struct{ TableName string }
+
+// DescribeTimeToLiveOutput is the answer of DescribeTimeToLive.
+type DescribeTimeToLiveOutput struct {
+	TimeToLiveDescription struct {
+		TimeToLiveStatus string
+		AttributeName    string `json:",omitempty"`
+	}
+}
+
+func (db *Database) describeTimeToLive(in *DescribeTimeToLiveInput) (*DescribeTimeToLiveOutput, error) {
+	t, err := db.lookup(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	out := &DescribeTimeToLiveOutput{}
+	out.TimeToLiveDescription.TimeToLiveStatus = "DISABLED"
+	if t.def.TTLAttribute != "" {
+		out.TimeToLiveDescription.TimeToLiveStatus = "ENABLED"
+		out.TimeToLiveDescription.AttributeName = t.def.TTLAttribute
+	}
+	return out, nil
+}
+
+// ListTablesInput is the input of ListTables.
+type ListTablesInput struct {
+	ExclusiveStartTableName string
+	Limit                   *int
+}
+
+// ListTablesOutput is the answer of ListTables.
+type ListTablesOutput struct {
+	TableNames             []string
+	LastEvaluatedTableName string `json:",omitempty"`
+}
+
+func (db *Database) listTables(in *ListTablesInput) (*ListTablesOutput, error) {
+	limit := maxListed
+	if in.Limit != nil {
+		if limit = *in.Limit; limit < 1 || limit > maxListed {
+			return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", limit, maxListed)
+		}
+	}
+	names := []string{}
+	for _, t := range db.Tables() {
+		if t.Name() > in.ExclusiveStartTableName {
+			names = append(names, t.Name())
+		}
+	}
+	out := &ListTablesOutput{TableNames: names}
+	if len(names) > limit {
+		out.TableNames = slices.Clone(names[:limit])
+		out.LastEvaluatedTableName = names[limit-1]
+	}
+	return out, nil
+}

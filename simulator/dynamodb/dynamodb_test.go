@@ -1,0 +1,162 @@
+package dynamodb_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"heliograph/simulator/dynamodb"
+	"heliograph/simulator/wire"
+)
+
+// These tests talk to the database as everybody does: through the SDK's own client, over HTTP.
+
+type item = map[string]types.AttributeValue
+
+func s(text string) types.AttributeValue      { return &types.AttributeValueMemberS{Value: text} }
+func n(digits string) types.AttributeValue    { return &types.AttributeValueMemberN{Value: digits} }
+func ss(texts ...string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: texts} }
+func l(values ...types.AttributeValue) types.AttributeValue {
+	return &types.AttributeValueMemberL{Value: values}
+}
+func m(fields item) types.AttributeValue { return &types.AttributeValueMemberM{Value: fields} }
+
+// clock is a time that only moves when told to.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// start is when all tests begin.
+var start = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+
+// fixture is a database with one table, served to an SDK client.
+type fixture struct {
+	*api.Client
+	db    *dynamodb.Database
+	table *dynamodb.Table
+	clock *clock
+}
+
+// definition is the table of these tests: in the shape of Heliograph's own, with one more index that
+// projects everything and has a number as its range key.
+func definition() dynamodb.Definition {
+	return dynamodb.Definition{
+		Name: "things", HashKey: "pk", RangeKey: "sk", BillingMode: "PAY_PER_REQUEST",
+		Attributes: []dynamodb.Attribute{{"pk", "S"}, {"sk", "S"}, {"gpk", "S"}, {"gsk", "S"}, {"rank", "N"}},
+		Indexes: []dynamodb.Index{
+			{Name: "gsi1", HashKey: "gpk", RangeKey: "gsk", Projection: "KEYS_ONLY"},
+			{Name: "byrank", HashKey: "gpk", RangeKey: "rank", Projection: "ALL"},
+		},
+		TTLAttribute: "ttl", StreamViewType: "NEW_AND_OLD_IMAGES", Encrypted: true,
+	}
+}
+
+func setUp(t testing.TB) fixture {
+	t.Helper()
+	c := &clock{now: start}
+	db := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012", Now: c.Now})
+	table, err := db.CreateTable(definition())
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := wire.NewEndpoint(wire.Options{})
+	endpoint.Register(db.Service())
+	server := httptest.NewServer(endpoint)
+	t.Cleanup(server.Close)
+	return fixture{client(server.URL), db, table, c}
+}
+
+func client(url string) *api.Client {
+	return api.New(api.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String(url), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+	})
+}
+
+// same compares answers of the SDK.
+func same(t testing.TB, got, want any) {
+	t.Helper()
+	ignore := cmpopts.IgnoreUnexported(
+		types.AttributeValueMemberS{}, types.AttributeValueMemberN{}, types.AttributeValueMemberB{},
+		types.AttributeValueMemberBOOL{}, types.AttributeValueMemberNULL{}, types.AttributeValueMemberL{},
+		types.AttributeValueMemberM{}, types.AttributeValueMemberSS{}, types.AttributeValueMemberNS{},
+		types.AttributeValueMemberBS{}, types.ConsumedCapacity{}, types.Capacity{}, types.KeysAndAttributes{},
+		types.TableDescription{}, types.AttributeDefinition{}, types.KeySchemaElement{}, types.BillingModeSummary{},
+		types.ProvisionedThroughputDescription{}, types.GlobalSecondaryIndexDescription{}, types.Projection{},
+		types.StreamSpecification{}, types.SSEDescription{}, types.TimeToLiveDescription{},
+	)
+	if diff := cmp.Diff(want, got, ignore, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("differs (-want +got):\n%s", diff)
+	}
+}
+
+// refused asserts the code of an error, and its text unless that is empty.
+func refused(t testing.TB, err error, code, message string) {
+	t.Helper()
+	var e smithy.APIError
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v, want %s: %s", err, code, message)
+	}
+	if e.ErrorCode() != code || message != "" && e.ErrorMessage() != message {
+		t.Errorf("got  %s: %s\nwant %s: %s", e.ErrorCode(), e.ErrorMessage(), code, message)
+	}
+}
+
+// put stores items and must succeed.
+func (f fixture) put(t testing.TB, items ...item) {
+	t.Helper()
+	for _, i := range items {
+		if _, err := f.PutItem(t.Context(), &api.PutItemInput{TableName: aws.String("things"), Item: i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// get reads an item consistently; nil if there is none.
+func (f fixture) get(t testing.TB, pk, sk string) item {
+	t.Helper()
+	out, err := f.GetItem(context.Background(), &api.GetItemInput{
+		TableName: aws.String("things"), Key: key(pk, sk), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Item
+}
+
+func key(pk, sk string) item { return item{"pk": s(pk), "sk": s(sk)} }
+
+// with adds attributes to a key.
+func with(base item, more item) item {
+	all := item{}
+	for _, part := range []item{base, more} {
+		for name, v := range part {
+			all[name] = v
+		}
+	}
+	return all
+}

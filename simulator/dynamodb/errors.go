@@ -1,0 +1,24 @@
+package dynamodb
+
+import (
+	"heliograph/simulator/dynamodb/attribute"
+	"heliograph/simulator/wire"
+)
+
+// invalid is AWS's ValidationException.
+func invalid(format string, args ...any) *wire.Error {
+	return wire.Errorf("ValidationException", format, args...)
+}
+
+func notFound(format string, args ...any) *wire.Error {
+	return wire.Errorf("ResourceNotFoundException", format, args...)
+}
+
+// conditionFailed carries the item that did not meet the condition, if it was asked for.
+func conditionFailed(item attribute.Item) *wire.Error {
+	e := wire.Errorf("ConditionalCheckFailedException", "The conditional request failed")
+	if item != nil {
+		e.Fields = map[string]any{"Item": item}
+	}
+	return e
+}

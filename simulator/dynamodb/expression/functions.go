@@ -1,0 +1,122 @@
+package expression
+
+import (
+	"slices"
+
+	"heliograph/simulator/dynamodb/attribute"
+)
+
+// Functions by where they may stand, with the number of their operands.
+var (
+	conditionFunctions = map[string]int{
+		"attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2, "contains": 2,
+	}
+	updateFunctions = map[string]int{"if_not_exists": 2, "list_append": 2}
+)
+
+const allTypes = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"
+
+// function reads a function that gives a truth value.
+func (p *parser) function() Condition {
+	p.operator()
+	name := p.take().text
+	args := p.arguments()
+	if !p.checkCall(name, len(args), conditionFunctions) {
+		return exists{}
+	}
+	switch name {
+	case "attribute_exists":
+		return exists{p.pathOnly(name, args[0])}
+	case "attribute_not_exists":
+		return not{exists{p.pathOnly(name, args[0])}}
+	case "attribute_type":
+		return hasType{p.pathOnly(name, args[0]), p.typeName(args[1])}
+	case "begins_with":
+		p.distinctCall(name, args)
+		p.operandTypes(name, args, attribute.String, attribute.Binary)
+		return beginsWith{args[0], args[1]}
+	default:
+		p.distinctCall(name, args)
+		return contains{args[0], args[1]}
+	}
+}
+
+// checkCall refuses an unknown function, one in the wrong place, and one with too few or many operands.
+func (p *parser) checkCall(name string, operands int, allowed map[string]int) bool {
+	want, ok := allowed[name]
+	switch {
+	case !ok && known(name):
+		p.reject("The function is not allowed to be used this way in an expression; function: %s", name)
+	case !ok:
+		p.reject("Invalid function name; function: %s", name)
+	case operands != want:
+		p.reject("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", name, operands)
+	default:
+		return true
+	}
+	return false
+}
+
+func known(name string) bool {
+	_, condition := conditionFunctions[name]
+	_, update := updateFunctions[name]
+	return condition || update || name == "size"
+}
+
+func (p *parser) pathOnly(function string, arg operand) Path {
+	path, ok := arg.(Path)
+	if !ok {
+		p.reject("Operator or function requires a document path; operator or function: %s", function)
+	}
+	return path
+}
+
+func (p *parser) typeName(arg operand) attribute.Kind {
+	c, ok := arg.(constant)
+	switch {
+	case !ok || c.Exists() && c.Kind() != attribute.String:
+		p.reject("Incorrect operand type for operator or function; operator or function: attribute_type, operand type: %s", operandType(arg))
+	case c.Exists() && attribute.ParseKind(c.Text()) == attribute.None:
+		p.reject("Invalid attribute type name found; type: %s, valid types: %s", c.Text(), allTypes)
+	}
+	return attribute.ParseKind(c.Text())
+}
+
+func operandType(o operand) string {
+	if c, ok := o.(constant); ok {
+		return c.Kind().String()
+	}
+	return "?"
+}
+
+func (p *parser) distinctCall(name string, args []operand) {
+	a, aok := args[0].(Path)
+	b, bok := args[1].(Path)
+	if aok && bok && slices.Equal(a, b) {
+		p.reject("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %v", name, a)
+	}
+}
+
+// operandTypes refuses constants of other types than these.
+func (p *parser) operandTypes(function string, args []operand, kinds ...attribute.Kind) {
+	for _, arg := range args {
+		if c, ok := arg.(constant); ok && c.Exists() && !slices.Contains(kinds, c.Kind()) {
+			p.reject("Incorrect operand type for operator or function; operator or function: %s, operand type: %v", function, c.Kind())
+		}
+	}
+}
+
+// operandFunction reads size(…), the one function that is an operand.
+func (p *parser) operandFunction() operand {
+	p.operator()
+	name := p.take().text
+	args := p.arguments()
+	if !p.checkCall(name, len(args), map[string]int{"size": 1}) {
+		return constant{}
+	}
+	if c, ok := args[0].(constant); ok {
+		p.operandTypes(name, []operand{c}, attribute.String, attribute.Binary, attribute.StringSet,
+			attribute.NumberSet, attribute.BinarySet, attribute.List, attribute.Map)
+	}
+	return sizeOf{args[0]}
+}

@@ -1,0 +1,129 @@
+// Package expression reads and evaluates DynamoDB's expressions: conditions, filters, key conditions,
+// updates and projections. It refuses what AWS refuses, in AWS's words as far as they are known, and
+// knows nothing of tables.
+package expression
+
+import (
+	"slices"
+	"strings"
+
+	"heliograph/simulator/dynamodb/attribute"
+)
+
+// maxLength is the longest expression, in bytes.
+const maxLength = 4096
+
+// Scope holds one request's placeholders, and which of them its expressions have used.
+type Scope struct {
+	names      map[string]string
+	values     map[string]attribute.Value
+	unusedName map[string]bool
+	unusedVal  map[string]bool
+}
+
+// NewScope takes a request's ExpressionAttributeNames and ExpressionAttributeValues. Nil means that
+// the request has none; an empty map is an error. expressions tells whether the request has any
+// expression at all, without which placeholders are refused.
+func NewScope(names map[string]string, values map[string]attribute.Value) (*Scope, error) {
+	if err := checkPlaceholders("ExpressionAttributeNames", '#', names); err != nil {
+		return nil, err
+	}
+	if err := checkPlaceholders("ExpressionAttributeValues", ':', values); err != nil {
+		return nil, err
+	}
+	return &Scope{names: names, values: values, unusedName: keysOf(names), unusedVal: keysOf(values)}, nil
+}
+
+func checkPlaceholders[V any](what string, mark byte, m map[string]V) error {
+	if m != nil && len(m) == 0 {
+		return attribute.Errorf("%s must not be empty", what)
+	}
+	for key := range m {
+		if len(key) < 2 || key[0] != mark || run(key, 1, isWordByte) != len(key) {
+			return attribute.Errorf("%s contains invalid key: Syntax error; key: %q", what, key)
+		}
+	}
+	return nil
+}
+
+func keysOf[V any](m map[string]V) map[string]bool {
+	keys := make(map[string]bool, len(m))
+	for key := range m {
+		keys[key] = true
+	}
+	return keys
+}
+
+// Finish refuses placeholders that no expression used. Call it after the request's last expression.
+func (s *Scope) Finish() error {
+	if len(s.unusedName) > 0 {
+		return attribute.Errorf("Value provided in ExpressionAttributeNames unused in expressions: keys: %s", braced(s.unusedName))
+	}
+	if len(s.unusedVal) > 0 {
+		return attribute.Errorf("Value provided in ExpressionAttributeValues unused in expressions: keys: %s", braced(s.unusedVal))
+	}
+	return nil
+}
+
+func braced(keys map[string]bool) string {
+	list := make([]string, 0, len(keys))
+	for key := range keys {
+		list = append(list, key)
+	}
+	slices.Sort(list)
+	return "{" + strings.Join(list, ", ") + "}"
+}
+
+func (s *Scope) name(placeholder string) (string, error) {
+	name, ok := s.names[placeholder]
+	if !ok {
+		return "", attribute.Errorf("An expression attribute name used in the document path is not defined; attribute name: %s", placeholder)
+	}
+	delete(s.unusedName, placeholder)
+	return name, nil
+}
+
+func (s *Scope) value(placeholder string) (attribute.Value, error) {
+	v, ok := s.values[placeholder]
+	if !ok {
+		return attribute.Value{}, attribute.Errorf("An expression attribute value used in expression is not defined; attribute value: %s", placeholder)
+	}
+	delete(s.unusedVal, placeholder)
+	return v, nil
+}
+
+// Condition reads a ConditionExpression or a FilterExpression; which one only shows in errors.
+func (s *Scope) Condition(which, text string) (Condition, error) {
+	return read(s, which, text, (*parser).condition)
+}
+
+// Update reads an UpdateExpression.
+func (s *Scope) Update(text string) (*Update, error) {
+	return read(s, "UpdateExpression", text, (*parser).update)
+}
+
+// Projection reads a ProjectionExpression.
+func (s *Scope) Projection(text string) (Projection, error) {
+	return read(s, "ProjectionExpression", text, (*parser).projection)
+}
+
+// read runs one grammar over a whole expression and puts the expression's name before its errors.
+func read[T any](s *Scope, which, text string, grammar func(*parser) T) (T, error) {
+	var zero T
+	invalid := func(err error) error { return attribute.Errorf("Invalid %s: %v", which, err) }
+	if strings.TrimSpace(text) == "" {
+		return zero, invalid(attribute.Errorf("The expression can not be empty;"))
+	}
+	if len(text) > maxLength {
+		return zero, invalid(attribute.Errorf("Expression size has exceeded the maximum allowed size; expression size: %d", len(text)))
+	}
+	p := &parser{scope: s, text: text, tokens: lex(text)}
+	result := grammar(p)
+	if p.peek().kind != end {
+		p.syntaxError()
+	}
+	if err := p.err(); err != nil {
+		return zero, invalid(err)
+	}
+	return result, nil
+}

@@ -1,0 +1,135 @@
+package expression
+
+import (
+	"strings"
+
+	"heliograph/simulator/dynamodb/attribute"
+)
+
+// update reads the sections SET, REMOVE, ADD and DELETE, each once at most, in any order.
+func (p *parser) update() *Update {
+	u, seen := &Update{}, map[string]bool{}
+	sections := map[string]func(*Update){
+		"SET": p.setAction, "REMOVE": p.removeAction, "ADD": p.addAction, "DELETE": p.deleteAction,
+	}
+	for p.peek().kind != end {
+		keyword := strings.ToUpper(p.peek().text)
+		action, ok := sections[keyword]
+		if !ok {
+			p.syntaxError()
+			break
+		}
+		p.at++
+		if seen[keyword] {
+			p.reject("The %q section can only be used once in an update expression;", keyword)
+		}
+		seen[keyword] = true
+		for action(u); p.accept(","); {
+			action(u)
+		}
+	}
+	if p.err() == nil {
+		p.check(checkDisjoint(u.Paths()))
+	}
+	return u
+}
+
+func (p *parser) setAction(u *Update) {
+	path := p.path()
+	p.expect("=")
+	u.sets = append(u.sets, change{path, p.sum()})
+}
+
+func (p *parser) removeAction(u *Update) { u.removes = append(u.removes, p.path()) }
+
+func (p *parser) addAction(u *Update) {
+	u.adds = append(u.adds, p.constantChange("ADD", "ALLOWED_FOR_ADD_OPERAND", func(k attribute.Kind) bool {
+		return k == attribute.Number || k.IsSet()
+	}))
+}
+
+func (p *parser) deleteAction(u *Update) {
+	u.deletes = append(u.deletes, p.constantChange("DELETE", "ALLOWED_FOR_DELETE_OPERAND", attribute.Kind.IsSet))
+}
+
+// constantChange reads "path :value", the form of ADD and DELETE.
+func (p *parser) constantChange(operator, typeSet string, allowed func(attribute.Kind) bool) change {
+	p.operator()
+	path := p.path()
+	if p.peek().kind != valuePlace {
+		p.syntaxError()
+		return change{path, constant{}}
+	}
+	v := p.constant()
+	if v.Exists() && !allowed(v.Kind()) {
+		p.reject("Incorrect operand type for operator or function; operator: %s, operand type: %s, typeSet: %s", operator, longTypeNames[v.Kind()], typeSet)
+	}
+	return change{path, constant{v}}
+}
+
+// longTypeNames are the names that only these errors of AWS use.
+var longTypeNames = map[attribute.Kind]string{
+	attribute.String: "STRING", attribute.Number: "NUMBER", attribute.Binary: "BINARY",
+	attribute.StringSet: "STRING_SET", attribute.NumberSet: "NUMBER_SET", attribute.BinarySet: "BINARY_SET",
+	attribute.List: "LIST", attribute.Map: "MAP", attribute.Bool: "BOOLEAN", attribute.Null: "NULL",
+}
+
+// sum reads: source ( + | - ) source. Longer sums are a syntax error on AWS too.
+func (p *parser) sum() source {
+	left := p.source()
+	op := p.peek().text
+	if !p.accept("+") && !p.accept("-") {
+		return left
+	}
+	p.operator()
+	right := p.source()
+	p.sourceTypes(op, attribute.Number, left, right)
+	return arithmetic{op, left, right}
+}
+
+// sourceTypes refuses constants of another type.
+func (p *parser) sourceTypes(operator string, kind attribute.Kind, sources ...source) {
+	for _, s := range sources {
+		if c, ok := s.(constant); ok && c.Exists() && c.Kind() != kind {
+			p.reject("Incorrect operand type for operator or function; operator or function: %s, operand type: %v", operator, c.Kind())
+		}
+	}
+}
+
+// source reads a path, a :value, a function or a sum in parentheses.
+func (p *parser) source() source {
+	switch {
+	case p.isCall():
+		return p.sourceFunction()
+	case p.peek().kind == valuePlace:
+		return constant{p.constant()}
+	case p.accept("("):
+		inner := p.sum()
+		p.expect(")")
+		return inner
+	}
+	return p.path()
+}
+
+func (p *parser) sourceFunction() source {
+	p.operator()
+	name := p.take().text
+	p.expect("(")
+	args := []source{p.source()}
+	for p.accept(",") {
+		args = append(args, p.source())
+	}
+	p.expect(")")
+	if !p.checkCall(name, len(args), updateFunctions) {
+		return constant{}
+	}
+	if name == "list_append" {
+		p.sourceTypes(name, attribute.List, args...)
+		return listAppend{args[0], args[1]}
+	}
+	path, ok := args[0].(Path)
+	if !ok {
+		p.reject("Operator or function requires a document path; operator or function: %s", name)
+	}
+	return ifNotExists{path, args[1]}
+}

@@ -1,0 +1,106 @@
+package dynamodb
+
+import (
+	"github.com/tidwall/btree"
+
+	"heliograph/simulator/dynamodb/attribute"
+)
+
+// index is a global secondary index. It holds the items that have all attributes of its key, each cut
+// down to what is projected.
+type index struct {
+	def       Index
+	schema    schema
+	projected map[string]bool // nil means all attributes
+	rows      *btree.BTreeG[row]
+	bytes     int
+}
+
+func newIndex(x Index, def Definition) *index {
+	idx := &index{def: x, schema: def.schema(x.HashKey, x.RangeKey), rows: newTree()}
+	if x.Projection != "ALL" {
+		idx.projected = map[string]bool{}
+		for _, name := range append([]string{x.HashKey, x.RangeKey, def.HashKey, def.RangeKey}, x.NonKeyAttributes...) {
+			idx.projected[name] = true
+		}
+	}
+	return idx
+}
+
+// check refuses an item whose attributes can't be keys of the index.
+func (x *index) check(item attribute.Item) error {
+	for _, part := range x.schema.parts() {
+		v, ok := item[part.name]
+		switch {
+		case !ok:
+		case v.Kind() != part.kind:
+			return invalid("One or more parameter values were invalid: Type mismatch for Index Key %s Expected: %v Actual: %v IndexName: %s", part.name, part.kind, v.Kind(), x.def.Name)
+		case v.Kind() != attribute.Number && v.Text() == "":
+			return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", long(part.kind), x.def.Name, part.name)
+		case part == x.schema.hash && v.Size() > maxHashSize:
+			return invalid("One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of%d bytes", maxHashSize)
+		case part == x.schema.rng && v.Size() > maxRangeSize:
+			return invalid("One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of %d bytes", maxRangeSize)
+		}
+	}
+	return nil
+}
+
+// entry is an item as the index holds it; nil if the index does not hold it.
+func (x *index) entry(item attribute.Item) attribute.Item {
+	for _, part := range x.schema.parts() {
+		if !item[part.name].Exists() {
+			return nil
+		}
+	}
+	if x.projected == nil {
+		return item
+	}
+	entry := attribute.Item{}
+	for name, v := range item {
+		if x.projected[name] {
+			entry[name] = v
+		}
+	}
+	return entry
+}
+
+// position is an entry's place: by the index's key, then by where the item stands in the table.
+func (x *index) position(entry attribute.Item, base position) position {
+	at := x.schema.position(entry)
+	at.base, at.baseRng = base.hash, base.rng
+	return at
+}
+
+// replace follows a change of the table's item at base. It gives the write units that AWS charges:
+// nothing if the entry stays as it is, one write for a new, changed or removed entry, and two (a removal
+// and a new entry) when the index's key changes.
+// Source: "Using Global Secondary Indexes in DynamoDB", write capacity units, DynamoDB developer guide.
+func (x *index) replace(base position, oldItem, newItem attribute.Item) float64 {
+	old, new := x.entry(oldItem), x.entry(newItem)
+	switch {
+	case old == nil && new == nil || attribute.EqualItems(old, new):
+		return 0
+	case old == nil:
+		return x.put(base, new)
+	case new == nil:
+		return x.remove(base, old)
+	case attribute.EqualItems(x.schema.keyOf(old), x.schema.keyOf(new)):
+		return max(x.remove(base, old), x.put(base, new))
+	}
+	return x.remove(base, old) + x.put(base, new)
+}
+
+func (x *index) put(base position, entry attribute.Item) float64 {
+	size := attribute.ItemSize(entry)
+	x.rows.Set(row{position: x.position(entry, base), item: entry, size: size})
+	x.bytes += size
+	return writeUnits(size)
+}
+
+func (x *index) remove(base position, entry attribute.Item) float64 {
+	size := attribute.ItemSize(entry)
+	x.rows.Delete(row{position: x.position(entry, base)})
+	x.bytes -= size
+	return writeUnits(size)
+}

@@ -1,0 +1,200 @@
+package dynamodb
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/btree"
+
+	"heliograph/simulator/dynamodb/attribute"
+	"heliograph/simulator/dynamodb/expression"
+)
+
+// maxPageBytes is how much one Query or Scan reads, before the filter.
+const maxPageBytes = 1 << 20
+
+// source is what a Query or Scan reads: a table or one of its indexes.
+type source struct {
+	table  *Table
+	index  *index // nil for the table
+	schema schema
+	rows   *btree.BTreeG[row]
+}
+
+func (db *Database) source(table string, name *string) (source, error) {
+	t, err := db.lookup(table)
+	if err != nil || name == nil {
+		if err != nil {
+			return source{}, err
+		}
+		return source{table: t, schema: t.schema, rows: t.rows}, nil
+	}
+	x, err := t.findIndex(*name)
+	if err != nil {
+		return source{}, err
+	}
+	return source{table: t, index: x, schema: x.schema, rows: x.rows}, nil
+}
+
+// check refuses what this table or index can't give.
+func (s source) check(p *paging, query bool) error {
+	if query && p.filter != nil {
+		for _, name := range slices.Sorted(maps.Keys(expression.NamesIn(p.filter))) {
+			if s.schema.has(name) {
+				return invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", name)
+			}
+		}
+	}
+	if s.index == nil {
+		if p.choice == "ALL_PROJECTED_ATTRIBUTES" {
+			return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+		}
+		return s.checkStart(p.start)
+	}
+	if p.consistent {
+		return invalid("Consistent reads are not supported on global secondary indexes")
+	}
+	if err := s.index.covers(p); err != nil {
+		return err
+	}
+	return s.checkStart(p.start)
+}
+
+// covers refuses to read from an index what it does not project.
+func (x *index) covers(p *paging) error {
+	if x.projected == nil {
+		return nil
+	}
+	if p.choice == "ALL_ATTRIBUTES" {
+		return invalid("One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", x.def.Name)
+	}
+	var missing []string
+	for _, path := range p.projection {
+		if !x.projected[path[0].Name] {
+			missing = append(missing, path[0].Name)
+		}
+	}
+	if len(missing) > 0 {
+		return invalid("One or more parameter values were invalid: Global secondary index %s does not project [%s]", x.def.Name, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// checkStart refuses an ExclusiveStartKey that is no key: of an index, it has the index's key and the table's.
+func (s source) checkStart(start attribute.Item) error {
+	if start == nil {
+		return nil
+	}
+	parts := s.lastKeyParts()
+	if len(start) != len(parts) {
+		return invalid("The provided starting key is invalid")
+	}
+	for _, part := range parts {
+		if start[part.name].Kind() != part.kind {
+			return invalid("The provided starting key is invalid: The provided key element does not match the schema")
+		}
+	}
+	return nil
+}
+
+// lastKeyParts are the attributes of a LastEvaluatedKey.
+func (s source) lastKeyParts() []keyPart {
+	parts := s.schema.parts()
+	for _, part := range s.table.schema.parts() {
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// position is the place of an item, or of a key with the attributes of a LastEvaluatedKey.
+func (s source) position(item attribute.Item) position {
+	at := s.table.schema.position(item)
+	if s.index != nil {
+		at = s.index.position(item, at)
+	}
+	return at
+}
+
+// reader gathers a page.
+type reader struct {
+	paging
+	out     PageOutput
+	items   []attribute.Item
+	bytes   int
+	last    attribute.Item
+	stopped bool
+}
+
+// take looks at one row and tells whether to go on. The page ends before the row that would take it over
+// 1 MB, and after the row that reaches the limit; it is then not known whether there are more.
+func (r *reader) take(row row) bool {
+	if r.out.ScannedCount > 0 && r.bytes+row.size > maxPageBytes {
+		r.stopped = true
+		return false
+	}
+	r.out.ScannedCount++
+	r.bytes += row.size
+	r.last = row.item
+	if r.filter == nil || r.filter.Holds(row.item) {
+		r.out.Count++
+		if r.choice != "COUNT" {
+			r.items = append(r.items, r.projection.Of(row.item))
+		}
+	}
+	r.stopped = r.limit != nil && r.out.ScannedCount == *r.limit
+	return !r.stopped
+}
+
+// page reads one page of a span.
+func (s source) page(p paging, within span, forward bool) (*PageOutput, error) {
+	from := within.from(forward)
+	if p.start != nil {
+		at := s.position(p.start)
+		if !within.contains(at) {
+			return nil, invalid("The provided starting key is outside query boundaries based on provided conditions")
+		}
+		at.edge = -1
+		if forward {
+			at.edge = 1
+		}
+		from = at
+	}
+	r := &reader{paging: p, items: []attribute.Item{}}
+	s.table.mu.Lock() // not RLock: the usage is counted
+	defer s.table.mu.Unlock()
+	s.walk(from, forward, func(row row) bool { return within.contains(row.position) && r.take(row) })
+	return s.answer(r), nil
+}
+
+func (s source) walk(from position, forward bool, take func(row) bool) {
+	if forward {
+		s.rows.Ascend(row{position: from}, take)
+		return
+	}
+	s.rows.Descend(row{position: from}, take)
+}
+
+// answer finishes a page: the key to go on from, and the cost.
+func (s source) answer(r *reader) *PageOutput {
+	if r.choice != "COUNT" {
+		r.out.Items = &r.items
+	}
+	if r.stopped {
+		r.out.LastEvaluatedKey = attribute.Item{}
+		for _, part := range s.lastKeyParts() {
+			r.out.LastEvaluatedKey[part.name] = r.last[part.name]
+		}
+	}
+	units := readUnits(r.bytes, r.consistent)
+	if s.index == nil {
+		s.table.usage.addRead("", units)
+		r.out.ConsumedCapacity = s.table.consumed(r.consumed, units, nil)
+		return &r.out
+	}
+	s.table.usage.addRead(s.index.def.Name, units)
+	r.out.ConsumedCapacity = s.table.consumed(r.consumed, 0, map[string]float64{s.index.def.Name: units})
+	return &r.out
+}

@@ -1,0 +1,145 @@
+package dynamodb
+
+import (
+	"errors"
+
+	"heliograph/simulator/dynamodb/attribute"
+	"heliograph/simulator/dynamodb/expression"
+)
+
+// QueryInput is the input of Query.
+type QueryInput struct {
+	TableName                 string
+	IndexName                 *string
+	KeyConditionExpression    *string
+	FilterExpression          *string
+	ProjectionExpression      *string
+	ExpressionAttributeNames  map[string]string
+	ExpressionAttributeValues attribute.Item
+	ConsistentRead            bool
+	ScanIndexForward          *bool
+	Select                    string
+	Limit                     *int
+	ExclusiveStartKey         attribute.Item
+	ReturnConsumedCapacity    string
+}
+
+// PageOutput is the answer of Query and Scan.
+type PageOutput struct {
+	Items            *[]attribute.Item `json:",omitempty"` // absent where Select is COUNT
+	Count            int
+	ScannedCount     int
+	LastEvaluatedKey attribute.Item    `json:",omitempty"`
+	ConsumedCapacity *ConsumedCapacity `json:",omitempty"`
+}
+
+func (db *Database) query(in *QueryInput) (*PageOutput, error) {
+	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		in.KeyConditionExpression, in.FilterExpression, in.ProjectionExpression)
+	if err != nil {
+		return nil, err
+	}
+	if in.KeyConditionExpression == nil {
+		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
+	keys, err := scope.KeyConditions(*in.KeyConditionExpression)
+	if err != nil {
+		return nil, err
+	}
+	page := paging{
+		filterText: in.FilterExpression, projectionText: in.ProjectionExpression, consistent: in.ConsistentRead,
+		choice: in.Select, limit: in.Limit, start: in.ExclusiveStartKey, consumed: in.ReturnConsumedCapacity,
+	}
+	if err := page.read(scope); err != nil {
+		return nil, err
+	}
+	src, err := db.source(in.TableName, in.IndexName)
+	if err != nil {
+		return nil, err
+	}
+	if err := src.check(&page, true); err != nil {
+		return nil, err
+	}
+	s, err := spanOf(src.schema, keys)
+	if err != nil {
+		return nil, err
+	}
+	return src.page(page, s, in.ScanIndexForward == nil || *in.ScanIndexForward)
+}
+
+// ScanInput is the input of Scan.
+type ScanInput struct {
+	TableName                 string
+	IndexName                 *string
+	FilterExpression          *string
+	ProjectionExpression      *string
+	ExpressionAttributeNames  map[string]string
+	ExpressionAttributeValues attribute.Item
+	ConsistentRead            bool
+	Select                    string
+	Limit                     *int
+	ExclusiveStartKey         attribute.Item
+	ReturnConsumedCapacity    string
+}
+
+func (db *Database) scan(in *ScanInput) (*PageOutput, error) {
+	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.FilterExpression, in.ProjectionExpression)
+	if err != nil {
+		return nil, err
+	}
+	page := paging{
+		filterText: in.FilterExpression, projectionText: in.ProjectionExpression, consistent: in.ConsistentRead,
+		choice: in.Select, limit: in.Limit, start: in.ExclusiveStartKey, consumed: in.ReturnConsumedCapacity,
+	}
+	if err := page.read(scope); err != nil {
+		return nil, err
+	}
+	src, err := db.source(in.TableName, in.IndexName)
+	if err != nil {
+		return nil, err
+	}
+	if err := src.check(&page, false); err != nil {
+		return nil, err
+	}
+	return src.page(page, span{}, true)
+}
+
+// paging are the members that Query and Scan share.
+type paging struct {
+	filterText, projectionText *string
+	consistent                 bool
+	choice                     string // the member Select
+	limit                      *int
+	start                      attribute.Item
+	consumed                   string
+
+	filter     expression.Condition
+	projection expression.Projection
+}
+
+// read reads the expressions and checks what needs no table.
+func (p *paging) read(scope *expression.Scope) (err error) {
+	err = errors.Join(
+		oneOf("select", p.choice, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"),
+		checkConsumed(p.consumed), attribute.Check(p.start),
+	)
+	if err != nil {
+		return err
+	}
+	if p.limit != nil && *p.limit < 1 {
+		return invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", *p.limit)
+	}
+	if p.filter, err = condition(scope, "FilterExpression", p.filterText); err != nil {
+		return err
+	}
+	if p.projection, err = projection(scope, p.projectionText); err != nil {
+		return err
+	}
+	switch {
+	case p.choice == "SPECIFIC_ATTRIBUTES" && p.projection == nil:
+		return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+	case p.choice != "" && p.choice != "SPECIFIC_ATTRIBUTES" && p.projection != nil:
+		return invalid("Cannot specify the ProjectionExpression when choosing to get %s", p.choice)
+	}
+	return scope.Finish()
+}

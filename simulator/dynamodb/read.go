@@ -1,0 +1,70 @@
+package dynamodb
+
+import (
+	"errors"
+
+	"heliograph/simulator/dynamodb/attribute"
+	"heliograph/simulator/dynamodb/expression"
+)
+
+// GetItemInput is the input of GetItem.
+type GetItemInput struct {
+	TableName                string
+	Key                      attribute.Item
+	ConsistentRead           bool
+	ProjectionExpression     *string
+	ExpressionAttributeNames map[string]string
+	ReturnConsumedCapacity   string
+}
+
+// GetItemOutput is the answer of GetItem.
+type GetItemOutput struct {
+	Item             attribute.Item    `json:",omitempty"`
+	ConsumedCapacity *ConsumedCapacity `json:",omitempty"`
+}
+
+func (db *Database) getItem(in *GetItemInput) (*GetItemOutput, error) {
+	if err := errors.Join(checkConsumed(in.ReturnConsumedCapacity), attribute.Check(in.Key)); err != nil {
+		return nil, err
+	}
+	p, err := projectionOf(in.ProjectionExpression, in.ExpressionAttributeNames)
+	if err != nil {
+		return nil, err
+	}
+	t, err := db.lookup(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.schema.checkKey(in.Key); err != nil {
+		return nil, err
+	}
+	item, units := t.read(in.Key, in.ConsistentRead)
+	out := &GetItemOutput{ConsumedCapacity: t.consumed(in.ReturnConsumedCapacity, units, nil)}
+	if item != nil {
+		out.Item = p.Of(item)
+	}
+	return out, nil
+}
+
+// read gets one item and its cost; reading what is not there costs one smallest read.
+func (t *Table) read(key attribute.Item, consistent bool) (attribute.Item, float64) {
+	t.mu.Lock() // not RLock: the usage is counted
+	defer t.mu.Unlock()
+	item, size := t.get(key)
+	units := readUnits(size, consistent)
+	t.usage.addRead("", units)
+	return item, units
+}
+
+// projectionOf reads the only expression of a GetItem.
+func projectionOf(text *string, names map[string]string) (expression.Projection, error) {
+	scope, err := placeholders(names, nil, text)
+	if err != nil {
+		return nil, err
+	}
+	p, err := projection(scope, text)
+	if err != nil {
+		return nil, err
+	}
+	return p, scope.Finish()
+}

@@ -1,0 +1,152 @@
+package dynamodb
+
+import (
+	"cmp"
+	"hash/fnv"
+
+	"heliograph/simulator/dynamodb/attribute"
+)
+
+// Key sizes in bytes. Source: "Quotas in Amazon DynamoDB", DynamoDB developer guide.
+const (
+	maxHashSize  = 2048
+	maxRangeSize = 1024
+)
+
+// keyPart is one attribute of a key. An empty name means that the key does not have that part.
+type keyPart struct {
+	name string
+	kind attribute.Kind
+}
+
+// schema is the key of a table or an index.
+type schema struct{ hash, rng keyPart }
+
+func (d Definition) schema(hash, rng string) schema {
+	return schema{keyPart{hash, d.typeOf(hash)}, keyPart{rng, d.typeOf(rng)}}
+}
+
+// parts are the one or two attributes of the key.
+func (s schema) parts() []keyPart {
+	if s.rng.name == "" {
+		return []keyPart{s.hash}
+	}
+	return []keyPart{s.hash, s.rng}
+}
+
+func (s schema) has(name string) bool {
+	return name == s.hash.name || name == s.rng.name && name != ""
+}
+
+// keyOf picks the key attributes of an item.
+func (s schema) keyOf(item attribute.Item) attribute.Item {
+	key := attribute.Item{}
+	for _, part := range s.parts() {
+		if v, ok := item[part.name]; ok {
+			key[part.name] = v
+		}
+	}
+	return key
+}
+
+// checkKey refuses what is no primary key of this schema: it must have the key's attributes and no others.
+func (s schema) checkKey(key attribute.Item) error {
+	if err := attribute.Check(key); err != nil {
+		return err
+	}
+	if len(key) != len(s.parts()) {
+		return invalid("The provided key element does not match the schema")
+	}
+	for _, part := range s.parts() {
+		if key[part.name].Kind() != part.kind {
+			return invalid("The provided key element does not match the schema")
+		}
+	}
+	return s.checkSizes(key)
+}
+
+// checkItem refuses an item that can't be stored under this schema as a table's primary key.
+func (s schema) checkItem(item attribute.Item) error {
+	for _, part := range s.parts() {
+		v, ok := item[part.name]
+		switch {
+		case !ok:
+			return invalid("One or more parameter values were invalid: Missing the key %s in the item", part.name)
+		case v.Kind() != part.kind:
+			return invalid("One or more parameter values were invalid: Type mismatch for key %s expected: %v actual: %v", part.name, part.kind, v.Kind())
+		}
+	}
+	return s.checkSizes(item)
+}
+
+func (s schema) checkSizes(item attribute.Item) error {
+	for _, part := range s.parts() {
+		if v := item[part.name]; v.Kind() != attribute.Number && v.Text() == "" {
+			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", long(part.kind), part.name)
+		}
+	}
+	if item[s.hash.name].Size() > maxHashSize {
+		return invalid("One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of%d bytes", maxHashSize)
+	}
+	if s.rng.name != "" && item[s.rng.name].Size() > maxRangeSize {
+		return invalid("One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of %d bytes", maxRangeSize)
+	}
+	return nil
+}
+
+func long(k attribute.Kind) string {
+	if k == attribute.Binary {
+		return "binary"
+	}
+	return "string"
+}
+
+// position is where an item stands in the order of a table or index: by a hash of its hash key, as on
+// AWS, where a Scan gives no order of hash keys; then by range key. Entries of an index that share both
+// are told apart by their place in the table.
+type position struct {
+	bucket    uint64
+	hash, rng string
+	base      string
+	baseRng   string
+	depth     int // of a bound: how many of the fields above count; 0 means all
+	edge      int // of a bound: before (-1) or after (1) what shares the fields that count
+}
+
+func (s schema) position(item attribute.Item) position {
+	p := position{hash: item[s.hash.name].SortKey()}
+	if s.rng.name != "" {
+		p.rng = item[s.rng.name].SortKey()
+	}
+	p.bucket = bucketOf(p.hash)
+	return p
+}
+
+func bucketOf(hash string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(hash)) // never fails
+	return h.Sum64()
+}
+
+// Depths of a bound.
+const (
+	partition = 1
+	rangeKey  = 2
+)
+
+// compare orders positions and bounds.
+func (p position) compare(q position) int {
+	if c := cmp.Or(cmp.Compare(p.bucket, q.bucket), cmp.Compare(p.hash, q.hash)); c != 0 {
+		return c
+	}
+	if p.depth == partition || q.depth == partition {
+		return p.edge - q.edge
+	}
+	if c := cmp.Compare(p.rng, q.rng); c != 0 {
+		return c
+	}
+	if p.depth == rangeKey || q.depth == rangeKey {
+		return p.edge - q.edge
+	}
+	return cmp.Or(cmp.Compare(p.base, q.base), cmp.Compare(p.baseRng, q.baseRng), p.edge-q.edge)
+}

@@ -1,0 +1,187 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"heliograph/simulator/dynamodb/attribute"
+)
+
+// retention is how long a stream keeps a record.
+const retention = 24 * time.Hour
+
+// ErrTrimmed is the error of a reader who asks for records that are older than the retention.
+var ErrTrimmed = errors.New("the records after this sequence number are trimmed")
+
+// Sequence is the sequence number of a record. Later records have greater ones, also as text. The empty
+// Sequence stands before all records.
+type Sequence string
+
+// Identity says who changed an item: the zero Identity for a request, or a service of AWS.
+type Identity struct{ Type, PrincipalID string }
+
+// TimeToLive is the identity of a deletion by time to live.
+var TimeToLive = Identity{Type: "Service", PrincipalID: "dynamodb.amazonaws.com"}
+
+// Record is one change of one item.
+type Record struct {
+	EventID string
+	// EventName is INSERT, MODIFY or REMOVE.
+	EventName string
+	Sequence  Sequence
+	Created   time.Time
+	Keys      attribute.Item
+	// OldImage and NewImage are nil where there was no item, or the view type leaves them out.
+	OldImage, NewImage attribute.Item
+	UserIdentity       Identity
+
+	stream *Stream
+}
+
+// Stream is a table's change stream. All records are in one shard, so that the order of one item's
+// changes is that of all changes; AWS promises no more than the order for one item.
+type Stream struct {
+	table *Table
+	label string
+
+	mu      sync.Mutex
+	records []Record
+	last    uint64
+	trimmed uint64        // the last record that was dropped
+	grown   chan struct{} // closed when a record comes
+}
+
+func newStream(t *Table) *Stream {
+	return &Stream{table: t, label: t.created.UTC().Format("2006-01-02T15:04:05.000"), grown: make(chan struct{})}
+}
+
+// ARN is the stream's ARN.
+func (s *Stream) ARN() string { return s.table.ARN() + "/stream/" + s.label }
+
+// Label is the last part of the ARN.
+func (s *Stream) Label() string { return s.label }
+
+// ViewType says which images the records have.
+func (s *Stream) ViewType() string { return s.table.def.StreamViewType }
+
+// Shard is the id of the stream's one shard.
+func (s *Stream) Shard() string {
+	return fmt.Sprintf("shardId-%020d-%08x", s.table.created.UnixMilli(), uint32(bucketOf(s.ARN())))
+}
+
+// sequence numbers have 21 digits, so that their order as text is their order.
+func sequenceOf(n uint64) Sequence {
+	if n == 0 {
+		return ""
+	}
+	return Sequence(fmt.Sprintf("1%020d", n))
+}
+
+// Read gives up to max records after the given one, oldest first, and waits until there is one or ctx is
+// done. The empty Sequence reads from the trim horizon. If records after the given one are lost to the
+// retention, the error is ErrTrimmed.
+func (s *Stream) Read(ctx context.Context, after Sequence, max int) ([]Record, error) {
+	for {
+		records, grown, err := s.since(after, max)
+		if err != nil || len(records) > 0 {
+			return records, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("read stream of %s: %w", s.table.Name(), ctx.Err())
+		case <-grown:
+		}
+	}
+}
+
+func (s *Stream) since(after Sequence, max int) ([]Record, <-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trim()
+	if after != "" && after < sequenceOf(s.trimmed) {
+		return nil, nil, fmt.Errorf("read stream of %s: %w", s.table.Name(), ErrTrimmed)
+	}
+	from, found := slices.BinarySearchFunc(s.records, after, func(r Record, q Sequence) int {
+		return cmpSequence(r.Sequence, q)
+	})
+	if found {
+		from++
+	}
+	to := min(len(s.records), from+max)
+	return slices.Clone(s.records[from:to]), s.grown, nil
+}
+
+func cmpSequence(a, b Sequence) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// Horizon is the sequence just before the oldest record that is kept: reading after it gives all there is.
+func (s *Stream) Horizon() Sequence {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trim()
+	return sequenceOf(s.trimmed)
+}
+
+// Latest is the newest record's sequence: reading after it gives what comes from now on.
+func (s *Stream) Latest() Sequence {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sequenceOf(s.last)
+}
+
+// trim drops the records that are older than the retention.
+func (s *Stream) trim() {
+	horizon := s.table.options.Now().Add(-retention)
+	n := 0
+	for n < len(s.records) && s.records[n].Created.Before(horizon) {
+		n++
+	}
+	s.records = slices.Delete(s.records, 0, n)
+	s.trimmed += uint64(n)
+}
+
+// append adds the record of a change; it is called under the table's lock, which orders the records.
+func (s *Stream) append(old, new attribute.Item, by Identity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trim()
+	s.last++
+	r := Record{
+		EventID: fmt.Sprintf("%016x%016x", bucketOf(s.ARN()), s.last), EventName: "MODIFY",
+		Sequence: sequenceOf(s.last), Created: s.table.options.Now(), UserIdentity: by, stream: s,
+		Keys: s.table.schema.keyOf(old), OldImage: old, NewImage: new,
+	}
+	switch {
+	case old == nil:
+		r.EventName, r.Keys = "INSERT", s.table.schema.keyOf(new)
+	case new == nil:
+		r.EventName = "REMOVE"
+	}
+	s.records = append(s.records, r.viewed(s.ViewType()))
+	close(s.grown)
+	s.grown = make(chan struct{})
+}
+
+// viewed leaves out the images that the view type does not have.
+func (r Record) viewed(viewType string) Record {
+	switch viewType {
+	case "KEYS_ONLY":
+		r.OldImage, r.NewImage = nil, nil
+	case "NEW_IMAGE":
+		r.OldImage = nil
+	case "OLD_IMAGE":
+		r.NewImage = nil
+	}
+	return r
+}

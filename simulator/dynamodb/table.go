@@ -1,0 +1,124 @@
+package dynamodb
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tidwall/btree"
+
+	"heliograph/simulator/dynamodb/attribute"
+)
+
+// row is an item in its place.
+type row struct {
+	position
+	item attribute.Item
+	size int
+}
+
+func newTree() *btree.BTreeG[row] {
+	less := func(a, b row) bool { return a.compare(b.position) < 0 }
+	return btree.NewBTreeGOptions(less, btree.Options{NoLocks: true}) // the table's lock guards it
+}
+
+// Table is one table with its indexes and its stream.
+type Table struct {
+	def     Definition
+	options Options
+	created time.Time
+	schema  schema
+	stream  *Stream // nil if the table has none
+
+	mu      sync.RWMutex
+	rows    *btree.BTreeG[row]
+	bytes   int
+	indexes []*index
+	usage   Usage
+}
+
+func newTable(def Definition, options Options) *Table {
+	t := &Table{
+		def: def, options: options, created: options.Now(),
+		schema: def.schema(def.HashKey, def.RangeKey), rows: newTree(),
+		usage: Usage{Indexes: map[string]Units{}},
+	}
+	for _, x := range def.Indexes {
+		t.indexes = append(t.indexes, newIndex(x, def))
+	}
+	if def.StreamViewType != "" {
+		t.stream = newStream(t)
+	}
+	return t
+}
+
+// Definition is what the table was made from.
+func (t *Table) Definition() Definition { return t.def }
+
+// Name is the table's name.
+func (t *Table) Name() string { return t.def.Name }
+
+// ARN is the table's ARN.
+func (t *Table) ARN() string { return t.options.arn(t.def.Name) }
+
+// IndexARN is the ARN of an index of the table.
+func (t *Table) IndexARN(name string) string { return t.ARN() + "/index/" + name }
+
+// Stream is the table's stream, nil if it has none.
+func (t *Table) Stream() *Stream { return t.stream }
+
+// Len is the number of items.
+func (t *Table) Len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.rows.Len()
+}
+
+// id is the table's id in the form of a UUID.
+func (t *Table) id() string {
+	sum := sha256.Sum256([]byte(t.ARN() + t.created.String()))
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+// get finds the item with a key; nil if there is none. The caller holds the lock.
+func (t *Table) get(key attribute.Item) (attribute.Item, int) {
+	r, _ := t.rows.Get(row{position: t.schema.position(key)})
+	return r.item, r.size
+}
+
+// replace puts new where old was, in the table, its indexes and its stream; nil is no item. It gives the
+// write units of the indexes. The caller holds the lock and has checked the new item.
+func (t *Table) replace(old, new attribute.Item, by Identity) map[string]float64 {
+	place := new
+	if new == nil {
+		place = old
+	}
+	at := t.schema.position(place)
+	if new == nil {
+		t.rows.Delete(row{position: at})
+	} else {
+		t.rows.Set(row{position: at, item: new, size: attribute.ItemSize(new)})
+	}
+	t.bytes += attribute.ItemSize(new) - attribute.ItemSize(old)
+	units := map[string]float64{}
+	for _, x := range t.indexes {
+		if n := x.replace(at, old, new); n > 0 {
+			units[x.def.Name] = n
+		}
+	}
+	if t.stream != nil && !attribute.EqualItems(old, new) {
+		t.stream.append(old, new, by)
+	}
+	return units
+}
+
+// findIndex finds an index that a request names.
+func (t *Table) findIndex(name string) (*index, error) {
+	for _, x := range t.indexes {
+		if x.def.Name == name {
+			return x, nil
+		}
+	}
+	return nil, invalid("The table does not have the specified index: %s", name)
+}
