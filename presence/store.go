@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -77,9 +76,5 @@ func (s *Store) readPresence(ctx context.Context, user UserID) (presenceItem, er
 	if err != nil {
 		return presenceItem{}, fmt.Errorf("read presence: %w", err)
 	}
-	var found presenceItem
-	if err := attributevalue.UnmarshalMap(out.Item, &found); err != nil {
-		return presenceItem{}, fmt.Errorf("decode presence: %w", err)
-	}
-	return found, nil
+	return decodePresence(out.Item)
 }

@@ -1,0 +1,108 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+
+	"heliograph/observability"
+)
+
+// Connect opens a connection, with its first lease, and makes its user online. ConnectedAt may be left
+// out and is now then; LeaseEnds is set here. An *InvalidError tells of an id that can't be stored.
+//
+// The connection is written before the presence: a disconnect of another device that looks in between
+// finds the connection, or else finds the epoch raised. After an error the connection is not open: what
+// was written of it is removed, here or by the sweep.
+func (s *Store) Connect(ctx context.Context, c Connection) error {
+	if err := errors.Join(c.User.check(), c.ID.check()); err != nil {
+		return err
+	}
+	now := s.clock.Now()
+	if c.ConnectedAt.IsZero() {
+		c.ConnectedAt = now
+	}
+	c.LeaseEnds = now.Add(FirstLease)
+	c.UserAgent = cut(c.UserAgent, MaxUserAgent)
+	return observability.Trace(ctx, "presence.connect", func(ctx context.Context) error {
+		err := s.open(ctx, c)
+		if err != nil {
+			return errors.Join(err, s.undo(ctx, c, err))
+		}
+		observability.Add(ctx, observability.ConnectionsOpened, 1)
+		return nil
+	})
+}
+
+func (s *Store) open(ctx context.Context, c Connection) error {
+	encoded, err := attributevalue.MarshalMap(encodeConnection(c))
+	if err != nil {
+		return fmt.Errorf("encode connection: %w", err)
+	}
+	if _, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.table, Item: encoded}); err != nil {
+		return fmt.Errorf("put connection: %w", err)
+	}
+	if err := s.goOnline(ctx, c.User); err != nil {
+		return fmt.Errorf("update presence to online: %w", err)
+	}
+	return nil
+}
+
+// goOnline makes a user online. The epoch starts at the time in milliseconds, so that it still rises
+// after an item that was forgotten, and rises with every connect, also of a user who is online.
+func (s *Store) goOnline(ctx context.Context, user UserID) error {
+	now := number(s.clock.Now().UnixMilli())
+	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: presenceItemKey(user),
+		UpdateExpression: aws.String("SET #online = :true, #gpk = :gpk, #gsk = :gsk, " +
+			"#epoch = if_not_exists(#epoch, :now) + :one, #onlineSince = if_not_exists(#onlineSince, :now) " +
+			"REMOVE #ttl, #offlineSince"),
+		ExpressionAttributeNames: names("online", "gpk", "gsk", "epoch", "onlineSince", "ttl", "offlineSince"),
+		ExpressionAttributeValues: item{
+			":true": flag(true), ":now": now, ":one": number(1),
+			":gpk": text(onlinePartition(shard(string(user)))), ":gsk": text(string(user)),
+		},
+	})
+	return err
+}
+
+// undo takes back a connect that failed, best effort. Only an answer of DynamoDB tells that nothing is
+// under way any more: where none came, the presence may yet turn to online, and the connection has to
+// stay, so that the sweep finds it and turns the presence back.
+func (s *Store) undo(ctx context.Context, c Connection, failure error) error {
+	var answer smithy.APIError
+	if !errors.As(failure, &answer) {
+		return nil
+	}
+	if _, err := s.remove(ctx, c.User, c.ID); err != nil {
+		return err
+	}
+	return s.Settle(ctx, c.User, c.ConnectedAt)
+}
+
+// check tells what is wrong with a connection id. API Gateway's have 16 characters.
+func (c ConnectionID) check() error {
+	if c == "" || len(c) > 128 || !utf8.ValidString(string(c)) {
+		return &InvalidError{Field: "connection", Reason: "is not 1 to 128 bytes of UTF-8"}
+	}
+	return nil
+}
+
+// cut shortens a text to a number of bytes, without cutting a character in two.
+func cut(s string, size int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= size {
+		return s
+	}
+	for !utf8.RuneStart(s[size]) {
+		size--
+	}
+	return s[:size]
+}

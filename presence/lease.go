@@ -1,0 +1,113 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Lease is the end of a connection's lease, as the index lists it.
+type Lease struct {
+	User       UserID
+	Connection ConnectionID
+	Ends       time.Time // whole seconds
+}
+
+// key is the lease's sort key in the index.
+func (l Lease) key() string { return leaseKey(l.Ends, l.Connection) }
+
+// Due lists the leases of one shard of the connections that have ended at a time, oldest first, at most
+// limit of them. It starts after a given lease, or at the oldest with the zero Lease. An empty list is
+// the end. The index lags behind the table: what is listed may have been renewed or closed since.
+func (s *Store) Due(ctx context.Context, shard int, at time.Time, after Lease, limit int) ([]Lease, error) {
+	query := &dynamodb.QueryInput{
+		TableName: &s.table, IndexName: aws.String(Index), Limit: aws.Int32(int32(limit)), //nolint:gosec // a page
+		KeyConditionExpression:    aws.String("#gpk = :shard AND #gsk < :due"),
+		ExpressionAttributeNames:  names("gpk", "gsk"),
+		ExpressionAttributeValues: item{":shard": text(leasePartition(shard)), ":due": text(dueKey(at))},
+	}
+	if after.Connection != "" {
+		query.ExclusiveStartKey = connectionItemKey(after.User, after.Connection)
+		query.ExclusiveStartKey["gpk"] = text(leasePartition(shard))
+		query.ExclusiveStartKey["gsk"] = text(after.key())
+	}
+	out, err := s.db.Query(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("query leases that ended: %w", err)
+	}
+	var found []connectionItem
+	if err := attributevalue.UnmarshalListOfMaps(out.Items, &found); err != nil {
+		return nil, fmt.Errorf("decode leases that ended: %w", err)
+	}
+	due := make([]Lease, len(found))
+	for i, f := range found {
+		c := f.decode()
+		due[i] = Lease{User: c.User, Connection: c.ID, Ends: c.LeaseEnds}
+	}
+	return due, nil
+}
+
+// Leased reads the connections that still have these leases, in the order given. Those that were closed
+// or renewed since are left out.
+func (s *Store) Leased(ctx context.Context, leases []Lease) ([]Connection, error) {
+	keys := make([]item, len(leases))
+	for i, l := range leases {
+		keys[i] = connectionItemKey(l.User, l.Connection)
+	}
+	// A read that lags does no harm: whatever is done to the connection has a condition, or bears repeating.
+	found := make(map[Lease]Connection, len(leases))
+	err := s.batchGet(ctx, keys, false, func(i item) error {
+		var read connectionItem
+		err := attributevalue.UnmarshalMap(i, &read)
+		c := read.decode()
+		found[Lease{User: c.User, Connection: c.ID, Ends: c.LeaseEnds}] = c
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read connections: %w", err)
+	}
+	connections := make([]Connection, 0, len(found))
+	for _, l := range leases {
+		if c, ok := found[l]; ok {
+			connections = append(connections, c)
+		}
+	}
+	return connections, nil
+}
+
+// Renew gives a connection a lease until a time, and notes when the gateway last saw traffic on it (zero:
+// nothing new is known). It does so only if the connection still is there with the lease that it was
+// read with, and tells whether: a closed connection never comes back.
+func (s *Store) Renew(ctx context.Context, c Connection, until, lastActiveAt time.Time) (bool, error) {
+	if lastActiveAt.Before(c.LastActiveAt) {
+		lastActiveAt = c.LastActiveAt
+	}
+	update := &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: connectionItemKey(c.User, c.ID),
+		UpdateExpression:         aws.String("SET #gsk = :new"),
+		ConditionExpression:      aws.String("#gsk = :old"),
+		ExpressionAttributeNames: names("gsk"),
+		ExpressionAttributeValues: item{
+			":old": text(leaseKey(c.LeaseEnds, c.ID)), ":new": text(leaseKey(until, c.ID)),
+		},
+	}
+	if !lastActiveAt.IsZero() {
+		update.UpdateExpression = aws.String("SET #gsk = :new, #lastActiveAt = :lastActiveAt")
+		update.ExpressionAttributeNames = names("gsk", "lastActiveAt")
+		update.ExpressionAttributeValues[":lastActiveAt"] = number(millis(lastActiveAt))
+	}
+	_, err := s.db.UpdateItem(ctx, update)
+	if _, failed := errors.AsType[*types.ConditionalCheckFailedException](err); failed {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("renew lease: %w", err)
+	}
+	return true, nil
+}

@@ -1,0 +1,53 @@
+package presence
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Record is one change of one item, as the table's stream tells it.
+type Record struct {
+	Keys map[string]types.AttributeValue
+	// Old and New are the item before and after; New is nil if it was deleted.
+	Old, New map[string]types.AttributeValue
+	Created  time.Time // when the item was changed
+	Expired  bool      // it was deleted by the table's time to live, not by one of our functions
+}
+
+// Removed tells whether the item was deleted.
+func (r Record) Removed() bool { return r.New == nil }
+
+// Partition names the user whose item it is. Records of one partition have to be handled in order.
+func (r Record) Partition() string {
+	pk, _ := r.keys()
+	return pk
+}
+
+func (r Record) keys() (pk, sk string) {
+	return stringOf(r.Keys["pk"]), stringOf(r.Keys["sk"])
+}
+
+// presence is the user whose presence changed, if the item is one.
+func (r Record) presence() (UserID, bool) { return parsePresenceKey(r.keys()) }
+
+// connection is the connection that changed, if the item is one.
+func (r Record) connection() (UserID, ConnectionID, bool) { return parseConnectionKey(r.keys()) }
+
+func stringOf(v types.AttributeValue) string {
+	s, _ := v.(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
+}
+
+func decodeConnection(i item) (Connection, error) {
+	var c connectionItem
+	if err := attributevalue.UnmarshalMap(i, &c); err != nil {
+		return Connection{}, fmt.Errorf("decode connection: %w", err)
+	}
+	return c.decode(), nil
+}

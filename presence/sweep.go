@@ -1,0 +1,163 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+
+	"heliograph/observability"
+)
+
+// Gateway is what the sweep needs of the WebSocket API. A connection that is no more comes back as 410,
+// *types.GoneException. The client should not retry by itself, or it exceeds the rate.
+type Gateway interface {
+	GetConnection(context.Context, *apigatewaymanagementapi.GetConnectionInput, ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.GetConnectionOutput, error)
+	DeleteConnection(context.Context, *apigatewaymanagementapi.DeleteConnectionInput, ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.DeleteConnectionOutput, error)
+}
+
+var _ Gateway = (*apigatewaymanagementapi.Client)(nil)
+
+// SweepOptions are how a sweep goes about it.
+type SweepOptions struct {
+	Lease       time.Duration // how long a connection that was found alive is believed in; more than 0
+	Rate        int           // calls a second to the gateway; more than 0
+	KeepExpired bool          // whether a connection may outlive its token
+}
+
+const (
+	// sweepReserve is what a sweep leaves of its time for what is under way, the counts and the metrics.
+	sweepReserve = 2 * time.Second
+	// callTimeout bounds one look at a connection, so that one that hangs can't keep the sweep from counting.
+	callTimeout = time.Second
+	// sweepBatch is how many connections are read from the table at once.
+	sweepBatch = 100
+	// sweepWorkers is how many connections are looked at at once, at the most.
+	sweepWorkers = 64
+)
+
+// Sweeper looks after connections whose lease has ended: it renews those that are alive and closes those
+// that are not, and so ends what $disconnect, which may never come, left open.
+type Sweeper struct {
+	store   *Store
+	gateway Gateway
+	options SweepOptions
+}
+
+// NewSweeper returns a Sweeper over a store and a WebSocket API.
+func NewSweeper(store *Store, gateway Gateway, options SweepOptions) *Sweeper {
+	return &Sweeper{store: store, gateway: gateway, options: options}
+}
+
+// Sweep looks at the connections whose lease has ended, oldest first, until all are done or 2 s are left
+// before the context's deadline. Whatever it looked at has a later lease or is closed, so the next Sweep
+// goes on where this one stopped. Then it counts, and emits ActiveConnections, OnlineUsers and
+// SweepBacklog.
+//
+// A connection that the gateway can't tell about is kept, and not an error. An error means that the table
+// could not be read or written; what was not done is still due.
+func (s *Sweeper) Sweep(ctx context.Context) error {
+	r := s.newRun(ctx)
+	swept := observability.Trace(ctx, "presence.sweep", r.sweep)
+	counted := observability.Trace(ctx, "presence.count", r.count)
+	r.report(ctx)
+	return errors.Join(swept, counted)
+}
+
+// look verifies one connection.
+func (s *Sweeper) look(ctx context.Context, c Connection) error {
+	now := s.store.clock.Now()
+	if !now.Before(c.Limit()) { // nobody needs to be asked
+		return s.store.Disconnect(ctx, c.User, c.ID, c.LastKnownActivity())
+	}
+	if !s.options.KeepExpired && !c.TokenExpires.IsZero() && !now.Before(c.TokenExpires) {
+		return s.expire(ctx, c)
+	}
+	called, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	id := string(c.ID)
+	out, err := s.gateway.GetConnection(called, &apigatewaymanagementapi.GetConnectionInput{ConnectionId: &id})
+	switch {
+	case gone(err):
+		return s.store.Disconnect(ctx, c.User, c.ID, c.LastKnownActivity())
+	case err != nil:
+		return s.keep(ctx, c, fmt.Errorf("get connection: %w", err))
+	}
+	return s.renew(ctx, c, out)
+}
+
+// renew gives a connection that is alive its next lease.
+func (s *Sweeper) renew(ctx context.Context, c Connection, alive *apigatewaymanagementapi.GetConnectionOutput) error {
+	var lastActiveAt time.Time
+	if alive.LastActiveAt != nil {
+		lastActiveAt = *alive.LastActiveAt
+	}
+	renewed, err := s.store.Renew(ctx, c, s.leaseOf(c), lastActiveAt)
+	if renewed {
+		observability.Add(ctx, observability.LeasesRenewed, 1)
+	}
+	return err
+}
+
+// leaseOf is when to look again: when the lease is over, but no later than the connection has to end.
+func (s *Sweeper) leaseOf(c Connection) time.Time {
+	until := earlier(s.store.clock.Now().Add(s.options.Lease), c.Limit())
+	if s.options.KeepExpired || c.TokenExpires.IsZero() {
+		return until
+	}
+	return earlier(until, c.TokenExpires)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// expire closes a connection whose token has expired. The gateway then calls $disconnect, or not; the
+// disconnect path bears both.
+func (s *Sweeper) expire(ctx context.Context, c Connection) error {
+	called, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	id := string(c.ID)
+	_, err := s.gateway.DeleteConnection(called, &apigatewaymanagementapi.DeleteConnectionInput{ConnectionId: &id})
+	switch {
+	case gone(err):
+		return s.store.Disconnect(ctx, c.User, c.ID, c.LastKnownActivity())
+	case err != nil:
+		return s.keep(ctx, c, fmt.Errorf("delete connection: %w", err))
+	}
+	observability.Add(ctx, observability.ConnectionsExpired, 1)
+	return s.store.Disconnect(ctx, c.User, c.ID, s.store.clock.Now())
+}
+
+// keep keeps a connection of which nothing could be learned, and looks again soon. It goes to the back of
+// the line: else those that can never be verified would keep every sweep from all the others.
+func (s *Sweeper) keep(ctx context.Context, c Connection, cause error) error {
+	if _, err := s.store.Renew(ctx, c, s.store.clock.Now().Add(FirstLease), time.Time{}); err != nil {
+		return errors.Join(cause, err)
+	}
+	return &unverifiedError{cause}
+}
+
+// unverifiedError tells that a connection was kept without knowing whether it is alive.
+type unverifiedError struct{ cause error }
+
+func (e *unverifiedError) Error() string { return "connection kept unverified: " + e.cause.Error() }
+func (e *unverifiedError) Unwrap() error { return e.cause }
+
+// gone tells whether the gateway says that there is no such connection. Not every answer has the
+// exception's name, but each has the status.
+func gone(err error) bool {
+	if _, ok := errors.AsType[*types.GoneException](err); ok {
+		return true
+	}
+	answer, ok := errors.AsType[*awshttp.ResponseError](err)
+	return ok && answer.HTTPStatusCode() == http.StatusGone
+}
