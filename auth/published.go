@@ -1,0 +1,130 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"heliograph/observability"
+)
+
+// maxKeySetBytes is the largest key set that is read: some 150 RSA keys, where issuers publish two to twenty.
+const maxKeySetBytes = 128 << 10
+
+// publishedAlgorithms is the family of public keys.
+var publishedAlgorithms = []string{
+	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+	"ES256", "ES384", "ES512", "EdDSA",
+}
+
+// PublishedKeys are the public keys that an issuer publishes as a JSON Web Key Set (RFC 7517) at an address.
+// A token's kid chooses the key; a token without one is tried against every key of its algorithm. The
+// issuer's Cache-Control is not looked at.
+//
+// The address must be https, for whoever can change the set on its way can be anybody. Loopback hosts may be
+// plain http, so that it can be tried on a laptop. Redirects are not followed. A client of nil means one of
+// its own; the clock now may be nil too.
+func PublishedKeys(address string, client *http.Client, now func() time.Time) (*Keys, error) {
+	u, err := checkAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	if now == nil {
+		now = wallClock
+	}
+	p := &published{address: address, client: quietClient(client)}
+	return &Keys{
+		// Without the query, which may hold an access key.
+		source:     "key set " + u.Scheme + "://" + u.Host + u.EscapedPath(),
+		algorithms: publishedAlgorithms,
+		byID:       true,
+		load:       p.load,
+		now:        now,
+	}, nil
+}
+
+func checkAddress(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		// The parser's error quotes the address, which may hold a password.
+		return nil, errors.New("the key set's address is no URL")
+	case u.Host == "" || u.User != nil:
+		return nil, errors.New("the key set's address needs a host, and no user or password")
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, fmt.Errorf("the key set's address must be https (http only on this machine), not %s://%s", u.Scheme, u.Host)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// quietClient is a client that follows no redirect, which could lead from https to http, and holds no
+// connection open, which would be dead after five minutes in a frozen function.
+func quietClient(client *http.Client) *http.Client {
+	own := &http.Client{}
+	if client != nil {
+		*own = *client
+	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = t.Clone()
+		t.DisableKeepAlives = true
+		own.Transport = t
+	}
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return own
+}
+
+type published struct {
+	address string
+	client  *http.Client
+}
+
+func (p *published) load(ctx context.Context) ([]key, error) {
+	document, err := p.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys, skipped, err := parseKeySet(document)
+	if len(skipped) > 0 {
+		observability.Log(ctx).WarnContext(ctx, "published keys that can't be used", "keys", skipped)
+	}
+	return keys, err
+}
+
+// get fetches the document.
+func (p *published) get(ctx context.Context) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.address, nil)
+	if err != nil {
+		return nil, errors.New("make the request") // never quotes the address
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	resp, err := p.client.Do(req)
+	if err != nil {
+		// *url.Error quotes the whole address; what it wraps does not.
+		var quoting *url.Error
+		if errors.As(err, &quoting) {
+			err = quoting.Err
+		}
+		return nil, fmt.Errorf("get: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("get: status %d", resp.StatusCode)
+	}
+	document, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBytes+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the answer: %w", err)
+	case len(document) > maxKeySetBytes:
+		return nil, fmt.Errorf("the answer is over %d bytes", maxKeySetBytes)
+	}
+	return document, nil
+}

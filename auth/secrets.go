@@ -1,0 +1,96 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// MinSecretBytes is the shortest secret that is used: the size of a SHA-256 hash, as RFC 7518, section 3.2,
+// demands. A shorter one can be guessed from a single token, off line.
+const MinSecretBytes = 32
+
+// hmacAlgorithms is the family of shared secrets.
+var hmacAlgorithms = []string{"HS256", "HS384", "HS512"}
+
+// ParameterGetter reads one parameter of SSM's Parameter Store. *ssm.Client is one.
+type ParameterGetter interface {
+	// GetParameter answers *types.ParameterNotFound if there is no such parameter.
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+var _ ParameterGetter = (*ssm.Client)(nil)
+
+// SecretKeys are secrets that the issuer and Heliograph share, kept in SSM as SecureString parameters. The
+// parameter previous may be ""; during a rotation it holds the secret that is going out, and tokens of both
+// pass. The secret is the parameter's value, byte for byte: a line break at its end belongs to it.
+//
+// A secret under MinSecretBytes makes a read fail, like a store that can't be read. The clock now may be nil.
+func SecretKeys(client ParameterGetter, parameter, previous string, now func() time.Time) *Keys {
+	if now == nil {
+		now = wallClock
+	}
+	s := &secrets{client: client, parameter: parameter, previous: previous}
+	return &Keys{
+		source:     "SSM parameter " + parameter,
+		algorithms: hmacAlgorithms,
+		load:       s.load,
+		now:        now,
+	}
+}
+
+type secrets struct {
+	client              ParameterGetter
+	parameter, previous string
+}
+
+func (s *secrets) load(ctx context.Context) ([]key, error) {
+	current, err := s.read(ctx, s.parameter)
+	if err != nil {
+		return nil, err
+	}
+	keys := []key{current}
+	if s.previous == "" {
+		return keys, nil
+	}
+	previous, err := s.read(ctx, s.previous)
+	if gone := new(types.ParameterNotFound); errors.As(err, &gone) {
+		// The end of a rotation removes the parameter, a moment before this function learns of it.
+		return keys, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(keys, previous), nil
+}
+
+func (s *secrets) read(ctx context.Context, parameter string) (key, error) {
+	out, err := s.client.GetParameter(ctx, &ssm.GetParameterInput{
+		Name:           aws.String(parameter),
+		WithDecryption: aws.Bool(true),
+	})
+	if err != nil {
+		return key{}, fmt.Errorf("get parameter %s: %w", parameter, err)
+	}
+	if out.Parameter == nil {
+		return key{}, fmt.Errorf("get parameter %s: the answer holds no parameter", parameter)
+	}
+	secret := []byte(aws.ToString(out.Parameter.Value))
+	if err := checkSecret(secret); err != nil {
+		return key{}, fmt.Errorf("parameter %s: %w", parameter, err)
+	}
+	return key{algorithms: hmacAlgorithms, verify: secret}, nil
+}
+
+// checkSecret refuses a secret that is too short. The length is no secret.
+func checkSecret(secret []byte) error {
+	if len(secret) < MinSecretBytes {
+		return fmt.Errorf("the secret has %d bytes, it needs at least %d", len(secret), MinSecretBytes)
+	}
+	return nil
+}

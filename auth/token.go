@@ -1,0 +1,129 @@
+package auth
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// MaxTokenBytes is the longest token that is looked at. API Gateway takes at most 10,240 bytes of request line
+// and headers together, so that a longer token could hardly arrive; and nobody should parse one.
+const MaxTokenBytes = 8192
+
+// Token is a JSON Web Token as the client sent it. It prints and logs as "[token]": the text itself takes a
+// conscious string(t).
+type Token string
+
+const redacted = "[token]"
+
+// Format hides the token from fmt, whatever the verb.
+func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText hides the token from encoding/json.
+func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue hides the token from slog.
+func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// wellFormed is the check that needs no key: three parts of base64url. It is stricter than the parser, whose
+// base64 decoder skips line breaks, so that one token could be written in many ways.
+func (t Token) wellFormed() error {
+	switch {
+	case t == "":
+		return reject(ReasonMissing)
+	case len(t) > MaxTokenBytes:
+		return reject(ReasonTooLong)
+	case strings.Count(string(t), ".") != 2 || strings.ContainsFunc(string(t), notInToken):
+		return reject(ReasonMalformed)
+	}
+	return nil
+}
+
+// notInToken reports whether a character is neither of base64url (RFC 4648, section 5) nor the dot.
+func notInToken(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_', r == '.':
+		return false
+	}
+	return true
+}
+
+// Request is the part of an API Gateway event that can hold a token. The fields are those of a REQUEST
+// authorizer's event; any of them may be nil.
+type Request struct {
+	Headers           map[string]string
+	MultiValueHeaders map[string][]string
+	Query             map[string]string
+	MultiValueQuery   map[string][]string
+}
+
+// FindToken returns the token of a request, or "" if there is none. It looks, in this order, at
+//
+//   - Sec-WebSocket-Protocol: heliograph, bearer.<token> (browsers can set no other header on a WebSocket)
+//   - Authorization: Bearer <token>
+//   - ?Authorization=<token> or ?Authorization=Bearer <token>
+//
+// Header names, the words "Bearer" and "bearer." match without regard to case; the query's name is exact.
+// An Authorization header with another scheme, such as Basic, counts as absent.
+func FindToken(r Request) Token {
+	for _, protocols := range r.header("Sec-WebSocket-Protocol") {
+		for protocol := range strings.SplitSeq(protocols, ",") {
+			if t, ok := cutPrefixFold(strings.TrimSpace(protocol), "bearer."); ok && t != "" {
+				return Token(t)
+			}
+		}
+	}
+	for _, value := range r.header("Authorization") {
+		if t, ok := cutBearer(value); ok && t != "" {
+			return Token(t)
+		}
+	}
+	for _, value := range append(slices.Clone(r.MultiValueQuery["Authorization"]), r.Query["Authorization"]) {
+		if t, _ := cutBearer(value); t != "" {
+			return Token(t)
+		}
+	}
+	return ""
+}
+
+// header returns all values of a header. Both maps are read: an HTTP API sends the first only, and in it a
+// header that came twice has lost a value.
+func (r Request) header(name string) []string {
+	var values []string
+	// Sorted, so that the same request always gives the same token, even one that spells a name in two ways.
+	for _, k := range slices.Sorted(maps.Keys(r.MultiValueHeaders)) {
+		if strings.EqualFold(k, name) {
+			values = append(values, r.MultiValueHeaders[k]...)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Headers)) {
+		if strings.EqualFold(k, name) {
+			values = append(values, r.Headers[k])
+		}
+	}
+	return values
+}
+
+// cutBearer takes the scheme off a value, and reports whether it was there. The scheme's name has no case
+// (RFC 9110, section 11.1), and at least one space follows it.
+func cutBearer(value string) (string, bool) {
+	value = strings.TrimSpace(value)
+	scheme, token, found := strings.Cut(value, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return value, false
+	}
+	if !found {
+		return "", true
+	}
+	return strings.TrimSpace(token), true
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}

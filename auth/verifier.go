@@ -1,0 +1,171 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"heliograph/observability"
+)
+
+// clockSkew is how far an issuer's clock may be ahead of ours: nbf is often the very second of issue, and the
+// client connects at once. exp gets none: whoever sets a lifetime means it, and a connection accepted after
+// its token's end would have to be closed right away.
+const clockSkew = 5 * time.Second
+
+// Rules are what a token must say besides being signed. The zero value asks for the least.
+type Rules struct {
+	// UserIDClaim names the claim that holds the user id; "" means DefaultUserIDClaim.
+	UserIDClaim string
+	// Issuer is what iss must be; "" accepts any, and none.
+	Issuer string
+	// Audience is what aud must be or contain; "" accepts any, and none.
+	Audience string
+	// Now is the clock for exp and nbf; nil means the wall clock.
+	Now func() time.Time
+}
+
+// Identity is what a good token says.
+type Identity struct {
+	UserID UserID
+	// Expires is the token's exp, in whole seconds, rounded down. It lies in the future.
+	Expires time.Time
+}
+
+// Verifier checks tokens against one family of keys. Safe for concurrent use.
+type Verifier struct {
+	keys   *Keys
+	parser *jwt.Parser
+	claim  string
+	now    func() time.Time
+}
+
+// NewVerifier makes a Verifier. It reads no key yet: the first Verify does.
+func NewVerifier(keys *Keys, rules Rules) *Verifier {
+	v := &Verifier{keys: keys, claim: rules.UserIDClaim, now: rules.Now}
+	if v.claim == "" {
+		v.claim = DefaultUserIDClaim
+	}
+	if v.now == nil {
+		v.now = wallClock
+	}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(keys.algorithms),
+		jwt.WithExpirationRequired(),
+		jwt.WithLeeway(clockSkew),
+		jwt.WithTimeFunc(v.now),
+		// Numbers stay as they are written, so that a long numeric user id is not rounded.
+		jwt.WithJSONNumber(),
+		// No spare bits at the end of a part, so that a token can be written in one way only.
+		jwt.WithStrictDecoding(),
+	}
+	if rules.Issuer != "" {
+		options = append(options, jwt.WithIssuer(rules.Issuer))
+	}
+	if rules.Audience != "" {
+		options = append(options, jwt.WithAudience(rules.Audience))
+	}
+	v.parser = jwt.NewParser(options...)
+	return v
+}
+
+// Verify says who a token belongs to. A token that is no good gives a *Rejection; any other error means that
+// the keys could not be read. exp must be there and in the future, nbf must have come if it is there, and iat
+// is not looked at: the system that Heliograph replaces has issued tokens whose iat is years ahead.
+//
+// It is traced as "verify token", annotated with the outcome: "accepted", "rejected" or "failed".
+func (v *Verifier) Verify(ctx context.Context, t Token) (Identity, error) {
+	var id Identity
+	var rejection *Rejection
+	err := observability.Trace(ctx, "verify token", func(ctx context.Context) error {
+		var err error
+		id, err = v.verify(ctx, t)
+		switch {
+		case err == nil:
+			observability.Annotate(ctx, "outcome", "accepted")
+		case errors.As(err, &rejection):
+			// A refused token is the function doing its work: no fault in the trace.
+			observability.Annotate(ctx, "outcome", "rejected")
+			return nil
+		default:
+			observability.Annotate(ctx, "outcome", "failed")
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return Identity{}, fmt.Errorf("verify the token: %w", err)
+	case rejection != nil:
+		return Identity{}, rejection
+	}
+	return id, nil
+}
+
+func (v *Verifier) verify(ctx context.Context, t Token) (Identity, error) {
+	if err := t.wellFormed(); err != nil {
+		return Identity{}, err
+	}
+	ring, err := v.keys.current(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	id, err := v.check(t, ring)
+	if mayBeNewKey(err) {
+		if ring = v.keys.newer(ctx, ring); ring != nil {
+			return v.check(t, ring)
+		}
+	}
+	return id, err
+}
+
+// mayBeNewKey reports whether an error could come from a key that was made after ours were read.
+func mayBeNewKey(err error) bool {
+	var r *Rejection
+	return errors.As(err, &r) && (r.Reason == ReasonSignature || r.Reason == ReasonUnknownKey)
+}
+
+// check is the whole verdict on a token, with given keys.
+func (v *Verifier) check(t Token, ring *keyring) (Identity, error) {
+	claims := jwt.MapClaims{}
+	parsed, err := v.parser.ParseWithClaims(string(t), claims, ring.find)
+	if err != nil {
+		return Identity{}, v.rejection(parsed, err)
+	}
+	return v.identity(claims)
+}
+
+// rejection gives the parser's error one of our reasons, and drops its text.
+func (v *Verifier) rejection(parsed *jwt.Token, err error) error {
+	var r *Rejection
+	switch {
+	case errors.As(err, &r): // from keyring.find
+		return r
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return reject(ReasonMalformed)
+	case parsed == nil || parsed.Method == nil || !slices.Contains(v.keys.algorithms, parsed.Method.Alg()):
+		return reject(ReasonAlgorithm)
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return reject(ReasonSignature)
+	}
+	for _, c := range claimReasons {
+		if errors.Is(err, c.is) {
+			return reject(c.reason)
+		}
+	}
+	return reject(ReasonClaims)
+}
+
+// claimReasons orders what the parser can say of claims: it may find several faults at once.
+var claimReasons = []struct {
+	is     error
+	reason Reason
+}{
+	{jwt.ErrTokenExpired, ReasonExpired},
+	{jwt.ErrTokenNotValidYet, ReasonNotYetValid},
+	{jwt.ErrTokenInvalidIssuer, ReasonIssuer},
+	{jwt.ErrTokenInvalidAudience, ReasonAudience},
+}
