@@ -1,0 +1,60 @@
+// Command authorizer is the function that both APIs ask before they let a client in: whose token is this?
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"heliograph/auth"
+	"heliograph/observability"
+)
+
+// environment is what the program sets. The secret itself is never in it: only where it is kept.
+type environment struct {
+	observability.Settings
+
+	SecretParameter         string `env:"JWT_SECRET_PARAMETER,required"`          // SSM parameter; empty with JWKS_URL
+	PreviousSecretParameter string `env:"JWT_SECRET_PREVIOUS_PARAMETER,required"` // SSM parameter; empty outside a rotation
+	KeySetURL               string `env:"JWKS_URL,required"`                      // empty with JWT_SECRET_PARAMETER
+	Issuer                  string `env:"JWT_ISSUER,required"`                    // empty: any
+	Audience                string `env:"JWT_AUDIENCE,required"`                  // empty: any
+	UserIDClaim             string `env:"USER_ID_CLAIM,required,notEmpty"`
+}
+
+func main() {
+	observability.Start("authorizer", build)
+}
+
+func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayCustomAuthorizerResponse], error) {
+	keys, err := keysOf(cfg, env)
+	if err != nil {
+		return nil, err
+	}
+	return authorize(auth.NewVerifier(keys, auth.Rules{
+		UserIDClaim: env.UserIDClaim,
+		Issuer:      env.Issuer,
+		Audience:    env.Audience,
+	})), nil
+}
+
+// keysOf chooses the family of keys, once and for all tokens.
+func keysOf(cfg aws.Config, env environment) (*auth.Keys, error) {
+	switch {
+	case (env.SecretParameter == "") == (env.KeySetURL == ""):
+		return nil, errors.New("exactly one of JWT_SECRET_PARAMETER and JWKS_URL must be set")
+	case env.KeySetURL != "" && env.PreviousSecretParameter != "":
+		return nil, errors.New("JWT_SECRET_PREVIOUS_PARAMETER must be empty with JWKS_URL")
+	case env.KeySetURL == "":
+		return auth.SecretKeys(ssm.NewFromConfig(cfg), env.SecretParameter, env.PreviousSecretParameter, nil), nil
+	}
+	keys, err := auth.PublishedKeys(env.KeySetURL, nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("JWKS_URL: %w", err)
+	}
+	return keys, nil
+}
