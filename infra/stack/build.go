@@ -1,9 +1,18 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Target says what Build builds, and for which machine.
@@ -14,10 +23,10 @@ type Target struct {
 	Progress     io.Writer // gets a line for each step that takes long; nil: none
 }
 
-// Functions are the built functions, by name.
+// Functions are the built functions.
 type Functions struct {
 	Architecture string              // Lambda's name of the machine: arm64 or x86_64
-	Artifacts    map[string]Artifact // by function name, see FunctionNames
+	Artifacts    map[string]Artifact // by short name, see FunctionNames
 }
 
 // Artifact is one built function.
@@ -26,16 +35,125 @@ type Artifact struct {
 	Archive string // path of the zip archive that Lambda gets: the program alone, named bootstrap
 }
 
-// FunctionNames are the functions of a stack, each a folder of handlers/.
-func FunctionNames() []string {
-	return []string{"authorizer", "connect", "disconnect", "send", "online", "announce", "sweep"}
-}
+// architectures are the machines that Lambda offers, by Go's names.
+var architectures = map[string]string{"arm64": "arm64", "amd64": "x86_64"}
 
 // Build compiles all functions with one `go build` and packs each into an archive that is byte-identical for the
-// same source.
-func Build(_ context.Context, _ Target) (Functions, error) {
-	return Functions{}, errors.New("not built yet")
+// same source and Go version. What is up to date is left alone, so a second call costs little. Of two calls at once
+// into one folder, the later waits for the other. The error of a function that does not compile holds the
+// compiler's message.
+func Build(ctx context.Context, target Target) (Functions, error) {
+	target, err := target.complete()
+	if err != nil {
+		return Functions{}, err
+	}
+	unlock, err := lock(ctx, filepath.Join(target.Out, ".lock"))
+	if err != nil {
+		return Functions{}, err
+	}
+	defer unlock()
+	if err := target.compile(ctx); err != nil {
+		return Functions{}, err
+	}
+	return target.pack()
 }
 
-// moduleRoot finds the folder of go.mod at or above a folder.
-func moduleRoot(string) (string, error) { return "", errors.New("not looked up yet") }
+// complete fills in what was left out and makes the folder.
+func (t Target) complete() (Target, error) {
+	if architectures[t.GOARCH] == "" {
+		return t, fmt.Errorf("Lambda has no machine for GOARCH %q; it has arm64 and amd64", t.GOARCH)
+	}
+	if t.Out == "" {
+		t.Out = filepath.Join(t.Root, ".heliograph", "build", t.GOOS+"-"+t.GOARCH)
+	}
+	if t.Progress == nil {
+		t.Progress = io.Discard
+	}
+	out, err := filepath.Abs(t.Out)
+	if err != nil {
+		return t, fmt.Errorf("finding the build folder: %w", err)
+	}
+	t.Out = out
+	if err := os.MkdirAll(t.Out, 0o755); err != nil {
+		return t, fmt.Errorf("making the build folder: %w", err)
+	}
+	return t, nil
+}
+
+// compile runs the compiler. Whatever would make the binary differ from one machine or commit to the next is set or
+// left out: paths, version control, C code, flags and workspaces of whoever builds.
+func (t Target) compile(ctx context.Context) error {
+	fmt.Fprintf(t.Progress, "compiling %d functions for %s/%s\n", len(FunctionNames()), t.GOOS, t.GOARCH)
+	args := []string{
+		"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w",
+		"-o", t.Out + string(filepath.Separator),
+	}
+	for _, name := range FunctionNames() {
+		args = append(args, "./handlers/"+name)
+	}
+	command := exec.CommandContext(ctx, "go", args...)
+	command.Dir = t.Root
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.GOOS, "GOARCH="+t.GOARCH,
+		"GOFLAGS=", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0")
+	command.WaitDelay = time.Second // a compiler that outlives `go build` must not keep us
+	var messages bytes.Buffer
+	command.Stderr = &messages
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("compiling the functions: %w\n%s", errors.Join(ctx.Err(), err), strings.TrimSpace(messages.String()))
+	}
+	return nil
+}
+
+// pack makes the archives, as many at once as there are processors.
+func (t Target) pack() (Functions, error) {
+	functions := Functions{Architecture: architectures[t.GOARCH], Artifacts: map[string]Artifact{}}
+	var group errgroup.Group
+	for _, name := range FunctionNames() {
+		artifact := Artifact{Binary: t.binary(name), Archive: filepath.Join(t.Out, name+".zip")}
+		functions.Artifacts[name] = artifact
+		group.Go(func() error {
+			if err := archive(artifact.Binary, artifact.Archive); err != nil {
+				return fmt.Errorf("packing %s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	return functions, group.Wait()
+}
+
+// binary is where `go build` puts a program.
+func (t Target) binary(name string) string {
+	if t.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(t.Out, name)
+}
+
+// check finds functions that were not built, before Pulumi would fail on a missing file in the middle of things.
+func (f Functions) check() error {
+	if f.Architecture == "" {
+		return errors.New("the functions have no architecture: they were not made by Build")
+	}
+	for _, name := range FunctionNames() {
+		if f.Artifacts[name].Archive == "" {
+			return fmt.Errorf("function %s has no archive: it was not built", name)
+		}
+	}
+	return nil
+}
+
+// moduleRoot finds the folder of go.mod, at or above a folder. Pulumi runs the program in infra/.
+func moduleRoot(from string) (string, error) {
+	start, err := filepath.Abs(from)
+	if err != nil {
+		return "", fmt.Errorf("finding the module's root: %w", err)
+	}
+	for folder := start; ; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder, nil
+		}
+		if folder == filepath.Dir(folder) {
+			return "", fmt.Errorf("finding the module's root: there is no go.mod at or above %s", start)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 package stack
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -11,30 +14,31 @@ import (
 // documentation, so a deployment to AWS refuses it; a stack on one's own machine uses it by default.
 const PublicSecret = "fdre4t5y6u7i8o9p0o9i8u7y6t5r4e3w2q1"
 
-// Config is a stack's configuration: the keys of `heliograph:` in Pulumi.<stack>.yaml, declared in Pulumi.yaml.
+// Config is a stack's configuration: the keys of `heliograph:` in Pulumi.<stack>.yaml. Pulumi.yaml declares and
+// describes each; settings.go says what each may be.
 type Config struct {
-	JWTSecret         string // shared secret of HS256 to HS512 tokens, at least 32 bytes; empty with JWKSURL
+	JWTSecret         string // shared secret of HS256, HS384 and HS512 tokens; empty with JWKSURL
 	JWTSecretPrevious string // still accepted while a secret is being rotated
-	JWKSURL           string // https address of the public keys of RS, ES and EdDSA tokens
+	JWKSURL           string // address of the public keys of RS, ES and EdDSA tokens
 	JWTIssuer         string // required value of the claim iss; empty: not checked
 	JWTAudience       string // required value of the claim aud; empty: not checked
 	UserIDClaim       string // the claim that names the user
 
-	ParameterPrefix string // SSM path of the stack's parameters
+	ParameterPrefix string // SSM path of the stack's parameters, no slash at the end
 
-	AlarmEmail    string     // an address that alarms are mailed to
-	AlarmTopicARN string     // an existing SNS topic that alarms go to
-	Thresholds    Thresholds // when alarms fire
+	AlarmEmail    string // an address that alarms are mailed to
+	AlarmTopicARN string // an existing SNS topic that alarms go to
+	Thresholds    Thresholds
 
 	LogRetentionDays int        // of every log group
 	LogLevel         slog.Level // of every function
-	TraceSampling    float64    // 0 to 1: share of the invocations traced by Lambda whose steps are recorded
+	TraceSampling    float64    // 0 to 1: share of the invocations sampled by Lambda whose steps are recorded
 
 	PresenceGrace     time.Duration // how long a user may be gone before it is announced
 	ConnectionLease   time.Duration // how long a connection is believed in without looking
-	SweepRate         int           // GetConnection calls a second that the sweep may make
+	SweepRate         int           // GetConnection calls a second that sweep may make
 	ExpiredTokens     string        // "close" or "keep": connections whose token has expired
-	MaxConcurrency    int           // of send: how many batches are worked on at once
+	MaxConcurrency    int           // how many batches send works on at once
 	IdempotencyWindow time.Duration // how long the Id of a message is remembered
 	CORSOrigins       []string      // web origins that may call the HTTP API from a browser
 
@@ -44,25 +48,32 @@ type Config struct {
 	APIGatewayLogRole string // "existing" or "create": the Region-wide role that WebSocket access logs need
 	Protect           bool   // deletion protection; the table outlives the stack
 
-	// AllowPublicSecret lets PublicSecret pass. No configuration file can set it: it is for stacks on one's own machine.
-	AllowPublicSecret bool
+	// Local lets through what only does on one's own machine: PublicSecret, and keys from http://localhost. No
+	// configuration file can set it.
+	Local bool
 }
 
-// Thresholds say when alarms fire.
+// Thresholds say when alarms fire, each by the name of its alarm. The sum or gauge has to reach the number.
 type Thresholds struct {
-	SendFailures      int // failed posts in 5 minutes
-	DeadLetters       int // messages in a dead-letter queue
-	ActiveConnections int // open connections
-	FunctionErrors    int // failed invocations of one function in 5 minutes
-	MessageAge        int // seconds that the oldest message has waited
+	SendFailures      int `json:"sendFailures"`      // failed posts in 5 minutes
+	DeadLetters       int `json:"deadLetters"`       // messages in a dead-letter queue
+	ActiveConnections int `json:"activeConnections"` // open connections
+	FunctionErrors    int `json:"functionErrors"`    // failed invocations of one function in 5 minutes
+	MessageAge        int `json:"messageAge"`        // seconds that the oldest message waits, for 5 minutes
 }
 
-// DefaultConfig is the configuration of a stack that sets nothing; Pulumi.yaml declares the same values.
+// DefaultConfig is the configuration of a stack that sets nothing. Pulumi.yaml declares the same values.
 func DefaultConfig() Config {
 	return Config{
-		UserIDClaim:       "userId",
-		ParameterPrefix:   "/WebSocketAdapter",
-		Thresholds:        Thresholds{SendFailures: 25, DeadLetters: 1, ActiveConnections: 50_000, FunctionErrors: 3, MessageAge: 60},
+		UserIDClaim:     "userId",
+		ParameterPrefix: "/WebSocketAdapter",
+		Thresholds: Thresholds{
+			SendFailures:      25,
+			DeadLetters:       1,
+			ActiveConnections: 50_000,
+			FunctionErrors:    3,
+			MessageAge:        60,
+		},
 		LogRetentionDays:  14,
 		LogLevel:          slog.LevelInfo,
 		TraceSampling:     1,
@@ -72,12 +83,74 @@ func DefaultConfig() Config {
 		ExpiredTokens:     "close",
 		MaxConcurrency:    100,
 		IdempotencyWindow: 10 * time.Minute,
-		APIGatewayLogRole: "existing",
+		CORSOrigins:       []string{},
+		APIGatewayLogRole: existingLogRole,
 	}
 }
 
-// LoadConfig reads the stack's configuration over the defaults.
-func LoadConfig(_ *pulumi.Context) (Config, error) { return DefaultConfig(), nil }
+// namespace is that of the configuration keys: the project's name in Pulumi.yaml.
+const namespace = "heliograph:"
 
-// Validate tells what is wrong with a configuration for a stage, all at once.
-func (c Config) Validate(_ string) error { return nil }
+// LoadConfig reads the stack's configuration over the defaults and validates it. The error names everything
+// that is wrong.
+func LoadConfig(ctx *pulumi.Context) (Config, error) {
+	config := DefaultConfig()
+	var faults []error
+	for _, s := range settings {
+		text, found := ctx.GetConfig(namespace + s.key)
+		if !found {
+			continue
+		}
+		if s.secret && text != "" && !ctx.IsConfigSecret(namespace+s.key) {
+			faults = append(faults, fmt.Errorf("%s%s stands in plain text; encrypt it: pulumi config set --secret %s", namespace, s.key, s.key))
+		}
+		if err := s.parse(&config, text); err != nil {
+			faults = append(faults, s.fault(text))
+		}
+	}
+	if len(faults) > 0 {
+		return Config{}, errors.Join(faults...)
+	}
+	return config, config.Validate(ctx.Stack())
+}
+
+// Validate tells everything that is wrong with a configuration for a stage, the stack's name. An error names the
+// key, the value (never a secret's) and what is allowed.
+func (c Config) Validate(stage string) error {
+	var faults []error
+	if !stageName.MatchString(stage) {
+		faults = append(faults, fmt.Errorf("the stack's name %q can't name an AWS stage; allowed are a letter or digit and "+
+			"then at most 31 letters, digits, - and _", stage))
+	}
+	for _, s := range settings {
+		if !s.valid(c) {
+			faults = append(faults, s.fault(s.show(c)))
+		}
+	}
+	return errors.Join(append(faults, c.contradictions()...)...)
+}
+
+// stageName is what the gateway takes for a stage and every service takes inside a name: the longest, the role
+// heliograph-<stage>-disconnect, may have 64 characters.
+var stageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
+
+// contradictions are values that are good alone and bad together.
+func (c Config) contradictions() []error {
+	var faults []error
+	deny := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	deny(c.JWTSecret == "" && c.JWKSURL == "",
+		"heliograph:jwtSecret is missing; set it (pulumi config set --secret jwtSecret), or heliograph:jwksUrl")
+	deny(c.JWTSecret != "" && c.JWKSURL != "",
+		"heliograph:jwtSecret and heliograph:jwksUrl are both set; allowed is one: shared secrets and public keys are never mixed")
+	deny(c.JWTSecretPrevious != "" && c.JWTSecret == "",
+		"heliograph:jwtSecretPrevious is set without heliograph:jwtSecret")
+	deny((c.WebSocketDomain != "" || c.HTTPDomain != "") && (c.CertificateARN == "" || c.HostedZoneID == ""),
+		"heliograph:webSocketDomain or heliograph:httpDomain is set; then heliograph:certificateArn and heliograph:hostedZoneId must be too")
+	deny(c.WebSocketDomain != "" && c.WebSocketDomain == c.HTTPDomain,
+		"heliograph:webSocketDomain and heliograph:httpDomain are both %q; one domain can't serve both APIs", c.HTTPDomain)
+	return faults
+}

@@ -4,7 +4,7 @@
 package stack
 
 import (
-	"errors"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -20,7 +20,7 @@ func Program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	functions, err := Build(ctx.Context(), Target{GOOS: "linux", GOARCH: "arm64", Root: root})
+	functions, err := Build(ctx.Context(), Target{GOOS: "linux", GOARCH: "arm64", Root: root, Progress: progress{ctx}})
 	if err != nil {
 		return err
 	}
@@ -35,9 +35,53 @@ func Program(ctx *pulumi.Context) error {
 }
 
 // Deploy declares the stack that ctx names and gives its outputs.
-func Deploy(ctx *pulumi.Context, config Config, functions Functions) (*Outputs, error) {
+func Deploy(ctx *pulumi.Context, config Config, functions Functions) (outputs *Outputs, err error) {
 	if err := config.Validate(ctx.Stack()); err != nil {
 		return nil, err
 	}
-	return nil, errors.New("no resource is declared yet")
+	if err := functions.check(); err != nil {
+		return nil, err
+	}
+	home, err := lookUpHome(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rescue(&err)
+	d := &deployment{ctx: ctx, config: config, stage: ctx.Stack(), functions: functions, home: home}
+
+	table := declareTable(d)
+	queues := declareQueues(d)
+	events := declareEvents(d)
+	parameters := declareParameters(d, queues, events)
+	sockets := declareWebSocketAPI(d)
+
+	base := foundations{table: table, queues: queues, eventTopicARN: events, parameters: parameters, sockets: sockets}
+	lambdas := declareFunctions(d, base)
+
+	socketStage := sockets.serve(lambdas, declareAccessLogRole(d))
+	requests, requestStage := declareHTTPAPI(d, lambdas)
+	declareConsumers(d, base, lambdas)
+	declareSchedule(d, lambdas[sweep])
+
+	alarms := declareAlarms(d, queues)
+	dashboard := declareDashboard(d, queues, alarms, sockets.api, requests.api)
+
+	return &Outputs{
+		WebSocketURL:       declareDomain(d, "websocket-domain", config.WebSocketDomain, "wss", sockets.api, socketStage, sockets.url),
+		HTTPURL:            declareDomain(d, "http-domain", config.HTTPDomain, "https", requests.api, requestStage, requests.url),
+		SendQueueURL:       queues.send.url,
+		DeadLetterQueueURL: queues.sendDeadLetters.url,
+		EventTopicARN:      events,
+		TableName:          table.name,
+		DashboardURL:       dashboard,
+		Region:             pulumi.String(home.region).ToStringOutput(),
+		ParameterPrefix:    pulumi.String(config.ParameterPrefix).ToStringOutput(),
+	}, nil
+}
+
+// progress shows lines of text in `pulumi up`.
+type progress struct{ ctx *pulumi.Context }
+
+func (p progress) Write(text []byte) (int, error) {
+	return len(text), p.ctx.Log.Info(strings.TrimSpace(string(text)), nil)
 }

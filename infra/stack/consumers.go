@@ -1,0 +1,75 @@
+package stack
+
+import (
+	"time"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	queueBatch  = 10  // messages an invocation
+	streamBatch = 100 // records an invocation
+	// streamPatience is how long a record is tried again. A stream forgets after 24 h; an hour less, and what
+	// could not be announced still reaches the failure destination.
+	streamPatience = 23 * time.Hour
+)
+
+// onlyTheFailed has Lambda try again only the records that a function names.
+var onlyTheFailed = pulumi.ToStringArray([]string{"ReportBatchItemFailures"})
+
+// declareConsumers connects queues and stream to the functions that work on them.
+func declareConsumers(d *deployment, f foundations, functions functionSet) {
+	c := d.newComponent("Consumers", "consumers")
+	defer c.complete()
+	declare(c, "send-queue", lambda.NewEventSourceMapping, &lambda.EventSourceMappingArgs{
+		FunctionName:          functions[send].Name,
+		EventSourceArn:        f.queues.send.arn,
+		BatchSize:             pulumi.Int(queueBatch),
+		FunctionResponseTypes: onlyTheFailed,
+		ScalingConfig:         &lambda.EventSourceMappingScalingConfigArgs{MaximumConcurrency: pulumi.Int(d.config.MaxConcurrency)},
+	})
+	declare(c, "grace-queue", lambda.NewEventSourceMapping, &lambda.EventSourceMappingArgs{
+		FunctionName:          functions[announce].Name,
+		EventSourceArn:        f.queues.grace.arn,
+		BatchSize:             pulumi.Int(queueBatch),
+		FunctionResponseTypes: onlyTheFailed,
+	})
+	declare(c, "stream", lambda.NewEventSourceMapping, &lambda.EventSourceMappingArgs{
+		FunctionName:               functions[announce].Name,
+		EventSourceArn:             f.table.streamARN,
+		StartingPosition:           pulumi.String("TRIM_HORIZON"),
+		BatchSize:                  pulumi.Int(streamBatch),
+		BisectBatchOnFunctionError: pulumi.Bool(true),
+		MaximumRetryAttempts:       pulumi.Int(-1), // as long as streamPatience lasts
+		MaximumRecordAgeInSeconds:  seconds(streamPatience),
+		FunctionResponseTypes:      onlyTheFailed,
+		FilterCriteria:             streamFilters(),
+		DestinationConfig: &lambda.EventSourceMappingDestinationConfigArgs{
+			OnFailure: &lambda.EventSourceMappingDestinationConfigOnFailureArgs{DestinationArn: f.queues.streamFailures.arn},
+		},
+	})
+}
+
+// streamFilters let through what announce has to know: changes of presence, and connections that the table's
+// TTL removed, which nobody else notices.
+func streamFilters() *lambda.EventSourceMappingFilterCriteriaArgs {
+	sortKey := func(rule any) map[string]any {
+		return map[string]any{"Keys": map[string]any{"sk": map[string]any{"S": []any{rule}}}}
+	}
+	return &lambda.EventSourceMappingFilterCriteriaArgs{Filters: lambda.EventSourceMappingFilterCriteriaFilterArray{
+		streamFilter(map[string]any{
+			"eventName": []string{"INSERT", "MODIFY"},
+			"dynamodb":  sortKey("presence"),
+		}),
+		streamFilter(map[string]any{
+			"eventName":    []string{"REMOVE"},
+			"userIdentity": map[string]any{"principalId": []string{"dynamodb.amazonaws.com"}},
+			"dynamodb":     sortKey(map[string]any{"prefix": "conn#"}),
+		}),
+	}}
+}
+
+func streamFilter(pattern map[string]any) lambda.EventSourceMappingFilterCriteriaFilterInput {
+	return &lambda.EventSourceMappingFilterCriteriaFilterArgs{Pattern: pulumi.JSONMarshal(pattern)}
+}

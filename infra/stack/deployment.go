@@ -1,0 +1,105 @@
+package stack
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// deployment is what every step of Deploy needs to know.
+type deployment struct {
+	ctx       *pulumi.Context
+	config    Config
+	stage     string // the stack's name; also the WebSocket stage and the dimension Stage
+	functions Functions
+	home      home
+}
+
+// home is where a stack lives. It comes from the only invokes of the program, so it is known before any resource
+// and may stand in names.
+type home struct{ region, account, partition string }
+
+func lookUpHome(ctx *pulumi.Context) (home, error) {
+	region, err := aws.GetRegion(ctx, nil)
+	if err != nil {
+		return home{}, fmt.Errorf("looking up the AWS Region: %w", err)
+	}
+	caller, err := aws.GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return home{}, fmt.Errorf("looking up the AWS account: %w", err)
+	}
+	partition, err := aws.GetPartition(ctx, nil)
+	if err != nil {
+		return home{}, fmt.Errorf("looking up the AWS partition: %w", err)
+	}
+	return home{region: region.Name, account: caller.AccountId, partition: partition.Partition}, nil
+}
+
+// arn names a resource of this account and Region before it exists, for policies that must stand in the resource
+// they speak of.
+func (h home) arn(service, resource string) string {
+	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", h.partition, service, h.region, h.account, resource)
+}
+
+// physical is a resource's name in AWS: heliograph-<stack>-<name>, or heliograph-<stack> without a name.
+func (d *deployment) physical(name string) string {
+	if name == "" {
+		return "heliograph-" + d.stage
+	}
+	return "heliograph-" + d.stage + "-" + name
+}
+
+// component is one node of the tree that `pulumi up` shows. Its children's names begin with its own, so that every
+// resource can be found from its name alone.
+type component struct {
+	pulumi.ResourceState
+	*deployment
+	name string
+}
+
+// newComponent declares a node of type heliograph:index:<kind>.
+func (d *deployment) newComponent(kind, name string, opts ...pulumi.ResourceOption) *component {
+	c := &component{deployment: d, name: name}
+	if err := d.ctx.RegisterComponentResource("heliograph:index:"+kind, name, c, opts...); err != nil {
+		panic(undeclared{fmt.Errorf("declaring %s: %w", name, err)})
+	}
+	return c
+}
+
+// complete tells Pulumi that a component has all its children.
+func (c *component) complete() {
+	if err := c.ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
+		panic(undeclared{fmt.Errorf("completing %s: %w", c.name, err)})
+	}
+}
+
+// declare makes a resource a child of a component. create is one of the SDK's New functions.
+func declare[Args any, R pulumi.Resource](
+	c *component, name string,
+	create func(*pulumi.Context, string, *Args, ...pulumi.ResourceOption) (R, error),
+	args *Args, opts ...pulumi.ResourceOption,
+) R {
+	full := c.name + "-" + name
+	r, err := create(c.ctx, full, args, append([]pulumi.ResourceOption{pulumi.Parent(c)}, opts...)...)
+	if err != nil {
+		panic(undeclared{fmt.Errorf("declaring %s: %w", full, err)})
+	}
+	return r
+}
+
+// undeclared is the panic of declare. The SDK refuses a declaration only for a mistake in this program (a required
+// property left out) or once the run is over, never for a user's input, so steps need not carry the error:
+// Deploy catches it and gives it back.
+type undeclared struct{ error }
+
+// rescue turns the panic of declare into Deploy's error. Any other panic goes on.
+func rescue(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case undeclared:
+		*err = p.error
+	default:
+		panic(p)
+	}
+}

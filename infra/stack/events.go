@@ -1,0 +1,20 @@
+package stack
+
+import (
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// declareEvents declares the topic of presence events and gives its ARN.
+//
+// The AWS managed key is right here: its policy lets every principal of the account that may use SNS use the key
+// through SNS, so neither announce nor a subscribed queue needs a KMS permission. (CloudWatch is no such
+// principal, which is why the alarms' topic has a key of its own.)
+func declareEvents(d *deployment) pulumi.StringOutput {
+	c := d.newComponent("Events", "events")
+	defer c.complete()
+	return declare(c, "topic", sns.NewTopic, &sns.TopicArgs{
+		Name:           pulumi.String(d.physical("events")),
+		KmsMasterKeyId: pulumi.String("alias/aws/sns"),
+	}).Arn
+}

@@ -1,0 +1,78 @@
+package stack
+
+import (
+	"time"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// specification is what tells one function from another.
+type specification struct {
+	name        string
+	description string
+	memory      int               // MB; CPU comes in proportion
+	environment map[string]string // what is known before any resource
+	wiring      pulumi.StringMap  // what only resources know
+	may         []statement       // beyond its own logs and traces
+}
+
+// function is a declared function.
+type function struct {
+	*lambda.Function
+	physical string // its name in AWS: heliograph-dev-send
+}
+
+// declareFunction declares a function with a role and a log group of its own.
+func declareFunction(d *deployment, s specification) function {
+	c := d.newComponent("Function", s.name)
+	defer c.complete()
+	physical := d.physical(s.name)
+	role := declare(c, "role", iam.NewRole, &iam.RoleArgs{
+		Name:             pulumi.String(physical),
+		Description:      pulumi.String("What Heliograph's " + s.name + " may do in stage " + d.stage),
+		AssumeRolePolicy: trust("lambda.amazonaws.com"),
+	})
+	// Lambda would create a missing group at the first line, without retention; so it comes first.
+	group := c.declareLogGroup("logs", "/aws/lambda/"+physical)
+	policy := declare(c, "policy", iam.NewRolePolicy, &iam.RolePolicyArgs{
+		Name:   pulumi.String(s.name),
+		Role:   role.Name,
+		Policy: policyDocument(append([]statement{logs(group.Arn), traces()}, s.may...)),
+	})
+	f := declare(c, "function", lambda.NewFunction, &lambda.FunctionArgs{
+		Name:          pulumi.String(physical),
+		Description:   pulumi.String(s.description),
+		Role:          role.Arn,
+		Runtime:       pulumi.String("provided.al2023"),
+		Handler:       pulumi.String(entry),
+		Architectures: pulumi.ToStringArray([]string{d.functions.Architecture}),
+		Code:          pulumi.NewFileArchive(d.functions.Artifacts[s.name].Archive),
+		MemorySize:    pulumi.Int(s.memory),
+		Timeout:       seconds(timeouts[s.name]),
+		Environment:   &lambda.FunctionEnvironmentArgs{Variables: d.environment(s)},
+		TracingConfig: &lambda.FunctionTracingConfigArgs{Mode: pulumi.String("Active")},
+	}, pulumi.DependsOn([]pulumi.Resource{group, policy}))
+	return function{f, physical}
+}
+
+// declareLogGroup declares a log group that forgets. CloudWatch Logs encrypts every group at rest by itself.
+func (c *component) declareLogGroup(name, physical string) *cloudwatch.LogGroup {
+	return declare(c, name, cloudwatch.NewLogGroup, &cloudwatch.LogGroupArgs{
+		Name:            pulumi.String(physical),
+		RetentionInDays: pulumi.Int(c.config.LogRetentionDays),
+	})
+}
+
+// timeouts are how long each function may take. send's queue and announce's hide a message for six times as long.
+var timeouts = map[string]time.Duration{
+	authorizer: 5 * time.Second, // a device waits for it: better refused soon than late
+	connect:    10 * time.Second,
+	disconnect: 10 * time.Second,
+	send:       30 * time.Second,
+	online:     10 * time.Second,
+	announce:   30 * time.Second,
+	sweep:      50 * time.Second, // one run ends before the next begins
+}

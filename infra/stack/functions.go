@@ -1,0 +1,196 @@
+package stack
+
+import (
+	"maps"
+	"strconv"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// The functions' short names: folders of handlers/, values of the dimension Function, ends of physical names.
+const (
+	authorizer = "authorizer"
+	connect    = "connect"
+	disconnect = "disconnect"
+	send       = "send"
+	online     = "online"
+	announce   = "announce"
+	sweep      = "sweep"
+)
+
+// FunctionNames are the functions of a stack, each a folder of handlers/.
+func FunctionNames() []string {
+	return []string{authorizer, connect, disconnect, send, online, announce, sweep}
+}
+
+// Most functions wait for DynamoDB most of the time; 256 MB give them CPU enough for a TLS handshake in some ten
+// milliseconds. send is the one that computes: it posts to many connections at once.
+const (
+	modestMemory = 256
+	sendMemory   = 512
+)
+
+// foundations are what the functions stand on.
+type foundations struct {
+	table         table
+	queues        queues
+	eventTopicARN pulumi.StringOutput
+	parameters    parameters
+	sockets       webSocketAPI
+}
+
+// functionSet is the declared functions by their short names.
+type functionSet map[string]function
+
+// declareFunctions declares all functions: below, each says what it reads and what it may do.
+func declareFunctions(d *deployment, f foundations) functionSet {
+	set := functionSet{}
+	for _, s := range []specification{
+		d.authorizer(f), d.connect(f), d.disconnect(f), d.send(f), d.online(f), d.announce(f), d.sweep(f),
+	} {
+		set[s.name] = declareFunction(d, s)
+	}
+	return set
+}
+
+// authorizer decides who may come in.
+func (d *deployment) authorizer(f foundations) specification {
+	s := specification{
+		name:        authorizer,
+		description: "Decides by a request's token who may connect or ask",
+		memory:      modestMemory,
+		environment: map[string]string{
+			"JWT_SECRET_PARAMETER":          f.parameters.jwtSecret.name,
+			"JWT_SECRET_PREVIOUS_PARAMETER": f.parameters.jwtSecretPrevious.name,
+			"JWKS_URL":                      d.config.JWKSURL,
+			"JWT_ISSUER":                    d.config.JWTIssuer,
+			"JWT_AUDIENCE":                  d.config.JWTAudience,
+			"USER_ID_CLAIM":                 d.config.UserIDClaim,
+		},
+	}
+	for _, secret := range []secretParameter{f.parameters.jwtSecret, f.parameters.jwtSecretPrevious} {
+		if secret.name != "" {
+			s.may = append(s.may, allow("ssm:GetParameter").on(secret.arn))
+		}
+	}
+	return s
+}
+
+// connect records a new connection, and takes it back where it can't finish.
+func (d *deployment) connect(f foundations) specification {
+	return specification{
+		name:        connect,
+		description: "Records a connection that was opened",
+		memory:      modestMemory,
+		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
+		may: []statement{
+			allow("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem").on(f.table.arn),
+		},
+	}
+}
+
+// disconnect forgets a connection that the gateway says was closed.
+func (d *deployment) disconnect(f foundations) specification {
+	return specification{
+		name:        disconnect,
+		description: "Forgets a connection that was closed",
+		memory:      modestMemory,
+		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
+		may:         []statement{closes(f.table)},
+	}
+}
+
+// send delivers messages. It finds connections with the Query of the disconnect path, which it takes for those
+// that are gone.
+func (d *deployment) send(f foundations) specification {
+	return specification{
+		name:        send,
+		description: "Delivers queued messages to the open connections of their users",
+		memory:      sendMemory,
+		wiring: pulumi.StringMap{
+			"TABLE_NAME":            f.table.name,
+			"CONNECTIONS_ENDPOINT":  f.sockets.endpoint,
+			"QUEUE_URL":             f.queues.send.url,
+			"DEAD_LETTER_QUEUE_URL": f.queues.sendDeadLetters.url,
+		},
+		may: []statement{
+			polls(f.queues.send),
+			allow("sqs:SendMessage").on(f.queues.send.arn, f.queues.sendDeadLetters.arn),
+			closes(f.table),
+			manages(f.sockets, "POST"),
+		},
+	}
+}
+
+// online answers who is there: the list from the index, single users from the table.
+func (d *deployment) online(f foundations) specification {
+	return specification{
+		name:        online,
+		description: "Answers who is online",
+		memory:      modestMemory,
+		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
+		may: []statement{
+			allow("dynamodb:Query").on(f.table.indexARN),
+			allow("dynamodb:BatchGetItem").on(f.table.arn),
+		},
+	}
+}
+
+// announce tells the world, from the table's stream and the grace queue.
+func (d *deployment) announce(f foundations) specification {
+	return specification{
+		name:        announce,
+		description: "Publishes who came online and who went offline",
+		memory:      modestMemory,
+		environment: map[string]string{"PRESENCE_GRACE": d.config.PresenceGrace.String()},
+		wiring: pulumi.StringMap{
+			"TABLE_NAME":      f.table.name,
+			"TOPIC_ARN":       f.eventTopicARN,
+			"GRACE_QUEUE_URL": f.queues.grace.url,
+		},
+		may: []statement{
+			streams(f.table),
+			polls(f.queues.grace),
+			allow("sqs:SendMessage").on(f.queues.grace.arn, f.queues.streamFailures.arn), // the latter for Lambda's failure destination
+			closes(f.table),
+			allow("sns:Publish").on(f.eventTopicARN),
+		},
+	}
+}
+
+// sweep verifies connections whose lease has ended. It finds them by the index and counts with it.
+func (d *deployment) sweep(f foundations) specification {
+	return specification{
+		name:        sweep,
+		description: "Verifies open connections and counts them",
+		memory:      modestMemory,
+		environment: map[string]string{
+			"CONNECTION_LEASE": d.config.ConnectionLease.String(),
+			"SWEEP_RATE":       strconv.Itoa(d.config.SweepRate),
+			"EXPIRED_TOKENS":   d.config.ExpiredTokens,
+		},
+		wiring: pulumi.StringMap{
+			"TABLE_NAME":           f.table.name,
+			"CONNECTIONS_ENDPOINT": f.sockets.endpoint,
+		},
+		may: []statement{
+			allow("dynamodb:Query").on(f.table.indexARN),
+			closes(f.table),
+			manages(f.sockets, "GET", "DELETE"),
+		},
+	}
+}
+
+// environment is all variables of a function: those that every function reads and its own.
+func (d *deployment) environment(s specification) pulumi.StringMap {
+	variables := pulumi.StringMap{
+		"STAGE":          pulumi.String(d.stage),
+		"LOG_LEVEL":      pulumi.String(d.config.LogLevel.String()),
+		"TRACE_SAMPLING": pulumi.String(strconv.FormatFloat(d.config.TraceSampling, 'f', -1, 64)),
+	}
+	for name, value := range s.environment {
+		variables[name] = pulumi.String(value)
+	}
+	maps.Copy(variables, s.wiring)
+	return variables
+}

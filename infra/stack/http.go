@@ -1,0 +1,94 @@
+package stack
+
+import (
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// httpAPI is the API of presence queries.
+type httpAPI struct {
+	*component
+	api *apigatewayv2.Api
+	url pulumi.StringOutput // https://…, no slash at the end
+}
+
+// defaultStage is the stage of an HTTP API that adds nothing to its paths.
+const defaultStage = "$default"
+
+// declareHTTPAPI declares the HTTP API with its one route, GET /user/online, and gives its stage.
+func declareHTTPAPI(d *deployment, functions functionSet) (httpAPI, *apigatewayv2.Stage) {
+	c := d.newComponent("HttpApi", "http")
+	defer c.complete()
+	api := declare(c, "api", apigatewayv2.NewApi, &apigatewayv2.ApiArgs{
+		Name:              pulumi.String(d.physical("http")),
+		Description:       pulumi.String("Heliograph: who is online"),
+		ProtocolType:      pulumi.String("HTTP"),
+		CorsConfiguration: d.cors(),
+	})
+	a := httpAPI{component: c, api: api, url: api.ApiEndpoint}
+	a.declareRoute(functions[online], a.declareAuthorizer(functions[authorizer]))
+	return a, a.declareStage()
+}
+
+// cors lets browsers of the configured origins ask. The gateway answers their preflight requests itself.
+func (d *deployment) cors() apigatewayv2.ApiCorsConfigurationPtrInput {
+	if len(d.config.CORSOrigins) == 0 {
+		return nil
+	}
+	return &apigatewayv2.ApiCorsConfigurationArgs{
+		AllowOrigins:  pulumi.ToStringArray(d.config.CORSOrigins),
+		AllowMethods:  pulumi.ToStringArray([]string{"GET"}),
+		AllowHeaders:  pulumi.ToStringArray([]string{"authorization"}),
+		ExposeHeaders: pulumi.ToStringArray([]string{"link"}), // where the next page is
+		MaxAge:        pulumi.Int(3600),
+	}
+}
+
+// declareAuthorizer uses the same function as the WebSocket API: payload format 1.0 has the same event and the same
+// answer, an IAM policy. Nothing is cached, or a policy made for one path would answer for another, and a token
+// that has expired would still pass.
+func (a httpAPI) declareAuthorizer(f function) *apigatewayv2.Authorizer {
+	allowed := declare(a.component, "authorizer", apigatewayv2.NewAuthorizer, &apigatewayv2.AuthorizerArgs{
+		ApiId:                          a.api.ID(),
+		Name:                           pulumi.String(f.physical),
+		AuthorizerType:                 pulumi.String("REQUEST"),
+		AuthorizerUri:                  f.InvokeArn,
+		AuthorizerPayloadFormatVersion: pulumi.String("1.0"),
+		AuthorizerResultTtlInSeconds:   pulumi.Int(0),
+		EnableSimpleResponses:          pulumi.Bool(false),
+		IdentitySources:                pulumi.ToStringArray([]string{"$request.header.Authorization"}),
+	})
+	a.permit("authorizer-permission", f, pulumi.Sprintf("%s/authorizers/%s", a.api.ExecutionArn, allowed.ID()))
+	return allowed
+}
+
+func (a httpAPI) declareRoute(f function, allowed *apigatewayv2.Authorizer) {
+	integration := declare(a.component, "online-integration", apigatewayv2.NewIntegration, &apigatewayv2.IntegrationArgs{
+		ApiId:                a.api.ID(),
+		IntegrationType:      pulumi.String("AWS_PROXY"),
+		IntegrationMethod:    pulumi.String("POST"), // how the gateway calls Lambda, whatever the route's method
+		IntegrationUri:       f.InvokeArn,
+		PayloadFormatVersion: pulumi.String("2.0"),
+	})
+	declare(a.component, "online-route", apigatewayv2.NewRoute, &apigatewayv2.RouteArgs{
+		ApiId:             a.api.ID(),
+		RouteKey:          pulumi.String("GET /user/online"),
+		AuthorizationType: pulumi.String("CUSTOM"),
+		AuthorizerId:      allowed.ID(),
+		Target:            pulumi.Sprintf("integrations/%s", integration.ID()),
+	})
+	a.permit("online-permission", f, pulumi.Sprintf("%s/%s/GET/user/online", a.api.ExecutionArn, defaultStage))
+}
+
+// declareStage deploys by itself whenever a route changes: HTTP APIs can.
+func (a httpAPI) declareStage() *apigatewayv2.Stage {
+	// HTTP APIs deliver logs as AWS services do, by a resource policy whose size is bound; groups under this prefix
+	// share one entry of it.
+	group := a.declareLogGroup("logs", "/aws/vendedlogs/"+a.physical("http"))
+	return declare(a.component, "stage", apigatewayv2.NewStage, &apigatewayv2.StageArgs{
+		ApiId:             a.api.ID(),
+		Name:              pulumi.String(defaultStage),
+		AutoDeploy:        pulumi.Bool(true),
+		AccessLogSettings: &apigatewayv2.StageAccessLogSettingsArgs{DestinationArn: group.Arn, Format: pulumi.String(httpLog())},
+	})
+}

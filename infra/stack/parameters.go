@@ -1,0 +1,54 @@
+package stack
+
+import (
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// secretParameter is an SSM parameter that may not exist.
+type secretParameter struct {
+	name string // empty: there is none
+	arn  pulumi.StringOutput
+}
+
+// parameters are the stack's SSM parameters that functions read.
+type parameters struct{ jwtSecret, jwtSecretPrevious secretParameter }
+
+// declareParameters declares what other systems look up (the contract's names under the stack's prefix) and the
+// secrets that the authorizer reads.
+func declareParameters(d *deployment, q queues, eventTopicARN pulumi.StringOutput) parameters {
+	c := d.newComponent("Parameters", "parameters")
+	defer c.complete()
+	declare(c, "send-queue-url", ssm.NewParameter, &ssm.ParameterArgs{
+		Name:        pulumi.String(d.config.ParameterPrefix + "/SendMessageQueueUrl"),
+		Description: pulumi.String("URL of the queue that takes messages for users"),
+		Type:        pulumi.String("String"),
+		Value:       q.send.url,
+	})
+	declare(c, "event-topic-arn", ssm.NewParameter, &ssm.ParameterArgs{
+		Name:        pulumi.String(d.config.ParameterPrefix + "/EventBusEndpoint"),
+		Description: pulumi.String("ARN of the SNS topic of presence events"),
+		Type:        pulumi.String("String"),
+		Value:       eventTopicARN,
+	})
+	return parameters{
+		jwtSecret:         c.declareSecret("jwt-secret", "JwtSecret", "Secret of the tokens that users connect with", d.config.JWTSecret),
+		jwtSecretPrevious: c.declareSecret("jwt-secret-previous", "JwtSecretPrevious", "Former secret, accepted during a rotation", d.config.JWTSecretPrevious),
+	}
+}
+
+// declareSecret keeps a secret encrypted by the AWS managed key alias/aws/ssm, whose policy lets the account's
+// principals decrypt through SSM: ssm:GetParameter is all that a reader needs.
+func (c *component) declareSecret(name, parameter, description, value string) secretParameter {
+	if value == "" {
+		return secretParameter{}
+	}
+	full := c.config.ParameterPrefix + "/" + parameter
+	p := declare(c, name, ssm.NewParameter, &ssm.ParameterArgs{
+		Name:        pulumi.String(full),
+		Description: pulumi.String(description),
+		Type:        pulumi.String("SecureString"),
+		Value:       pulumi.ToSecret(pulumi.String(value)).(pulumi.StringOutput),
+	})
+	return secretParameter{name: full, arn: p.Arn}
+}

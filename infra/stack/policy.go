@@ -1,0 +1,74 @@
+package stack
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+// statement allows actions on resources, as in an IAM policy.
+type statement struct {
+	actions   []string
+	resources pulumi.StringArray
+}
+
+// allow reads as it is meant: allow(these actions).on(those resources).
+func allow(actions ...string) statement { return statement{actions: actions} }
+
+func (s statement) on(resources ...pulumi.StringInput) statement {
+	s.resources = resources
+	return s
+}
+
+// policyDocument is the JSON of an identity policy. It is known once the resources in it are.
+func policyDocument(statements []statement) pulumi.StringOutput {
+	document := make([]any, len(statements))
+	for i, s := range statements {
+		document[i] = map[string]any{"Effect": "Allow", "Action": s.actions, "Resource": s.resources}
+	}
+	return pulumi.JSONMarshal(map[string]any{"Version": policyVersion, "Statement": document})
+}
+
+// policyVersion is the current version of IAM's policy language.
+const policyVersion = "2012-10-17"
+
+// trust is the policy of a role that a service may assume.
+func trust(service string) pulumi.StringOutput {
+	return pulumi.JSONMarshal(map[string]any{"Version": policyVersion, "Statement": []any{map[string]any{
+		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": service},
+	}}})
+}
+
+// traces lets a function send its X-Ray segments. These actions know no resources, so AWS demands the wildcard.
+func traces() statement {
+	return allow("xray:PutTraceSegments", "xray:PutTelemetryRecords").on(pulumi.String("*"))
+}
+
+// logs lets a function write to its own log group, which exists already. The streams in it are named by Lambda,
+// hence the wildcard behind the group.
+func logs(group pulumi.StringOutput) statement {
+	return allow("logs:CreateLogStream", "logs:PutLogEvents").on(pulumi.Sprintf("%s:*", group))
+}
+
+// polls lets Lambda take messages from a queue for a function.
+func polls(q queue) statement {
+	return allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes").on(q.arn)
+}
+
+// streams lets Lambda read the table's stream for a function.
+func streams(t table) statement {
+	return allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams").
+		on(t.streamARN)
+}
+
+// closes lets a function take the disconnect path: forget a connection, and make its user offline if it was the
+// last one.
+func closes(t table) statement {
+	return allow("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem").on(t.arn)
+}
+
+// manages lets a function call @connections. One action stands for all methods; the method is in the ARN, the
+// connection id behind it can't be known.
+func manages(api webSocketAPI, methods ...string) statement {
+	s := allow("execute-api:ManageConnections")
+	for _, method := range methods {
+		s.resources = append(s.resources, pulumi.Sprintf("%s/%s/%s/@connections/*", api.executionARN, api.stage, method))
+	}
+	return s
+}

@@ -1,0 +1,246 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Where the recorded stacks live, and the key behind their tokens.
+const (
+	testStage   = "test"
+	testRegion  = "eu-west-1"
+	testAccount = "123456789012"
+	testSecret  = "a-secret-of-more-than-32-bytes-for-tests"
+)
+
+// recorded is one resource as the program declared it.
+type recorded struct {
+	kind, name      string // type token, logical name
+	inputs          resource.PropertyMap
+	parent          string // URN
+	dependsOn       []string
+	custom          bool
+	protect, retain bool
+}
+
+// recording is what one run of the program declared.
+type recording struct {
+	byName  map[string]recorded
+	outputs map[string]string
+}
+
+// recorder is a provider that makes nothing: it remembers every resource and answers with what AWS would compute.
+type recorder struct {
+	mu        sync.Mutex
+	resources []recorded
+}
+
+func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	answers := map[string]map[string]any{
+		"aws:index/getRegion:getRegion":                 {"name": testRegion},
+		"aws:index/getCallerIdentity:getCallerIdentity": {"accountId": testAccount},
+		"aws:index/getPartition:getPartition":           {"partition": "aws"},
+	}
+	answer, known := answers[args.Token]
+	if !known {
+		return nil, fmt.Errorf("the program may look up Region, account and partition only, not %s", args.Token)
+	}
+	return resource.NewPropertyMapFromMap(answer), nil
+}
+
+func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	rpc := args.RegisterRPC
+	r.mu.Lock()
+	r.resources = append(r.resources, recorded{
+		kind: args.TypeToken, name: args.Name, inputs: args.Inputs, custom: args.Custom,
+		parent: rpc.GetParent(), dependsOn: rpc.GetDependencies(), protect: rpc.GetProtect(), retain: rpc.GetRetainOnDelete(),
+	})
+	r.mu.Unlock()
+	state := args.Inputs.Copy()
+	for key, value := range computed(args) {
+		state[resource.PropertyKey(key)] = resource.NewProperty(value)
+	}
+	return "id-" + args.Name, state, nil
+}
+
+// computed is what AWS adds to a resource.
+func computed(args pulumi.MockResourceArgs) map[string]string {
+	name := args.Name
+	if v, found := args.Inputs["name"]; found && v.IsString() {
+		name = v.StringValue()
+	}
+	arn := func(service, rest string) string {
+		return "arn:aws:" + service + ":" + testRegion + ":" + testAccount + ":" + rest
+	}
+	switch args.TypeToken {
+	case "aws:dynamodb/table:Table":
+		return map[string]string{"arn": arn("dynamodb", "table/"+name), "streamArn": arn("dynamodb", "table/"+name+"/stream/now")}
+	case "aws:sqs/queue:Queue":
+		return map[string]string{"arn": arn("sqs", name), "url": "https://sqs." + testRegion + ".amazonaws.com/" + testAccount + "/" + name}
+	case "aws:sns/topic:Topic":
+		return map[string]string{"arn": arn("sns", name)}
+	case "aws:ssm/parameter:Parameter":
+		return map[string]string{"arn": arn("ssm", "parameter"+name)}
+	case "aws:lambda/function:Function":
+		f := arn("lambda", "function:"+name)
+		return map[string]string{"arn": f, "invokeArn": "arn:aws:apigateway:" + testRegion + ":lambda:path/2015-03-31/functions/" + f + "/invocations"}
+	case "aws:iam/role:Role":
+		return map[string]string{"arn": "arn:aws:iam::" + testAccount + ":role/" + name, "name": name}
+	case "aws:cloudwatch/logGroup:LogGroup":
+		return map[string]string{"arn": arn("logs", "log-group:"+name)}
+	case "aws:cloudwatch/eventRule:EventRule":
+		return map[string]string{"arn": arn("events", "rule/"+name)}
+	case "aws:kms/key:Key":
+		return map[string]string{"arn": arn("kms", "key/"+name)}
+	case "aws:apigatewayv2/api:Api":
+		scheme := map[string]string{"WEBSOCKET": "wss", "HTTP": "https"}[args.Inputs["protocolType"].StringValue()]
+		return map[string]string{
+			"executionArn": arn("execute-api", args.Name),
+			"apiEndpoint":  scheme + "://" + args.Name + ".execute-api." + testRegion + ".amazonaws.com",
+		}
+	}
+	return nil
+}
+
+// record runs the program with a configuration, over functions that nobody built.
+func record(t *testing.T, config Config) recording {
+	t.Helper()
+	run, err := tryRecord(config, unbuilt())
+	if err != nil {
+		t.Fatalf("running the program: %v", err)
+	}
+	return run
+}
+
+func tryRecord(config Config, functions Functions) (recording, error) {
+	r := &recorder{}
+	run := recording{byName: map[string]recorded{}}
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		outputs, err := Deploy(ctx, config, functions)
+		if err != nil {
+			return err
+		}
+		outputs.Await(func(values map[string]string) { run.outputs = values })
+		return nil
+	}, pulumi.WithMocks("heliograph", testStage, r))
+	for _, res := range r.resources {
+		if _, twice := run.byName[res.name]; twice {
+			return run, fmt.Errorf("two resources are named %s", res.name)
+		}
+		run.byName[res.name] = res
+	}
+	return run, err
+}
+
+// unbuilt stands for functions where only the declarations count.
+func unbuilt() Functions {
+	f := Functions{Architecture: "arm64", Artifacts: map[string]Artifact{}}
+	for _, name := range FunctionNames() {
+		f.Artifacts[name] = Artifact{Binary: "/build/" + name, Archive: "/build/" + name + ".zip"}
+	}
+	return f
+}
+
+// testConfig is the smallest configuration that AWS takes.
+func testConfig(changes ...func(*Config)) Config {
+	config := DefaultConfig()
+	config.JWTSecret = testSecret
+	for _, change := range changes {
+		change(&config)
+	}
+	return config
+}
+
+// everything turns on all that a configuration can turn on.
+func everything(c *Config) {
+	c.JWTSecretPrevious = testSecret + "-before"
+	c.AlarmEmail = "ops@example.com"
+	c.AlarmTopicARN = "arn:aws:sns:eu-west-1:123456789012:pages"
+	c.CORSOrigins = []string{"https://app.example.com"}
+	c.WebSocketDomain, c.HTTPDomain = "push.example.com", "api.example.com"
+	c.CertificateARN, c.HostedZoneID = "arn:aws:acm:eu-west-1:123456789012:certificate/abc", "Z123"
+	c.APIGatewayLogRole = createLogRole
+	c.Protect = true
+}
+
+// ofKind gives the resources of a type, by name.
+func (r recording) ofKind(kind string) []recorded {
+	var all []recorded
+	for _, name := range slices.Sorted(maps.Keys(r.byName)) {
+		if r.byName[name].kind == kind {
+			all = append(all, r.byName[name])
+		}
+	}
+	return all
+}
+
+// get gives a resource that must be there.
+func (r recording) get(t *testing.T, name string) recorded {
+	t.Helper()
+	res, found := r.byName[name]
+	if !found {
+		t.Fatalf("the program declares no resource %s", name)
+	}
+	return res
+}
+
+// at gives the plain value at a path such as "environment.variables.STAGE", or nil.
+func (r recorded) at(path string) any {
+	var value any = plain(resource.NewProperty(r.inputs))
+	for _, step := range strings.Split(path, ".") {
+		m, isMap := value.(map[string]any)
+		if !isMap {
+			return nil
+		}
+		value = m[step]
+	}
+	return value
+}
+
+// text is at for texts.
+func (r recorded) text(path string) string {
+	s, _ := r.at(path).(string)
+	return s
+}
+
+// document reads the JSON at a path.
+func (r recorded) document(t *testing.T, path string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(r.text(path)), into); err != nil {
+		t.Fatalf("%s: %s is no JSON: %v", r.name, path, err)
+	}
+}
+
+// plain unwraps a property, secrets too.
+func plain(v resource.PropertyValue) any {
+	switch {
+	case v.IsSecret():
+		return plain(v.SecretValue().Element)
+	case v.IsOutput():
+		return plain(v.OutputValue().Element)
+	case v.IsObject():
+		m := map[string]any{}
+		for key, value := range v.ObjectValue() {
+			m[string(key)] = plain(value)
+		}
+		return m
+	case v.IsArray():
+		all := []any{}
+		for _, value := range v.ArrayValue() {
+			all = append(all, plain(value))
+		}
+		return all
+	case v.IsArchive():
+		return v.ArchiveValue().Path
+	default:
+		return v.V
+	}
+}
