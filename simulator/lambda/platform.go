@@ -3,51 +3,224 @@ package lambda
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"heliograph/simulator/wire"
 )
 
-var errLater = errors.New("lambda: not there yet")
+// Platform holds the functions and runs them. It is safe for concurrent use.
+type Platform struct {
+	options  Options
+	temp     string // holds the environments' temporary folders
+	listener net.Listener
+	server   *http.Server
+	forks    *forker
 
-// Platform holds the functions and runs them.
-type Platform struct{}
+	// ending is done when the Platform closes: it ends pauses and waits.
+	ending context.Context
+	end    context.CancelFunc
+	// work counts the goroutines of invocations, events and environments.
+	work sync.WaitGroup
 
-// New makes a Platform that listens on loopback for its functions' Runtime API calls.
-func New(o Options) (*Platform, error) { return nil, errLater }
-
-// Create makes a function. Errors are *wire.Error with Lambda's codes, such as ResourceConflictException
-// for a name that is taken and InvalidParameterValueException for a bad value.
-func (p *Platform) Create(c Config) (Function, error) { return Function{}, errLater }
-
-// Function gives a function by its name or ARN.
-func (p *Platform) Function(nameOrARN string) (Function, bool) { return Function{}, false }
-
-// Functions lists all functions by name.
-func (p *Platform) Functions() []Function { return nil }
-
-// Invoke runs a function and waits for its answer. A function that fails is no error: see
-// Result.FunctionError. Errors are *wire.Error (ResourceNotFoundException, TooManyRequestsException,
-// RequestTooLargeException, InvalidRequestContentException), or the context's.
-func (p *Platform) Invoke(ctx context.Context, r Request) (Result, error) { return Result{}, errLater }
-
-// Call is Invoke for callers that want the answer only: a function that failed is a *FunctionError.
-func (p *Platform) Call(ctx context.Context, function string, payload []byte) ([]byte, error) {
-	return nil, errLater
+	mu           sync.Mutex
+	functions    map[FunctionName]*function
+	environments map[string]*environment // by the token in their Runtime API's path
+	reserved     int                     // the sum of all reserved concurrencies
+	running      int                     // invocations of functions without reserved concurrency
+	closed       bool
 }
 
-// InvokeAsync takes an event and runs the function later, with Lambda's retries.
-func (p *Platform) InvokeAsync(r Request) error { return errLater }
+// function is a created function with its environments. Platform.mu guards all that changes.
+type function struct {
+	Function
+	code string // the folder with the unpacked archive
 
-// PutEventInvokeConfig says how the asynchronous events of a function are retried.
-func (p *Platform) PutEventInvokeConfig(function string, c EventInvokeConfig) error { return errLater }
+	idle    []*environment // warm ones, the longest unused first
+	alive   int            // environments that are there or being started
+	waiting []chan *environment
+	running int // invocations under way
+	events  EventInvokeConfig
+	policy  []Permission
+}
 
-// AddPermission adds a statement to a function's resource policy.
-func (p *Platform) AddPermission(s Permission) error { return errLater }
+// New makes a Platform that listens on loopback for its functions' Runtime API calls.
+func New(o Options) (*Platform, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	temp, err := os.MkdirTemp(o.WorkDir, "environments-")
+	if err != nil {
+		return nil, fmt.Errorf("making the environments' folder: %w", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		_ = os.RemoveAll(temp)
+		return nil, fmt.Errorf("listening for the Runtime API: %w", err)
+	}
+	p := &Platform{
+		options: o, temp: temp, listener: listener, forks: newForker(),
+		functions: map[FunctionName]*function{}, environments: map[string]*environment{},
+	}
+	p.ending, p.end = context.WithCancel(context.Background())
+	p.server = &http.Server{Handler: http.HandlerFunc(p.serveRuntime)}
+	go func() { _ = p.server.Serve(listener) }()
+	return p, nil
+}
 
-// Permitted says whether a function's resource policy lets a principal call it from a source.
-func (p *Platform) Permitted(function, principal, sourceARN string) bool { return false }
+func (o Options) withDefaults() (Options, error) {
+	if o.Region == "" || o.Account == "" || o.WorkDir == "" {
+		return o, errors.New("lambda: Region, Account and WorkDir are required")
+	}
+	dir, err := filepath.Abs(o.WorkDir)
+	if err != nil {
+		return o, fmt.Errorf("finding the work folder: %w", err)
+	}
+	o.WorkDir = dir
+	setDefault(&o.Concurrency, 1000)
+	setDefault(&o.Environments, 4*runtime.NumCPU())
+	setDefault(&o.IdleTimeout, 5*time.Minute)
+	setDefault(&o.InitTimeout, 10*time.Second)
+	if o.RetryDelays == nil {
+		o.RetryDelays = []time.Duration{time.Minute, 2 * time.Minute}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if err := os.MkdirAll(o.WorkDir, 0o755); err != nil {
+		return o, fmt.Errorf("making the work folder: %w", err)
+	}
+	return o, nil
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// Function gives a function by its name or ARN.
+func (p *Platform) Function(nameOrARN string) (Function, bool) {
+	f, err := p.find(nameOrARN)
+	if err != nil {
+		return Function{}, false
+	}
+	return f.Function, true
+}
+
+// Functions lists all functions by name.
+func (p *Platform) Functions() []Function {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]Function, 0, len(p.functions))
+	for _, f := range p.functions {
+		all = append(all, f.Function)
+	}
+	slices.SortFunc(all, func(a, b Function) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	return all
+}
+
+// find resolves a name or an ARN without a version.
+func (p *Platform) find(nameOrARN string) (*function, error) {
+	name := nameOrARN
+	if strings.HasPrefix(name, "arn:") {
+		name = strings.TrimPrefix(name, p.functionARN(""))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f, ok := p.functions[FunctionName(name)]; ok {
+		return f, nil
+	}
+	arn := nameOrARN
+	if !strings.HasPrefix(arn, "arn:") {
+		arn = p.functionARN(FunctionName(name))
+	}
+	return nil, &wire.Error{Code: "ResourceNotFoundException", Status: http.StatusNotFound, Message: "Function not found: " + arn}
+}
+
+func (p *Platform) functionARN(name FunctionName) string {
+	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", p.options.Region, p.options.Account, name)
+}
 
 // Kill ends a function's environments at once, also those in the middle of an event, and says how many
 // there were: a fault on purpose.
-func (p *Platform) Kill(function string) int { return 0 }
+func (p *Platform) Kill(function string) int {
+	f, err := p.find(function)
+	if err != nil {
+		return 0
+	}
+	killed := 0
+	for _, e := range p.all(f) {
+		e.child.kill()
+		killed++
+	}
+	return killed
+}
 
-// Close kills every child process and waits until nothing is left of them.
-func (p *Platform) Close() error { return nil }
+// Environments is how many environments a function has, idle ones included.
+func (p *Platform) Environments(function string) int {
+	f, err := p.find(function)
+	if err != nil {
+		return 0
+	}
+	return len(p.all(f))
+}
+
+// all lists the running environments of a function, or of all functions if it is nil.
+func (p *Platform) all(f *function) []*environment {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []*environment
+	for _, e := range p.environments {
+		if e.child != nil && (f == nil || e.f == f) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// Close kills every child process and waits until nothing is left of them. Invocations under way end with an
+// error.
+func (p *Platform) Close() error {
+	p.mu.Lock()
+	already := p.closed
+	p.closed = true
+	p.mu.Unlock()
+	if already {
+		return nil
+	}
+	p.end()
+	for _, e := range p.all(nil) {
+		e.child.kill()
+	}
+	p.work.Wait()
+	err := p.server.Close()
+	p.forks.close()
+	if rm := os.RemoveAll(p.temp); rm != nil {
+		err = errors.Join(err, fmt.Errorf("removing the environments' folders: %w", rm))
+	}
+	return err
+}
+
+// begin counts a piece of work, unless the Platform is closed: what it returns must be called at its end.
+func (p *Platform) begin() (done func(), ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, false
+	}
+	p.work.Add(1)
+	return p.work.Done, true
+}
+
+var errClosed = &wire.Error{Code: "ServiceException", Status: http.StatusInternalServerError, Message: "the simulator is stopping"}

@@ -1,0 +1,123 @@
+package lambda
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// maxUnpacked is the limit of an unpacked archive, as AWS has it.
+const maxUnpacked = 250 << 20
+
+// code is an archive that was unpacked.
+type code struct {
+	folder string
+	sha256 string // base64
+	size   int64
+}
+
+// unpack puts an archive's files into a folder that is named by the archive's content, so that an archive which was
+// unpacked before costs only its hash.
+func unpack(workDir, archive string) (code, error) {
+	sum, size, err := hashFile(archive)
+	if err != nil {
+		return code{}, err
+	}
+	c := code{sha256: base64.StdEncoding.EncodeToString(sum), size: size}
+	c.folder = filepath.Join(workDir, "code", hex.EncodeToString(sum[:16]))
+	if _, err := os.Stat(c.folder); err == nil {
+		return c, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(c.folder), 0o755); err != nil {
+		return code{}, err
+	}
+	// A folder of another name first: a stop halfway must not leave a folder that looks complete.
+	half, err := os.MkdirTemp(filepath.Dir(c.folder), "half-")
+	if err != nil {
+		return code{}, err
+	}
+	defer func() { _ = os.RemoveAll(half) }()
+	if err := extract(archive, half); err != nil {
+		return code{}, err
+	}
+	if err := os.Rename(half, c.folder); err != nil && !errors.Is(err, os.ErrExist) {
+		if _, there := os.Stat(c.folder); there != nil { // someone else may have been quicker
+			return code{}, err
+		}
+	}
+	return c, nil
+}
+
+func hashFile(path string) (sum []byte, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	size, err = io.Copy(h, f)
+	return h.Sum(nil), size, err
+}
+
+func extract(archive, folder string) error {
+	z, err := zip.OpenReader(archive)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = z.Close() }()
+	var total uint64
+	for _, f := range z.File {
+		if total += f.UncompressedSize64; total > maxUnpacked {
+			return fmt.Errorf("it unpacks to more than %d bytes", maxUnpacked)
+		}
+		if err := extractFile(f, folder); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return checkBootstrap(folder)
+}
+
+func extractFile(f *zip.File, folder string) error {
+	if !filepath.IsLocal(f.Name) {
+		return errors.New("the path leaves the archive")
+	}
+	path := filepath.Join(folder, f.Name)
+	if f.FileInfo().IsDir() {
+		return os.MkdirAll(path, 0o755)
+	}
+	if !f.Mode().IsRegular() {
+		return fmt.Errorf("only files and folders are taken, not %v", f.Mode())
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// checkBootstrap says at creation what AWS says at the first invocation only.
+func checkBootstrap(folder string) error {
+	info, err := os.Stat(filepath.Join(folder, "bootstrap"))
+	switch {
+	case err != nil:
+		return errors.New("there is no file bootstrap at its root")
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0:
+		return fmt.Errorf("its bootstrap is not executable (mode %v)", info.Mode())
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package lambda
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// environment is one execution environment: a child process that works on one event at a time.
+type environment struct {
+	p      *Platform
+	f      *function
+	token  string // its path prefix at the Runtime API
+	stream string // its log stream
+	temp   string
+	output *output
+
+	events chan *invocation // what the process's call of "next" gets; holds one
+	ready  chan struct{}    // closed at the first call of "next"
+	exited chan struct{}    // closed when the process is gone
+	dead   chan struct{}    // closed when, besides, its log is complete and its event settled
+
+	// Guarded by Platform.mu:
+	child  *child      // nil until it is started
+	idle   *time.Timer // reaps it
+	isGone bool        // its place was given up
+
+	mu        sync.Mutex
+	isReady   bool
+	ended     bool        // the process is gone: no event may come
+	timedOut  bool        // it was killed over its current event's time-out
+	current   *invocation // from its dispatch until someone completes it
+	requestID string      // of the event that the log's lines belong to
+	initError []byte      // what the process reported before it gave up to start
+	tail      tail        // the log since the last event's end
+}
+
+// newEnvironment starts a process for a function. An error means that the program could not be run at all.
+func (p *Platform) newEnvironment(f *function) (*environment, error) {
+	e := &environment{
+		p: p, f: f, token: randomHex(16), events: make(chan *invocation, 1),
+		ready: make(chan struct{}), exited: make(chan struct{}), dead: make(chan struct{}),
+	}
+	e.stream = p.options.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + randomHex(16)
+	e.temp = filepath.Join(p.temp, e.token)
+	if err := os.Mkdir(e.temp, 0o700); err != nil {
+		return nil, fmt.Errorf("making the environment's folder: %w", err)
+	}
+	var err error
+	if e.output, err = newOutput(func(text string) { e.log(text, false) }); err != nil {
+		return nil, fmt.Errorf("making the log's pipe: %w", err)
+	}
+	if err := e.start(); err != nil {
+		e.output.close()
+		e.forget()
+		return nil, err
+	}
+	return e, nil
+}
+
+// start starts the process. The process may call the Runtime API before this returns.
+func (e *environment) start() error {
+	e.p.mu.Lock()
+	e.p.environments[e.token] = e
+	e.p.mu.Unlock()
+	child, err := startChild(e.p.forks, filepath.Join(e.f.code, "bootstrap"), e.f.code, e.environ(), e.output.write)
+	if err != nil {
+		return err
+	}
+	e.p.mu.Lock()
+	e.child = child
+	closed := e.p.closed
+	e.p.mu.Unlock()
+	if closed { // Close could not see this one
+		child.kill()
+	}
+	e.p.work.Add(1) // the invocation that this one is started for is counted, so Close is not past its wait
+	go e.watch(child)
+	return nil
+}
+
+// watch waits for the end of the process, then settles what was under way.
+func (e *environment) watch(c *child) {
+	defer e.p.work.Done()
+	c.wait()
+	close(e.exited)
+	e.output.close()
+	e.failed()
+	e.forget()
+	close(e.dead)
+	e.p.gone(e)
+}
+
+// forget takes the environment out of the Runtime API and removes its folder.
+func (e *environment) forget() {
+	e.p.mu.Lock()
+	delete(e.p.environments, e.token)
+	e.p.mu.Unlock()
+	_ = os.RemoveAll(e.temp)
+}
+
+// environ is the environment of the process: Lambda's own variables, then the simulator's, then the function's.
+// Nothing comes from the environment of the simulator itself.
+func (e *environment) environ() []string {
+	f, o := e.f, e.p.options
+	env := []string{
+		"AWS_LAMBDA_RUNTIME_API=" + e.p.listener.Addr().String() + "/" + e.token,
+		"AWS_LAMBDA_FUNCTION_NAME=" + string(f.Name),
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(f.MemorySize),
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME=" + f.LogGroup,
+		"AWS_LAMBDA_LOG_STREAM_NAME=" + e.stream,
+		"AWS_EXECUTION_ENV=AWS_Lambda_provided.al2023",
+		"AWS_REGION=" + o.Region,
+		"AWS_DEFAULT_REGION=" + o.Region,
+		"_HANDLER=" + f.Handler,
+		"LAMBDA_TASK_ROOT=" + f.code,
+		"LAMBDA_RUNTIME_DIR=" + f.code,
+		"PATH=/usr/local/bin:/usr/bin:/bin",
+		"LANG=en_US.UTF-8",
+		"TZ=:UTC",
+		// Without a home of its own the AWS SDK would read the developer's ~/.aws.
+		"HOME=" + e.temp,
+		"TMPDIR=" + e.temp,
+	}
+	if o.XRayDaemon != "" {
+		env = append(env, "AWS_XRAY_DAEMON_ADDRESS="+o.XRayDaemon, "AWS_XRAY_CONTEXT_MISSING=LOG_ERROR")
+	}
+	if o.Environ != nil {
+		env = append(env, o.Environ(f.Function)...)
+	}
+	for name, value := range f.Environment {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// log takes a line of the process, or of the platform about it.
+func (e *environment) log(text string, platform bool) {
+	e.mu.Lock()
+	id := e.requestID
+	e.tail.add(text)
+	e.mu.Unlock()
+	e.p.log(LogLine{
+		Function: e.f.Name, LogGroup: e.f.LogGroup, LogStream: e.stream, RequestID: id, Text: text, Platform: platform,
+	})
+}
+
+// logTail is what was logged since the last event.
+func (e *environment) logTail() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.tail.String()
+}
+
+// reported is what the process said before it gave up to start, or nil.
+func (e *environment) reported() []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.initError
+}
+
+func (p *Platform) log(l LogLine) {
+	if p.options.Log != nil {
+		l.Time = p.options.Now()
+		p.options.Log(l)
+	}
+}
+
+// tail keeps the end of a log, as Invoke's LogResult does.
+type tail struct {
+	lines []string
+	size  int
+}
+
+const maxTail = 4 << 10
+
+func (t *tail) add(line string) {
+	t.lines = append(t.lines, line)
+	t.size += len(line) + 1
+	for t.size > maxTail && len(t.lines) > 1 {
+		t.size -= len(t.lines[0]) + 1
+		t.lines = t.lines[1:]
+	}
+}
+
+func (t *tail) String() string {
+	var b []byte
+	for _, l := range t.lines {
+		b = append(append(b, l...), '\n')
+	}
+	if len(b) > maxTail { // one long line
+		b = b[len(b)-maxTail:]
+	}
+	return string(b)
+}
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}

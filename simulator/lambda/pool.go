@@ -1,0 +1,177 @@
+package lambda
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// acquire gives a warm environment, or nil for leave to start one. Where the function has as many environments as
+// this machine allows, it waits.
+func (p *Platform) acquire(f *function) (*environment, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, errClosed
+	}
+	if n := len(f.idle); n > 0 {
+		e := f.idle[n-1] // the warmest: so that the others may be reaped
+		f.idle = f.idle[:n-1]
+		e.idle.Stop()
+		p.mu.Unlock()
+		return e, nil
+	}
+	if f.alive < p.options.Environments {
+		f.alive++
+		p.mu.Unlock()
+		return nil, nil
+	}
+	turn := make(chan *environment, 1)
+	f.waiting = append(f.waiting, turn)
+	p.mu.Unlock()
+	select {
+	case e := <-turn:
+		return e, nil
+	case <-p.ending.Done():
+		return nil, errClosed
+	}
+}
+
+// release makes an environment free for the next event.
+func (p *Platform) release(e *environment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.isGone { // it died just after its answer
+		return
+	}
+	if turn := e.f.nextWaiting(); turn != nil {
+		turn <- e
+		return
+	}
+	if e.idle == nil {
+		e.idle = time.AfterFunc(p.options.IdleTimeout, func() { p.reap(e) })
+	} else {
+		e.idle.Reset(p.options.IdleTimeout)
+	}
+	e.f.idle = append(e.f.idle, e)
+}
+
+// reap ends an environment that was not used for long, unless it was just taken.
+func (p *Platform) reap(e *environment) {
+	p.mu.Lock()
+	i := slices.Index(e.f.idle, e)
+	if i >= 0 {
+		e.f.idle = slices.Delete(e.f.idle, i, i+1)
+	}
+	p.mu.Unlock()
+	if i >= 0 {
+		e.child.kill()
+	}
+}
+
+// gone gives an environment's place to the next who waits for one.
+func (p *Platform) gone(e *environment) {
+	p.mu.Lock()
+	e.isGone = true
+	if e.idle != nil {
+		e.idle.Stop()
+	}
+	if i := slices.Index(e.f.idle, e); i >= 0 {
+		e.f.idle = slices.Delete(e.f.idle, i, i+1)
+	}
+	p.mu.Unlock()
+	p.vacate(e.f)
+}
+
+// vacate gives up a place that acquire gave leave to fill.
+func (p *Platform) vacate(f *function) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if turn := f.nextWaiting(); turn != nil {
+		turn <- nil
+		return
+	}
+	f.alive--
+}
+
+func (f *function) nextWaiting() chan *environment {
+	if len(f.waiting) == 0 {
+		return nil
+	}
+	turn := f.waiting[0]
+	f.waiting = f.waiting[1:]
+	return turn
+}
+
+// coldStart starts an environment for an event. If the start fails, Lambda tries once more as a part of the invocation
+// and within its time-out; so does this.
+func (p *Platform) coldStart(inv *invocation) {
+	e, failure := p.start(inv, "init", p.options.InitTimeout)
+	if failure == nil {
+		if e.dispatch(inv) {
+			return
+		}
+		failure = &startFailure{"Runtime.ExitError", e.child.exitReason(), nil, ""}
+	}
+	p.mu.Lock()
+	inv.f.alive++ // the place of the first one was given away when it ended
+	p.mu.Unlock()
+	inv.began = p.options.Now()
+	began := time.Now()
+	if e, failure = p.start(inv, "invoke", inv.f.Timeout); failure == nil && e.dispatch(inv) {
+		return
+	}
+	if failure == nil {
+		failure = &startFailure{"Runtime.ExitError", e.child.exitReason(), nil, ""}
+	}
+	inv.duration = time.Since(began)
+	if failure.payload != nil {
+		inv.answered(answer{payload: failure.payload, isError: true, errorType: failure.errorType})
+	}
+	inv.fail(failure.errorType, "%s", failure.message)
+	p.account(inv)
+	p.left(inv)
+	inv.settle(failure.log)
+}
+
+// startFailure says why an environment did not come up.
+type startFailure struct {
+	errorType, message string
+	payload            []byte // what the process itself reported
+	log                string
+}
+
+// start starts a process and waits for its first call of "next". The place in the pool is given up on a failure.
+func (p *Platform) start(inv *invocation, phase string, limit time.Duration) (*environment, *startFailure) {
+	began := time.Now()
+	e, err := p.newEnvironment(inv.f)
+	if err != nil {
+		p.vacate(inv.f)
+		return nil, &startFailure{"Runtime.InvalidEntrypoint", err.Error(), nil, err.Error()}
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	var failure startFailure
+	select {
+	case <-e.ready:
+		inv.initDuration = time.Since(began)
+		return e, nil
+	case <-e.dead:
+		failure = startFailure{errorType: "Runtime.ExitError", message: e.child.exitReason(), payload: e.reported()}
+	case <-timer.C:
+		e.child.kill()
+		<-e.dead
+		failure = startFailure{errorType: "Sandbox.Timedout", message: fmt.Sprintf("Task timed out after %.2f seconds", limit.Seconds())}
+	}
+	status := "error\tError Type: " + failure.errorType
+	if failure.errorType == "Sandbox.Timedout" {
+		status = "timeout"
+	}
+	e.log(fmt.Sprintf("INIT_REPORT Init Duration: %s ms\tPhase: %s\tStatus: %s", milliseconds(time.Since(began)), phase, status), true)
+	failure.log = e.logTail()
+	return nil, &failure
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.2f", float64(d)/float64(time.Millisecond))
+}

@@ -1,0 +1,86 @@
+package lambda
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+)
+
+// child is a function's process, with a group of its own so that what it started dies with it.
+type child struct {
+	cmd *exec.Cmd
+
+	mu    sync.Mutex
+	ended bool
+}
+
+// startChild runs a program with output as its stdout and stderr.
+func startChild(forks *forker, path, dir string, env []string, output *os.File) (*child, error) {
+	cmd := exec.Command(path)
+	cmd.Dir, cmd.Env = dir, env
+	cmd.Stdout, cmd.Stderr = output, output
+	ownGroup(cmd)
+	if err := forks.do(cmd.Start); err != nil {
+		return nil, err
+	}
+	return &child{cmd: cmd}, nil
+}
+
+// wait waits for the end of the process. It is called once.
+func (c *child) wait() {
+	_ = c.cmd.Wait() // what ended it is in ProcessState
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	killGroup(c.cmd.Process) // what it left behind
+}
+
+// kill ends the process and its group at once. A process that has ended is left alone: its id may be another's by
+// now.
+func (c *child) kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		killGroup(c.cmd.Process)
+	}
+}
+
+// exitReason says how the process ended, in the words of Lambda. It is valid after wait.
+func (c *child) exitReason() string {
+	if c.cmd.ProcessState.Success() {
+		return "Runtime exited without providing a reason"
+	}
+	return "Runtime exited with error: " + c.cmd.ProcessState.String()
+}
+
+// forker starts processes on one thread that lives as long as the Platform. On Linux a process asks to be killed when
+// the *thread* that started it ends; Go may end any other thread at will.
+type forker struct {
+	calls chan func()
+	done  chan struct{}
+}
+
+func newForker() *forker {
+	f := &forker{calls: make(chan func()), done: make(chan struct{})}
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(f.done)
+		for call := range f.calls {
+			call()
+		}
+	}()
+	return f
+}
+
+func (f *forker) do(start func() error) error {
+	result := make(chan error, 1)
+	f.calls <- func() { result <- start() }
+	return <-result
+}
+
+func (f *forker) close() {
+	close(f.calls)
+	<-f.done
+}

@@ -1,0 +1,16 @@
+//go:build !unix
+
+package lambda
+
+import (
+	"os"
+	"os/exec"
+)
+
+func ownGroup(*exec.Cmd) {}
+
+func killGroup(p *os.Process) { _ = p.Kill() }
+
+func peakMemory(int) int64 { return 0 }
+
+func endPeak(*os.ProcessState) int64 { return 0 }
