@@ -102,10 +102,10 @@ func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
 // fault, so trying again is of no use.
 type InvalidError struct {
 	Field  string // what the value was given as: user, connection, userIds, limit or cursor
-	Reason string // what is wrong, in words for the one who gave it; it never repeats the value
+	Reason string // what is wrong, to be read after the field's name; it never repeats the value
 }
 
-func (e *InvalidError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Reason) }
+func (e *InvalidError) Error() string { return e.Field + " " + e.Reason }
 
 // check tells what is wrong with a user id.
 func (u UserID) check() error {

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"heliograph/presence"
+)
+
+// response is the answer to both event sources: the records that have to come again.
+type response struct {
+	BatchItemFailures []failure `json:"batchItemFailures"`
+}
+
+// failure names a record: by its sequence number in a stream, by its message id in a queue.
+type failure struct {
+	ItemIdentifier string `json:"itemIdentifier"`
+}
+
+func answer(failed ...string) response {
+	r := response{BatchItemFailures: make([]failure, len(failed))}
+	for i, id := range failed {
+		r.BatchItemFailures[i].ItemIdentifier = id
+	}
+	return r
+}
+
+// atOnce is how many users' records are worked on at once: each is a few calls that wait for AWS.
+const atOnce = 16
+
+// inOrder does the records of each group in order, until one of the group fails, and the groups side by
+// side. It returns which failed, in order.
+func inOrder(groups [][]int, do func(record int) error) []int {
+	var mu sync.Mutex
+	var failed []int
+	var workers errgroup.Group
+	workers.SetLimit(atOnce)
+	for _, group := range groups {
+		workers.Go(func() error {
+			for _, i := range group {
+				if do(i) != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					failed = append(failed, i)
+					return nil
+				}
+			}
+			return nil
+		})
+	}
+	_ = workers.Wait() // no worker returns an error: one group's trouble is not the others'
+	slices.Sort(failed)
+	return failed
+}
+
+// byPartition groups records by the user whose they are, in the order in which they came.
+func byPartition(records []presence.Record) [][]int {
+	var groups [][]int
+	group := map[string]int{}
+	for i, r := range records {
+		g, ok := group[r.Partition()]
+		if !ok {
+			g = len(groups)
+			group[r.Partition()] = g
+			groups = append(groups, nil)
+		}
+		groups[g] = append(groups[g], i)
+	}
+	return groups
+}
+
+// eachAlone makes groups of one.
+func eachAlone(n int) [][]int {
+	groups := make([][]int, n)
+	for i := range groups {
+		groups[i] = []int{i}
+	}
+	return groups
+}

@@ -1,0 +1,46 @@
+// Command announce is the function that tells other systems who came and who went: from the table's stream,
+// and from the queue in which it leaves itself a note for the end of each grace period.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+// environment is what the program sets.
+type environment struct {
+	observability.Settings
+
+	TableName     string        `env:"TABLE_NAME,required,notEmpty"`
+	TopicARN      string        `env:"TOPIC_ARN,required,notEmpty"`
+	GraceQueueURL string        `env:"GRACE_QUEUE_URL,required,notEmpty"`
+	PresenceGrace time.Duration `env:"PRESENCE_GRACE,required,notEmpty"`
+}
+
+// maxGrace is the longest that SQS delays a message.
+const maxGrace = 15 * time.Minute
+
+func main() {
+	observability.Start("announce", build)
+}
+
+func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[json.RawMessage, response], error) {
+	if env.PresenceGrace < 0 || env.PresenceGrace > maxGrace {
+		return nil, fmt.Errorf("PRESENCE_GRACE is %v, and not from 0 to %v", env.PresenceGrace, maxGrace)
+	}
+	return announce(presence.NewAnnouncer(
+		presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil),
+		topic{client: sns.NewFromConfig(cfg), arn: env.TopicARN},
+		graceQueue{client: sqs.NewFromConfig(cfg), url: env.GraceQueueURL, grace: env.PresenceGrace},
+	)), nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+// event is what a WebSocket API sends on $connect, as far as it matters here.
+type event struct {
+	Headers           map[string]string   `json:"headers"`
+	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+	RequestContext    struct {
+		ConnectionID string `json:"connectionId"`
+		ConnectedAt  int64  `json:"connectedAt"` // epoch milliseconds
+		Identity     struct {
+			SourceIP  string `json:"sourceIp"`
+			UserAgent string `json:"userAgent"`
+		} `json:"identity"`
+		// Authorizer is the context that the authorizer's policy carries.
+		Authorizer struct {
+			UserID       string `json:"userId"`
+			TokenExpires string `json:"tokenExpires"` // Unix seconds
+		} `json:"authorizer"`
+	} `json:"requestContext"`
+}
+
+// subprotocol is what a browser offers beside its token. It closes the connection if an offer is not
+// taken up, and any client does if what it did not offer is.
+const subprotocol = "heliograph"
+
+// connector opens connections.
+type connector interface {
+	Connect(context.Context, presence.Connection) error
+}
+
+var _ connector = (*presence.Store)(nil)
+
+// connect lets the client in once its connection is recorded. An error refuses it with 500.
+func connect(store connector) observability.Handler[event, events.APIGatewayProxyResponse] {
+	return func(ctx context.Context, e event) (events.APIGatewayProxyResponse, error) {
+		c, err := e.connection()
+		if err != nil {
+			return events.APIGatewayProxyResponse{}, err
+		}
+		observability.SetProperty(ctx, "connectionId", string(c.ID))
+		observability.SetProperty(ctx, "user", observability.HashUser(string(c.User)))
+		if err := store.Connect(ctx, c); err != nil {
+			return events.APIGatewayProxyResponse{}, fmt.Errorf("connect: %w", err)
+		}
+		answer := events.APIGatewayProxyResponse{StatusCode: http.StatusOK}
+		if e.offers(subprotocol) {
+			answer.Headers = map[string]string{"Sec-WebSocket-Protocol": subprotocol}
+		}
+		return answer, nil
+	}
+}
+
+func (e event) connection() (presence.Connection, error) {
+	rc := e.RequestContext
+	expires, err := strconv.ParseInt(rc.Authorizer.TokenExpires, 10, 64)
+	if err != nil {
+		return presence.Connection{}, fmt.Errorf("the authorizer's tokenExpires: %w", err)
+	}
+	c := presence.Connection{
+		User:         presence.UserID(rc.Authorizer.UserID),
+		ID:           presence.ConnectionID(rc.ConnectionID),
+		TokenExpires: time.Unix(expires, 0),
+		SourceIP:     rc.Identity.SourceIP,
+		UserAgent:    rc.Identity.UserAgent,
+	}
+	if rc.ConnectedAt > 0 {
+		c.ConnectedAt = time.UnixMilli(rc.ConnectedAt)
+	}
+	return c, nil
+}
+
+// offers tells whether the client offers a subprotocol. The header's name has no case, and its list may
+// come as one header or as several.
+func (e event) offers(protocol string) bool {
+	offered := func(list string) bool {
+		for one := range strings.SplitSeq(list, ",") {
+			if strings.TrimSpace(one) == protocol {
+				return true
+			}
+		}
+		return false
+	}
+	for name, list := range e.Headers {
+		if strings.EqualFold(name, "Sec-WebSocket-Protocol") && offered(list) {
+			return true
+		}
+	}
+	for name, lists := range e.MultiValueHeaders {
+		if strings.EqualFold(name, "Sec-WebSocket-Protocol") && offered(strings.Join(lists, ",")) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+// event is what a WebSocket API sends on $disconnect, as far as it matters here.
+type event struct {
+	RequestContext struct {
+		ConnectionID string `json:"connectionId"`
+		// Authorizer is the context that the authorizer's policy carried on $connect.
+		Authorizer struct {
+			UserID string `json:"userId"`
+		} `json:"authorizer"`
+	} `json:"requestContext"`
+}
+
+// disconnector closes connections.
+type disconnector interface {
+	Disconnect(ctx context.Context, user presence.UserID, id presence.ConnectionID, lastActivity time.Time) error
+}
+
+var _ disconnector = (*presence.Store)(nil)
+
+// disconnect closes the connection that the event names. The gateway makes no second try: what fails here,
+// the sweep does.
+func disconnect(store disconnector, now func() time.Time) observability.Handler[event, events.APIGatewayProxyResponse] {
+	return func(ctx context.Context, e event) (events.APIGatewayProxyResponse, error) {
+		id := presence.ConnectionID(e.RequestContext.ConnectionID)
+		user := presence.UserID(e.RequestContext.Authorizer.UserID)
+		observability.SetProperty(ctx, "connectionId", string(id))
+		observability.SetProperty(ctx, "user", observability.HashUser(string(user)))
+		if err := store.Disconnect(ctx, user, id, now()); err != nil {
+			return events.APIGatewayProxyResponse{}, fmt.Errorf("disconnect: %w", err)
+		}
+		return events.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
+	}
+}

@@ -1,0 +1,29 @@
+// Command disconnect is the function behind the WebSocket API's $disconnect: it forgets a connection.
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+// environment is what the program sets.
+type environment struct {
+	observability.Settings
+
+	TableName string `env:"TABLE_NAME,required,notEmpty"`
+}
+
+func main() {
+	observability.Start("disconnect", build)
+}
+
+func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayProxyResponse], error) {
+	return disconnect(presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil), time.Now), nil
+}

@@ -1,0 +1,28 @@
+// Command online is the function behind GET /user/online: who is online?
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+// environment is what the program sets.
+type environment struct {
+	observability.Settings
+
+	TableName string `env:"TABLE_NAME,required,notEmpty"`
+}
+
+func main() {
+	observability.Start("online", build)
+}
+
+func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayV2HTTPResponse], error) {
+	return online(presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil)), nil
+}
