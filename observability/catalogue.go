@@ -140,12 +140,13 @@ var (
 	// PostsGone counts posts to connections that no longer exist.
 	PostsGone = Metric{
 		Name: "PostsGone", Unit: Count, Kind: Counter, Functions: []string{send},
-		Meaning: "Posts to a connection that no longer exists (410). Not a failure: the connection is pruned.",
+		Meaning: "Posts to a connection that no longer exists (410). This is no failure: the connection is pruned.",
 	}
 	// PostsFailed counts posts that have to be tried again.
 	PostsFailed = Metric{
 		Name: "PostsFailed", Unit: Count, Kind: Counter, Functions: []string{send},
-		Meaning: "Posts to one connection that failed after the SDK's retries (429, 403, 5xx, time-out, network). A follow-up tries again.",
+		Meaning: "Posts to one connection that failed after the SDK's retries (429, 403, 5xx, time-out, network, or 410 on a connection " +
+			"that is still being opened). A follow-up tries again.",
 	}
 	// DeliveryLatency is how long messages are under way.
 	DeliveryLatency = Metric{

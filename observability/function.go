@@ -2,10 +2,8 @@ package observability
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -35,14 +33,14 @@ type Function struct {
 // environment variable AWS_XRAY_DAEMON_ADDRESS, which Lambda sets.
 func New(function string, s Settings, stdout io.Writer) *Function {
 	out := &lines{w: stdout}
-	f := &Function{name: function, settings: s, out: out, log: newLogger(out, s.LogLevel)}
-	t, err := newTracer()
-	if err != nil {
-		// A function without traces is better than no function.
-		f.log.Warn("tracing is off", "function", function, "stage", s.Stage, "error", err)
-		return f
+	log := newLogger(out, s.LogLevel).With("function", function, "stage", s.Stage)
+	f := &Function{name: function, settings: s, out: out, log: log}
+	switch t, err := newTracer(); {
+	case err != nil:
+		log.Warn("tracing is off", "error", err) // a function without traces is better than none
+	case t != nil:
+		f.tracer = t
 	}
-	f.tracer = t
 	return f
 }
 
@@ -58,7 +56,7 @@ func Wrap[In, Out any](f *Function, h Handler[In, Out]) Handler[In, Out] {
 				return
 			}
 			p := recover()
-			inv.end(&panicError{value: p, stack: debug.Stack()})
+			inv.end(newPanicError(p))
 			if p != nil { // nil is runtime.Goexit, which goes on by itself
 				panic(p)
 			}
@@ -87,19 +85,4 @@ func (f *Function) begin(ctx context.Context) (context.Context, *invocation) {
 	}
 	inv.flushBeforeDeadline(ctx)
 	return ctx, inv
-}
-
-// panicError is a panic as the log and the trace show it.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-var _ error = (*panicError)(nil)
-
-func (p *panicError) Error() string {
-	if p.value == nil {
-		return "the handler's goroutine ended without returning"
-	}
-	return fmt.Sprintf("panic: %v", p.value)
 }

@@ -113,7 +113,7 @@ func (inv *invocation) end(err error) {
 func (inv *invocation) logFailure(err error) {
 	attrs := []any{"error", err, "durationMs", time.Since(inv.start).Milliseconds()}
 	if p, ok := errors.AsType[*panicError](err); ok {
-		attrs = append(attrs, "stack", string(p.stack))
+		attrs = append(attrs, "stack", p.frames())
 	}
 	inv.log().Error("the invocation failed", attrs...)
 }

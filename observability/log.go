@@ -2,11 +2,8 @@ package observability
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
@@ -40,55 +37,22 @@ func (inv *invocation) log() *slog.Logger {
 }
 
 func (inv *invocation) logAttrs() []any {
-	attrs := make([]any, 0, 5+len(inv.properties))
+	attrs := make([]any, 0, 3+len(inv.properties))
 	for _, id := range inv.ids() {
 		attrs = append(attrs, slog.String(id.key, id.value))
 	}
-	attrs = append(attrs, slog.Bool("coldStart", inv.cold),
-		slog.String("function", inv.f.name), slog.String("stage", inv.f.settings.Stage))
+	attrs = append(attrs, slog.Bool("coldStart", inv.cold))
 	for _, p := range inv.properties {
 		attrs = append(attrs, slog.String(p.key, p.value))
 	}
 	return attrs
 }
 
-// logAttr gives the attributes their names, and is the last guard before a line: whoever logs a user
-// id by mistake logs its hash, and whoever logs a token logs nothing.
+// logAttr gives an attribute its name, and hides what must not be written. User ids are often of a
+// named string type, which slog holds as any value.
 func logAttr(groups []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindString {
+	if guarded(a.Key) {
 		a.Value = slog.StringValue(guard(a.Key, a.Value.String()))
 	}
 	return lambdacontext.ReplaceAttr(groups, a)
-}
-
-// guard hides what must never be written under this key.
-func guard(key, value string) string {
-	switch strings.ToLower(key) {
-	case "user", "userid":
-		if !isHash(value) {
-			return HashUser(value)
-		}
-	case "token", "authorization", "secret", "jwtsecret", "body":
-		return "[hidden]"
-	}
-	return value
-}
-
-const (
-	hashPrefix = "u-"
-	hashDigits = 12
-)
-
-// HashUser is the only form in which a user id is logged: the same short hash for the same id, so that
-// lines can be found, but not the id itself. It hides ids from a reader of logs; it is no protection
-// against someone who tries all ids.
-func HashUser(userID string) string {
-	sum := sha256.Sum256([]byte(userID))
-	return hashPrefix + hex.EncodeToString(sum[:])[:hashDigits]
-}
-
-// isHash says whether s is what HashUser returns.
-func isHash(s string) bool {
-	digits, ok := strings.CutPrefix(s, hashPrefix)
-	return ok && len(digits) == hashDigits && strings.Trim(digits, "0123456789abcdef") == ""
 }

@@ -31,7 +31,7 @@ func (s Settings) check() error {
 	if s.TraceSampling >= 0 && s.TraceSampling <= 1 {
 		return nil
 	}
-	return fmt.Errorf("TRACE_SAMPLING is %v, and not from 0 to 1", s.TraceSampling)
+	return fmt.Errorf("environment variable \"TRACE_SAMPLING\": %v is not from 0 to 1", s.TraceSampling)
 }
 
 // parseEnvironment reads the variables that the struct Env declares. Its error names every variable

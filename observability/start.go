@@ -1,44 +1,134 @@
 package observability
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Start is a handler's main. It reads the environment into Env, loads the AWS configuration with
 // tracing, calls build once, and serves invocations with the handler that build returned. It does not
 // return: what goes wrong before the first invocation is one JSON line and exit code 1.
 func Start[Env Environment, In, Out any](
-	function string, build func(ctx context.Context, cfg aws.Config, e Env) (Handler[In, Out], error),
+	function string, build func(ctx context.Context, cfg aws.Config, env Env) (Handler[In, Out], error),
 ) {
-	h, err := prepare(function, build)
+	h, err := prepare(function, os.Stdout, build)
 	if err != nil {
-		newLogger(os.Stdout, 0).Error("the function can't start", "function", function, "error", err)
+		newLogger(os.Stdout, slog.LevelError).Error("the function can't start", "function", function, "error", err)
 		os.Exit(1)
 	}
 	lambda.Start(h)
 }
 
+// prepare does everything up to the first invocation.
 func prepare[Env Environment, In, Out any](
-	function string, build func(context.Context, aws.Config, Env) (Handler[In, Out], error),
-) (Handler[In, Out], error) {
+	function string, stdout io.Writer, build func(context.Context, aws.Config, Env) (Handler[In, Out], error),
+) (lambda.Handler, error) {
 	e, err := parseEnvironment[Env](nil)
 	if err != nil {
 		return nil, fmt.Errorf("reading the environment: %w", err)
 	}
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	f := New(function, e.settings(), stdout)
+	f.takeOver()
+	ctx := context.Background()
+	cfg, err := f.awsConfig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	instrument(&cfg)
-	h, err := build(context.Background(), cfg, e)
+	h, err := build(ctx, cfg, e)
 	if err != nil {
 		return nil, fmt.Errorf("building the handler: %w", err)
 	}
-	return Wrap(New(function, e.settings(), os.Stdout), h), nil
+	return bytesHandler(Wrap(f, decoded(h))), nil
+}
+
+// postsAtOnce is how many idle connections are kept to one host. The SDK's default of 10 would make
+// most posts of a fan-out, which all go to the one address of the WebSocket API, open a connection.
+const postsAtOnce = 100
+
+// awsConfig takes everything from the environment, as Lambda provides it: a look for configuration
+// files or for an instance's metadata could only cost time, or find what was not meant for it.
+func (f *Function) awsConfig(ctx context.Context) (aws.Config, error) {
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = postsAtOnce
+	})
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithSharedConfigFiles([]string{}),
+		config.WithSharedCredentialsFiles([]string{}),
+		config.WithEC2IMDSClientEnableState(imds.ClientDisabled),
+		config.WithHTTPClient(client),
+		config.WithLogger(logging.LoggerFunc(func(kind logging.Classification, format string, v ...any) {
+			f.log.Warn("AWS SDK: "+fmt.Sprintf(format, v...), "kind", string(kind))
+		})))
+	if err != nil {
+		return cfg, err
+	}
+	instrument(&cfg)
+	return cfg, nil
+}
+
+// takeOver makes what libraries print on their own JSON lines, too. One process is one function, so
+// that it may do so.
+func (f *Function) takeOver() {
+	sdkLog.Store(f.log)
+	log.SetFlags(0)
+	log.SetOutput(libraryLog{f.log})
+}
+
+// libraryLog takes the lines of Go's plain logger.
+type libraryLog struct{ log *slog.Logger }
+
+var _ io.Writer = libraryLog{}
+
+func (l libraryLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	// aws-lambda-go prints each failed invocation's error as JSON, without its request id. Ours has
+	// been written.
+	if !strings.HasPrefix(text, `{"errorMessage"`) {
+		l.log.Error(text)
+	}
+	return len(line), nil
+}
+
+// bytesHandler is a handler as aws-lambda-go calls it.
+type bytesHandler Handler[[]byte, []byte]
+
+var _ lambda.Handler = bytesHandler(nil)
+
+func (h bytesHandler) Invoke(ctx context.Context, event []byte) ([]byte, error) { return h(ctx, event) }
+
+// decoded reads the event and writes the answer as JSON. It is what Wrap wraps, so that an event that
+// does not fit is logged and counted as every other failure.
+func decoded[In, Out any](h Handler[In, Out]) Handler[[]byte, []byte] {
+	return func(ctx context.Context, event []byte) ([]byte, error) {
+		var in In
+		if err := json.Unmarshal(event, &in); err != nil {
+			return nil, fmt.Errorf("decoding the event: %w", err)
+		}
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		var answer bytes.Buffer
+		encoder := json.NewEncoder(&answer)
+		encoder.SetEscapeHTML(false) // an answer's body is text that the client reads as it is
+		if err := encoder.Encode(out); err != nil {
+			return nil, fmt.Errorf("encoding the answer: %w", err)
+		}
+		return bytes.TrimSuffix(answer.Bytes(), []byte("\n")), nil
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
-	"runtime/debug"
 	"strings"
 )
 
@@ -61,7 +60,7 @@ func (inv *invocation) trace(ctx context.Context, name string, do func(context.C
 			return
 		}
 		p := recover()
-		s.end(&panicError{value: p, stack: debug.Stack()})
+		s.end(newPanicError(p))
 		if p != nil { // nil is runtime.Goexit, which goes on by itself
 			panic(p)
 		}

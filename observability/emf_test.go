@@ -1,0 +1,231 @@
+package observability
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"pgregory.net/rapid"
+)
+
+var testPage = page{
+	at: time.UnixMilli(1767323045678), stage: "test", function: "send",
+	properties: []property{{"requestId", "r-1"}},
+}
+
+// TestLine shows one line, byte for byte.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	got := testPage.lines([]series{
+		{&PostsFailed, []float64{2}}, {&ColdStarts, []float64{1}}, {&DeliveryLatency, []float64{12.5, 1e6}},
+	})
+	want := `{"_aws":{"Timestamp":1767323045678,"CloudWatchMetrics":[` +
+		`{"Namespace":"Heliograph","Dimensions":[["Stage"]],"Metrics":[` +
+		`{"Name":"PostsFailed","Unit":"Count"},{"Name":"DeliveryLatency","Unit":"Milliseconds"}]},` +
+		`{"Namespace":"Heliograph","Dimensions":[["Stage","Function"]],"Metrics":[{"Name":"ColdStarts","Unit":"Count"}]}]},` +
+		`"Stage":"test","Function":"send","PostsFailed":2,"ColdStarts":1,"DeliveryLatency":[12.5,1000000],"requestId":"r-1"}` + "\n"
+	if len(got) != 1 {
+		t.Fatalf("%d lines, not one", len(got))
+	}
+	if diff := cmp.Diff(want, string(got[0])); diff != "" {
+		t.Error(diff)
+	}
+	decodeLines(t, got[0])
+}
+
+// TestNothingIsNoLine proves that an invocation without metrics writes nothing.
+func TestNothingIsNoLine(t *testing.T) {
+	t.Parallel()
+	if got := testPage.lines(nil); len(got) != 0 {
+		t.Errorf("nothing became %q", got)
+	}
+}
+
+// TestLinesHoldEverything proves for any number of metrics, values and properties that each line is
+// valid and within the limits, and that no value is lost or told twice.
+func TestLinesHoldEverything(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		all := rapid.Custom(drawSeries).Draw(rt, "series")
+		p := testPage
+		p.properties = rapid.SliceOfNDistinct(rapid.Custom(drawProperty), 0, 6, func(p property) string { return p.key }).Draw(rt, "properties")
+		want := map[string][]float64{}
+		for _, s := range all {
+			want[s.metric.Name] = slices.Clone(s.values)
+		}
+		if diff := cmp.Diff(want, readBack(t, p.lines(all))); diff != "" {
+			rt.Errorf("what was added (-) and what was written (+) differ:\n%s", diff)
+		}
+	})
+}
+
+func drawSeries(rt *rapid.T) []series {
+	var all []series
+	n := rapid.IntRange(1, 250).Draw(rt, "metrics")
+	long := rapid.IntRange(0, n-1).Draw(rt, "the long one")
+	for i := range n {
+		m := &Metric{Name: fmt.Sprintf("Made%d", i), Unit: Count, PerFunction: rapid.Bool().Draw(rt, "per function")}
+		values := 1
+		if i == long {
+			values = rapid.IntRange(1, 350).Draw(rt, "values")
+		}
+		number := rapid.Float64Range(-maxValue, maxValue)
+		all = append(all, series{m, rapid.SliceOfN(number, values, values).Draw(rt, "numbers")})
+	}
+	return all
+}
+
+func drawProperty(rt *rapid.T) property {
+	return newProperty(rapid.String().Draw(rt, "key"), rapid.String().Draw(rt, "value"))
+}
+
+// readBack reads the metric values of lines, each of which must be valid.
+func readBack(t *testing.T, lines [][]byte) map[string][]float64 {
+	t.Helper()
+	got := map[string][]float64{}
+	for _, raw := range lines {
+		decodeLines(t, raw)
+		for _, m := range declaredMetrics(t, raw) {
+			got[m.name] = append(got[m.name], m.values...)
+		}
+	}
+	return got
+}
+
+// TestLinesStaySmall proves that the largest thing that the limits of metrics and values allow is cut
+// into events that CloudWatch takes.
+func TestLinesStaySmall(t *testing.T) {
+	t.Parallel()
+	values := slices.Repeat([]float64{-1.2345678901234567e-101}, 101)
+	var all []series
+	for i := range 120 {
+		name := fmt.Sprintf("Made%0*d", maxName-4, i)
+		all = append(all, series{&Metric{Name: name, Unit: Milliseconds}, values})
+	}
+	p := testPage
+	for i := range maxProperties {
+		p.properties = append(p.properties, newProperty(fmt.Sprintf("%0300d", i), strings.Repeat("\x01", 5000)))
+	}
+	total := 0
+	for _, v := range readBack(t, p.lines(all)) {
+		total += len(v)
+	}
+	if total != 120*101 {
+		t.Errorf("%d values were written of %d", total, 120*101)
+	}
+}
+
+// TestNumbers proves that numbers keep their value and are numbers of JSON.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for _, v := range []float64{0, 1, -1, 0.1, 1e15, 1e21, 123456789012345680, 5e-324, maxValue, -maxValue} {
+		raw := appendNumber(nil, v)
+		var got float64
+		if err := json.Unmarshal(raw, &got); err != nil || got != v {
+			t.Errorf("%v became %s (%v)", v, raw, err)
+		}
+	}
+}
+
+// TestRepresentable proves which numbers are refused.
+func TestRepresentable(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[float64]bool{
+		0: true, -1: true, maxValue: true,
+		math.Inf(1): false, math.Inf(-1): false, maxValue * 2: false, -maxValue * 2: false,
+	} {
+		if representable(v) != want {
+			t.Errorf("representable(%v) is not %v", v, want)
+		}
+	}
+	if representable(math.NaN()) {
+		t.Error("NaN is representable")
+	}
+}
+
+// TestPropertyKeys proves that no property takes the place of a metric, a dimension or a key that log
+// and metric lines use.
+func TestPropertyKeys(t *testing.T) {
+	t.Parallel()
+	taken := []string{"", "_aws", "Stage", "Function", "level", "message", "timestamp", "requestId", "traceId"}
+	for _, m := range Catalogue() {
+		taken = append(taken, m.Name)
+	}
+	for _, key := range taken {
+		if got := newProperty(key, "x").key; got != "property_"+key {
+			t.Errorf("the key %q became %q", key, got)
+		}
+	}
+	if got := newProperty("connectionId", "x").key; got != "connectionId" {
+		t.Errorf("a free key became %q", got)
+	}
+}
+
+// TestPropertyValues proves that values are cut, stay UTF-8, and never hold a user id or a secret.
+func TestPropertyValues(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, key, value, want string }{
+		{"plain", "connectionId", "L0SM9cOFvHcCIhw=", "L0SM9cOFvHcCIhw="},
+		{"long", "agent", strings.Repeat("a", 5000), strings.Repeat("a", maxPropertyBytes)},
+		{"cut within a character", "agent", "a" + strings.Repeat("é", 5000), "a" + strings.Repeat("é", maxPropertyBytes/2-1)},
+		{"not UTF-8", "agent", "a\xffb", "a\uFFFDb"},
+		{"user id", "userId", "1234", HashUser("1234")},
+		{"hashed user id", "user", HashUser("1234"), HashUser("1234")},
+		{"token", "token", "eyJhbGciOi", hidden},
+		{"body", "Body", "dear diary", hidden},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := newProperty(c.key, c.value).value; got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestMetricLinesHaveNoLevel proves that a metric line holds none of the keys of a log line: Lambda's
+// JSON log format would take it for one, and filter it by its level.
+func TestMetricLinesHaveNoLevel(t *testing.T) {
+	t.Parallel()
+	raw := bytes.Join(testPage.lines([]series{{&PostsFailed, []float64{1}}}), nil)
+	_, metrics := decodeLines(t, raw)
+	for _, key := range []string{"level", "message", "msg", "timestamp", "time"} {
+		if _, ok := metrics[0][key]; ok {
+			t.Errorf("the line has a %s: %s", key, raw)
+		}
+	}
+}
+
+// TestSchemaFindsFaults proves that the schema that all lines of these tests are held against refuses
+// what CloudWatch would refuse.
+func TestSchemaFindsFaults(t *testing.T) {
+	t.Parallel()
+	schema, err := emfSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(testPage.lines([]series{{&PostsFailed, []float64{1}}})[0])
+	for old, spoiled := range map[string]string{
+		`"Timestamp":1767323045678`: `"Timestamp":"now"`,
+		`"Unit":"Count"`:            `"Unit":"Posts"`,
+		`[["Stage"]]`:               `["Stage"]`,
+		`"Name":"PostsFailed",`:     ``,
+		`"_aws"`:                    `"aws"`,
+	} {
+		raw := strings.Replace(good, old, spoiled, 1)
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schema.Validate(instance) == nil {
+			t.Errorf("the schema accepts %s", raw)
+		}
+	}
+}
