@@ -1,0 +1,73 @@
+package delivery
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// How hard one call is tried within one invocation. Posts, reads and sends take some ten milliseconds; what
+// takes seconds is stuck, and better tried anew.
+const (
+	attemptTimeout = 3 * time.Second
+	sdkAttempts    = 3
+	firstPause     = 100 * time.Millisecond // doubled per attempt, of which a random share is waited
+)
+
+// Poster posts to one connection. The SDK's client is one.
+type Poster interface {
+	PostToConnection(context.Context, *apigatewaymanagementapi.PostToConnectionInput, ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.PostToConnectionOutput, error)
+}
+
+// Queue sends a message to a queue. The SDK's SQS client is one.
+type Queue interface {
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+}
+
+var (
+	_ Poster = (*apigatewaymanagementapi.Client)(nil)
+	_ Queue  = (*sqs.Client)(nil)
+)
+
+// Bounded is the configuration with which a function that delivers should make its clients. A call may be
+// tried three times, with jitter in between; each attempt has its own time-out, and no pause or attempt
+// outlives the context that the call is given. So a call that hangs does not use up the time that is left
+// to settle a message.
+func Bounded(cfg aws.Config) aws.Config {
+	cfg = cfg.Copy()
+	// net/http's own time-out holds for one attempt. One idle connection is kept for each post that may run at a
+	// time, else every burst would begin with handshakes.
+	cfg.HTTPClient = awshttp.NewBuildableClient().
+		WithTimeout(attemptTimeout).
+		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = maxPosts })
+	cfg.Retryer = newRetryer
+	return cfg
+}
+
+// NewPoster is the client of a WebSocket API's @connections at endpoint, https://<host>/<stage>.
+func NewPoster(cfg aws.Config, endpoint string) *apigatewaymanagementapi.Client {
+	return apigatewaymanagementapi.NewFromConfig(cfg, func(o *apigatewaymanagementapi.Options) {
+		o.BaseEndpoint = &endpoint
+	})
+}
+
+// newRetryer retries throttles, 5xx and network errors. The SDK's own back-off waits up to seconds, during
+// which the invocation is paid for and the user waits: ours is short, and the follow-up is the long one.
+func newRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = sdkAttempts
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			return rand.N(firstPause << min(attempt, sdkAttempts)), nil
+		})
+		o.Retryables = append(o.Retryables, retry.RetryableHTTPStatusCode{
+			Codes: map[int]struct{}{http.StatusTooManyRequests: {}},
+		})
+	})
+}

@@ -1,0 +1,362 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+func TestMain(m *testing.M) {
+	// No daemon listens here, and a socket would not belong into a bubble.
+	_ = os.Setenv("AWS_XRAY_SDK_DISABLED", "true")
+	os.Exit(m.Run())
+}
+
+const (
+	queueURL      = "https://sqs.eu-west-1.amazonaws.com/123456789012/send"
+	deadLetterURL = "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters"
+)
+
+// bed is a Deliverer among neighbors that can be told what to do: presence and queue are fakes, the
+// gateway is an HTTP server that the real SDK client talks to, over pipes. It lives in a synctest bubble, so
+// that time-outs, pauses and deadlines take no time and are exact.
+type bed struct {
+	*testing.T
+	presence *fakePresence
+	gateway  *fakeGateway
+	queue    *fakeQueue
+	config   Config
+	output   bytes.Buffer // log and metric lines
+}
+
+// bubble runs a test with a bed of its own in a bubble. The bubble itself proves that no goroutine is left.
+func bubble(t *testing.T, test func(*bed)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bed{T: t, presence: newPresence(), queue: &fakeQueue{}}
+		b.gateway = newGateway(t)
+		b.config = Config{
+			Presence: b.presence, Poster: NewPoster(b.gateway.config(), "http://gateway/dev"), Queue: b.queue,
+			QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL,
+		}
+		test(b)
+	})
+}
+
+// deliver runs one invocation and returns the ids that go back.
+func (b *bed) deliver(ctx context.Context, records ...Record) []string {
+	b.Helper()
+	settings := observability.Settings{Stage: "test", LogLevel: slog.LevelDebug}
+	invoke := observability.Wrap(observability.New("send", settings, &b.output),
+		func(ctx context.Context, records []Record) ([]string, error) {
+			return New(b.config).Deliver(ctx, records), nil
+		})
+	returned, err := invoke(ctx, records)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return returned
+}
+
+// line is a log line or a metric line.
+type line map[string]any
+
+func (b *bed) lines() []line {
+	b.Helper()
+	var all []line
+	for decoder := json.NewDecoder(bytes.NewReader(b.output.Bytes())); ; {
+		var l line
+		if err := decoder.Decode(&l); err == io.EOF {
+			return all
+		} else if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, l)
+	}
+}
+
+// metrics are the values of the metrics so far, but for the cold start. A counter has one per invocation.
+func (b *bed) metrics() map[string][]float64 {
+	b.Helper()
+	values := map[string][]float64{}
+	for _, l := range b.lines() {
+		for _, m := range observability.Catalogue() {
+			switch v := l[m.Name].(type) {
+			case float64:
+				values[m.Name] = append(values[m.Name], v)
+			case []any:
+				for _, one := range v {
+					values[m.Name] = append(values[m.Name], one.(float64))
+				}
+			}
+		}
+	}
+	delete(values, "ColdStarts")
+	return values
+}
+
+// logged are the log lines with this message.
+func (b *bed) logged(message string) []line {
+	b.Helper()
+	return slices.DeleteFunc(b.lines(), func(l line) bool { return l["message"] != message })
+}
+
+// since is a connection of that age, with its own id.
+func since(id presence.ConnectionID, age time.Duration) presence.Connection {
+	return presence.Connection{User: "1234", ID: id, ConnectedAt: time.Now().Add(-age)}
+}
+
+// message is a record with a body for user 1234, sent just now.
+func message(id, body string) Record {
+	text, _ := json.Marshal(map[string]string{"UserId": "1234", "Body": body})
+	return Record{ID: id, Body: string(text), SentAt: time.Now()}
+}
+
+// received is a message that was sent to a queue as send gets it from there.
+func received(in *sqs.SendMessageInput, id string) Record {
+	return Record{ID: id, Body: *in.MessageBody, Attributes: in.MessageAttributes, SentAt: time.Now()}
+}
+
+// attribute is the value of a string or number attribute, or "" without it.
+func attribute(in *sqs.SendMessageInput, name string) string {
+	return aws.ToString(in.MessageAttributes[name].StringValue)
+}
+
+// fakePresence has the connections that it is told to have.
+type fakePresence struct {
+	mu           sync.Mutex
+	connections  map[presence.UserID][]presence.Connection
+	lastActivity map[presence.UserID]time.Time
+	pruned       map[presence.ConnectionID]time.Time
+	// read runs before each read, prune before each Disconnect; both may wait and may fail.
+	read, prune func(context.Context) error
+}
+
+func newPresence() *fakePresence {
+	nothing := func(context.Context) error { return nil }
+	return &fakePresence{
+		connections:  map[presence.UserID][]presence.Connection{},
+		lastActivity: map[presence.UserID]time.Time{},
+		pruned:       map[presence.ConnectionID]time.Time{},
+		read:         nothing, prune: nothing,
+	}
+}
+
+func (p *fakePresence) Connections(ctx context.Context, user presence.UserID) ([]presence.Connection, presence.Status, error) {
+	if err := p.read(ctx); err != nil {
+		return nil, presence.Status{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	open := slices.Clone(p.connections[user])
+	return open, presence.Status{User: user, Online: len(open) > 0, LastActivity: p.lastActivity[user]}, nil
+}
+
+func (p *fakePresence) Disconnect(ctx context.Context, user presence.UserID, id presence.ConnectionID, lastActivity time.Time) error {
+	if err := p.prune(ctx); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pruned[id] = lastActivity
+	p.connections[user] = slices.DeleteFunc(p.connections[user], func(c presence.Connection) bool { return c.ID == id })
+	return nil
+}
+
+// fakeQueue keeps what it is sent, if SQS would.
+type fakeQueue struct {
+	mu   sync.Mutex
+	sent []*sqs.SendMessageInput
+	// send runs before each message is kept; it may wait and may fail.
+	send func(context.Context, *sqs.SendMessageInput) error
+}
+
+func (q *fakeQueue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	if q.send != nil {
+		if err := q.send(ctx, in); err != nil {
+			return nil, err
+		}
+	}
+	if err := acceptable(in); err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sent = append(q.sent, in)
+	return &sqs.SendMessageOutput{}, nil
+}
+
+// acceptable checks a message against the documented bounds of SQS.
+func acceptable(in *sqs.SendMessageInput) error {
+	total := len(*in.MessageBody)
+	for name, a := range in.MessageAttributes {
+		value := aws.ToString(a.StringValue) + string(a.BinaryValue)
+		if value == "" || !strings.Contains("String Number Binary", strings.Split(*a.DataType, ".")[0]) {
+			return fmt.Errorf("attribute %s", name)
+		}
+		total += len(name) + len(*a.DataType) + len(value)
+	}
+	if total > 262_144 || *in.MessageBody == "" || len(in.MessageAttributes) > 10 || in.DelaySeconds > 900 {
+		return fmt.Errorf("%d bytes, %d attributes, delay %d", total, len(in.MessageAttributes), in.DelaySeconds)
+	}
+	return nil
+}
+
+// to are the messages that were sent to a queue, in the order of their arrival.
+func (q *fakeQueue) to(url string) []*sqs.SendMessageInput {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(q.sent), func(in *sqs.SendMessageInput) bool { return *in.QueueUrl != url })
+}
+
+// answer is how API Gateway answers one post.
+type answer struct {
+	status int
+	code   string // X-Amzn-ErrorType
+	body   string
+	hang   bool // no answer until the client gives up
+	drop   bool // the connection breaks instead of an answer
+	short  bool // the answer ends before its announced length
+}
+
+var (
+	ok        = answer{status: 200}
+	gone      = answer{status: 410, code: "GoneException"}
+	throttled = answer{status: 429, code: "LimitExceededException", body: `{"message":"Too Many Requests"}`}
+	hanging   = answer{hang: true}
+)
+
+// fakeGateway is the @connections API of stage dev. Each connection has answers, of which the last one stays.
+type fakeGateway struct {
+	listener pipeListener
+	mu       sync.Mutex
+	answers  map[string][]answer
+	posts    map[string][]string
+}
+
+func newGateway(t *testing.T) *fakeGateway {
+	g := &fakeGateway{
+		listener: pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})},
+		answers:  map[string][]answer{}, posts: map[string][]string{},
+	}
+	server := &http.Server{Handler: g}
+	go server.Serve(g.listener) //nolint:errcheck // it ends with the test
+	t.Cleanup(func() { server.Close() })
+	return g
+}
+
+// config is the AWS configuration that the function would use, but that it dials this gateway.
+func (g *fakeGateway) config() aws.Config {
+	cfg := Bounded(aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret", "")})
+	cfg.HTTPClient = cfg.HTTPClient.(*awshttp.BuildableClient).WithTransportOptions(func(t *http.Transport) {
+		t.Proxy = nil
+		t.DialContext = g.listener.dial
+		t.DisableKeepAlives = true
+	})
+	return cfg
+}
+
+func (g *fakeGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	connection, found := strings.CutPrefix(r.URL.Path, "/dev/@connections/")
+	body, err := io.ReadAll(r.Body)
+	if !found || r.Method != http.MethodPost || err != nil || !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
+		http.Error(w, "no such thing: "+r.Method+" "+r.URL.Path, http.StatusTeapot)
+		return
+	}
+	a := g.next(connection, string(body))
+	switch {
+	case a.hang:
+		<-r.Context().Done()
+		return
+	case a.drop:
+		panic(http.ErrAbortHandler)
+	case a.short:
+		w.Header().Set("Content-Length", "100")
+	}
+	if a.code != "" {
+		w.Header().Set("X-Amzn-ErrorType", a.code)
+	}
+	w.WriteHeader(a.status)
+	_, _ = io.WriteString(w, a.body)
+}
+
+func (g *fakeGateway) next(connection, body string) answer {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.posts[connection] = append(g.posts[connection], body)
+	answers := g.answers[connection]
+	switch len(answers) {
+	case 0:
+		return ok
+	case 1:
+		return answers[0]
+	}
+	g.answers[connection] = answers[1:]
+	return answers[0]
+}
+
+// received is every body that was posted so far, by connection.
+func (g *fakeGateway) received() map[string][]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.posts)
+}
+
+// pipeListener is a network within a bubble.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.closed:
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l pipeListener) Close() error   { close(l.closed); return nil }
+func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{} }
+
+// foreign is an attribute of the producer.
+func foreign(value string) types.MessageAttributeValue {
+	return types.MessageAttributeValue{DataType: aws.String("String.tag"), StringValue: &value}
+}

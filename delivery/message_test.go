@@ -1,0 +1,224 @@
+package delivery
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"heliograph/presence"
+)
+
+func TestParseAccepts(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", MaxBody)
+	tests := []struct {
+		name, text string
+		want       Message
+	}{
+		{"plain", `{"UserId":"1234","Body":"hello"}`, Message{User: "1234", Body: []byte("hello")}},
+		{"any case", `{"USERID":"1234","body":"hello"}`, Message{User: "1234", Body: []byte("hello")}},
+		{"escaped names", `{"User\u0049d":"1234","\u0042ody":"hello"}`, Message{User: "1234", Body: []byte("hello")}},
+		{"white space around all", " \t\r\n{ \"UserId\" : \"1234\" , \"Body\" : \"hello\" } \n", Message{User: "1234", Body: []byte("hello")}},
+		{"escapes in the body", `{"UserId":"1","Body":"\"q\" \\ \/ \n \u00e9 \ud83d\ude00"}`, Message{User: "1", Body: []byte("\"q\" \\ / \n é 😀")}},
+		{"escaped backslash before u", `{"UserId":"1","Body":"\\ud83d"}`, Message{User: "1", Body: []byte(`\ud83d`)}},
+		{"HTML in the body", `{"UserId":"1","Body":"<a href='x'>&</a>"}`, Message{User: "1", Body: []byte("<a href='x'>&</a>")}},
+		{"JSON text as string", `{"UserId":"1","Body":"{\"a\": 1}"}`, Message{User: "1", Body: []byte(`{"a": 1}`)}},
+		{"empty body", `{"UserId":"1","Body":""}`, Message{User: "1", Body: []byte{}}},
+		{"largest body", `{"UserId":"1","Body":"` + long + `"}`, Message{User: "1", Body: []byte(long)}},
+		{"longest user", `{"UserId":"` + long[:MaxUserID] + `","Body":"b"}`, Message{User: presence.UserID(long[:MaxUserID]), Body: []byte("b")}},
+		{"object", `{"UserId":"1","Body": { "b" : [ 1 , 2 ], "a":"<&>" } }`, Message{User: "1", Body: []byte(`{"b":[1,2],"a":"<&>"}`)}},
+		{"members that repeat inside the body", `{"UserId":"1","Body":{"a":1,"A":2,"a":3}}`, Message{User: "1", Body: []byte(`{"a":1,"A":2,"a":3}`)}},
+		{"numbers verbatim", `{"UserId":"1","Body":[1.0, 1e400, -0, 12345678901234567890]}`, Message{User: "1", Body: []byte(`[1.0,1e400,-0,12345678901234567890]`)}},
+		{"escapes inside JSON verbatim", `{"UserId":"1","Body":["\u003c\ud83d"]}`, Message{User: "1", Body: []byte(`["\u003c\ud83d"]`)}},
+		{"number", `{"UserId":"1","Body":1.50}`, Message{User: "1", Body: []byte("1.50")}},
+		{"false", `{"UserId":"1","Body":false}`, Message{User: "1", Body: []byte("false")}},
+		{"null", `{"UserId":"1","Body":null}`, Message{User: "1", Body: []byte("null")}},
+		{"deepest", `{"UserId":"1","Body":` + nested(MaxDepth-1) + `}`, Message{User: "1", Body: []byte(nested(MaxDepth - 1))}},
+		{"brackets in strings are not depth", `{"UserId":"1","Body":"\"` + strings.Repeat("[", 300) + `"}`, Message{User: "1", Body: []byte(`"` + strings.Repeat("[", 300))}},
+		{"unknown fields", `{"x":1,"X":{"UserId":"2"},"x":3,"UserId":"1","Body":"b","UserIdentity":0}`, Message{User: "1", Body: []byte("b")}},
+		{"names that only look alike", `{"Uſerid":"2","UserId":"1","Body":"b"}`, Message{User: "1", Body: []byte("b")}},
+		{"id", `{"UserId":"1","Body":"b","id":"m-1"}`, Message{User: "1", Body: []byte("b"), ID: "m-1"}},
+		{"expiry", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02T03:04:05.678Z"}`, Message{User: "1", Body: []byte("b"), ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}},
+		{"expiry with offset, lower case", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02t05:04:05+02:00"}`, Message{User: "1", Body: []byte("b"), ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}},
+		{"null id and expiry", `{"UserId":"1","Body":"b","Id":null,"ExpiresAt":null}`, Message{User: "1", Body: []byte("b")}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, rejection := Parse(test.text)
+			if rejection != nil {
+				t.Fatalf("rejected: %s", rejection)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("message (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseRejects(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", MaxBody+1)
+	tests := []struct {
+		name, text, want string
+	}{
+		{"nothing", ``, "malformed: not valid JSON near byte 0"},
+		{"no JSON", `hello`, "malformed: not valid JSON near byte 0"},
+		{"cut off", `{"UserId":"1","Body":"b`, "malformed: not valid JSON near byte 21"},
+		{"comma at the end", `{"UserId":"1","Body":"b",}`, "malformed: not valid JSON near byte 25"},
+		{"not an object", `["UserId","Body"]`, "malformed: the message must be a JSON object"},
+		{"a string", `"UserId"`, "malformed: the message must be a JSON object"},
+		{"two objects", `{"UserId":"1","Body":"b"}{}`, "malformed: there is more behind the JSON object"},
+		{"byte order mark", "\uFEFF" + `{"UserId":"1","Body":"b"}`, "malformed: not valid JSON near byte 0"},
+		{"NUL behind", `{"UserId":"1","Body":"b"}` + "\x00", "malformed: there is more behind the JSON object"},
+		{"too deep", `{"UserId":"1","Body":` + nested(MaxDepth) + `}`, "malformed: nested deeper than 128"},
+		{"far too deep in an unknown field", `{"x":` + strings.Repeat("[", 500_000), "malformed: nested deeper than 128"},
+		{"too large to parse", strings.Repeat(" ", MaxMessage+1), "body-too-large: the message has 1048577 bytes, more than 1048576"},
+		{"invalid UTF-8 in the body", "{\"UserId\":\"1\",\"Body\":\"\xff\"}", "malformed: not valid UTF-8"},
+		{"invalid UTF-8 in an unknown field", "{\"UserId\":\"1\",\"Body\":\"b\",\"x\":\"\xc3\"}", "malformed: not valid UTF-8"},
+		{"half a pair", `{"UserId":"1","Body":"\ud83d"}`, "malformed: Body holds half a surrogate pair, which is not valid UTF-8"},
+		{"half a pair before text", `{"UserId":"1","Body":"\uD83Dabcdefgh"}`, "malformed: Body holds half a surrogate pair, which is not valid UTF-8"},
+		{"the other half", `{"UserId":"1","Body":"a\uDE00"}`, "malformed: Body holds half a surrogate pair, which is not valid UTF-8"},
+		{"halves the wrong way round", `{"UserId":"1","Body":"\ude00\ud83d"}`, "malformed: Body holds half a surrogate pair, which is not valid UTF-8"},
+		{"half a pair in the user", `{"UserId":"\ud83d","Body":"b"}`, "malformed: UserId holds half a surrogate pair, which is not valid UTF-8"},
+		{"no user", `{"Body":"b"}`, "no-target: UserId is missing"},
+		{"null user", `{"UserId":null,"Body":"b"}`, "no-target: UserId is missing"},
+		{"empty user", `{"UserId":"","Body":"b"}`, "no-target: UserId is empty"},
+		{"number for a user", `{"UserId":1234,"Body":"b"}`, "malformed: UserId must be a string"},
+		{"list for a user", `{"UserId":["1"],"Body":"b"}`, "malformed: UserId must be a string"},
+		{"user too long", `{"UserId":"` + long[:MaxUserID+1] + `","Body":"b"}`, "user-id-too-long: UserId has 257 bytes, more than 256"},
+		{"user too long in bytes", `{"UserId":"` + strings.Repeat("é", 129) + `","Body":"b"}`, "user-id-too-long: UserId has 258 bytes, more than 256"},
+		{"no body", `{"UserId":"1"}`, "malformed: Body is missing"},
+		{"body too large", `{"UserId":"1","Body":"` + long + `"}`, "body-too-large: Body has 131073 bytes, more than 131072"},
+		{"JSON body too large", `{"UserId":"1","Body":["` + long + `"]}`, "body-too-large: Body has 131077 bytes, more than 131072"},
+		{"one name twice", `{"UserId":"1","UserId":"1","Body":"b"}`, "malformed: UserId is given twice"},
+		{"one name in two cases", `{"UserId":"1","Body":"b","BODY":"c"}`, "malformed: Body is given twice"},
+		{"null does not hide the second", `{"UserId":"1","Body":"b","Id":null,"ID":null}`, "malformed: Id is given twice"},
+		{"number for an id", `{"UserId":"1","Body":"b","Id":7}`, "malformed: Id must be a string"},
+		{"empty id", `{"UserId":"1","Body":"b","Id":""}`, "malformed: Id is empty"},
+		{"id too long", `{"UserId":"1","Body":"b","Id":"` + long[:MaxID+1] + `"}`, "malformed: Id has 257 bytes, more than 256"},
+		{"number for an expiry", `{"UserId":"1","Body":"b","ExpiresAt":1767323045}`, "malformed: ExpiresAt must be a string"},
+		{"no time", `{"UserId":"1","Body":"b","ExpiresAt":"tomorrow"}`, "malformed: ExpiresAt is not an RFC 3339 time"},
+		{"a time without zone", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02T03:04:05"}`, "malformed: ExpiresAt is not an RFC 3339 time"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, rejection := Parse(test.text)
+			if rejection == nil {
+				t.Fatalf("accepted as %+v", got)
+			}
+			if diff := cmp.Diff(test.want, rejection.String()); diff != "" {
+				t.Errorf("rejection (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func nested(depth int) string {
+	return strings.Repeat("[", depth) + strings.Repeat("]", depth)
+}
+
+// TestParseRoundTrip proves that whatever a producer's encoder makes of a message, the message is what
+// comes out: any user, any body as a string, names in any case, members in any order, white space anywhere.
+func TestParseRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := Message{
+			User: presence.UserID(rapid.StringN(1, -1, MaxUserID).Draw(t, "user")),
+			Body: []byte(rapid.String().Draw(t, "body")),
+			ID:   rapid.StringN(0, -1, MaxID).Draw(t, "id"),
+		}
+		members := []string{
+			member(t, "UserId", string(want.User)), member(t, "Body", string(want.Body)), member(t, "Unknown", "x"),
+		}
+		if want.ID != "" {
+			members = append(members, member(t, "Id", want.ID))
+		}
+		text := "{" + strings.Join(rapid.Permutation(members).Draw(t, "order"), ",") + "}"
+		got, rejection := Parse(text)
+		if rejection != nil {
+			t.Fatalf("%s\nrejected: %s", text, rejection)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%s\nmessage (-want +got):\n%s", text, diff)
+		}
+	})
+}
+
+// member writes a member with its name in random case and its value as encoding/json would, with HTML
+// escaped or not.
+func member(t *rapid.T, name, value string) string {
+	cased := []rune(name)
+	for i, upper := range rapid.SliceOfN(rapid.Bool(), len(cased), len(cased)).Draw(t, "case of "+name) {
+		if upper {
+			cased[i] = unicode.ToUpper(cased[i])
+		} else {
+			cased[i] = unicode.ToLower(cased[i])
+		}
+	}
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded) // ends with a newline: white space between tokens
+	encoder.SetEscapeHTML(rapid.Bool().Draw(t, "escape HTML"))
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	space := rapid.SampledFrom([]string{"", " ", "\n\t"}).Draw(t, "space")
+	return space + `"` + string(cased) + `"` + space + ":" + space + encoded.String()
+}
+
+// FuzzParse holds, for any text at all: no panic; what is accepted is valid JSON within the bounds, whose
+// fields are those that encoding/json finds; what is rejected has a reason that SQS takes as an attribute.
+func FuzzParse(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		m, rejection := Parse(text)
+		if rejection != nil {
+			if rejection.Reason == "" || rejection.Detail == "" || !utf8.ValidString(rejection.String()) || len(rejection.String()) > 200 {
+				t.Fatalf("rejection %q", rejection.String())
+			}
+			return
+		}
+		if !json.Valid([]byte(text)) || !utf8.ValidString(text) || !utf8.Valid(m.Body) {
+			t.Fatalf("accepted %q", text)
+		}
+		if m.User == "" || len(m.User) > MaxUserID || len(m.Body) > MaxBody || len(m.ID) > MaxID {
+			t.Fatalf("out of bounds: %+v", m)
+		}
+		compare(t, text, m)
+	})
+}
+
+// compare reads the text in another way: by encoding/json's own matching of names.
+func compare(t *testing.T, text string, got Message) {
+	t.Helper()
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range all {
+		var s string
+		isString := json.Unmarshal(raw, &s) == nil && string(raw) != "null"
+		switch {
+		case len(name) == 6 && strings.EqualFold(name, "userid") && s != string(got.User):
+			t.Fatalf("user %q, want %q", got.User, s)
+		case len(name) == 4 && strings.EqualFold(name, "body"):
+			if !isString {
+				var compact bytes.Buffer
+				if err := json.Compact(&compact, raw); err != nil {
+					t.Fatal(err)
+				}
+				s = compact.String()
+			}
+			if s != string(got.Body) {
+				t.Fatalf("body %q, want %q", got.Body, s)
+			}
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"heliograph/presence"
+)
+
+// padded is a good message of exactly this many bytes, by an unknown field.
+func padded(id string, bytes int) Record {
+	r := message(id, "hello")
+	head := strings.TrimSuffix(r.Body, "}") + `,"padding":"`
+	r.Body = head + strings.Repeat("x", bytes-len(head)-2) + `"}`
+	return r
+}
+
+// TestRoom proves what happens at the bounds of SQS: all that fits is sent, what fits as a dead letter only
+// becomes one, what does not fit either is cut if it was rejected, and goes back whole if it only failed.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	bad := func(bytes int) Record { return Record{ID: "m", Body: strings.Repeat("é", bytes/2)} }
+	tests := []struct {
+		name    string
+		record  func() Record
+		foreign int // bytes of the producer's attribute
+		want    string
+	}{
+		{"a follow-up just fits", func() Record { return padded("m", maxQueued-followUpBytes) }, 0, "follow-up"},
+		{"a follow-up just does not fit", func() Record { return padded("m", maxQueued-followUpBytes+1) }, 0, "dead: no-room-for-follow-up, whole"},
+		{"a follow-up with attributes does not fit", func() Record { return padded("m", maxQueued-1000) }, 960, "dead: no-room-for-follow-up, whole"},
+		{"no room for a failed message's reason", func() Record { return padded("m", maxQueued) }, 0, "back"},
+		{"a rejected message with its attributes", func() Record { return bad(maxQueued - 1000) }, 500, "dead: malformed, whole, tag"},
+		{"a rejected message without its attributes", func() Record { return bad(maxQueued - 1000) }, 960, "dead: malformed, whole"},
+		{"a rejected message as large as can be", func() Record { return bad(maxQueued) }, 0, "dead: malformed, cut from 262144"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(b *bed) {
+				b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
+				b.gateway.answers["a"] = []answer{{status: 403}}
+				r := test.record()
+				if test.foreign > 0 {
+					r.Attributes = map[string]types.MessageAttributeValue{"tag": foreign(strings.Repeat("x", test.foreign))}
+				}
+				got := "back"
+				if returned := b.deliver(b.Context(), r); returned == nil {
+					got = describe(b, r)
+				}
+				if got != test.want {
+					t.Errorf("%s, want %s", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+// followUpBytes is what the attribute of the follow-up in TestRoom counts.
+var followUpBytes = len("HeliographRetry") + len("String") + len(`{"attempt":2,"firstSentAt":946684800000,"owed":["a"]}`)
+
+func describe(b *bed, r Record) string {
+	if len(b.queue.to(queueURL)) == 1 {
+		return "follow-up"
+	}
+	in := only(b, deadLetterURL)
+	reason, _, _ := strings.Cut(attribute(in, "RejectReason"), ":")
+	got := "dead: " + reason
+	switch {
+	case *in.MessageBody == r.Body:
+		got += ", whole"
+	case strings.HasPrefix(r.Body, *in.MessageBody) && utf8.ValidString(*in.MessageBody) && size(in) > maxQueued-4:
+		got += ", cut from " + attribute(in, "CutFrom")
+	}
+	if attribute(in, "tag") != "" {
+		got += ", tag"
+	}
+	return got
+}
+
+// TestManyConnectionsOwed proves that the state of a user with very many devices fits beside the largest body.
+func TestManyConnectionsOwed(t *testing.T) {
+	bubble(t, func(b *bed) {
+		for i := range 5000 {
+			id := presence.ConnectionID(fmt.Sprintf("L0SM9cOFv%05d=", i)) // as long as API Gateway's
+			b.presence.connections["1234"] = append(b.presence.connections["1234"], since(id, time.Hour))
+		}
+		b.config.Poster = stub(func(context.Context, string) error { return errors.New("network") })
+		if returned := b.deliver(b.Context(), message("m", strings.Repeat("x", MaxBody))); returned != nil {
+			b.Fatalf("returned %v", returned)
+		}
+		if got := len(decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed); got != 5000 {
+			b.Errorf("%d connections owed, want 5000", got)
+		}
+		if ids := b.logged("follow-up queued")[0]["connectionIds"].([]any); len(ids) != maxLogged {
+			b.Errorf("the log line names %d connections", len(ids))
+		}
+	})
+}
+
+// TestForeignAttributes proves which attributes of the producer travel along: all but ours, and no more than
+// leave room for ours.
+func TestForeignAttributes(t *testing.T) {
+	bubble(t, func(b *bed) {
+		r := Record{ID: "m", Body: "?", Attributes: map[string]types.MessageAttributeValue{}}
+		for _, name := range []string{"j", "c", "i", "a", "h", "b", "g", "d", "f", "e"} {
+			r.Attributes[name] = foreign(name)
+		}
+		b.deliver(b.Context(), r)
+		in := only(b, deadLetterURL)
+		want := []string{"Attempts", "RejectReason", "a", "b", "c", "d", "e", "f", "g", "h"}
+		if diff := cmp.Diff(want, sortedNames(in.MessageAttributes)); diff != "" {
+			b.Errorf("ten attributes (-want +got):\n%s", diff)
+		}
+		if *in.MessageAttributes["a"].DataType != "String.tag" {
+			b.Errorf("data type %q", *in.MessageAttributes["a"].DataType)
+		}
+
+		// A dead letter that was put back on the queue, as `redrive` does it, is tried afresh.
+		again := received(in, "again")
+		b.deliver(b.Context(), again)
+		if diff := cmp.Diff(want, sortedNames(only(b, deadLetterURL).MessageAttributes)); diff != "" {
+			b.Errorf("redriven (-want +got):\n%s", diff)
+		}
+		if len(r.Attributes) != 10 {
+			b.Error("the record's own attributes were changed")
+		}
+	})
+}
+
+func sortedNames(attributes map[string]types.MessageAttributeValue) []string {
+	var names []string
+	for name := range attributes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestStateRoundTrip proves that what a follow-up is told is what it reads, and that the text is one that SQS
+// takes: never empty, and without any character that needs more than itself.
+func TestStateRoundTrip(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	rapid.Check(t, func(t *rapid.T) {
+		want := state{
+			Attempt:     rapid.IntRange(1, maxAttempts).Draw(t, "attempt"),
+			FirstSentAt: rapid.Int64Range(1, now.UnixMilli()).Draw(t, "firstSentAt"),
+			Delivered:   rapid.IntRange(0, 1000).Draw(t, "delivered"),
+			Gone:        rapid.IntRange(0, 1000).Draw(t, "gone"),
+			Waited:      rapid.Bool().Draw(t, "waited"),
+		}
+		for _, id := range rapid.SliceOf(rapid.StringMatching(`[A-Za-z0-9_-]{15}=`)).Draw(t, "owed") {
+			want.Owed = append(want.Owed, presence.ConnectionID(id))
+		}
+		got, rejection := readState(&Record{Attributes: followUpOf(want)}, now)
+		if rejection != nil {
+			t.Fatalf("rejected: %s", rejection)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("state (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// FuzzReadState holds that no HeliographRetry, whoever wrote it, does more than be rejected or be a
+// state within bounds.
+func FuzzReadState(f *testing.F) {
+	now := time.Now()
+	f.Fuzz(func(t *testing.T, text string) {
+		r := Record{Attributes: map[string]types.MessageAttributeValue{retryAttribute: {StringValue: aws.String(text)}}}
+		s, rejection := readState(&r, now)
+		if rejection != nil {
+			if rejection.Reason != ReasonBadFollowUp {
+				t.Fatalf("reason %q", rejection.Reason)
+			}
+			return
+		}
+		if s.Attempt < 1 || s.Attempt > maxAttempts || s.FirstSentAt < 0 || s.Delivered < 0 || s.Gone < 0 || !json.Valid([]byte(s.text())) {
+			t.Fatalf("accepted %+v", s)
+		}
+	})
+}
