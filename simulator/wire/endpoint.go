@@ -230,17 +230,17 @@ func (a *answer) succeed(action string, out any) {
 }
 
 func (a *answer) fail(err error) {
-	e := asError(err)
+	e := AsError(err)
 	body := queryError(a.service, a.requestID, e)
 	if a.json {
 		if body, err = errorJSON(cmp.Or(e.Prefix, a.service.ErrorPrefix), e); err != nil {
-			e = asError(fmt.Errorf("writing the error %s: %w", e.Code, err))
+			e = AsError(fmt.Errorf("writing the error %s: %w", e.Code, err))
 			body = []byte(`{"__type":"InternalFailure"}`)
 		}
 		// A service that moved from the query protocol to JSON keeps the old codes in this header, for
 		// clients that ask for them.
 		if a.service.QueryNamespace != "" && a.r.Header.Get("X-Amzn-Query-Mode") == "true" {
-			a.w.Header().Set("X-Amzn-Query-Error", e.queryCode()+";"+e.fault())
+			a.w.Header().Set("X-Amzn-Query-Error", e.QueryName()+";"+e.fault())
 		}
 	}
 	a.write(e.HTTPStatus(), body)

@@ -48,8 +48,8 @@ func (e *Error) HTTPStatus() int {
 	return e.Status
 }
 
-// queryCode is the code in the query protocol.
-func (e *Error) queryCode() string {
+// QueryName is the code in the query protocol, and in the entries of batches.
+func (e *Error) QueryName() string {
 	if e.QueryCode == "" {
 		return e.Code
 	}
@@ -82,8 +82,8 @@ func AccessDenied(call Call, message string) *Error {
 	}
 }
 
-// asError gives any error the shape of a service's: what is no Error yet is a fault of the simulator.
-func asError(err error) *Error {
+// AsError gives any error the shape of a service's: what is no Error yet is a fault of the simulator.
+func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}

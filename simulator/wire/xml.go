@@ -30,7 +30,7 @@ func queryError(s Service, requestID string, e *Error) []byte {
 	w := &xmlWriter{}
 	w.WriteString(`<?xml version="1.0"?><ErrorResponse xmlns="` + s.QueryNamespace + `"><Error>`)
 	w.text("Type", e.fault())
-	w.text("Code", e.queryCode())
+	w.text("Code", e.QueryName())
 	w.text("Message", e.Message)
 	w.WriteString("<Detail/></Error>")
 	w.text("RequestId", requestID)

@@ -1,0 +1,271 @@
+package sqs
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// settings are what can be set about a queue.
+type settings struct {
+	numbers map[string]int // by attribute name, all of limits
+	// texts are kept and shown, but mean nothing here: the policy, and how the queue is encrypted.
+	texts   map[string]string
+	redrive *redrivePolicy
+	allow   *redriveAllowPolicy
+}
+
+// limits are the attributes that are whole numbers. Source: API_SetQueueAttributes. The largest message is
+// that of pulumi-aws v6; AWS itself takes up to 1 MiB.
+var limits = map[string]struct{ min, max, standard int }{
+	"DelaySeconds":                  {0, 900, 0},
+	"MaximumMessageSize":            {1024, maxMessageSize, maxMessageSize},
+	"MessageRetentionPeriod":        {60, 1209600, 345600},
+	"ReceiveMessageWaitTimeSeconds": {0, 20, 0},
+	"VisibilityTimeout":             {0, maxVisibility, 30},
+}
+
+const (
+	maxMessageSize = 262144
+	maxVisibility  = 43200 // seconds: 12 hours
+)
+
+func defaults() settings {
+	s := settings{numbers: map[string]int{}, texts: map[string]string{"SqsManagedSseEnabled": "true"}}
+	for name, l := range limits {
+		s.numbers[name] = l.standard
+	}
+	return s
+}
+
+func (s settings) seconds(name string) time.Duration {
+	return time.Duration(s.numbers[name]) * time.Second
+}
+
+// redrivePolicy is the attribute RedrivePolicy.
+type redrivePolicy struct {
+	DeadLetterTargetARN string `json:"deadLetterTargetArn"`
+	MaxReceiveCount     int    `json:"maxReceiveCount"`
+}
+
+// redriveAllowPolicy is the attribute RedriveAllowPolicy: whose dead-letter queue a queue may be.
+type redriveAllowPolicy struct {
+	RedrivePermission string   `json:"redrivePermission"`
+	SourceQueueARNs   []string `json:"sourceQueueArns,omitempty"`
+}
+
+func (p *redriveAllowPolicy) allows(sourceARN string) bool {
+	return p == nil || p.RedrivePermission == "allowAll" ||
+		p.RedrivePermission == "byQueue" && slices.Contains(p.SourceQueueARNs, sourceARN)
+}
+
+// change works out a queue's settings after some attributes were set. The lock is held.
+func (q *Queue) change(attributes map[string]string) (settings, error) {
+	s := q.settings
+	s.numbers, s.texts = maps.Clone(s.numbers), maps.Clone(s.texts)
+	// In order of name, so that of several faults the same one is always named.
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if err := q.changeOne(&s, name, attributes[name]); err != nil {
+			return settings{}, err
+		}
+	}
+	if s.texts["KmsMasterKeyId"] != "" {
+		if attributes["SqsManagedSseEnabled"] == "true" {
+			return settings{}, errInvalid("You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.")
+		}
+		s.texts["SqsManagedSseEnabled"] = "false"
+	}
+	return s, nil
+}
+
+func (q *Queue) changeOne(s *settings, name, value string) (err error) {
+	switch name {
+	case "RedrivePolicy":
+		s.redrive, err = q.parseRedrive(value)
+	case "RedriveAllowPolicy":
+		s.allow, err = parseRedriveAllow(value)
+	case "Policy":
+		err = setText(s, name, value, isObject(value))
+	case "SqsManagedSseEnabled":
+		err = setText(s, name, value, value == "true" || value == "false")
+	case "KmsMasterKeyId":
+		err = setText(s, name, value, true)
+	case "KmsDataKeyReusePeriodSeconds":
+		seconds, parseErr := strconv.Atoi(value)
+		err = setText(s, name, value, parseErr == nil && seconds >= 60 && seconds <= 86400)
+	case "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit":
+		err = errAttributeName(name + " (FIFO queues are not simulated)")
+	default:
+		l, ok := limits[name]
+		if !ok {
+			return errAttributeName(name)
+		}
+		s.numbers[name], err = strconv.Atoi(value)
+		if err != nil || s.numbers[name] < l.min || s.numbers[name] > l.max {
+			return errAttributeValue(name)
+		}
+	}
+	return err
+}
+
+// setText sets an attribute that is only kept; an empty text removes it.
+func setText(s *settings, name, value string, valid bool) error {
+	switch {
+	case value == "":
+		delete(s.texts, name)
+	case !valid:
+		return errAttributeValue(name)
+	default:
+		s.texts[name] = value
+	}
+	return nil
+}
+
+func isObject(text string) bool {
+	var object map[string]any
+	return json.Unmarshal([]byte(text), &object) == nil && object != nil
+}
+
+// parseRedrive reads and checks a RedrivePolicy; an empty one is none.
+func (q *Queue) parseRedrive(text string) (*redrivePolicy, error) {
+	if text == "" {
+		return nil, nil
+	}
+	// AWS takes the count as a number or as a text.
+	var raw struct {
+		DeadLetterTargetARN string      `json:"deadLetterTargetArn"`
+		MaxReceiveCount     json.Number `json:"maxReceiveCount"`
+	}
+	if json.Unmarshal([]byte(text), &raw) != nil {
+		return nil, errAttributeValue("RedrivePolicy")
+	}
+	count, err := strconv.Atoi(raw.MaxReceiveCount.String())
+	if err != nil || count < 1 || count > 1000 {
+		return nil, errValue(text, "RedrivePolicy", "Invalid value for maxReceiveCount: "+raw.MaxReceiveCount.String()+", valid values are from 1 to 1000 both inclusive.")
+	}
+	p := &redrivePolicy{DeadLetterTargetARN: raw.DeadLetterTargetARN, MaxReceiveCount: count}
+	target := q.server.deadLetterQueue(p)
+	switch {
+	case p.DeadLetterTargetARN == q.arn || q.server.leadsTo(target, q.arn):
+		// AWS takes it, and moves messages in the circle without end.
+		return nil, errValue(text, "RedrivePolicy", "A queue can't be its own dead-letter queue, neither directly nor through others.")
+	case target == nil:
+		return nil, errValue(text, "RedrivePolicy", "Dead letter target does not exist.")
+	case !target.settings.allow.allows(q.arn):
+		return nil, errValue(text, "RedrivePolicy", "Queue "+q.arn+" is not allowed by the RedriveAllowPolicy of the dead-letter queue.")
+	}
+	return p, nil
+}
+
+// leadsTo says whether a queue's dead letters reach the queue of an ARN. The lock is held.
+func (s *Server) leadsTo(from *Queue, arn string) bool {
+	for from != nil && from.settings.redrive != nil {
+		if from.settings.redrive.DeadLetterTargetARN == arn {
+			return true
+		}
+		from = s.deadLetterQueue(from.settings.redrive)
+	}
+	return false
+}
+
+func parseRedriveAllow(text string) (*redriveAllowPolicy, error) {
+	if text == "" {
+		return nil, nil
+	}
+	p := &redriveAllowPolicy{}
+	if json.Unmarshal([]byte(text), p) != nil {
+		return nil, errAttributeValue("RedriveAllowPolicy")
+	}
+	switch p.RedrivePermission {
+	case "allowAll", "denyAll":
+		if len(p.SourceQueueARNs) > 0 {
+			return nil, errValue(text, "RedriveAllowPolicy", "sourceQueueArns goes with byQueue only.")
+		}
+	case "byQueue":
+		if n := len(p.SourceQueueARNs); n < 1 || n > 10 {
+			return nil, errValue(text, "RedriveAllowPolicy", "byQueue needs 1 to 10 sourceQueueArns.")
+		}
+	default:
+		return nil, errAttributeValue("RedriveAllowPolicy")
+	}
+	return p, nil
+}
+
+// agrees is QueueNameExists unless the queue has all the attributes given. The lock is held.
+func (q *Queue) agrees(attributes map[string]string) error {
+	set, err := q.change(attributes)
+	if err != nil {
+		return err
+	}
+	have, want := q.settings.show(), set.show()
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if have[name] != want[name] {
+			return errNameExists(name)
+		}
+	}
+	return nil
+}
+
+// show is the settings as attributes.
+func (s settings) show() map[string]string {
+	shown := maps.Clone(s.texts)
+	for name, value := range s.numbers {
+		shown[name] = strconv.Itoa(value)
+	}
+	if s.redrive != nil {
+		shown["RedrivePolicy"] = toJSON(s.redrive)
+	}
+	if s.allow != nil {
+		shown["RedriveAllowPolicy"] = toJSON(s.allow)
+	}
+	return shown
+}
+
+func toJSON(v any) string {
+	text, _ := json.Marshal(v) // of texts and numbers: never fails
+	return string(text)
+}
+
+// computed are the attributes that can be read, but not set.
+var computed = []string{
+	"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed", "ApproximateNumberOfMessagesNotVisible",
+	"CreatedTimestamp", "LastModifiedTimestamp", "QueueArn",
+}
+
+// Attributes are all attributes of the queue as GetQueueAttributes shows them. Numbers of messages are
+// exact here, though their names say "approximate".
+func (q *Queue) Attributes() map[string]string {
+	q.server.mu.Lock()
+	defer q.server.mu.Unlock()
+	stats := q.stats()
+	shown := q.settings.show()
+	for i, value := range []string{
+		strconv.Itoa(stats.Visible), strconv.Itoa(stats.Delayed), strconv.Itoa(stats.NotVisible),
+		unix(q.created), unix(q.modified), q.arn,
+	} {
+		shown[computed[i]] = value
+	}
+	return shown
+}
+
+func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
+
+// SetAttributes changes attributes, named and written as for Create. Messages that are there keep their
+// delay and their visibility time-out. Errors: as for Create, and QueueDoesNotExist.
+func (q *Queue) SetAttributes(attributes map[string]string) error {
+	q.server.mu.Lock()
+	defer q.server.mu.Unlock()
+	if err := q.usable(); err != nil {
+		return err
+	}
+	set, err := q.change(attributes)
+	if err != nil {
+		return err
+	}
+	q.settings, q.modified = set, q.server.clock.Now()
+	// A receiver may be waiting for what retention or redrive now says otherwise.
+	q.wake()
+	return nil
+}

@@ -1,0 +1,21 @@
+package sqs
+
+import "time"
+
+// Clock is the time that queues live by.
+type Clock interface {
+	Now() time.Time
+	// After sends once on fired when d has passed. Who no longer waits calls stop.
+	After(d time.Duration) (fired <-chan time.Time, stop func())
+}
+
+type systemClock struct{}
+
+var _ Clock = systemClock{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) After(d time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTimer(d)
+	return t.C, func() { t.Stop() }
+}

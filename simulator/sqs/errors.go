@@ -1,0 +1,98 @@
+package sqs
+
+import (
+	"fmt"
+	"net/http"
+
+	"heliograph/simulator/wire"
+)
+
+// The errors below have the codes, statuses and, where known, the words of AWS. Names are those of the
+// JSON protocol; QueryCode is what the query protocol says instead. Source: the service's API reference
+// ("Errors" of each action) and the error traits of the SDK's model.
+
+// errInvalid is a bad parameter of no special kind.
+func errInvalid(format string, args ...any) *wire.Error {
+	return &wire.Error{
+		Code: "InvalidParameterValueException", QueryCode: "InvalidParameterValue", Prefix: wire.Coral,
+		Message: fmt.Sprintf(format, args...),
+	}
+}
+
+func errValue(value any, parameter, reason string) *wire.Error {
+	return errInvalid("Value %v for parameter %s is invalid. Reason: %s", value, parameter, reason)
+}
+
+func errMissing(parameter string) *wire.Error {
+	return &wire.Error{
+		Code: "MissingRequiredParameterException", QueryCode: "MissingParameter", Prefix: wire.Coral,
+		Message: "The request must contain the parameter " + parameter + ".",
+	}
+}
+
+func errNoQueue() *wire.Error {
+	return special("QueueDoesNotExist", "NonExistentQueue", "The specified queue does not exist.")
+}
+
+func errNameExists(attribute string) *wire.Error {
+	return &wire.Error{
+		Code: "QueueNameExists", QueryCode: "QueueAlreadyExists",
+		Message: "A queue already exists with the same name and a different value for attribute " + attribute,
+	}
+}
+
+func errDeletedRecently() *wire.Error {
+	return special("QueueDeletedRecently", "QueueDeletedRecently",
+		"You must wait 60 seconds after deleting a queue before you can create another with the same name.")
+}
+
+func errPurgeInProgress(name string) *wire.Error {
+	e := special("PurgeQueueInProgress", "PurgeQueueInProgress",
+		"Only one PurgeQueue operation on "+name+" is allowed every 60 seconds.")
+	e.Status = http.StatusForbidden
+	return e
+}
+
+func errAttributeName(name string) *wire.Error {
+	return wire.Errorf("InvalidAttributeName", "Unknown Attribute %s.", name)
+}
+
+func errAttributeValue(name string) *wire.Error {
+	return wire.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s.", name)
+}
+
+func errHandle(handle string) *wire.Error {
+	return &wire.Error{
+		Code: "ReceiptHandleIsInvalid", Status: http.StatusNotFound,
+		Message: fmt.Sprintf("The input receipt handle %q is not a valid receipt handle.", handle),
+	}
+}
+
+func errContents(r rune) *wire.Error {
+	return wire.Errorf("InvalidMessageContents", "Invalid binary character '#x%X' was found in the message body, "+
+		"the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
+}
+
+func errBatchTooLong(total int) *wire.Error {
+	return special("BatchRequestTooLong", "BatchRequestTooLong",
+		fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessageSize, total))
+}
+
+func errOverLimit(limit int) *wire.Error {
+	return &wire.Error{
+		Code: "OverLimit", Status: http.StatusForbidden,
+		Message: fmt.Sprintf("The maximum number of in flight messages, %d, is reached.", limit),
+	}
+}
+
+func errClosed() *wire.Error {
+	return &wire.Error{
+		Code: "ServiceUnavailable", Prefix: wire.Coral, Status: http.StatusServiceUnavailable,
+		Message: "the simulator is shutting down",
+	}
+}
+
+// special is an error whose query code stands under AWS.SimpleQueueService.
+func special(code, queryCode, message string) *wire.Error {
+	return &wire.Error{Code: code, QueryCode: "AWS.SimpleQueueService." + queryCode, Message: message}
+}

@@ -1,0 +1,51 @@
+package sqs
+
+import (
+	"container/heap"
+	"time"
+)
+
+// pile is a heap of messages, the one that became or becomes visible first on top.
+type pile []*message
+
+var _ heap.Interface = (*pile)(nil)
+
+func (p pile) Len() int { return len(p) }
+
+func (p pile) Less(i, j int) bool {
+	if c := p[i].visibleAt.Compare(p[j].visibleAt); c != 0 {
+		return c < 0
+	}
+	return p[i].sequence < p[j].sequence
+}
+
+func (p pile) Swap(i, j int) {
+	p[i], p[j] = p[j], p[i]
+	p[i].index, p[j].index = i, j
+}
+
+func (p *pile) Push(x any) {
+	m := x.(*message)
+	m.index, m.pile = len(*p), p
+	*p = append(*p, m)
+}
+
+func (p *pile) Pop() any {
+	last := len(*p) - 1
+	m := (*p)[last]
+	(*p)[last] = nil // or the message would live as long as the array
+	*p = (*p)[:last]
+	m.pile = nil
+	return m
+}
+
+func (p *pile) add(m *message) { heap.Push(p, m) }
+
+// take removes the top message.
+func (p *pile) take() *message { return heap.Pop(p).(*message) }
+
+// due says whether the top message is visible at a time.
+func (p pile) due(now time.Time) bool { return len(p) > 0 && !p[0].visibleAt.After(now) }
+
+// remove takes a message out of the pile that it is in.
+func (m *message) remove() { heap.Remove(m.pile, m.index) }
