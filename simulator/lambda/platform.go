@@ -176,6 +176,9 @@ func (p *Platform) Environments(function string) int {
 	return len(p.all(f))
 }
 
+// Capacity is how many events of one function can run at once on this machine.
+func (p *Platform) Capacity() int { return p.options.Environments }
+
 // all lists the running environments of a function, or of all functions if it is nil.
 func (p *Platform) all(f *function) []*environment {
 	p.mu.Lock()

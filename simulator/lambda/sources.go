@@ -3,13 +3,24 @@ package lambda
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
 	"time"
+
+	"heliograph/simulator/wire"
 )
 
 // Invoker is what event sources need of a Platform.
 type Invoker interface {
 	Invoke(ctx context.Context, r Request) (Result, error)
 	InvokeAsync(r Request) error
+	// Function gives a function by its name or ARN.
+	Function(nameOrARN string) (Function, bool)
+	// Capacity is how many events of one function can run at once on this machine.
+	Capacity() int
 }
 
 var _ Invoker = (*Platform)(nil)
@@ -56,6 +67,11 @@ type QueueSourceConfig struct {
 	ReportBatchItemFailures bool
 	// Filters are patterns of FilterCriteria; a message that none matches is deleted unseen.
 	Filters []string
+	// VisibilityTimeout is the queue's. It must not be under the function's time-out, and bounds how long a batch that is
+	// throttled is tried again. Required.
+	VisibilityTimeout time.Duration
+	// Problem takes what is worth a line on the terminal. Nil means nowhere.
+	Problem func(text string)
 }
 
 // Stream is what a StreamSource needs of a table's stream.
@@ -108,6 +124,12 @@ type StreamSourceConfig struct {
 	OnFailure string
 	// Retry is the first pause before a failed batch is tried again; it doubles up to 60 times that. 0 means 1 s.
 	Retry time.Duration
+	// Deliver hands the record of what was given up to OnFailure. Required with it.
+	Deliver func(ctx context.Context, destinationARN string, record []byte) error
+	// IteratorAge takes the age of each batch's last record when the batch is read. Nil means nowhere.
+	IteratorAge func(age time.Duration)
+	// Problem takes what is worth a line on the terminal. Nil means nowhere.
+	Problem func(text string)
 }
 
 // ScheduleConfig describes an EventBridge rule with one target.
@@ -118,4 +140,74 @@ type ScheduleConfig struct {
 	Expression string
 	// Input replaces the scheduled event as the payload. Empty means the event.
 	Input string
+	// Every replaces the expression's period, for tests. 0 keeps it.
+	Every time.Duration
+	// Problem takes what is worth a line on the terminal. Nil means nowhere.
+	Problem func(text string)
+}
+
+// runner is what all sources have in common: a Run that ends with its context or with Close.
+type runner struct {
+	mu     sync.Mutex
+	closed bool
+	end    context.CancelFunc
+	done   chan struct{}
+}
+
+// run calls work with a context that Close ends. A source runs once.
+func (r *runner) run(ctx context.Context, work func(context.Context)) {
+	r.mu.Lock()
+	if r.closed || r.done != nil {
+		r.mu.Unlock()
+		return
+	}
+	ctx, r.end = context.WithCancel(ctx)
+	done := make(chan struct{})
+	r.done = done
+	r.mu.Unlock()
+	defer close(done)
+	defer r.end()
+	work(ctx)
+}
+
+// Close ends Run and waits until it has returned.
+func (r *runner) Close() {
+	r.mu.Lock()
+	r.closed = true
+	end, done := r.end, r.done
+	r.mu.Unlock()
+	if done != nil {
+		end()
+		<-done
+	}
+}
+
+// checkFunction is what AWS checks first when a source is created.
+func checkFunction(in Invoker, name string) (Function, error) {
+	f, ok := in.Function(name)
+	if !ok {
+		return Function{}, &wire.Error{Code: "ResourceNotFoundException", Status: 404, Message: "Function not found: " + name}
+	}
+	return f, nil
+}
+
+// regionOf is the region in an ARN.
+func regionOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[3]
+}
+
+// throttled is true for an invocation that was refused for now.
+func throttled(err error) bool {
+	var failure *wire.Error
+	return errors.As(err, &failure) && failure.HTTPStatus() == http.StatusTooManyRequests
+}
+
+func problem(to func(string), format string, args ...any) {
+	if to != nil {
+		to(fmt.Sprintf(format, args...))
+	}
 }

@@ -1,0 +1,111 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// streamEvent is the event of a DynamoDB stream. https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+type streamEvent struct {
+	Records []streamEventRecord
+}
+
+type streamEventRecord struct {
+	EventID        string        `json:"eventID"`
+	EventName      string        `json:"eventName"`
+	EventVersion   string        `json:"eventVersion"`
+	EventSource    string        `json:"eventSource"`
+	AWSRegion      string        `json:"awsRegion"`
+	DynamoDB       streamChange  `json:"dynamodb"`
+	UserIdentity   *userIdentity `json:"userIdentity,omitempty"`
+	EventSourceARN string        `json:"eventSourceARN"`
+}
+
+type streamChange struct {
+	ApproximateCreationDateTime int64 // whole seconds, as AWS sends them
+	Keys                        json.RawMessage
+	NewImage                    json.RawMessage `json:",omitempty"`
+	OldImage                    json.RawMessage `json:",omitempty"`
+	SequenceNumber              string
+	SizeBytes                   int64
+	StreamViewType              string
+}
+
+type userIdentity struct {
+	Type        string `json:"type"`
+	PrincipalID string `json:"principalId"`
+}
+
+func (s *StreamSource) record(r StreamRecord) streamEventRecord {
+	out := streamEventRecord{
+		EventID: r.EventID, EventName: r.EventName, EventVersion: "1.1", EventSource: "aws:dynamodb",
+		AWSRegion: regionOf(s.config.StreamARN), EventSourceARN: s.config.StreamARN,
+		DynamoDB: streamChange{
+			ApproximateCreationDateTime: r.Created.Unix(), Keys: r.Keys, NewImage: r.NewImage, OldImage: r.OldImage,
+			SequenceNumber: r.SequenceNumber, SizeBytes: r.SizeBytes, StreamViewType: r.StreamViewType,
+		},
+	}
+	if r.TTL {
+		out.UserIdentity = &userIdentity{Type: "Service", PrincipalID: "dynamodb.amazonaws.com"}
+	}
+	return out
+}
+
+func (s *StreamSource) event(records []StreamRecord) []byte {
+	event := streamEvent{Records: make([]streamEventRecord, len(records))}
+	for i, r := range records {
+		event.Records[i] = s.record(r)
+	}
+	return encode(event)
+}
+
+// passes says whether a filter matches the record, as it would be sent.
+func (s *StreamSource) passes(r StreamRecord) bool {
+	if len(s.filter) == 0 {
+		return true
+	}
+	var record map[string]any
+	return decodeNumbers(encode(s.record(r)), &record) == nil && s.filter.match(record)
+}
+
+// giveUp reports records that will not be tried again, and sends where they are to the destination.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+func (s *StreamSource) giveUp(ctx context.Context, shard string, p piece, condition string) {
+	problem(s.config.Problem, "%d records of %s are given up for %s: %s", len(p.records), s.config.StreamARN, s.config.Function, condition)
+	if s.config.OnFailure == "" {
+		return
+	}
+	first, last := p.records[0], p.records[len(p.records)-1]
+	response := map[string]any{"statusCode": 200, "executedVersion": "$LATEST"}
+	if p.last.FunctionError != "" {
+		response["functionError"] = p.last.FunctionError
+	}
+	record := encode(map[string]any{
+		"version": "1.0", "timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+		"requestContext": map[string]any{
+			"requestId": p.last.RequestID, "functionArn": s.config.Function, "condition": condition,
+			"approximateInvokeCount": p.tries,
+		},
+		"responseContext": response,
+		"DDBStreamBatchInfo": map[string]any{
+			"shardId": shard, "startSequenceNumber": first.SequenceNumber, "endSequenceNumber": last.SequenceNumber,
+			"approximateArrivalOfFirstRecord": first.Created.UTC().Format(time.RFC3339Nano),
+			"approximateArrivalOfLastRecord":  last.Created.UTC().Format(time.RFC3339Nano),
+			"batchSize":                       len(p.records), "streamArn": s.config.StreamARN,
+		},
+	})
+	if err := s.config.Deliver(ctx, s.config.OnFailure, record); err != nil {
+		problem(s.config.Problem, "the record of the failure could not be delivered to %s: %v", s.config.OnFailure, err)
+	}
+}
+
+// accountOf is the account in an ARN.
+func accountOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
+}

@@ -1,0 +1,262 @@
+package lambda
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// StreamSource reads a table's stream, shard by shard, and invokes a function with what it finds. The records of a shard
+// are handled in their order: a batch that fails holds up what comes after it.
+type StreamSource struct {
+	runner
+	in     Invoker
+	stream Stream
+	config StreamSourceConfig
+	filter filter
+}
+
+// streamLife is how long a stream keeps a record.
+const streamLife = 24 * time.Hour
+
+// NewStreamSource makes a source that Run sets going. A bad value is an InvalidParameterValueException.
+func NewStreamSource(in Invoker, stream Stream, c StreamSourceConfig) (*StreamSource, error) {
+	f, err := checkFunction(in, c.Function)
+	if err != nil {
+		return nil, err
+	}
+	c.Function = f.ARN
+	setDefault(&c.BatchSize, 100)
+	setDefault(&c.Retry, time.Second)
+	if c.MaximumRetryAttempts != nil && *c.MaximumRetryAttempts == -1 {
+		c.MaximumRetryAttempts = nil
+	}
+	if err := c.check(f); err != nil {
+		return nil, err
+	}
+	if c.MaximumRecordAge <= 0 {
+		c.MaximumRecordAge = streamLife
+	}
+	s := &StreamSource{in: in, stream: stream, config: c}
+	if s.filter, err = newFilter(c.Filters); err != nil {
+		return nil, invalidParameter("the event source of %s: %v", f.Name, err)
+	}
+	return s, nil
+}
+
+func (c StreamSourceConfig) check(f Function) error {
+	switch {
+	case !strings.HasPrefix(c.StreamARN, "arn:aws:dynamodb:") || !strings.Contains(c.StreamARN, "/stream/"):
+		return invalidParameter("the event source of %s is %q, which is no stream", f.Name, c.StreamARN)
+	case c.StartingPosition != "TRIM_HORIZON" && c.StartingPosition != "LATEST":
+		return invalidParameter("the starting position of %s is %q; it must be TRIM_HORIZON or LATEST", f.Name, c.StartingPosition)
+	case c.BatchSize < 1 || c.BatchSize > 10000:
+		return invalidParameter("the batch size of %s is %d; it must be from 1 to 10000", f.Name, c.BatchSize)
+	case c.BatchingWindow < 0 || c.BatchingWindow > 300*time.Second:
+		return invalidParameter("the batching window of %s is %v; it must be from 0 to 300 s", f.Name, c.BatchingWindow)
+	case c.MaximumRetryAttempts != nil && (*c.MaximumRetryAttempts < 0 || *c.MaximumRetryAttempts > 10000):
+		return invalidParameter("the maximum retry attempts of %s are %d; they must be from -1 to 10000", f.Name, *c.MaximumRetryAttempts)
+	case c.MaximumRecordAge > 0 && (c.MaximumRecordAge < time.Minute || c.MaximumRecordAge > 7*24*time.Hour):
+		return invalidParameter("the maximum record age of %s is %v; it must be -1 or from 60 s to 7 days", f.Name, c.MaximumRecordAge)
+	case c.OnFailure != "" && c.Deliver == nil:
+		return invalidParameter("the event source of %s has a destination, and there is no one to deliver to it", f.Name)
+	}
+	return nil
+}
+
+// Run reads the stream until the context ends or Close is called.
+func (s *StreamSource) Run(ctx context.Context) {
+	s.run(ctx, func(ctx context.Context) {
+		var shards sync.WaitGroup
+		for _, shard := range s.stream.Shards() {
+			shards.Go(func() { s.follow(ctx, shard) })
+		}
+		shards.Wait()
+	})
+}
+
+// follow handles one shard's records from the starting position on.
+func (s *StreamSource) follow(ctx context.Context, shard string) {
+	after := ""
+	if s.config.StartingPosition == "LATEST" {
+		after = s.stream.Latest(shard)
+	}
+	for ctx.Err() == nil {
+		records, err := s.collect(ctx, shard, after)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			problem(s.config.Problem, "reading %s for %s: %v", s.config.StreamARN, s.config.Function, err)
+			if !sleep(ctx, s.config.Retry) {
+				return
+			}
+			continue
+		}
+		if len(records) == 0 {
+			continue
+		}
+		last := records[len(records)-1]
+		if s.config.IteratorAge != nil {
+			s.config.IteratorAge(max(0, time.Since(last.Created)))
+		}
+		s.handle(ctx, shard, slices.DeleteFunc(records, func(r StreamRecord) bool { return !s.passes(r) }))
+		after = last.SequenceNumber
+	}
+}
+
+// collect reads a batch: what is there at once, or all that comes within the batching window.
+func (s *StreamSource) collect(ctx context.Context, shard, after string) ([]StreamRecord, error) {
+	batch, err := s.stream.Read(ctx, shard, after, s.config.BatchSize)
+	if err != nil || len(batch) == 0 || s.config.BatchingWindow == 0 {
+		return slices.Clone(batch), err
+	}
+	batch = slices.Clone(batch)
+	window, cancel := context.WithTimeout(ctx, s.config.BatchingWindow)
+	defer cancel()
+	for len(batch) < s.config.BatchSize && window.Err() == nil {
+		more, err := s.stream.Read(window, shard, batch[len(batch)-1].SequenceNumber, s.config.BatchSize-len(batch))
+		if err != nil {
+			break // the window's end, or an error that the next round meets again
+		}
+		batch = append(batch, more...)
+	}
+	return batch, nil
+}
+
+// piece is a batch, or a half of one that failed.
+type piece struct {
+	records []StreamRecord
+	tries   int // how often it was invoked with and failed as a whole
+	last    Result
+}
+
+// handle works on a batch until each of its records has succeeded or was given up.
+func (s *StreamSource) handle(ctx context.Context, shard string, batch []StreamRecord) {
+	open := []piece{{records: batch}}
+	failed := 0 // in a row, for the pause
+	for len(open) > 0 && ctx.Err() == nil {
+		p := s.young(ctx, shard, open[0])
+		open = open[1:]
+		if len(p.records) == 0 {
+			continue
+		}
+		if pieces := s.tooLarge(p); pieces != nil {
+			open = append(pieces, open...)
+			continue
+		}
+		result, err := s.in.Invoke(ctx, Request{Function: s.config.Function, Payload: s.event(p.records)})
+		rest, ok := s.outcome(p, result, err)
+		if ok {
+			failed = 0
+			continue
+		}
+		failed++
+		open = append(s.again(ctx, shard, rest), open...)
+		if len(open) > 0 && !sleep(ctx, s.pause(failed)) {
+			return
+		}
+	}
+}
+
+// outcome gives what is left of a piece after an invocation; ok if nothing is.
+func (s *StreamSource) outcome(p piece, result Result, err error) (rest piece, ok bool) {
+	if err != nil {
+		// Lambda itself refused, which is no attempt.
+		if !errors.Is(err, context.Canceled) && !throttled(err) {
+			problem(s.config.Problem, "invoking %s with %d records of %s: %v", s.config.Function, len(p.records), s.config.StreamARN, err)
+		}
+		return p, false
+	}
+	p.last = result
+	if result.FunctionError != "" {
+		p.tries++
+		return p, false
+	}
+	if !s.config.ReportBatchItemFailures {
+		return piece{}, true
+	}
+	first, err := firstFailure(p.records, result.Payload)
+	if err != nil {
+		problem(s.config.Problem, "%s answered a batch of %s: %v; the whole batch counts as failed", s.config.Function, s.config.StreamARN, err)
+		first = 0
+	}
+	if first < 0 {
+		return piece{}, true
+	}
+	if first == 0 {
+		p.tries++
+		return p, false
+	}
+	return piece{records: p.records[first:], last: result}, false // those before have succeeded
+}
+
+// firstFailure is the index of the first record that the answer names as failed; -1 if it names none.
+func firstFailure(records []StreamRecord, answer []byte) (int, error) {
+	failed, err := failures(answer)
+	if err != nil || len(failed) == 0 {
+		return -1, err
+	}
+	first := slices.IndexFunc(records, func(r StreamRecord) bool { return failed[r.SequenceNumber] })
+	if first < 0 {
+		return 0, errors.New("it named a sequence number that is not in the batch")
+	}
+	return first, nil
+}
+
+// again gives what to try once more: the halves, the whole, or nothing if it has been tried often enough.
+func (s *StreamSource) again(ctx context.Context, shard string, p piece) []piece {
+	if s.config.BisectOnError && len(p.records) > 1 && p.tries > 0 {
+		return halves(p)
+	}
+	if s.config.MaximumRetryAttempts != nil && p.tries > *s.config.MaximumRetryAttempts {
+		s.giveUp(ctx, shard, p, "RetryAttemptsExhausted")
+		return nil
+	}
+	return []piece{p}
+}
+
+// halves splits a piece. The split itself is not counted as an attempt of the halves.
+func halves(p piece) []piece {
+	middle := len(p.records) / 2
+	return []piece{
+		{records: p.records[:middle], tries: p.tries - 1, last: p.last},
+		{records: p.records[middle:], tries: p.tries - 1, last: p.last},
+	}
+}
+
+// young gives up the records that have become too old.
+func (s *StreamSource) young(ctx context.Context, shard string, p piece) piece {
+	tooOld := func(r StreamRecord) bool { return time.Since(r.Created) > s.config.MaximumRecordAge }
+	n := 0
+	for n < len(p.records) && tooOld(p.records[n]) {
+		n++
+	}
+	if n > 0 {
+		old := p
+		old.records, p.records = p.records[:n], p.records[n:]
+		s.giveUp(ctx, shard, old, "RecordAgeExceeded")
+	}
+	return p
+}
+
+// tooLarge splits a piece whose event is beyond Lambda's limit.
+func (s *StreamSource) tooLarge(p piece) []piece {
+	size := 0
+	for _, r := range p.records {
+		size += len(r.Keys) + len(r.NewImage) + len(r.OldImage) + 500
+	}
+	if size <= maxPayload || len(p.records) == 1 {
+		return nil
+	}
+	pieces := halves(p)
+	pieces[0].tries, pieces[1].tries = p.tries, p.tries
+	return pieces
+}
+
+func (s *StreamSource) pause(failed int) time.Duration {
+	return min(s.config.Retry<<min(failed-1, 10), 60*s.config.Retry)
+}
