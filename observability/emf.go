@@ -126,7 +126,7 @@ func (p page) split(out [][]byte, all []series) [][]byte {
 // line is one log event in the embedded metric format. It has no level: Lambda's JSON log format counts
 // it as INFO, so the function's own log level must not drop it (see docs/metrics.md).
 func (p page) line(all []series) []byte {
-	b := make([]byte, 0, 1024)
+	b := make([]byte, 0, 2048)
 	b = append(b, `{"_aws":{"Timestamp":`...)
 	b = strconv.AppendInt(b, p.at.UnixMilli(), 10)
 	b = append(b, `,"CloudWatchMetrics":[`...)
@@ -208,6 +208,14 @@ func appendMember(b []byte, key, value string) []byte {
 }
 
 func appendString(b []byte, s string) []byte {
-	quoted, _ := json.Marshal(s) // a string always marshals
-	return append(b, quoted...)
+	if strings.ContainsFunc(s, needsQuoting) {
+		quoted, _ := json.Marshal(s) // a string always marshals
+		return append(b, quoted...)
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
 }
+
+// needsQuoting says of almost no character of an id that JSON writes it otherwise.
+func needsQuoting(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }

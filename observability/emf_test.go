@@ -122,6 +122,18 @@ func TestLinesStaySmall(t *testing.T) {
 	}
 }
 
+// TestStrings proves that ids come out as they went in, whatever is in them.
+func TestStrings(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ -~\x00-\x1f]{0,20}`)).Draw(t, "string")
+		var got string
+		if err := json.Unmarshal(appendString(nil, s), &got); err != nil || got != s {
+			t.Errorf("%q became %q (%v)", s, got, err)
+		}
+	})
+}
+
 // TestNumbers proves that numbers keep their value and are numbers of JSON.
 func TestNumbers(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,6 @@ type invocation struct {
 	logger     *slog.Logger // nil: to be made anew
 	properties []property
 	series     []series
-	ended      bool
 }
 
 type invocationKey struct{}
@@ -36,7 +35,8 @@ func from(ctx context.Context) *invocation {
 }
 
 // Add adds a value to a metric of the catalogue. Counters are summed over the invocation, observations
-// are kept one by one, and of a gauge the last value counts. They are written when the invocation ends.
+// are kept one by one, and of a gauge the last value counts. They are written when the invocation ends;
+// what a goroutine adds after that is lost.
 // Values that are no numbers that CloudWatch takes are dropped, and so is a metric that is not in the
 // catalogue; a log line says so.
 func Add(ctx context.Context, m Metric, v float64) {
@@ -64,14 +64,14 @@ func (inv *invocation) add(m Metric, v float64) {
 	}
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	if inv.ended {
-		return // the line is written: a goroutine outlived its invocation
-	}
 	for i := range inv.series {
 		if inv.series[i].metric == declared {
 			inv.series[i].add(v)
 			return
 		}
+	}
+	if inv.series == nil {
+		inv.series = make([]series, 0, 8)
 	}
 	inv.series = append(inv.series, series{metric: declared, values: []float64{v}})
 }
@@ -102,9 +102,6 @@ func (inv *invocation) end(err error) {
 		inv.logFailure(err)
 	}
 	inv.flush()
-	inv.mu.Lock()
-	inv.ended = true
-	inv.mu.Unlock()
 	if inv.root != nil {
 		inv.endTrace(err)
 	}

@@ -1,0 +1,58 @@
+package observability_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"heliograph/observability"
+)
+
+// A handler adds metrics, names its steps and logs. What it does is written as JSON lines when it
+// returns, whatever it returns.
+func Example() {
+	deliver := func(ctx context.Context, bodies []string) (int, error) {
+		observability.SetProperty(ctx, "user", observability.HashUser("1234"))
+		observability.Add(ctx, observability.MessagesReceived, float64(len(bodies)))
+		err := observability.Trace(ctx, "post", func(ctx context.Context) error {
+			observability.Log(ctx).Info("posting", "messages", len(bodies))
+			observability.Add(ctx, observability.PostsDelivered, 1)
+			observability.Add(ctx, observability.DeliveryLatency, 12.5)
+			return nil
+		})
+		return len(bodies), err
+	}
+
+	var stdout bytes.Buffer
+	settings := observability.Settings{Stage: "dev", LogLevel: slog.LevelInfo, TraceSampling: 1}
+	function := observability.New("send", settings, &stdout)
+	sent, err := observability.Wrap(function, deliver)(context.Background(), []string{"hello", "world"})
+	fmt.Println(sent, err)
+
+	for line := range bytes.Lines(stdout.Bytes()) {
+		var l map[string]any
+		if err := json.Unmarshal(line, &l); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Println(l["message"], l["user"], l["Stage"], l["MessagesReceived"], l["PostsDelivered"], l["DeliveryLatency"])
+	}
+	// Output:
+	// 2 <nil>
+	// posting u-03ac674216f3 <nil> <nil> <nil> <nil>
+	// <nil> u-03ac674216f3 dev 2 1 12.5
+}
+
+// The catalogue is data: the dashboard, the alarms and docs/metrics.md are made from it.
+func ExampleCatalogue() {
+	for _, m := range observability.Catalogue() {
+		if m.Kind == observability.Gauge {
+			fmt.Println(m.Name, m.Unit, m.Dimensions(), m.Functions)
+		}
+	}
+	// Output:
+	// ActiveConnections Count [Stage] [sweep]
+	// OnlineUsers Count [Stage] [sweep]
+	// SweepBacklog Count [Stage] [sweep]
+}
