@@ -1,10 +1,13 @@
 package lambda
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // child is a function's process, with a group of its own so that what it started dies with it.
@@ -16,15 +19,24 @@ type child struct {
 }
 
 // startChild runs a program with output as its stdout and stderr.
+//
+// A program that was just unpacked may be busy for a moment: a process that is being forked elsewhere holds the file
+// open for writing until it runs its own program.
 func startChild(forks *forker, path, dir string, env []string, output *os.File) (*child, error) {
-	cmd := exec.Command(path)
-	cmd.Dir, cmd.Env = dir, env
-	cmd.Stdout, cmd.Stderr = output, output
-	ownGroup(cmd)
-	if err := forks.do(cmd.Start); err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		cmd := exec.Command(path)
+		cmd.Dir, cmd.Env = dir, env
+		cmd.Stdout, cmd.Stderr = output, output
+		ownGroup(cmd)
+		err := forks.do(cmd.Start)
+		if err == nil {
+			return &child{cmd: cmd}, nil
+		}
+		if !errors.Is(err, syscall.ETXTBSY) || try == 100 {
+			return nil, err
+		}
+		time.Sleep(time.Duration(try) * 100 * time.Microsecond)
 	}
-	return &child{cmd: cmd}, nil
 }
 
 // wait waits for the end of the process. It is called once.

@@ -79,25 +79,19 @@ type Stream interface {
 	// Shards are the ids of the stream's shards.
 	Shards() []string
 	// Read waits until a shard has records after a sequence number and gives up to max of them, oldest
-	// first. An empty number reads from the trim horizon.
+	// first. An empty number reads from the trim horizon. An error that is not the context's means that records
+	// after that number are lost: the reader goes on at the horizon.
 	Read(ctx context.Context, shard, after string, max int) ([]StreamRecord, error)
 	// Latest is the sequence number of a shard's newest record, empty if it has none.
 	Latest(shard string) string
 }
 
-// StreamRecord is one change of an item. Keys and images are in DynamoDB's JSON ({"pk":{"S":"…"}}).
+// StreamRecord is one change of an item.
 type StreamRecord struct {
-	EventID string
-	// EventName is INSERT, MODIFY or REMOVE.
-	EventName      string
-	Created        time.Time
 	SequenceNumber string
-	SizeBytes      int64
-	// StreamViewType is NEW_AND_OLD_IMAGES and so on.
-	StreamViewType           string
-	Keys, NewImage, OldImage json.RawMessage
-	// TTL is true for a removal by time to live: its userIdentity is dynamodb.amazonaws.com.
-	TTL bool
+	Created        time.Time
+	// Event is the record as it stands in a Lambda event's Records: eventID, eventName, dynamodb and so on.
+	Event json.RawMessage
 }
 
 // StreamSourceConfig describes a DynamoDB stream event source, as aws.lambda.EventSourceMapping does.

@@ -7,67 +7,22 @@ import (
 	"time"
 )
 
-// streamEvent is the event of a DynamoDB stream. https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
-type streamEvent struct {
-	Records []streamEventRecord
-}
-
-type streamEventRecord struct {
-	EventID        string        `json:"eventID"`
-	EventName      string        `json:"eventName"`
-	EventVersion   string        `json:"eventVersion"`
-	EventSource    string        `json:"eventSource"`
-	AWSRegion      string        `json:"awsRegion"`
-	DynamoDB       streamChange  `json:"dynamodb"`
-	UserIdentity   *userIdentity `json:"userIdentity,omitempty"`
-	EventSourceARN string        `json:"eventSourceARN"`
-}
-
-type streamChange struct {
-	ApproximateCreationDateTime int64 // whole seconds, as AWS sends them
-	Keys                        json.RawMessage
-	NewImage                    json.RawMessage `json:",omitempty"`
-	OldImage                    json.RawMessage `json:",omitempty"`
-	SequenceNumber              string
-	SizeBytes                   int64
-	StreamViewType              string
-}
-
-type userIdentity struct {
-	Type        string `json:"type"`
-	PrincipalID string `json:"principalId"`
-}
-
-func (s *StreamSource) record(r StreamRecord) streamEventRecord {
-	out := streamEventRecord{
-		EventID: r.EventID, EventName: r.EventName, EventVersion: "1.1", EventSource: "aws:dynamodb",
-		AWSRegion: regionOf(s.config.StreamARN), EventSourceARN: s.config.StreamARN,
-		DynamoDB: streamChange{
-			ApproximateCreationDateTime: r.Created.Unix(), Keys: r.Keys, NewImage: r.NewImage, OldImage: r.OldImage,
-			SequenceNumber: r.SequenceNumber, SizeBytes: r.SizeBytes, StreamViewType: r.StreamViewType,
-		},
-	}
-	if r.TTL {
-		out.UserIdentity = &userIdentity{Type: "Service", PrincipalID: "dynamodb.amazonaws.com"}
-	}
-	return out
-}
-
+// event is the event of a DynamoDB stream. https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 func (s *StreamSource) event(records []StreamRecord) []byte {
-	event := streamEvent{Records: make([]streamEventRecord, len(records))}
-	for i, r := range records {
-		event.Records[i] = s.record(r)
+	var event struct{ Records []json.RawMessage }
+	for _, r := range records {
+		event.Records = append(event.Records, r.Event)
 	}
 	return encode(event)
 }
 
-// passes says whether a filter matches the record, as it would be sent.
+// passes says whether a filter matches the record.
 func (s *StreamSource) passes(r StreamRecord) bool {
 	if len(s.filter) == 0 {
 		return true
 	}
 	var record map[string]any
-	return decodeNumbers(encode(s.record(r)), &record) == nil && s.filter.match(record)
+	return decodeNumbers(r.Event, &record) == nil && s.filter.match(record)
 }
 
 // giveUp reports records that will not be tried again, and sends where they are to the destination.

@@ -91,6 +91,7 @@ func (s *StreamSource) follow(ctx context.Context, shard string) {
 		}
 		if err != nil {
 			problem(s.config.Problem, "reading %s for %s: %v", s.config.StreamARN, s.config.Function, err)
+			after = ""
 			if !sleep(ctx, s.config.Retry) {
 				return
 			}
@@ -247,7 +248,7 @@ func (s *StreamSource) young(ctx context.Context, shard string, p piece) piece {
 func (s *StreamSource) tooLarge(p piece) []piece {
 	size := 0
 	for _, r := range p.records {
-		size += len(r.Keys) + len(r.NewImage) + len(r.OldImage) + 500
+		size += len(r.Event) + 1
 	}
 	if size <= maxPayload || len(p.records) == 1 {
 		return nil
