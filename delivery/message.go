@@ -3,8 +3,8 @@ package delivery
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -92,59 +92,65 @@ func depth(text string) int {
 	return deepest
 }
 
-// fields are the raw values of the names that mean something; nil where the name is not there.
+// fields are the raw values of the names that mean something; empty where the name is not there.
 type fields struct {
-	user, body, id, expires json.RawMessage
+	user, body, id, expires string
 }
 
-// readFields takes the object apart without decoding the values. It goes by tokens, since decoding into a
-// struct would silently take the last of several equal names.
+// readFields takes the object apart without decoding the values. Decoding into a struct would silently take the
+// last of several equal names.
 func readFields(text string) (fields, *Rejection) {
 	var f fields
-	dec := json.NewDecoder(strings.NewReader(text))
-	if open, err := dec.Token(); err != nil {
-		return f, syntax(dec)
-	} else if open != json.Delim('{') {
+	if data := []byte(text); !json.Valid(data) {
+		return f, syntax(data)
+	}
+	c := cursor{text: text}
+	if c.next() != '{' {
 		return f, reject(ReasonMalformed, "the message must be a JSON object")
 	}
-	for dec.More() {
-		if rejection := f.readOne(dec); rejection != nil {
+	for c.at++; c.next() != '}'; {
+		name := c.value()
+		c.next()
+		c.at++ // the colon
+		c.next()
+		if rejection := f.set(name, c.value()); rejection != nil {
 			return f, rejection
 		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return f, syntax(dec)
-	}
-	if _, err := dec.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself.
-		return f, reject(ReasonMalformed, "there is more behind the JSON object")
+		if c.next() == ',' {
+			c.at++
+		}
 	}
 	return f, nil
 }
 
-// readOne reads a name and its value.
-func (f *fields) readOne(dec *json.Decoder) *Rejection {
-	token, err := dec.Token()
-	if err != nil {
-		return syntax(dec)
+// syntax says where the JSON breaks off, and nothing of what stands there.
+func syntax(data []byte) *Rejection {
+	var err *json.SyntaxError
+	if errors.As(json.Unmarshal(data, new(any)), &err) {
+		return reject(ReasonMalformed, "not valid JSON at byte "+strconv.FormatInt(err.Offset, 10))
 	}
-	var value json.RawMessage
-	if err := dec.Decode(&value); err != nil {
-		return syntax(dec)
+	return reject(ReasonMalformed, "not valid JSON")
+}
+
+// set keeps a value if its name, which comes as a JSON string, means something.
+func (f *fields) set(literal, value string) *Rejection {
+	name, rejection := text("a name", literal)
+	if rejection != nil {
+		return nil // half a surrogate pair is in none of the names that mean something
 	}
-	// Inside an object, Token yields nothing but strings where a name is due.
-	name, slot := f.slot(token.(string))
+	known, slot := f.slot(name)
 	if slot == nil {
 		return nil
 	}
-	if *slot != nil {
-		return reject(ReasonMalformed, name+" is given twice")
+	if *slot != "" {
+		return reject(ReasonMalformed, known+" is given twice")
 	}
 	*slot = value
 	return nil
 }
 
 // slot finds where a name's value belongs, and the name's proper spelling; nil for unknown names.
-func (f *fields) slot(name string) (string, *json.RawMessage) {
+func (f *fields) slot(name string) (string, *string) {
 	switch {
 	case equalFold(name, "UserId"):
 		return "UserId", &f.user
@@ -162,11 +168,6 @@ func (f *fields) slot(name string) (string, *json.RawMessage) {
 // an s, and a name that merely looks alike should not address anybody.
 func equalFold(name, known string) bool {
 	return len(name) == len(known) && strings.EqualFold(name, known)
-}
-
-// syntax says where the JSON breaks off, and nothing of what stands there.
-func syntax(dec *json.Decoder) *Rejection {
-	return reject(ReasonMalformed, "not valid JSON near byte "+strconv.FormatInt(dec.InputOffset(), 10))
 }
 
 // message decodes the fields, the cheap ones first.
@@ -236,7 +237,7 @@ func (f *fields) readExpiry(m *Message) *Rejection {
 
 func (f *fields) readBody(m *Message) *Rejection {
 	switch {
-	case f.body == nil:
+	case f.body == "":
 		return reject(ReasonMalformed, "Body is missing")
 	case f.body[0] == '"':
 		body, rejection := text("Body", f.body)
@@ -246,7 +247,7 @@ func (f *fields) readBody(m *Message) *Rejection {
 		m.Body = []byte(body)
 	default:
 		var compact bytes.Buffer
-		if err := json.Compact(&compact, f.body); err != nil {
+		if err := json.Compact(&compact, []byte(f.body)); err != nil {
 			return reject(ReasonMalformed, "Body is not valid JSON")
 		}
 		m.Body = compact.Bytes()
@@ -258,18 +259,20 @@ func (f *fields) readBody(m *Message) *Rejection {
 }
 
 // absent tells whether a field is missing or null.
-func absent(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
+func absent(raw string) bool { return raw == "" || raw == "null" }
 
 // text decodes a JSON string.
-func text(name string, raw json.RawMessage) (string, *Rejection) {
-	if raw[0] != '"' {
+func text(name, raw string) (string, *Rejection) {
+	switch {
+	case raw[0] != '"':
 		return "", reject(ReasonMalformed, name+" must be a string")
-	}
-	if loneSurrogate(raw) {
+	case !strings.Contains(raw, `\`):
+		return raw[1 : len(raw)-1], nil
+	case loneSurrogate(raw):
 		return "", reject(ReasonMalformed, name+" holds half a surrogate pair, which is not valid UTF-8")
 	}
 	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
+	if err := json.Unmarshal([]byte(raw), &s); err != nil {
 		return "", reject(ReasonMalformed, name+" is not a valid string")
 	}
 	return s, nil
@@ -277,7 +280,7 @@ func text(name string, raw json.RawMessage) (string, *Rejection) {
 
 // loneSurrogate tells whether a JSON string literal holds a \u escape of half a surrogate pair without its
 // other half. encoding/json would replace it by U+FFFD without a word.
-func loneSurrogate(literal []byte) bool {
+func loneSurrogate(literal string) bool {
 	for i := 0; i < len(literal); i++ {
 		if literal[i] != '\\' {
 			continue
@@ -298,11 +301,11 @@ func loneSurrogate(literal []byte) bool {
 func isLow(unit int) bool { return unit >= 0xDC00 && unit <= 0xDFFF }
 
 // escapedUnit is the UTF-16 code unit of a \uXXXX escape at the start of s, or -1.
-func escapedUnit(s []byte) int {
+func escapedUnit(s string) int {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return -1
 	}
-	unit, err := strconv.ParseUint(string(s[2:6]), 16, 16)
+	unit, err := strconv.ParseUint(s[2:6], 16, 16)
 	if err != nil {
 		return -1
 	}

@@ -69,15 +69,15 @@ func TestParseRejects(t *testing.T) {
 	tests := []struct {
 		name, text, want string
 	}{
-		{"nothing", ``, "malformed: not valid JSON near byte 0"},
-		{"no JSON", `hello`, "malformed: not valid JSON near byte 0"},
-		{"cut off", `{"UserId":"1","Body":"b`, "malformed: not valid JSON near byte 21"},
-		{"comma at the end", `{"UserId":"1","Body":"b",}`, "malformed: not valid JSON near byte 25"},
+		{"nothing", ``, "malformed: not valid JSON at byte 0"},
+		{"no JSON", `hello`, "malformed: not valid JSON at byte 1"},
+		{"cut off", `{"UserId":"1","Body":"b`, "malformed: not valid JSON at byte 23"},
+		{"comma at the end", `{"UserId":"1","Body":"b",}`, "malformed: not valid JSON at byte 26"},
 		{"not an object", `["UserId","Body"]`, "malformed: the message must be a JSON object"},
 		{"a string", `"UserId"`, "malformed: the message must be a JSON object"},
-		{"two objects", `{"UserId":"1","Body":"b"}{}`, "malformed: there is more behind the JSON object"},
-		{"byte order mark", "\uFEFF" + `{"UserId":"1","Body":"b"}`, "malformed: not valid JSON near byte 0"},
-		{"NUL behind", `{"UserId":"1","Body":"b"}` + "\x00", "malformed: there is more behind the JSON object"},
+		{"two objects", `{"UserId":"1","Body":"b"}{}`, "malformed: not valid JSON at byte 26"},
+		{"byte order mark", "\uFEFF" + `{"UserId":"1","Body":"b"}`, "malformed: not valid JSON at byte 1"},
+		{"NUL behind", `{"UserId":"1","Body":"b"}` + "\x00", "malformed: not valid JSON at byte 26"},
 		{"too deep", `{"UserId":"1","Body":` + nested(MaxDepth) + `}`, "malformed: nested deeper than 128"},
 		{"far too deep in an unknown field", `{"x":` + strings.Repeat("[", 500_000), "malformed: nested deeper than 128"},
 		{"too large to parse", strings.Repeat(" ", MaxMessage+1), "body-too-large: the message has 1048577 bytes, more than 1048576"},
