@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +68,7 @@ var _ ParameterGetter = (*store)(nil)
 func newStore(values map[string]string) *store { return &store{values: maps.Clone(values)} }
 
 func (s *store) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	runtime.Gosched() // as a call over the network would: whoever does not wait its turn gets ahead
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++

@@ -22,11 +22,11 @@ const lastSecond = 253402300799
 // UserID names a user: 1 to MaxUserIDBytes bytes of UTF-8 text.
 type UserID string
 
-// check reports whether a user id may be one. U+FFFD is what encoding/json makes of broken UTF-8 and of half a
-// surrogate pair: two ids that differ only there would be one user.
+// check reports whether a user id may be one. It refuses broken UTF-8, for which ContainsRune finds U+FFFD, and
+// U+FFFD itself: encoding/json puts that in place of broken UTF-8 and of half a surrogate pair, so that two ids
+// that differ only there would be one user.
 func (u UserID) check() bool {
-	return u != "" && len(u) <= MaxUserIDBytes && utf8.ValidString(string(u)) &&
-		!strings.ContainsRune(string(u), utf8.RuneError)
+	return u != "" && len(u) <= MaxUserIDBytes && !strings.ContainsRune(string(u), utf8.RuneError)
 }
 
 // identity reads the claims of a token whose signature is good and whose issuer and audience are right.

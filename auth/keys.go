@@ -92,7 +92,7 @@ func (k *Keys) current(ctx context.Context) (*keyring, error) {
 func (k *Keys) newer(ctx context.Context, old *keyring) *keyring {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.good == old && k.now().Sub(k.triedAt) >= renewPause {
+	if k.now().Sub(k.triedAt) >= renewPause {
 		k.refresh(ctx)
 	}
 	if k.good == old {

@@ -230,13 +230,15 @@ func TestConcurrentReads(t *testing.T) {
 	all := func(token Token) {
 		t.Helper()
 		var wait sync.WaitGroup
-		errs := make(chan error, 32)
+		errs, ready := make(chan error, 32), make(chan struct{})
 		for range cap(errs) {
 			wait.Go(func() {
+				<-ready
 				_, err := b.Verify(context.Background(), token)
 				errs <- err
 			})
 		}
+		close(ready)
 		wait.Wait()
 		close(errs)
 		for err := range errs {

@@ -50,15 +50,18 @@ func TestNothingConfidentialGetsOut(t *testing.T) {
 	server.Close() // nobody answers there any more
 	live := httptest.NewServer(&issuer{status: 200, body: `hunter2`})
 	t.Cleanup(live.Close)
+	refusing := httptest.NewServer(&issuer{status: 500})
+	t.Cleanup(refusing.Close)
 	clock := newClock()
 	failing := newStore(map[string]string{parameter: secret})
 	failing.Fail(errors.New("away"))
 	sources := map[string]*Keys{
-		"good secret":  SecretKeys(newStore(map[string]string{parameter: secret}), parameter, "", clock.Now),
-		"short secret": SecretKeys(newStore(map[string]string{parameter: "shortsecret"}), parameter, "", clock.Now),
-		"store away":   SecretKeys(failing, parameter, "", clock.Now),
-		"issuer away":  must(PublishedKeys(server.URL+"/?key=hunter2", nil, clock.Now)),
-		"issuer wrong": must(PublishedKeys(live.URL+"/?key=hunter2", nil, clock.Now)),
+		"issuer refuses": must(PublishedKeys(refusing.URL+"/?key=hunter2", nil, clock.Now)),
+		"good secret":    SecretKeys(newStore(map[string]string{parameter: secret}), parameter, "", clock.Now),
+		"short secret":   SecretKeys(newStore(map[string]string{parameter: "shortsecret"}), parameter, "", clock.Now),
+		"store away":     SecretKeys(failing, parameter, "", clock.Now),
+		"issuer away":    must(PublishedKeys(server.URL+"/?key=hunter2", nil, clock.Now)),
+		"issuer wrong":   must(PublishedKeys(live.URL+"/?key=hunter2", nil, clock.Now)),
 	}
 	for name, keys := range sources {
 		t.Run(name, func(t *testing.T) {

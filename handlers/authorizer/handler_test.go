@@ -168,6 +168,23 @@ func checkOutput(t *testing.T, output, reason string) {
 	}
 }
 
+// Each of the event's members that can hold a token reaches the search for it.
+func TestEventMembers(t *testing.T) {
+	t.Parallel()
+	token := decode(t, fixture(t, "websocket-query")).QueryStringParameters["Authorization"]
+	for _, member := range []string{
+		`"headers":{"authorization":"Bearer ` + token + `"}`,
+		`"multiValueHeaders":{"authorization":["Bearer ` + token + `"]}`,
+		`"queryStringParameters":{"Authorization":"` + token + `"}`,
+		`"multiValueQueryStringParameters":{"Authorization":["` + token + `"]}`,
+	} {
+		answer, _, err := invoke(t, parameters{}, time.Unix(0, 0), []byte(`{"methodArn":"arn",`+member+`}`))
+		if got := answerOf(t, answer).PrincipalID; err != nil || got != "1234" {
+			t.Errorf("%.30s…: principal %q, %v", member, got, err)
+		}
+	}
+}
+
 // A store that can't be read, and an event that is no authorizer's, are errors: nobody is let in, nobody is
 // told that a good token is bad, and no token is counted.
 func TestAuthorizeFails(t *testing.T) {
