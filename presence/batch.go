@@ -16,9 +16,9 @@ import (
 const (
 	// batchSize is how many keys DynamoDB takes in one BatchGetItem.
 	batchSize = 100
-	// batchTries is how often the keys that DynamoDB left out are asked for again, and batchPause the
-	// pause after the first try; it doubles each time.
-	batchTries = 8
+	// batchTries is how often keys are asked for that DynamoDB leaves out, and batchPause the pause after
+	// the first try; it doubles each time, to 3 seconds in all.
+	batchTries = 7
 	batchPause = 25 * time.Millisecond
 )
 
@@ -39,8 +39,10 @@ func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool, visi
 // batchGetChunk asks again for what DynamoDB left out, as it may when the answer gets over 16 MB or the
 // table is throttled.
 func (s *Store) batchGetChunk(ctx context.Context, keys []item, consistent bool, visit func(item) error) error {
-	pause := batchPause
-	for range batchTries {
+	for try := range batchTries {
+		if err := s.pause(ctx, try); err != nil {
+			return err
+		}
 		out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
 			RequestItems: map[string]types.KeysAndAttributes{
 				s.table: {Keys: keys, ConsistentRead: aws.Bool(consistent)},
@@ -58,10 +60,16 @@ func (s *Store) batchGetChunk(ctx context.Context, keys []item, consistent bool,
 		if len(keys) == 0 {
 			return nil
 		}
-		if err := s.clock.Sleep(ctx, pause+rand.N(pause)); err != nil {
-			return err
-		}
-		pause *= 2
 	}
 	return errUnprocessed
+}
+
+// pause waits before another try; half of the wait is by chance, so that those who were turned away
+// together do not come back together.
+func (s *Store) pause(ctx context.Context, try int) error {
+	if try == 0 {
+		return nil
+	}
+	wait := batchPause << (try - 1)
+	return s.clock.Sleep(ctx, wait+rand.N(wait))
 }

@@ -22,27 +22,31 @@ type Counts struct {
 // countWorkers is how many shards are counted at once: the sweep counts in the last seconds it has.
 const countWorkers = 8
 
-// Count counts the index, shard by shard, and takes half a read unit for each 4 KB of it, and at least
-// half of one for each of the three counts of a shard.
+// Count counts the index, shard by shard. It takes half a read unit for each 4 KB of it, and at least half
+// of one for each of the two or three counts of a shard. Leases that had ended at a time are counted apart;
+// with the zero time they are not, and Due is 0.
 func (s *Store) Count(ctx context.Context, due time.Time) (Counts, error) {
-	var ended, running, online atomic.Int64
+	var ended, others, online atomic.Int64
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(countWorkers)
 	count := func(sum *atomic.Int64, condition string, values item) {
 		workers.Go(func() error { return s.count(ctx, sum, condition, values) })
 	}
-	end := text(dueKey(due))
 	for number := range Shards {
-		leases := text(leasePartition(number))
-		count(&ended, "#gpk = :shard AND #gsk < :due", item{":shard": leases, ":due": end})
-		count(&running, "#gpk = :shard AND #gsk >= :due", item{":shard": leases, ":due": end})
 		count(&online, "#gpk = :shard", item{":shard": text(onlinePartition(number))})
+		leases := text(leasePartition(number))
+		if due.IsZero() {
+			count(&others, "#gpk = :shard", item{":shard": leases})
+			continue
+		}
+		count(&ended, "#gpk = :shard AND #gsk < :due", item{":shard": leases, ":due": text(dueKey(due))})
+		count(&others, "#gpk = :shard AND #gsk >= :due", item{":shard": leases, ":due": text(dueKey(due))})
 	}
 	if err := workers.Wait(); err != nil {
 		return Counts{}, fmt.Errorf("count the index: %w", err)
 	}
 	return Counts{
-		Connections: int(ended.Load() + running.Load()), Due: int(ended.Load()), Online: int(online.Load()),
+		Connections: int(ended.Load() + others.Load()), Due: int(ended.Load()), Online: int(online.Load()),
 	}, nil
 }
 

@@ -111,14 +111,15 @@ func (r *run) note(err error) {
 	}
 }
 
-// count emits the gauges.
+// count emits the gauges. Where all that was due has been looked at, there is no backlog to be counted.
 func (r *run) count(ctx context.Context) error {
-	counts, err := r.store.Count(ctx, r.started)
+	due := r.started
+	if r.complete {
+		due = time.Time{}
+	}
+	counts, err := r.store.Count(ctx, due)
 	if err != nil {
 		return err
-	}
-	if r.complete {
-		counts.Due = 0 // what the index still lists has been looked at, or is kept
 	}
 	observability.Add(ctx, observability.ActiveConnections, float64(counts.Connections))
 	observability.Add(ctx, observability.OnlineUsers, float64(counts.Online))

@@ -1,0 +1,183 @@
+package presence_test
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"testing"
+	"time"
+
+	"heliograph/presence"
+)
+
+// A function that dies at any of its calls, or gets a wrong answer there, leaves nothing wrong behind for
+// longer than a lease and two sweeps; with or without another device.
+func TestCrashes(t *testing.T) {
+	t.Parallel()
+	fates := map[string]fate{"die before": dieBefore, "die after": dieAfter, "refuse": refuse, "lie": lie, "lose": lose}
+	for _, other := range []bool{false, true} {
+		for _, operation := range []string{"connect", "disconnect"} {
+			for name, f := range fates {
+				t.Run(fmt.Sprintf("%s, %s, other device %v", operation, name, other), func(t *testing.T) {
+					t.Parallel()
+					steps := 0
+					for crash(t, operation, f, steps, other) {
+						steps++
+					}
+					if want := map[string]int{"connect": 2, "disconnect": 3}[operation]; steps < want {
+						t.Errorf("the operation took %d calls only", steps)
+					}
+				})
+			}
+		}
+	}
+}
+
+// crash lets an operation fail at one call, and checks what becomes of it. It tells whether the operation
+// has so many calls.
+func crash(t *testing.T, operation string, f fate, step int, other bool) bool {
+	w := newWorld(t)
+	truth := []presence.ConnectionID{}
+	if other {
+		w.connect(t, "1234", "other")
+		w.sockets.open("other")
+		truth = append(truth, "other")
+	}
+	var p *process
+	if operation == "connect" {
+		p = begin(operation, func(p *process) error {
+			return w.in(p).Connect(context.Background(), presence.Connection{User: "1234", ID: "a"})
+		}, nil)
+	} else {
+		w.connect(t, "1234", "a")
+		p = begin(operation, func(p *process) error {
+			return w.in(p).Disconnect(context.Background(), "1234", "a", start)
+		}, nil)
+	}
+	for range step {
+		p.step(goOn)
+		if p.ended() {
+			return false
+		}
+	}
+	p.step(f)
+	p.finish()
+	if p.err == nil {
+		t.Errorf("call %d failed, and nobody was told", step)
+	}
+	w.converge(t) // a connect that failed was refused, so the connection is not alive in either case
+	same(t, fmt.Sprintf("open, after call %d", step), append([]presence.ConnectionID{}, w.open(t, "1234")...), truth)
+	if online := w.status(t, "1234").Online; online != other {
+		t.Errorf("after call %d: online is %v", step, online)
+	}
+	w.checkEvents(t, "1234", other)
+	return true
+}
+
+// What was read of the presence is too old if somebody comes in before it is written.
+func TestConnectDuringDisconnect(t *testing.T) {
+	t.Parallel()
+	for before := range 6 { // at each call of the disconnect, the other device connects
+		w := newWorld(t)
+		w.connect(t, "1234", "a")
+		p := begin("disconnect", func(p *process) error {
+			return w.in(p).Disconnect(context.Background(), "1234", "a", w.Now())
+		}, nil)
+		for range before {
+			if !p.ended() {
+				p.step(goOn)
+			}
+		}
+		w.connect(t, "1234", "b")
+		w.sockets.open("b")
+		p.finish()
+		if p.err != nil {
+			t.Fatal(p.err)
+		}
+		same(t, "open", w.open(t, "1234"), []presence.ConnectionID{"b"})
+		if !w.status(t, "1234").Online {
+			t.Errorf("the disconnect stood before call %d, and the user is offline", before)
+		}
+		w.settle(t)
+		w.checkEvents(t, "1234", true)
+	}
+}
+
+// Two devices that leave at once, in every order of their calls: the user is offline.
+func TestDisconnectTogether(t *testing.T) {
+	t.Parallel()
+	const calls = 5 // each has at the most: delete, get, query, update, get
+	w := newWorld(t)
+	for order := range uint(1) << (2 * calls) {
+		if bits.OnesCount(order) != calls {
+			continue
+		}
+		user := presence.UserID(fmt.Sprintf("user%b", order))
+		w.connect(t, user, "a")
+		w.connect(t, user, "b")
+		var ps []*process
+		for _, id := range []presence.ConnectionID{"a", "b"} {
+			ps = append(ps, begin(string(id), func(p *process) error {
+				return w.in(p).Disconnect(context.Background(), user, id, w.Now())
+			}, nil))
+		}
+		for bit := range 2 * calls {
+			if p := ps[order>>bit&1]; !p.ended() {
+				p.step(goOn)
+			}
+		}
+		for _, p := range ps {
+			p.finish()
+		}
+		if status := w.status(t, user); status.Online || !status.LastActivity.Equal(start) {
+			t.Fatalf("order %b: %v", order, status)
+		}
+	}
+}
+
+// A disconnect that comes before its connect leaves a ghost; the sweep finds it as soon as its first lease is over.
+func TestDisconnectBeforeConnect(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.disconnect(t, "1234", "a")
+	w.connect(t, "1234", "a")
+	w.advance(presence.FirstLease - time.Second) // leases end on whole seconds
+	w.sweep(t)
+	if !w.status(t, "1234").Online {
+		t.Error("the ghost was taken away before its lease was over")
+	}
+	w.advance(time.Second)
+	w.sweep(t)
+	same(t, "open", w.open(t, "1234"), []presence.ConnectionID{})
+	same(t, "status", w.status(t, "1234"), presence.Status{User: "1234", LastActivity: start})
+	w.checkEvents(t, "1234", false)
+}
+
+// A connection that nobody deleted is taken away by the table itself, and the user with it.
+func TestTimeToLive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(t, "1234", "a")
+	w.settle(t)
+	w.advance(presence.MaxAge)
+	w.table.ExpireDue(w.Now())
+	if !w.status(t, "1234").Online {
+		t.Error("the time to live came early")
+	}
+	w.advance(2 * time.Second)
+	w.table.ExpireDue(w.Now())
+	w.settle(t)
+	same(t, "status", w.status(t, "1234"), presence.Status{User: "1234", LastActivity: start})
+	w.checkEvents(t, "1234", false)
+
+	w.advance(presence.Memory + 2*time.Second)
+	w.table.ExpireDue(w.Now())
+	same(t, "status after half a year", w.status(t, "1234"), presence.Status{User: "1234"})
+	w.settle(t)
+	versions := w.events(t, "1234")
+	w.connect(t, "1234", "b")
+	w.settle(t)
+	if now := w.events(t, "1234"); len(now) != len(versions)+1 || now[len(now)-1].Version <= versions[len(versions)-1].Version {
+		t.Errorf("events: %v", now)
+	}
+}

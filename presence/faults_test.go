@@ -1,0 +1,96 @@
+package presence_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"heliograph/presence"
+)
+
+// smallPages is a table whose queries give three items a page.
+type smallPages struct{ presence.DynamoDB }
+
+func (p smallPages) Query(ctx context.Context, in *api.QueryInput, o ...func(*api.Options)) (*api.QueryOutput, error) {
+	small := *in
+	small.Limit = aws.Int32(3)
+	return p.DynamoDB.Query(ctx, &small, o...)
+}
+
+// busyTable is a table that answers for a few keys of a batch only.
+type busyTable struct {
+	presence.DynamoDB
+	serves int
+	asked  []int // how many keys each call asked for
+}
+
+func (b *busyTable) BatchGetItem(ctx context.Context, in *api.BatchGetItemInput, o ...func(*api.Options)) (*api.BatchGetItemOutput, error) {
+	wanted := in.RequestItems[tableName]
+	b.asked = append(b.asked, len(wanted.Keys))
+	if b.serves >= len(wanted.Keys) {
+		return b.DynamoDB.BatchGetItem(ctx, in, o...)
+	}
+	left := wanted
+	left.Keys = slices.Clone(wanted.Keys[b.serves:])
+	unprocessed := map[string]types.KeysAndAttributes{tableName: left}
+	if b.serves == 0 {
+		return &api.BatchGetItemOutput{UnprocessedKeys: unprocessed}, nil
+	}
+	some := *in
+	some.RequestItems = maps.Clone(in.RequestItems)
+	wanted.Keys = wanted.Keys[:b.serves]
+	some.RequestItems[tableName] = wanted
+	out, err := b.DynamoDB.BatchGetItem(ctx, &some, o...)
+	if err == nil {
+		out.UnprocessedKeys = unprocessed
+	}
+	return out, err
+}
+
+// flakyTable is a table that answers no call after a number of them: the function that called is dead.
+type flakyTable struct {
+	presence.DynamoDB
+	mu      sync.Mutex
+	calls   int
+	failsAt int
+}
+
+func (f *flakyTable) dead() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	return f.calls > f.failsAt
+}
+
+func (f *flakyTable) UpdateItem(ctx context.Context, in *api.UpdateItemInput, o ...func(*api.Options)) (*api.UpdateItemOutput, error) {
+	if f.dead() {
+		return nil, errDead
+	}
+	return f.DynamoDB.UpdateItem(ctx, in, o...)
+}
+
+func (f *flakyTable) DeleteItem(ctx context.Context, in *api.DeleteItemInput, o ...func(*api.Options)) (*api.DeleteItemOutput, error) {
+	if f.dead() {
+		return nil, errDead
+	}
+	return f.DynamoDB.DeleteItem(ctx, in, o...)
+}
+
+func (f *flakyTable) GetItem(ctx context.Context, in *api.GetItemInput, o ...func(*api.Options)) (*api.GetItemOutput, error) {
+	if f.dead() {
+		return nil, errDead
+	}
+	return f.DynamoDB.GetItem(ctx, in, o...)
+}
+
+func (f *flakyTable) Query(ctx context.Context, in *api.QueryInput, o ...func(*api.Options)) (*api.QueryOutput, error) {
+	if f.dead() {
+		return nil, errDead
+	}
+	return f.DynamoDB.Query(ctx, in, o...)
+}

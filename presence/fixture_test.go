@@ -1,0 +1,223 @@
+package presence_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"heliograph/presence"
+	"heliograph/simulator/dynamodb"
+	"heliograph/simulator/wire"
+)
+
+// These tests run the store against the simulator's DynamoDB, through the SDK's own client.
+
+type item = map[string]types.AttributeValue
+
+// tb is what testing.T and rapid.T have in common.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// clock is a time that moves only when told to, or slept on.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+var _ presence.Clock = (*clock)(nil)
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.advance(d)
+	return ctx.Err()
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// start is when all tests begin.
+var start = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+
+const tableName = "heliograph-test"
+
+// fixture is a store over a table of its own.
+type fixture struct {
+	*clock
+	db    presence.DynamoDB
+	table *dynamodb.Table
+	store *presence.Store
+}
+
+func setUp(t tb) *fixture {
+	t.Helper()
+	c := &clock{now: start}
+	database := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012", Now: c.Now})
+	table, err := database.CreateTable(dynamodb.Definition{
+		Name: tableName, HashKey: "pk", RangeKey: "sk", BillingMode: "PAY_PER_REQUEST",
+		Attributes:   []dynamodb.Attribute{{Name: "pk", Type: "S"}, {Name: "sk", Type: "S"}, {Name: "gpk", Type: "S"}, {Name: "gsk", Type: "S"}},
+		Indexes:      []dynamodb.Index{{Name: presence.Index, HashKey: "gpk", RangeKey: "gsk", Projection: "KEYS_ONLY"}},
+		TTLAttribute: "ttl", StreamViewType: "NEW_AND_OLD_IMAGES",
+	})
+	if err != nil {
+		t.Fatalf("create table: %v", err)
+	}
+	endpoint := wire.NewEndpoint(wire.Options{})
+	endpoint.Register(database.Service())
+	client := api.New(api.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String("http://dynamodb.test"), HTTPClient: inProcess{endpoint},
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""), RetryMaxAttempts: 1,
+	})
+	return &fixture{clock: c, db: client, table: table, store: presence.NewStore(client, tableName, c)}
+}
+
+// inProcess carries requests to a handler without a network in between, so that tests are fast and the
+// outcome of a call never depends on time.
+type inProcess struct{ handler http.Handler }
+
+func (p inProcess) Do(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	w := httptest.NewRecorder()
+	p.handler.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// connect opens a connection and must succeed.
+func (f *fixture) connect(t tb, user presence.UserID, id presence.ConnectionID) {
+	t.Helper()
+	if err := f.store.Connect(context.Background(), presence.Connection{User: user, ID: id}); err != nil {
+		t.Fatalf("connect %s of %s: %v", id, user, err)
+	}
+}
+
+// disconnect closes a connection now and must succeed.
+func (f *fixture) disconnect(t tb, user presence.UserID, id presence.ConnectionID) {
+	t.Helper()
+	if err := f.store.Disconnect(context.Background(), user, id, f.Now()); err != nil {
+		t.Fatalf("disconnect %s of %s: %v", id, user, err)
+	}
+}
+
+// open are the ids of the open connections of a user.
+func (f *fixture) open(t tb, user presence.UserID) []presence.ConnectionID {
+	t.Helper()
+	connections, _, err := f.store.Connections(context.Background(), user)
+	if err != nil {
+		t.Fatalf("connections of %s: %v", user, err)
+	}
+	var ids []presence.ConnectionID
+	for _, c := range connections {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+// status is the status of a user.
+func (f *fixture) status(t tb, user presence.UserID) presence.Status {
+	t.Helper()
+	statuses, err := f.store.Statuses(context.Background(), []presence.UserID{user})
+	if err != nil || len(statuses) != 1 {
+		t.Fatalf("status of %s: %v, %v", user, statuses, err)
+	}
+	return statuses[0]
+}
+
+// listed are the users in the online list, over all its pages.
+func (f *fixture) listed(t tb, limit int) []presence.UserID {
+	t.Helper()
+	var users []presence.UserID
+	for cursor, pages := "", 0; ; pages++ {
+		page, err := f.store.Online(context.Background(), limit, cursor)
+		if err != nil || pages > 10_000 {
+			t.Fatalf("page %d of the online list: %v", pages, err)
+		}
+		for _, s := range page.Users {
+			users = append(users, s.User)
+		}
+		if cursor = page.Next; cursor == "" {
+			return users
+		}
+	}
+}
+
+// records reads the table's stream after a sequence number.
+func (f *fixture) records(t tb, after dynamodb.Sequence) []dynamodb.Record {
+	t.Helper()
+	if after == f.table.Stream().Latest() {
+		return nil
+	}
+	records, err := f.table.Stream().Read(context.Background(), after, 1_000_000)
+	if err != nil {
+		t.Fatalf("read stream: %v", err)
+	}
+	return records
+}
+
+// recordOf is a record of the stream in the form that the Announcer takes.
+func recordOf(r dynamodb.Record) presence.Record {
+	out := presence.Record{Created: r.Created, Expired: r.UserIdentity == dynamodb.TimeToLive, Keys: item{}}
+	for name, v := range r.Keys {
+		out.Keys[name] = valueOf(v.Kind().String(), v.Text(), v.Bool())
+	}
+	for name, v := range r.OldImage {
+		if out.Old == nil {
+			out.Old = item{}
+		}
+		out.Old[name] = valueOf(v.Kind().String(), v.Text(), v.Bool())
+	}
+	for name, v := range r.NewImage {
+		if out.New == nil {
+			out.New = item{}
+		}
+		out.New[name] = valueOf(v.Kind().String(), v.Text(), v.Bool())
+	}
+	return out
+}
+
+func valueOf(kind, text string, yes bool) types.AttributeValue {
+	switch kind {
+	case "S":
+		return &types.AttributeValueMemberS{Value: text}
+	case "N":
+		return &types.AttributeValueMemberN{Value: text}
+	case "BOOL":
+		return &types.AttributeValueMemberBOOL{Value: yes}
+	}
+	panic(fmt.Sprintf("an item of the table has an attribute of type %s", kind))
+}
+
+// same fails the test unless got is want.
+func same(t tb, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s differs (-want +got):\n%s", what, diff)
+	}
+}
+
+var (
+	_ tb = (*testing.T)(nil)
+	_ tb = (*testing.B)(nil)
+)

@@ -1,0 +1,242 @@
+package presence_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"heliograph/presence"
+)
+
+// TestPresenceConverges lets functions of two users interleave, die and be answered wrongly at every call,
+// loses $disconnects, repeats records and notes. At all times, who has a connection is online. In the end,
+// one lease and two sweeps after the last of it, all that is stored and all that was announced is true.
+func TestPresenceConverges(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := &machine{world: newWorld(t), owner: map[presence.ConnectionID]presence.UserID{}}
+		t.Repeat(map[string]func(*rapid.T){
+			"connect":   m.doConnect,
+			"leave":     m.doLeave,
+			"prune":     m.doPrune,
+			"step":      m.doStep,
+			"run":       m.doRun,
+			"fail":      m.doFail,
+			"handle":    m.doHandle,
+			"grace":     m.doGrace,
+			"pass time": m.doPassTime,
+			"sweep":     m.doSweep,
+			"":          m.check,
+		})
+		m.end(t)
+	})
+}
+
+type machine struct {
+	*world
+	owner   map[presence.ConnectionID]presence.UserID // of every connection there ever was
+	running []*process
+	handler *process // at most one works on the stream
+}
+
+func (m *machine) spawn(name string, work func(p *process) error, after func(error)) *process {
+	p := begin(name, work, after)
+	p.since = m.Now()
+	m.running = append(m.running, p)
+	return p
+}
+
+// pick draws one of the processes that have not ended.
+func (m *machine) pick(t *rapid.T) *process {
+	m.running = slices.DeleteFunc(m.running, (*process).ended)
+	if len(m.running) == 0 {
+		t.Skip("nothing runs")
+	}
+	return rapid.SampledFrom(m.running).Draw(t, "process")
+}
+
+// doConnect lets a device in. If its function does not answer well, the gateway refuses it.
+func (m *machine) doConnect(t *rapid.T) {
+	id := presence.ConnectionID(fmt.Sprintf("c%d", len(m.owner)))
+	user := rapid.SampledFrom([]presence.UserID{"ann", "bob"}).Draw(t, "user")
+	m.owner[id] = user
+	m.spawn("connect "+string(id), func(p *process) error {
+		return m.in(p).Connect(context.Background(), presence.Connection{User: user, ID: id})
+	}, func(err error) {
+		if err == nil {
+			m.sockets.open(id)
+		}
+	})
+}
+
+// doLeave closes a connection that is alive. Its $disconnect may never come.
+func (m *machine) doLeave(t *rapid.T) {
+	id := m.one(t, slices.Sorted(maps.Keys(m.sockets.alive)))
+	m.sockets.close(id)
+	if rapid.IntRange(0, 9).Draw(t, "lost") > 2 {
+		m.disconnectLater(id)
+	}
+}
+
+// doPrune closes a connection that is not alive, as delivery does, or a $disconnect that comes twice, or late.
+func (m *machine) doPrune(t *rapid.T) {
+	dead := slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id presence.ConnectionID) bool {
+		pending := slices.ContainsFunc(m.running, func(p *process) bool { return p.name == "connect "+string(id) && !p.ended() })
+		_, alive := m.sockets.alive[id]
+		return alive || pending
+	})
+	m.disconnectLater(m.one(t, dead))
+}
+
+func (m *machine) one(t *rapid.T, ids []presence.ConnectionID) presence.ConnectionID {
+	if len(ids) == 0 {
+		t.Skip("there is no such connection")
+	}
+	return rapid.SampledFrom(ids).Draw(t, "connection")
+}
+
+func (m *machine) disconnectLater(id presence.ConnectionID) {
+	m.spawn("disconnect "+string(id), func(p *process) error {
+		return m.in(p).Disconnect(context.Background(), m.owner[id], id, m.Now())
+	}, nil)
+}
+
+func (m *machine) doStep(t *rapid.T) { m.pick(t).step(goOn) }
+
+// doRun lets one process go on to its end.
+func (m *machine) doRun(t *rapid.T) { m.pick(t).finish() }
+
+// doFail lets a call fail in one of the ways there are.
+func (m *machine) doFail(t *rapid.T) {
+	m.pick(t).step(rapid.SampledFrom([]fate{dieBefore, dieAfter, refuse, lie, lose}).Draw(t, "fate"))
+}
+
+// announcerIn is the announcer as a process sees it.
+func (m *machine) announcerIn(p *process) *presence.Announcer {
+	return presence.NewAnnouncer(m.in(p), steppedWorld{m.world, p}, steppedWorld{m.world, p})
+}
+
+// steppedWorld makes publishing and queueing steps of a process.
+type steppedWorld struct {
+	*world
+	p *process
+}
+
+func (s steppedWorld) Publish(ctx context.Context, e presence.Event) error {
+	_, err := call(s.p, "Publish", func() (struct{}, error) { return struct{}{}, s.world.Publish(ctx, e) })
+	return err
+}
+
+func (s steppedWorld) Queue(ctx context.Context, g presence.Grace) error {
+	_, err := call(s.p, "Queue", func() (struct{}, error) { return struct{}{}, s.world.Queue(ctx, g) })
+	return err
+}
+
+// doHandle takes the next record of the stream. If that fails, the record comes again, and some before it may, too.
+func (m *machine) doHandle(t *rapid.T) {
+	if m.handler != nil && !m.handler.ended() {
+		t.Skip("a batch is being handled")
+	}
+	if rapid.IntRange(0, 19).Draw(t, "again") == 0 {
+		m.after = "" // Lambda tries a whole batch again if the function dies
+	}
+	records := m.records(t, m.after)
+	if len(records) == 0 {
+		t.Skip("the stream is at its end")
+	}
+	next := records[0]
+	m.handler = m.spawn("announce", func(p *process) error {
+		return m.announcerIn(p).Handle(context.Background(), recordOf(next))
+	}, func(err error) {
+		if err == nil {
+			m.after = next.Sequence
+		}
+	})
+}
+
+// doGrace takes a note off the queue, which stays there for a second time now and then.
+func (m *machine) doGrace(t *rapid.T) {
+	if len(m.graces) == 0 {
+		t.Skip("the queue is empty")
+	}
+	i := rapid.IntRange(0, len(m.graces)-1).Draw(t, "note")
+	g := m.graces[i]
+	m.graces = slices.Delete(m.graces, i, i+1)
+	again := rapid.IntRange(0, 4).Draw(t, "again") == 0
+	m.spawn("grace", func(p *process) error {
+		return m.announcerIn(p).GraceOver(context.Background(), g)
+	}, func(err error) {
+		if err != nil || again {
+			m.graces = append(m.graces, g)
+		}
+	})
+}
+
+// doPassTime lets time pass. A function that takes over 10 s is killed, and in the case of connect the
+// client refused.
+func (m *machine) doPassTime(t *rapid.T) {
+	m.advance(time.Duration(rapid.IntRange(1, 90_000).Draw(t, "milliseconds")) * time.Millisecond)
+	for _, p := range m.running {
+		if !p.ended() && m.Now().Sub(p.since) > 10*time.Second {
+			p.step(dieBefore)
+		}
+	}
+}
+
+// doSweep sweeps, now and then. Some of the sweep's calls to the table fail.
+func (m *machine) doSweep(t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "minute") > 0 {
+		t.Skip("it is not time")
+	}
+	flaky := &flakyTable{DynamoDB: m.db, failsAt: rapid.IntRange(0, 60).Draw(t, "failing call")}
+	sweeper := presence.NewSweeper(presence.NewStore(flaky, tableName, m), m.sockets, presence.SweepOptions{Lease: 2 * time.Minute, Rate: 1000})
+	if err := sweeper.Sweep(context.Background()); err != nil && !errors.Is(err, errDead) {
+		t.Errorf("sweep: %v", err)
+	}
+}
+
+// check holds at all times: a connection that is alive is stored, and its user is online.
+func (m *machine) check(t *rapid.T) {
+	for _, user := range []presence.UserID{"ann", "bob"} {
+		connections, status, err := m.store.Connections(context.Background(), user)
+		if err != nil {
+			t.Fatalf("connections of %s: %v", user, err)
+		}
+		for id := range m.sockets.alive {
+			stored := slices.ContainsFunc(connections, func(c presence.Connection) bool { return c.ID == id })
+			if m.owner[id] == user && !(stored && status.Online) {
+				t.Fatalf("%s of %s is alive; its item is stored: %v; the user is online: %v", id, user, stored, status.Online)
+			}
+		}
+	}
+}
+
+// end lets everything come to rest, and checks it all.
+func (m *machine) end(t *rapid.T) {
+	for _, p := range m.running {
+		p.finish()
+	}
+	m.converge(t)
+	for _, user := range []presence.UserID{"ann", "bob"} {
+		alive := []presence.ConnectionID{}
+		for id := range m.sockets.alive {
+			if m.owner[id] == user {
+				alive = append(alive, id)
+			}
+		}
+		slices.Sort(alive)
+		open := append([]presence.ConnectionID{}, m.open(t, user)...)
+		slices.Sort(open)
+		same(t, "connections of "+string(user), open, alive)
+		if online := m.status(t, user).Online; online != (len(alive) > 0) {
+			t.Errorf("%s is online: %v, with connections %v", user, online, alive)
+		}
+		m.checkEvents(t, user, len(alive) > 0)
+	}
+}

@@ -1,0 +1,191 @@
+package presence_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	gateway "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
+	gatewaytypes "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+
+	"heliograph/presence"
+	"heliograph/simulator/dynamodb"
+)
+
+// sockets is the gateway: it alone knows which connections are alive.
+type sockets struct {
+	clock presence.Clock
+
+	mu      sync.Mutex
+	alive   map[presence.ConnectionID]time.Time // with their last activity
+	broken  map[presence.ConnectionID]error     // connections that calls fail for
+	asked   []presence.ConnectionID             // by GetConnection, in order
+	deleted []presence.ConnectionID             // by DeleteConnection, in order
+	times   []time.Time                         // of all calls
+}
+
+func newSockets(c presence.Clock) *sockets {
+	return &sockets{clock: c, alive: map[presence.ConnectionID]time.Time{}, broken: map[presence.ConnectionID]error{}}
+}
+
+var _ presence.Gateway = (*sockets)(nil)
+
+func (s *sockets) GetConnection(_ context.Context, in *gateway.GetConnectionInput, _ ...func(*gateway.Options)) (*gateway.GetConnectionOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := presence.ConnectionID(*in.ConnectionId)
+	s.asked = append(s.asked, id)
+	active, err := s.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return &gateway.GetConnectionOutput{LastActiveAt: &active}, nil
+}
+
+func (s *sockets) DeleteConnection(_ context.Context, in *gateway.DeleteConnectionInput, _ ...func(*gateway.Options)) (*gateway.DeleteConnectionOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := presence.ConnectionID(*in.ConnectionId)
+	if _, err := s.find(id); err != nil {
+		return nil, err
+	}
+	s.deleted = append(s.deleted, id)
+	delete(s.alive, id)
+	return &gateway.DeleteConnectionOutput{}, nil
+}
+
+func (s *sockets) find(id presence.ConnectionID) (time.Time, error) {
+	s.times = append(s.times, s.clock.Now())
+	if err := s.broken[id]; err != nil {
+		return time.Time{}, err
+	}
+	active, ok := s.alive[id]
+	if !ok {
+		return time.Time{}, &gatewaytypes.GoneException{}
+	}
+	return active, nil
+}
+
+func (s *sockets) open(id presence.ConnectionID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alive[id] = s.clock.Now()
+}
+
+func (s *sockets) close(id presence.ConnectionID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.alive, id)
+}
+
+// world is a store with all that works on it: the gateway, the stream and the grace queue, and what other
+// systems heard.
+type world struct {
+	*fixture
+	sockets *sockets
+	after   dynamodb.Sequence // the stream has been handled up to here
+	graces  []presence.Grace
+	heard   []presence.Event
+}
+
+func newWorld(t tb) *world {
+	f := setUp(t)
+	return &world{fixture: f, sockets: newSockets(f.clock)}
+}
+
+// Publish and Queue make the world the announcer's topic and queue.
+func (w *world) Publish(_ context.Context, e presence.Event) error {
+	w.heard = append(w.heard, e)
+	return nil
+}
+
+func (w *world) Queue(_ context.Context, g presence.Grace) error {
+	w.graces = append(w.graces, g)
+	return nil
+}
+
+func (w *world) announcer() *presence.Announcer { return presence.NewAnnouncer(w.store, w, w) }
+
+// deliver hands the announcer all that is in the stream, without what comes of it in the queue.
+func (w *world) deliver(t tb) {
+	t.Helper()
+	for {
+		records := w.records(t, w.after)
+		if len(records) == 0 {
+			return
+		}
+		for _, r := range records {
+			if err := w.announcer().Handle(context.Background(), recordOf(r)); err != nil {
+				t.Fatalf("handle a record: %v", err)
+			}
+			w.after = r.Sequence
+		}
+	}
+}
+
+// settle hands the announcer all that is in the stream and in the queue, until nothing comes of it any more.
+func (w *world) settle(t tb) {
+	t.Helper()
+	for w.deliver(t); len(w.graces) > 0; w.deliver(t) {
+		g := w.graces[0]
+		w.graces = w.graces[1:]
+		if err := w.announcer().GraceOver(context.Background(), g); err != nil {
+			t.Fatalf("end of a grace period: %v", err)
+		}
+	}
+}
+
+// sweep runs a sweep, and lets the announcer do its work.
+func (w *world) sweep(t tb) {
+	t.Helper()
+	sweeper := presence.NewSweeper(w.store, w.sockets, presence.SweepOptions{Lease: 15 * time.Minute, Rate: 1000})
+	if err := sweeper.Sweep(context.Background()); err != nil {
+		t.Fatalf("sweep: %v", err)
+	}
+	w.settle(t)
+}
+
+// converge lets one lease and two sweeps pass: by then everything has to be true.
+func (w *world) converge(t tb) {
+	t.Helper()
+	w.settle(t)
+	for range 2 {
+		w.advance(presence.FirstLease)
+		w.sweep(t)
+	}
+}
+
+// events are what other systems heard of a user, once each, in the order in which they first heard it.
+// Events with the same version have to be the same.
+func (w *world) events(t tb, user presence.UserID) []presence.Event {
+	t.Helper()
+	var events []presence.Event
+	for _, e := range w.heard {
+		i := slices.IndexFunc(events, func(old presence.Event) bool { return old.Version == e.Version })
+		switch {
+		case e.User != user:
+		case i < 0:
+			events = append(events, e)
+		case events[i] != e:
+			t.Errorf("two events with one version: %v, %v", events[i], e)
+		}
+	}
+	return events
+}
+
+// checkEvents checks that a user's events take turns, begin with online, rise in version, and end with the truth.
+func (w *world) checkEvents(t tb, user presence.UserID, online bool) {
+	t.Helper()
+	last, version := false, int64(0)
+	events := w.events(t, user)
+	for _, e := range events {
+		if e.Online == last || e.Version <= version || e.At.IsZero() {
+			t.Errorf("events of %s: %v", user, events)
+		}
+		last, version = e.Online, e.Version
+	}
+	if last != online {
+		t.Errorf("%s is online: %v, but the events are %v", user, online, events)
+	}
+}
