@@ -30,9 +30,17 @@ func (q *queue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(`{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no such queue"}`))
 }
 
+// newQueue serves a queue, and returns its address.
+func newQueue(t *testing.T, statuses ...int) string {
+	t.Helper()
+	server := httptest.NewServer(&queue{statuses: statuses})
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 // call purges the queue once within a handler, with a client made as Start makes clients, and returns
 // what the daemon got.
-func (q *queue) call(t *testing.T, header string) ([]segment, error) {
+func (q *queue) call(t *testing.T, header string, share float64) ([]segment, error) {
 	t.Helper()
 	server := httptest.NewServer(q)
 	t.Cleanup(server.Close)
@@ -46,7 +54,7 @@ func (q *queue) call(t *testing.T, header string) ([]segment, error) {
 	client := sqs.NewFromConfig(cfg)
 	d := newDaemon(t)
 	var out bytes.Buffer
-	f := d.function(t, testSettings, &out)
+	f := d.function(t, Settings{Stage: "test", TraceSampling: share}, &out)
 	_, err := Wrap(f, ignoring(func(ctx context.Context) error {
 		return Trace(ctx, "purge", func(ctx context.Context) error {
 			_, err := client.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: aws.String(server.URL + "/1/q")})
@@ -63,7 +71,7 @@ func noDelay(int, error) (time.Duration, error) { return 0, nil }
 func TestAWSCall(t *testing.T) {
 	t.Parallel()
 	q := &queue{statuses: []int{200}}
-	all, err := q.call(t, sampledTrace)
+	all, err := q.call(t, sampledTrace, 1)
 	if err != nil || len(all) != 1 || len(all[0].Subsegments) != 1 || len(all[0].Subsegments[0].Subsegments) != 1 {
 		t.Fatalf("error %v, documents %+v", err, all)
 	}
@@ -96,7 +104,7 @@ func TestAWSCallOutcome(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			q := &queue{statuses: c.statuses}
-			all, err := q.call(t, sampledTrace)
+			all, err := q.call(t, sampledTrace, 1)
 			call := all[0].Subsegments[0].Subsegments[0]
 			if (err != nil) != c.failed || call.Fault != c.fault || call.Error != c.error || (call.message() != "") != c.failed {
 				t.Errorf("fault %v, error %v, message %q; the caller got %v", call.Fault, call.Error, call.message(), err)
@@ -112,9 +120,21 @@ func TestAWSCallOutcome(t *testing.T) {
 // leaves the trace header to the AWS SDK.
 func TestAWSCallNotTraced(t *testing.T) {
 	t.Parallel()
-	q := &queue{statuses: []int{200}}
-	all, err := q.call(t, strings.Replace(sampledTrace, "Sampled=1", "Sampled=0", 1))
-	if err != nil || len(all) != 0 || q.headers[0] != "" {
-		t.Errorf("error %v, documents %+v, header %q", err, all, q.headers[0])
+	for name, c := range map[string]struct {
+		header string
+		share  float64
+	}{
+		"not sampled": {strings.Replace(sampledTrace, "Sampled=1", "Sampled=0", 1), 1},
+		"left out":    {sampledTrace, 0},
+		"no trace":    {"", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := &queue{statuses: []int{200}}
+			all, err := q.call(t, c.header, c.share)
+			if err != nil || len(all) != 0 || q.headers[0] != "" {
+				t.Errorf("error %v, documents %+v, header %q", err, all, q.headers[0])
+			}
+		})
 	}
 }

@@ -18,6 +18,7 @@ func TestLogLine(t *testing.T) {
 	t.Parallel()
 	ctx := lambdaContext(context.Background(), "r-1", "Root=1-5e1b4151-5ac6c58f1234567890abcdef;Parent=53995c3f42cd8ad8;Sampled=0")
 	logs, _, _ := run(t, ctx, func(ctx context.Context) error {
+		Log(ctx).Debug("not written, but the logger is made")
 		SetProperty(ctx, "connectionId", "c-1")
 		Log(ctx).Info("posted", "attempt", 2, "error", errTest)
 		return nil

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -47,6 +48,10 @@ func startFunctionUnderTest() {
 				return testAnswer{}, errTest
 			case "panic":
 				panic("boom")
+			case "purge":
+				client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &e.Queue })
+				_, err := client.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &e.Queue})
+				return testAnswer{Text: event.Text}, err
 			case "print":
 				log.Print("a library's word")
 			}
@@ -133,19 +138,20 @@ func start(t testing.TB, changed map[string]string, events ...string) process {
 func TestStart(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t)
-	p := start(t, map[string]string{"AWS_XRAY_DAEMON_ADDRESS": d.address().String()},
-		`{"Do":"answer","Text":"<b>&amp;</b>"}`, `{"Do":"fail"}`, `[1]`, `{"Do":"print"}`)
+	p := start(t, map[string]string{"AWS_XRAY_DAEMON_ADDRESS": d.address().String(), "QUEUE_URL": newQueue(t, 200)},
+		`{"Do":"answer","Text":"<b>&amp;</b>"}`, `{"Do":"fail"}`, `[1]`, `{"Do":"print"}`, `{"Do":"purge"}`)
 	want := []string{
 		`response {"Text":"<b>&amp;</b>","Region":"eu-west-1"}`,
 		`error {"errorMessage":"no such luck","errorType":"errorString"}`,
 		`error {"errorMessage":"decoding the event: json: cannot unmarshal array into Go value of type observability.testEvent","errorType":"wrapError"}`,
 		`response {"Text":"","Region":"eu-west-1"}`,
+		`response {"Text":"","Region":""}`,
 	}
 	if diff := cmp.Diff(want, p.answers); diff != "" {
 		t.Error(diff)
 	}
 	logs, metrics := decodeLines(t, p.stdout)
-	if len(p.stderr) != 0 || len(metrics) != 4 || len(logs) != 3 {
+	if len(p.stderr) != 0 || len(metrics) != 5 || len(logs) != 3 {
 		t.Fatalf("stderr %q, %d metric lines, log lines %v", p.stderr, len(metrics), logs)
 	}
 	for i, want := range []line{{"PostsDelivered": 1.0, "ColdStarts": 1.0}, {"PostsDelivered": 1.0, "HandlerErrors": 1.0}, {"HandlerErrors": 1.0}, {"PostsDelivered": 1.0}} {
@@ -158,8 +164,22 @@ func TestStart(t *testing.T) {
 	if logs[0]["requestId"] != "r-1" || logs[2]["message"] != "a library's word" || logs[2]["function"] != "send" {
 		t.Errorf("the log lines are %v", logs)
 	}
-	if all := d.segments(t); len(all) != 4 {
-		t.Errorf("%d documents were sent", len(all))
+	all := d.segments(t)
+	if len(all) != 5 || len(all[4].Subsegments) != 1 || all[4].Subsegments[0].Name != "SQS" {
+		t.Errorf("these documents were sent: %+v", all)
+	}
+}
+
+// TestStartUntraced proves that a function which leaves a trace out sends nothing of it, calls of AWS
+// clients included: where there is no parent, the SDK would make one of the trace header.
+func TestStartUntraced(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	p := start(t, map[string]string{
+		"AWS_XRAY_DAEMON_ADDRESS": d.address().String(), "QUEUE_URL": newQueue(t, 200), "TRACE_SAMPLING": "0",
+	}, `{"Do":"purge"}`)
+	if all := d.segments(t); len(all) != 0 || len(p.answers) != 1 || !strings.HasPrefix(p.answers[0], "response") {
+		t.Errorf("the answers are %q, the documents %+v", p.answers, all)
 	}
 }
 
@@ -227,7 +247,8 @@ func TestStartSurvivesTracingVariables(t *testing.T) {
 		{"AWS_XRAY_SDK_DISABLED": "TRUE"},
 		{"TRACE_SAMPLING": "0", "AWS_XRAY_CONTEXT_MISSING": "RUNTIME_ERROR"},
 	} {
-		p := start(t, changed, `{"Do":"answer","Text":"x"}`)
+		changed["QUEUE_URL"] = newQueue(t, 200)
+		p := start(t, changed, `{"Do":"purge"}`)
 		if len(p.answers) != 1 || !strings.HasPrefix(p.answers[0], "response") {
 			t.Errorf("with %v the answers are %q, stdout %s, stderr %s", changed, p.answers, p.stdout, p.stderr)
 		}

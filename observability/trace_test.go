@@ -412,7 +412,11 @@ func TestTracingEnvironment(t *testing.T) {
 			t.Setenv("AWS_XRAY_DAEMON_ADDRESS", c.address)
 			t.Setenv("AWS_XRAY_SDK_DISABLED", c.disabled)
 			var out bytes.Buffer
-			h := Wrap(New("send", testSettings, &out), ignoring(func(context.Context) error { return nil }))
+			f := New("send", testSettings, &out)
+			if on := f.tracer != nil; on != (c.documents > 0) {
+				t.Errorf("tracing is on: %v", on)
+			}
+			h := Wrap(f, ignoring(func(context.Context) error { return nil }))
 			if _, err := h(lambdaContext(context.Background(), "r-1", sampledTrace), struct{}{}); err != nil {
 				t.Error(err)
 			}
