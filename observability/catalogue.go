@@ -23,11 +23,13 @@ var (
 		Name: "ColdStarts", Unit: Count, Kind: Counter, PerFunction: true, Functions: everyFunction,
 		Meaning: "Invocations that were the first of their execution environment, and so waited for its start.",
 	}
-	// HandlerErrors counts failed invocations.
+	// HandlerErrors counts failures that are ours. A handler adds to it only where it does not return the
+	// error, since the wrapper counts those.
 	HandlerErrors = Metric{
 		Name: "HandlerErrors", Unit: Count, Kind: Counter, PerFunction: true, Functions: everyFunction,
-		Meaning: "Invocations whose handler returned an error or panicked. A function that is killed at its time-out " +
-			"can't count itself: see Lambda's own Errors for those.",
+		Meaning: "Invocations whose handler returned an error or panicked, and failures that a handler answered itself (a 500 of " +
+			"`online`, a panic over one message in `send`). A function that is killed at its time-out can't count itself: " +
+			"see Lambda's own Errors for those.",
 	}
 )
 
