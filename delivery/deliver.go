@@ -139,7 +139,8 @@ func (d *Deliverer) settle(ctx context.Context, r *Record) error {
 	case len(t.failed) > 0:
 		return d.again(ctx, j, t.failed, t.cause)
 	case j.state.Delivered == 0:
-		return d.nobody(ctx, j, t.gone > 0 || status.OnlineWithin(reconnect, time.Now()))
+		// The status is from before the posts: if all were gone, the user was online until now.
+		return d.nobody(ctx, j, status.OnlineWithin(reconnect, time.Now()))
 	}
 	return d.finish(ctx, j, Delivered)
 }

@@ -106,7 +106,11 @@ func (d *Deliverer) followUp(ctx context.Context, j *job, next state, delay int3
 	}
 	observability.Add(ctx, observability.FollowUpsQueued, 1)
 	observability.Annotate(ctx, "outcome", string(outcome))
-	j.log(ctx).WarnContext(ctx, "follow-up queued", "outcome", outcome, "cause", cause,
+	level := slog.LevelInfo
+	if outcome == Failed {
+		level = slog.LevelWarn
+	}
+	j.log(ctx).Log(ctx, level, "follow-up queued", "outcome", outcome, "cause", cause,
 		"owed", len(next.Owed), "connectionIds", next.Owed[:min(len(next.Owed), maxLogged)], "delaySeconds", delay)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,19 +90,45 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// TestBuild proves that the environment is enough to build the handler, and that it reaches no network for it.
-func TestBuild(t *testing.T) {
-	t.Parallel()
-	h, err := build(t.Context(), aws.Config{Region: "eu-west-1"}, environment{
+// good is an environment as the program sets it.
+func good() environment {
+	return environment{
 		TableName: "heliograph-dev", ConnectionsEndpoint: "https://abc.execute-api.eu-west-1.amazonaws.com/dev",
 		QueueURL:           "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-dev-messages",
 		DeadLetterQueueURL: "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-dev-messages-dead-letters",
-	})
+	}
+}
+
+// TestBuild proves that the environment is enough to build the handler, and that it reaches no network for it.
+func TestBuild(t *testing.T) {
+	t.Parallel()
+	h, err := build(t.Context(), aws.Config{Region: "eu-west-1"}, good())
 	if err != nil {
 		t.Fatal(err)
 	}
 	answer, err := h(t.Context(), events.SQSEvent{})
 	if err != nil || len(answer.BatchItemFailures) > 0 {
 		t.Errorf("an empty batch: %v, %v", answer, err)
+	}
+}
+
+// TestBuildRefuses proves that an address that is none is named at the start, before any message is lost on it.
+func TestBuildRefuses(t *testing.T) {
+	t.Parallel()
+	for name, field := range map[string]func(*environment) *string{
+		"CONNECTIONS_ENDPOINT":  func(e *environment) *string { return &e.ConnectionsEndpoint },
+		"QUEUE_URL":             func(e *environment) *string { return &e.QueueURL },
+		"DEAD_LETTER_QUEUE_URL": func(e *environment) *string { return &e.DeadLetterQueueURL },
+	} {
+		for _, bad := range []string{"abc.execute-api.eu-west-1.amazonaws.com/dev", "wss://abc/dev", "https://", "https://%zz"} {
+			t.Run(name+" "+bad, func(t *testing.T) {
+				t.Parallel()
+				e := good()
+				*field(&e) = bad
+				if _, err := build(t.Context(), aws.Config{}, e); err == nil || !strings.Contains(err.Error(), name) {
+					t.Errorf("error %v, want one that names %s", err, name)
+				}
+			})
+		}
 	}
 }

@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/url"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,6 +31,9 @@ func main() {
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[events.SQSEvent, events.SQSEventResponse], error) {
+	if err := env.check(); err != nil {
+		return nil, err
+	}
 	cfg = delivery.Bounded(cfg)
 	return send(delivery.New(delivery.Config{
 		Presence:           presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil),
@@ -37,4 +42,16 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 		QueueURL:           env.QueueURL,
 		DeadLetterQueueURL: env.DeadLetterQueueURL,
 	})), nil
+}
+
+// check finds addresses that are none now, and not at the first message.
+func (e environment) check() error {
+	for _, v := range []struct{ name, value string }{
+		{"CONNECTIONS_ENDPOINT", e.ConnectionsEndpoint}, {"QUEUE_URL", e.QueueURL}, {"DEAD_LETTER_QUEUE_URL", e.DeadLetterQueueURL},
+	} {
+		if u, err := url.Parse(v.value); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			return fmt.Errorf("environment variable %q is %q, and not a URL as https://host/path", v.name, v.value)
+		}
+	}
+	return nil
 }
