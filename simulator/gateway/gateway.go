@@ -1,84 +1,170 @@
 package gateway
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"heliograph/simulator/wire"
 )
 
-var errLater = errors.New("gateway: not there yet")
+// Gateway holds the APIs. It is safe for concurrent use.
+type Gateway struct {
+	options  Options
+	requests *bucket // of all APIs together
+	connects *bucket
 
-// Gateway holds the APIs.
-type Gateway struct{}
+	// ending is done when the Gateway closes; work counts what runs behind a caller's back.
+	ending context.Context
+	end    context.CancelFunc
+	work   sync.WaitGroup
+
+	mu          sync.Mutex
+	apis        map[APIID]*API
+	connections map[ConnectionID]*connection // the open ones
+	closed      bool
+}
 
 // New makes a Gateway without APIs.
-func New(o Options) *Gateway { return nil }
+func New(o Options) *Gateway {
+	o.Limits = o.Limits.withDefaults()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	g := &Gateway{
+		options: o, apis: map[APIID]*API{}, connections: map[ConnectionID]*connection{},
+		requests: newBucket(float64(o.Limits.Requests), o.Limits.Burst),
+		connects: newBucket(float64(o.Limits.Connects), o.Limits.Connects),
+	}
+	g.ending, g.end = context.WithCancel(context.Background())
+	return g
+}
+
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.Idle, 10*time.Minute)
+	setDefault(&l.Life, 2*time.Hour)
+	setDefault(&l.Message, 128<<10)
+	setDefault(&l.Frame, 32<<10)
+	setDefault(&l.SocketIntegration, 29*time.Second)
+	setDefault(&l.HTTPIntegration, 30*time.Second)
+	setDefault(&l.Connects, 500)
+	setDefault(&l.Requests, 10000)
+	setDefault(&l.Burst, 5000)
+	setDefault(&l.Buffer, 256<<10)
+	return l
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
 
 // CreateAPI makes an API and starts to listen at its address. A port in use, or a value that API Gateway
 // refuses, is an error.
-func (g *Gateway) CreateAPI(c APIConfig) (*API, error) { return nil, errLater }
+func (g *Gateway) CreateAPI(c APIConfig) (*API, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", c.Address)
+	if err != nil {
+		return nil, fmt.Errorf("listening for the API %s: %w", c.Name, err)
+	}
+	a := newAPI(g, c, listener)
+	g.mu.Lock()
+	closed := g.closed
+	g.apis[a.id] = a
+	g.mu.Unlock()
+	if closed {
+		return nil, errors.Join(errors.New("the gateway is closed"), listener.Close())
+	}
+	a.server = &http.Server{Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	go func() { _ = a.server.Serve(listener) }()
+	return a, nil
+}
 
 // API gives an API by its id; an unknown one is a NotFoundException.
-func (g *Gateway) API(id APIID) (*API, error) { return nil, errLater }
+func (g *Gateway) API(id APIID) (*API, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a, ok := g.apis[id]; ok {
+		return a, nil
+	}
+	return nil, notFound("Invalid API identifier specified %s:%s", g.options.Account, id)
+}
 
 // Connections lists the open connections of all APIs, oldest first.
-func (g *Gateway) Connections() []Connection { return nil }
-
-// ConnectionsHandler serves POST, GET and DELETE of …/@connections/{id} for the connections of all APIs, to be
-// mounted at an AWS endpoint that clients use without a stage in the path.
-func (g *Gateway) ConnectionsHandler() http.Handler { return nil }
+func (g *Gateway) Connections() []Connection {
+	g.mu.Lock()
+	all := make([]*connection, 0, len(g.connections))
+	for _, c := range g.connections {
+		all = append(all, c)
+	}
+	g.mu.Unlock()
+	list := make([]Connection, len(all))
+	for i, c := range all {
+		list[i] = c.describe()
+	}
+	slices.SortFunc(list, func(a, b Connection) int { return a.ConnectedAt.Compare(b.ConnectedAt) })
+	return list
+}
 
 // Close closes listeners and connections, without $disconnect, and waits for what is under way.
-func (g *Gateway) Close() error { return nil }
-
-// API is one WebSocket or HTTP API.
-type API struct{}
-
-// ID is the API's id.
-func (a *API) ID() APIID { return "" }
-
-// ARN is the API's ARN (arn:aws:apigateway:…), ExecutionARN what routes' ARNs begin with.
-func (a *API) ARN() string { return "" }
-
-// ExecutionARN is arn:aws:execute-api:<region>:<account>:<id>.
-func (a *API) ExecutionARN() string { return "" }
-
-// Endpoint is ws://127.0.0.1:<port> or http://127.0.0.1:<port>.
-func (a *API) Endpoint() string { return "" }
-
-// CreateAuthorizer adds an authorizer.
-func (a *API) CreateAuthorizer(c AuthorizerConfig) (AuthorizerID, error) { return "", errLater }
-
-// CreateIntegration adds an integration.
-func (a *API) CreateIntegration(c IntegrationConfig) (IntegrationID, error) { return "", errLater }
-
-// CreateIntegrationResponse adds an answer to a MOCK integration.
-func (a *API) CreateIntegrationResponse(c IntegrationResponseConfig) (IntegrationResponseID, error) {
-	return "", errLater
+func (g *Gateway) Close() error {
+	g.mu.Lock()
+	g.closed = true
+	apis := make([]*API, 0, len(g.apis))
+	for _, a := range g.apis {
+		apis = append(apis, a)
+	}
+	open := make([]*connection, 0, len(g.connections))
+	for _, c := range g.connections {
+		open = append(open, c)
+	}
+	g.mu.Unlock()
+	g.end()
+	var errs []error
+	for _, a := range apis {
+		errs = append(errs, a.server.Close())
+	}
+	for _, c := range open {
+		c.abandon()
+	}
+	g.work.Wait()
+	return errors.Join(errs...)
 }
 
-// CreateRoute adds a route.
-func (a *API) CreateRoute(c RouteConfig) (RouteID, error) { return "", errLater }
-
-// CreateRouteResponse lets a WebSocket route answer; the key is "$default".
-func (a *API) CreateRouteResponse(route RouteID, key string) (RouteResponseID, error) {
-	return "", errLater
+// background runs something that Close waits for; false means that the gateway is closed.
+func (g *Gateway) background(do func()) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.work.Go(do)
+	return true
 }
 
-// CreateDeployment takes a snapshot of the routes and all that they use.
-func (a *API) CreateDeployment(description string) (DeploymentID, error) { return "", errLater }
+func (g *Gateway) problem(format string, args ...any) {
+	if g.options.Problem != nil {
+		g.options.Problem(fmt.Sprintf(format, args...))
+	}
+}
 
-// CreateStage serves a deployment.
-func (a *API) CreateStage(c StageConfig) (*Stage, error) { return nil, errLater }
+func badRequest(format string, args ...any) error {
+	return wire.Errorf("BadRequestException", format, args...)
+}
 
-// Stage is a served deployment.
-type Stage struct{}
+func notFound(format string, args ...any) error {
+	return &wire.Error{Code: "NotFoundException", Status: http.StatusNotFound, Message: fmt.Sprintf(format, args...)}
+}
 
-// InvokeURL is ws://127.0.0.1:<port>/<stage>, http://127.0.0.1:<port>/<stage>, or http://127.0.0.1:<port>/ for
-// $default.
-func (s *Stage) InvokeURL() string { return "" }
-
-// ARN is the stage's ARN; ExecutionARN what its routes' ARNs begin with.
-func (s *Stage) ARN() string { return "" }
-
-// ExecutionARN is arn:aws:execute-api:<region>:<account>:<api>/<stage>.
-func (s *Stage) ExecutionARN() string { return "" }
+func conflict(format string, args ...any) error {
+	return &wire.Error{Code: "ConflictException", Status: http.StatusConflict, Message: fmt.Sprintf(format, args...)}
+}

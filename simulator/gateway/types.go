@@ -11,14 +11,18 @@ import (
 type (
 	// APIID is ten lower-case letters and digits.
 	APIID string
-	// AuthorizerID, IntegrationID, IntegrationResponseID, RouteID, RouteResponseID and DeploymentID are
-	// short ids of the resources of one API.
-	AuthorizerID          string
-	IntegrationID         string
+	// AuthorizerID is a short id, as are the next five: each of a resource of one API.
+	AuthorizerID string
+	// IntegrationID is an integration's.
+	IntegrationID string
+	// IntegrationResponseID is an integration response's.
 	IntegrationResponseID string
-	RouteID               string
-	RouteResponseID       string
-	DeploymentID          string
+	// RouteID is a route's.
+	RouteID string
+	// RouteResponseID is a route response's.
+	RouteResponseID string
+	// DeploymentID is a deployment's.
+	DeploymentID string
 	// ConnectionID names a WebSocket connection: 15 characters of base64 and "=".
 	ConnectionID string
 )

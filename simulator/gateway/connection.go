@@ -1,0 +1,224 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+)
+
+// connection is a WebSocket connection. It costs one goroutine, which reads; one more while something is written.
+type connection struct {
+	stage       *Stage
+	deployment  *deployment
+	id          ConnectionID
+	connectedAt time.Time
+	host        string
+	ip, agent   string
+	authorizer  map[string]any // what later events have of the authorizer's answer
+	socket      *websocket.Conn
+	guard       *frameGuard
+
+	mu         sync.Mutex
+	lastActive time.Time
+	upgraded   bool // the client has been told: what was posted before waits for this
+	writing    bool // a goroutine empties the queue
+	over       bool
+	queue      []outgoing
+	queued     int // bytes
+	sent       int
+	received   int
+	ending     *ending // why the gateway ends it
+	timer      *time.Timer
+}
+
+type outgoing struct {
+	kind websocket.MessageType
+	data []byte
+}
+
+// ending is a close code and a reason.
+type ending struct {
+	code   int
+	reason string
+}
+
+// Close codes and reasons as API Gateway's $disconnect events have them. That an abnormal end has these very words could
+// not be verified.
+var (
+	endDeleted  = ending{1000, "Connection Closed Normally"}
+	endGone     = ending{1001, "Going away"}
+	endBinary   = ending{1003, ""}
+	endNoStatus = ending{1005, "Client-side close frame status not set"}
+	endAbnormal = ending{1006, "Connection Closed Abnormally"}
+	endNoUTF8   = ending{1007, ""}
+	endTooLarge = ending{1009, ""}
+)
+
+func (c *connection) describe() Connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Connection{
+		ID: c.id, API: c.stage.api.id, Stage: c.stage.config.Name, ConnectedAt: c.connectedAt, LastActiveAt: c.lastActive,
+		SourceIP: c.ip, UserAgent: c.agent, Sent: c.sent, Received: c.received, Queued: c.queued,
+	}
+}
+
+// open makes the connection known, so that it can be posted to. The client is told afterwards: what is posted in between
+// waits.
+func (c *connection) open() bool {
+	g := c.stage.api.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.connections[c.id] = c
+	return true
+}
+
+func (c *connection) forget() {
+	g := c.stage.api.g
+	g.mu.Lock()
+	delete(g.connections, c.id)
+	g.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+}
+
+// start begins to read, to write what waits, and to watch the clock.
+func (c *connection) start() {
+	limits := c.stage.api.g.options.Limits
+	c.mu.Lock()
+	c.upgraded = true
+	c.timer = time.AfterFunc(min(limits.Idle, limits.Life), c.expire)
+	c.mu.Unlock()
+	c.write()
+	if !c.stage.api.g.background(c.read) {
+		c.abandon()
+	}
+}
+
+// abandon cuts the connection without a word.
+func (c *connection) abandon() {
+	c.mu.Lock()
+	socket := c.socket
+	c.mu.Unlock()
+	if socket != nil {
+		_ = socket.CloseNow()
+	}
+}
+
+// expire ends the connection if it was idle for too long or has lived for too long; else it looks again later.
+func (c *connection) expire() {
+	limits, now := c.stage.api.g.options.Limits, c.stage.api.g.options.Now()
+	c.mu.Lock()
+	left := min(c.lastActive.Add(limits.Idle).Sub(now), c.connectedAt.Add(limits.Life).Sub(now))
+	if left > 0 && !c.over {
+		c.timer.Reset(left)
+	}
+	c.mu.Unlock()
+	if left <= 0 {
+		c.stage.api.g.background(func() { c.end(endGone) })
+	}
+}
+
+// end closes the connection with a code. Only the first end counts.
+func (c *connection) end(e ending) {
+	c.mu.Lock()
+	first := c.ending == nil && c.socket != nil
+	if first {
+		c.ending = &e
+	}
+	c.mu.Unlock()
+	if first {
+		_ = c.socket.Close(websocket.StatusCode(e.code), e.reason) // a client that does not answer is cut after 5 s
+	}
+}
+
+// read takes the client's messages until the connection ends, then tells the $disconnect route.
+func (c *connection) read() {
+	for {
+		kind, data, err := c.socket.Read(context.Background())
+		switch {
+		case err != nil:
+			c.ended(err)
+			return
+		case c.guard.oversize.Load():
+			c.end(endTooLarge)
+		case kind == websocket.MessageBinary:
+			c.end(endBinary)
+		case !utf8.Valid(data):
+			c.end(endNoUTF8)
+		default:
+			c.receive(data)
+		}
+	}
+}
+
+// ended finds out why the connection ended and does what is to be done then.
+func (c *connection) ended(err error) {
+	c.forget()
+	e := endAbnormal
+	var said websocket.CloseError
+	c.mu.Lock()
+	switch {
+	case c.ending != nil:
+		e = *c.ending
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		e = endTooLarge
+	case errors.As(err, &said) && said.Code == websocket.StatusNoStatusRcvd:
+		e = endNoStatus
+	case errors.As(err, &said):
+		e = ending{int(said.Code), said.Reason}
+	}
+	c.mu.Unlock()
+	if e == endTooLarge {
+		c.linger()
+	}
+	_ = c.socket.CloseNow()
+	c.disconnect(e)
+}
+
+// linger reads on for a moment: if the socket were closed with bytes unread, the kernel would reset it, and the client
+// might never see the close frame.
+func (c *connection) linger() {
+	_ = c.guard.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = io.Copy(io.Discard, c.guard.Conn)
+}
+
+// disconnect tells the $disconnect route, unless a fault holds it up or loses it.
+func (c *connection) disconnect(e ending) {
+	g := c.stage.api.g
+	if hook := g.options.Disconnect; hook != nil {
+		delay, lost := hook(c.describe())
+		if lost || !sleep(g.ending, delay) {
+			return
+		}
+	}
+	if g.ending.Err() == nil {
+		c.invokeDisconnect(e)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

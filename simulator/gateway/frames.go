@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"bufio"
+	"encoding/binary"
+	"net"
+	"net/http"
+	"sync/atomic"
+)
+
+// bufferSize is that of a connection's read and write buffers. net/http's own are 4 KB each, which is a lot for a socket
+// that mostly waits; a larger message passes them by.
+const bufferSize = 512
+
+// frameGuard reads the headers of a client's frames while they pass by. The WebSocket library joins frames to messages,
+// and API Gateway has a limit for each frame.
+type frameGuard struct {
+	net.Conn
+	limit    uint64
+	pending  []byte // what net/http had read already
+	oversize atomic.Bool
+
+	header [14]byte
+	have   int    // of the header
+	skip   uint64 // of the payload
+}
+
+func (g *frameGuard) Read(p []byte) (int, error) {
+	if len(g.pending) > 0 {
+		n := copy(p, g.pending)
+		g.pending = g.pending[n:]
+		g.scan(p[:n])
+		return n, nil
+	}
+	g.pending = nil
+	n, err := g.Conn.Read(p)
+	g.scan(p[:n])
+	return n, err
+}
+
+// scan follows the frames: a header of 2 to 14 bytes, then the payload.
+func (g *frameGuard) scan(p []byte) {
+	for len(p) > 0 {
+		if g.skip > 0 {
+			n := min(g.skip, uint64(len(p)))
+			g.skip -= n
+			p = p[n:]
+			continue
+		}
+		g.header[g.have] = p[0]
+		g.have++
+		p = p[1:]
+		if length, ok := g.payload(); ok {
+			if length > g.limit {
+				g.oversize.Store(true)
+			}
+			g.have, g.skip = 0, length
+		}
+	}
+}
+
+// payload gives the payload's length when the header is complete. RFC 6455, section 5.2.
+func (g *frameGuard) payload() (length uint64, complete bool) {
+	if g.have < 2 {
+		return 0, false
+	}
+	size, length := 2, uint64(g.header[1]&0x7f)
+	switch length {
+	case 126:
+		size = 4
+		length = uint64(binary.BigEndian.Uint16(g.header[2:]))
+	case 127:
+		size = 10
+		length = binary.BigEndian.Uint64(g.header[2:])
+	}
+	if g.header[1]&0x80 != 0 {
+		size += 4 // the mask
+	}
+	return length, g.have == size
+}
+
+// guardedWriter lets the WebSocket library take over a request's connection with the guard in between.
+type guardedWriter struct {
+	http.ResponseWriter
+	limit uint64
+	guard *frameGuard
+}
+
+func (w *guardedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	pending, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	w.guard = &frameGuard{Conn: conn, limit: w.limit, pending: append([]byte(nil), pending...)}
+	return w.guard, bufio.NewReadWriter(bufio.NewReaderSize(w.guard, bufferSize), bufio.NewWriterSize(w.guard, bufferSize)), nil
+}

@@ -1,0 +1,24 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+)
+
+// resourceID is the shape of API Gateway's own ids: lower-case letters and digits.
+func resourceID(length int) string {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	b := make([]byte, length)
+	_, _ = rand.Read(b) // never fails
+	for i := range b {
+		b[i] = letters[int(b[i])%len(letters)]
+	}
+	return string(b)
+}
+
+// requestID is the shape of the ids of requests, messages and connections: 15 characters of base64 and "=".
+func requestID() string {
+	var b [11]byte
+	_, _ = rand.Read(b[:])
+	return base64.URLEncoding.EncodeToString(b[:])
+}
