@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/fnv"
+	"strings"
 )
 
 // A cursor is where the next page of the online list starts: after a user, in the order of the shards
@@ -33,8 +34,8 @@ func decodeCursor(cursor string) (UserID, error) {
 		return "", nil
 	}
 	invalid := &InvalidError{Field: "cursor", Reason: "is not one that this service gave out"}
-	if len(cursor) > cursorEncoding.EncodedLen(cursorHeader+MaxUserID) {
-		return "", invalid
+	if len(cursor) > cursorEncoding.EncodedLen(cursorHeader+MaxUserID) || strings.ContainsAny(cursor, "\r\n") {
+		return "", invalid // Go's decoder passes over line ends
 	}
 	raw, err := cursorEncoding.DecodeString(cursor)
 	if err != nil || len(raw) < cursorHeader || raw[0] != cursorVersion {

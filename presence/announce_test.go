@@ -1,0 +1,315 @@
+package presence_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"heliograph/presence"
+)
+
+// transitions are the events of a user, + for online, - for offline.
+func (w *world) transitions(t tb, user presence.UserID) string {
+	t.Helper()
+	var out []byte
+	for _, e := range w.events(t, user) {
+		if e.Online {
+			out = append(out, '+')
+		} else {
+			out = append(out, '-')
+		}
+	}
+	return string(out)
+}
+
+// Of all that devices do, exactly the first one's coming and the last one's going are announced.
+func TestAnnounceTransitions(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		do   func(t tb, w *world)
+		want string
+	}{
+		"comes":           {func(t tb, w *world) { w.connect(t, "u", "a") }, "+"},
+		"comes and goes":  {func(t tb, w *world) { w.connect(t, "u", "a"); w.disconnect(t, "u", "a") }, "+-"},
+		"two devices":     {func(t tb, w *world) { w.connect(t, "u", "a"); w.connect(t, "u", "b") }, "+"},
+		"one of two goes": {func(t tb, w *world) { w.connect(t, "u", "a"); w.connect(t, "u", "b"); w.disconnect(t, "u", "a") }, "+"},
+		"a stranger goes": {func(t tb, w *world) { w.disconnect(t, "u", "a") }, ""},
+		"goes twice":      {func(t tb, w *world) { w.connect(t, "u", "a"); w.disconnect(t, "u", "a"); w.disconnect(t, "u", "a") }, "+-"},
+		"is back within it": {func(t tb, w *world) {
+			w.connect(t, "u", "a")
+			w.settle(t)
+			w.disconnect(t, "u", "a")
+			w.deliver(t)
+			w.connect(t, "u", "b")
+		}, "+"},
+		"comes back later": {func(t tb, w *world) {
+			w.connect(t, "u", "a")
+			w.disconnect(t, "u", "a")
+			w.settle(t)
+			w.connect(t, "u", "b")
+		}, "+-+"},
+		"back and gone": {func(t tb, w *world) {
+			w.connect(t, "u", "a")
+			w.settle(t)
+			w.disconnect(t, "u", "a")
+			w.deliver(t)
+			w.connect(t, "u", "b")
+			w.deliver(t)
+			w.disconnect(t, "u", "b")
+		}, "+-"},
+		"flaps before a word": {func(t tb, w *world) {
+			w.connect(t, "u", "a")
+			w.disconnect(t, "u", "a")
+			w.connect(t, "u", "b")
+			w.disconnect(t, "u", "b")
+		}, "+-"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			test.do(t, w)
+			w.settle(t)
+			if got := w.transitions(t, "u"); got != test.want || len(w.heard) != len(test.want) {
+				t.Errorf("announced %q, want %q: %v", got, test.want, w.heard)
+			}
+		})
+	}
+}
+
+// An event says when the user came or went, to the millisecond, not when it was published.
+func TestEventTimes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(t, "u", "a")
+	w.advance(time.Second)
+	w.connect(t, "u", "b")
+	w.settle(t)
+	w.advance(time.Second)
+	w.disconnect(t, "u", "a")
+	w.advance(time.Second)
+	w.disconnect(t, "u", "b")
+	w.advance(time.Minute)
+	w.settle(t)
+	events := w.events(t, "u")
+	if len(events) != 2 || !events[0].At.Equal(start) || !events[1].At.Equal(start.Add(3*time.Second)) {
+		t.Errorf("events: %v", events)
+	}
+	// The first connect has the first epoch, the second connect the next, and going offline the third.
+	if first := start.UnixMilli() + 1; events[0].Version != first || events[1].Version != first+2 {
+		t.Errorf("versions: %d, %d, want %d, %d", events[0].Version, events[1].Version, first, first+2)
+	}
+}
+
+// The whole stream once more, any number of times, and every note: nothing new is said.
+func TestRecordsComeAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var notes []presence.Grace
+	for range 3 {
+		w.connect(t, "u", "a")
+		w.deliver(t)
+		w.disconnect(t, "u", "a")
+		w.deliver(t)
+		notes = append(notes, w.graces...)
+		w.settle(t)
+	}
+	w.connect(t, "u", "a")
+	w.settle(t)
+	heard := len(w.heard)
+	for range 2 {
+		w.after = ""
+		w.graces = append(w.graces, notes...)
+		w.settle(t)
+	}
+	if got := w.transitions(t, "u"); got != "+-+-+-+" || len(w.heard) != heard {
+		t.Errorf("announced %q, with %d events more than before", got, len(w.heard)-heard)
+	}
+}
+
+// A note may overtake the records of the stream, even those of the change that it is about.
+func TestNoteComesFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(t, "u", "a")
+	w.disconnect(t, "u", "a")
+	epoch := start.UnixMilli() + 2
+	if err := w.announcer().GraceOver(t.Context(), presence.Grace{User: "u", Epoch: epoch}); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.heard) != 0 {
+		t.Errorf("the going of somebody who never came was announced: %v", w.heard)
+	}
+	w.settle(t)
+	if got := w.transitions(t, "u"); got != "+-" {
+		t.Errorf("announced %q", got)
+	}
+}
+
+// The records of an announced change may come late: who has gone by then is still announced as having come.
+func TestRecordsComeLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		w.connect(t, "u", "a")
+		w.disconnect(t, "u", "a")
+	}
+	w.settle(t)
+	w.checkEvents(t, "u", false)
+	if got := w.transitions(t, "u"); got != "+-" {
+		t.Errorf("announced %q: three visits within the grace period are one", got)
+	}
+}
+
+// deafTopic is a topic that can't be reached for some time.
+type deafTopic struct {
+	*world
+	deaf bool
+}
+
+var errDeaf = errors.New("the topic can't be reached")
+
+func (d *deafTopic) Publish(ctx context.Context, e presence.Event) error {
+	if d.deaf {
+		return errDeaf
+	}
+	return d.world.Publish(ctx, e)
+}
+
+// What was decided while the topic could not be reached is published before anything else is decided: a user
+// who went, and is back when the topic is, has been away.
+func TestTopicDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	topic := &deafTopic{world: w}
+	announcer := presence.NewAnnouncer(w.store, topic, w)
+	handleAll := func() (failed error) {
+		for _, r := range w.records(t, w.after) {
+			if err := announcer.Handle(t.Context(), recordOf(r)); err != nil {
+				return err
+			}
+			w.after = r.Sequence
+		}
+		return nil
+	}
+	w.connect(t, "u", "a")
+	if err := errors.Join(handleAll(), handleAll(), handleAll()); err != nil {
+		t.Fatal(err)
+	}
+	w.disconnect(t, "u", "a")
+	if err := handleAll(); err != nil || len(w.graces) != 1 {
+		t.Fatalf("notes: %v, %v", w.graces, err)
+	}
+	topic.deaf = true
+	note := w.graces[0]
+	if err := announcer.GraceOver(t.Context(), note); !errors.Is(err, errDeaf) {
+		t.Fatalf("end of the grace period: %v", err)
+	}
+	w.connect(t, "u", "b")
+	if err := handleAll(); !errors.Is(err, errDeaf) {
+		t.Fatalf("records: %v", err)
+	}
+	topic.deaf = false
+	for range 4 {
+		if err := handleAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := announcer.GraceOver(t.Context(), note); err != nil { // SQS brings the note again
+		t.Fatal(err)
+	}
+	if got := w.transitions(t, "u"); got != "+-+" || len(w.heard) != 3 {
+		t.Errorf("announced %q: %v", got, w.heard)
+	}
+}
+
+// A function that died after deciding, or after publishing, is made up for; in the second case there are two
+// events, with one version.
+func TestAnnouncerDies(t *testing.T) {
+	t.Parallel()
+	for _, direction := range []string{"online", "offline"} {
+		for step, events := range map[int]int{0: 1, 1: 1, 2: 2} { // before deciding, publishing, marking
+			for f, more := range map[fate]int{dieBefore: 0, dieAfter: 1} {
+				w := newWorld(t)
+				w.connect(t, "u", "a")
+				if direction == "offline" {
+					w.settle(t)
+					w.disconnect(t, "u", "a")
+					w.deliver(t)
+					w.heard = nil
+				}
+				p := begin("announce", func(p *process) error {
+					announcer := presence.NewAnnouncer(w.in(p), steppedWorld{w, p}, steppedWorld{w, p})
+					if direction == "offline" {
+						return announcer.GraceOver(context.Background(), w.graces[0])
+					}
+					for _, r := range w.records(t, w.after) {
+						if err := announcer.Handle(context.Background(), recordOf(r)); err != nil {
+							return err
+						}
+					}
+					return nil
+				}, nil)
+				for range step {
+					p.step(goOn)
+				}
+				p.step(f)
+				p.finish()
+				if !errors.Is(p.err, errDead) {
+					t.Fatalf("%s, step %d: %v", direction, step, p.err)
+				}
+				w.settle(t)
+				want := events
+				if step == 1 {
+					want += more // it had been published
+				}
+				if step == 2 {
+					want -= more // it had been marked, so that nobody publishes it again
+				}
+				if len(w.heard) != want || len(w.events(t, "u")) != 1 {
+					t.Errorf("%s, step %d, fate %d: heard %v, want %d times", direction, step, f, w.heard, want)
+				}
+			}
+		}
+	}
+}
+
+// A removal by one of our functions, which then died, is made up for; the time of the removal is the last activity.
+func TestRemovalMendsPresence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(t, "u", "a")
+	w.settle(t)
+	w.advance(time.Minute)
+	if _, err := w.db.DeleteItem(t.Context(), &api.DeleteItemInput{
+		TableName: new(tableName), Key: item{"pk": valueOf("S", "user#u", false), "sk": valueOf("S", "conn#a", false)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	gone := w.Now()
+	w.advance(time.Minute)
+	w.settle(t)
+	same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: gone})
+	w.checkEvents(t, "u", false)
+}
+
+// What is none of the announcer's business is passed over.
+func TestForeignRecords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, sk := range []string{"other#1", "", "conn#a"} {
+		keys := item{"pk": valueOf("S", "user#u", false), "sk": valueOf("S", sk, false)}
+		if err := w.announcer().Handle(t.Context(), presence.Record{Keys: keys, New: keys}); err != nil {
+			t.Errorf("%q: %v", sk, err)
+		}
+	}
+	if err := w.announcer().Handle(t.Context(), presence.Record{}); err != nil {
+		t.Error(err)
+	}
+	if len(w.heard)+len(w.graces) != 0 {
+		t.Errorf("heard %v, notes %v", w.heard, w.graces)
+	}
+}

@@ -1,0 +1,205 @@
+package presence_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"pgregory.net/rapid"
+
+	"heliograph/presence"
+)
+
+// The pages together list everybody once, whatever their size; none is larger than asked for.
+func TestOnlinePages(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	var want []presence.UserID
+	for i := range 100 {
+		user := presence.UserID(fmt.Sprint("user", i))
+		want = append(want, user)
+		f.connect(t, user, presence.ConnectionID(user))
+	}
+	slices.Sort(want)
+	for _, limit := range []int{0, 1, 7, 50, 99, 100, 101, presence.MaxPage} {
+		users := f.listed(t, limit)
+		slices.Sort(users)
+		same(t, fmt.Sprintf("list in pages of %d", limit), users, want)
+	}
+	page, err := f.store.Online(t.Context(), 7, "")
+	if err != nil || len(page.Users) != 7 || page.Next == "" {
+		t.Fatalf("page of 7: %v, %v", page, err)
+	}
+	for _, s := range page.Users {
+		if !s.Online || !s.LastActivity.Equal(f.Now()) {
+			t.Errorf("status in the list: %v", s)
+		}
+	}
+	all, err := f.store.Online(t.Context(), 0, "")
+	if err != nil || len(all.Users) != 100 || all.Next != "" {
+		t.Errorf("all at once: %d users, next %q, %v", len(all.Users), all.Next, err)
+	}
+}
+
+// Nobody is online: one empty page.
+func TestOnlineNobody(t *testing.T) {
+	t.Parallel()
+	page, err := setUp(t).store.Online(t.Context(), 0, "")
+	if err != nil || len(page.Users) != 0 || page.Next != "" {
+		t.Errorf("page: %v, %v", page, err)
+	}
+}
+
+// A page without limit is as full as 1 MB allows, and no fuller; the rest follows.
+func TestOnlinePageOf1MB(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	const users = 2200
+	for i := range users {
+		user := fmt.Sprintf("%s%06d", strings.Repeat("x", presence.MaxUserID-6), i)
+		_, err := f.db.PutItem(t.Context(), &api.PutItemInput{TableName: new(tableName), Item: item{
+			"pk": valueOf("S", "user#"+user, false), "sk": valueOf("S", "presence", false),
+			"gpk": valueOf("S", presence.OnlinePartition(presence.UserID(user)), false), "gsk": valueOf("S", user, false),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := f.store.Online(t.Context(), 0, "")
+	if err != nil || page.Next == "" {
+		t.Fatalf("page: next %q, %v", page.Next, err)
+	}
+	size := 0
+	for _, s := range page.Users {
+		size += len("pk"+"user#"+"sk"+"presence"+"gpk"+"online#00"+"gsk") + 2*len(s.User)
+	}
+	if size < 1<<20-600 || size > 1<<20+600 {
+		t.Errorf("%d users on the page, of %d bytes in the index", len(page.Users), size)
+	}
+	rest, err := f.store.Online(t.Context(), 0, page.Next)
+	if err != nil || len(page.Users)+len(rest.Users) != users || rest.Next != "" {
+		t.Errorf("%d users, then %d, next %q, %v", len(page.Users), len(rest.Users), rest.Next, err)
+	}
+}
+
+// Whoever is online all the time is listed exactly once, though others come and go between the pages, those
+// whom the cursor names among them.
+func TestOnlineWhilePeopleComeAndGo(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := setUp(t)
+		name := rapid.Map(rapid.IntRange(0, 15), func(i int) presence.UserID { return presence.UserID(fmt.Sprint("u", i)) })
+		online := map[presence.UserID]bool{}
+		stayed := map[presence.UserID]bool{}
+		for _, user := range rapid.SliceOfDistinct(name, rapid.ID[presence.UserID]).Draw(t, "at first") {
+			f.connect(t, user, presence.ConnectionID(user))
+			online[user], stayed[user] = true, true
+		}
+		seen := map[presence.UserID]int{}
+		for cursor := ""; ; {
+			page, err := f.store.Online(context.Background(), rapid.IntRange(1, 6).Draw(t, "limit"), cursor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range page.Users {
+				seen[s.User]++
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+			change := rapid.SliceOfN(name, 0, 4).Draw(t, "come or go")
+			if n := len(page.Users); n > 0 && rapid.Bool().Draw(t, "the last one goes") {
+				change = append(change, page.Users[n-1].User)
+			}
+			for _, user := range change {
+				if online[user] {
+					f.disconnect(t, user, presence.ConnectionID(user))
+					stayed[user] = false
+				} else {
+					f.connect(t, user, presence.ConnectionID(user))
+				}
+				online[user] = !online[user]
+			}
+		}
+		for user, all := range stayed {
+			if all && seen[user] != 1 {
+				t.Errorf("%s was online all the time and is listed %d times", user, seen[user])
+			}
+		}
+	})
+}
+
+// No cursor but those given out is taken; a changed one is found out, whatever was changed.
+func TestCursorTampering(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	f.connect(t, "user-1", "a")
+	f.connect(t, "user-2", "b")
+	page, err := f.store.Online(t.Context(), 1, "")
+	if err != nil || page.Next == "" {
+		t.Fatalf("page: %v, %v", page, err)
+	}
+	refused := func(cursor string) bool {
+		_, err := f.store.Online(context.Background(), 1, cursor)
+		invalid, ok := errors.AsType[*presence.InvalidError](err)
+		return ok && invalid.Field == "cursor"
+	}
+	if refused(page.Next) {
+		t.Fatal("the cursor itself is refused")
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(page.Next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range raw {
+		for bit := range 8 {
+			changed := slices.Clone(raw)
+			changed[i] ^= 1 << bit
+			if cursor := base64.RawURLEncoding.EncodeToString(changed); !refused(cursor) {
+				t.Errorf("bit %d of byte %d is changed, and the cursor %q taken", bit, i, cursor)
+			}
+		}
+	}
+	for i := range raw {
+		if !refused(base64.RawURLEncoding.EncodeToString(raw[:i])) && i > 0 {
+			t.Errorf("a cursor of %d bytes is taken", i)
+		}
+	}
+	for _, cursor := range []string{
+		"x", "!", page.Next + "=", page.Next + "A", page.Next + page.Next, " " + page.Next, page.Next + "\n",
+		strings.Repeat("A", 1000), base64.RawURLEncoding.EncodeToString([]byte("user-1")), "user-1", "0",
+	} {
+		if !refused(cursor) {
+			t.Errorf("the cursor %q is taken", cursor)
+		}
+	}
+}
+
+// Any cursor whatever is refused or good, and never an error of another kind.
+func TestAnyCursor(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	rapid.Check(t, func(t *rapid.T) {
+		_, err := f.store.Online(context.Background(), 1, rapid.String().Draw(t, "cursor"))
+		if _, ok := errors.AsType[*presence.InvalidError](err); err != nil && !ok {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOnlineLimits(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	for _, limit := range []int{-1, presence.MaxPage + 1} {
+		_, err := f.store.Online(t.Context(), limit, "")
+		invalid, ok := errors.AsType[*presence.InvalidError](err)
+		if !ok || invalid.Field != "limit" || !strings.Contains(invalid.Reason, "1000") {
+			t.Errorf("limit %d: %v", limit, err)
+		}
+	}
+}
