@@ -60,12 +60,13 @@ type (
 	}
 )
 
-// actions are the API. A batch action needs the permission of its single one.
+// actions are the API. A batch action needs the permission of its single one; one that AWS checks against
+// no resource touches "*".
 func (s *Server) actions() map[string]wire.Action {
 	return map[string]wire.Action{
 		"CreateQueue":        wire.Do(s.createQueue, func(in *createQueueInput) []string { return []string{s.arn(in.QueueName)} }),
 		"GetQueueUrl":        wire.Do(s.getQueueURL, func(in *getQueueURLInput) []string { return []string{s.arn(in.QueueName)} }),
-		"ListQueues":         wire.Do(s.listQueues, func(*listQueuesInput) []string { return []string{s.arn("*")} }),
+		"ListQueues":         wire.Do(s.listQueues, func(*listQueuesInput) []string { return []string{"*"} }),
 		"GetQueueAttributes": wire.Do(s.getQueueAttributes, func(in *getQueueAttributesInput) []string { return s.touches(in.QueueURL) }),
 		"SetQueueAttributes": wire.Do(s.setQueueAttributes, func(in *setQueueAttributesInput) []string { return s.touches(in.QueueURL) }),
 		"DeleteQueue":        wire.Do(s.deleteQueue, func(in *queueURLInput) []string { return s.touches(in.QueueURL) }),

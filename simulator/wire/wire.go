@@ -103,7 +103,8 @@ type Call struct {
 	AccessKey string
 	// Region is the Region that the request was signed for.
 	Region string
-	// Resources are the ARNs that the call touches, as IAM would check them.
+	// Resources are the ARNs that the call touches, as IAM would check them; "*" where AWS checks
+	// against none.
 	Resources []string
 }
 

@@ -1,0 +1,284 @@
+package sns
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"heliograph/simulator/wire"
+)
+
+// Attribute is an attribute of a message: DataType String, String.Array, Number or Binary, maybe with a dot and a label behind
+// it. A Binary one has a BinaryValue, the others a StringValue.
+type Attribute struct {
+	StringValue string `json:",omitempty"`
+	BinaryValue []byte `json:",omitempty"`
+	DataType    string
+}
+
+func (a Attribute) binary() bool { return strings.HasPrefix(a.DataType, "Binary") }
+
+// Publication is a message to be published.
+type Publication struct {
+	// Message is 1 to 262,144 bytes, attributes included.
+	Message string
+	// Subject is at most 100 printable ASCII characters; empty for none.
+	Subject string
+	// PerProtocol says that Message is a JSON object with a text for each protocol and one called
+	// "default" (MessageStructure "json" of the API).
+	PerProtocol bool
+	// Attributes are at most 10.
+	Attributes map[string]Attribute
+}
+
+// maxSize is the largest message. Source: "Amazon SNS quotas".
+const maxSize = 262144
+
+func (p Publication) size() int {
+	n := len(p.Message)
+	for name, a := range p.Attributes {
+		n += len(name) + len(a.DataType) + len(a.StringValue) + len(a.BinaryValue)
+	}
+	return n
+}
+
+// check says what is wrong with a publication.
+func (p Publication) check() error {
+	switch {
+	case p.Message == "":
+		return errInvalid("Message", "Empty message")
+	case !utf8.ValidString(p.Message):
+		return errInvalid("Message", "not valid UTF-8")
+	case p.size() > maxSize:
+		return errInvalid("Message", "Message too long")
+	case !validSubject(p.Subject):
+		return errInvalid("Subject", "at most 100 printable ASCII characters, the first no space")
+	case len(p.Attributes) > 10:
+		return errInvalid("MessageAttributes", "at most 10, not %d", len(p.Attributes))
+	}
+	if p.PerProtocol {
+		if _, err := p.perProtocol(); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Attributes)) {
+		if err := checkAttribute(name, p.Attributes[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validSubject(subject string) bool {
+	return len(subject) <= 100 && !strings.HasPrefix(subject, " ") &&
+		!strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// perProtocol reads the texts for the protocols.
+func (p Publication) perProtocol() (map[string]string, error) {
+	var texts map[string]string
+	if json.Unmarshal([]byte(p.Message), &texts) != nil {
+		return nil, errInvalid("Message Structure", "JSON message body failed to parse")
+	}
+	if texts["default"] == "" {
+		return nil, errInvalid("Message Structure", "No default entry in JSON message body")
+	}
+	return texts, nil
+}
+
+// textFor is what a protocol is sent.
+func (p Publication) textFor(protocol string) string {
+	if !p.PerProtocol {
+		return p.Message
+	}
+	texts, _ := p.perProtocol() // checked before
+	if text, ok := texts[protocol]; ok {
+		return text
+	}
+	return texts["default"]
+}
+
+var (
+	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
+	reservedName  = regexp.MustCompile(`(?i)^(aws|amazon)\.`)
+	attributeType = regexp.MustCompile(`^(String|Number|Binary)(\.[^.].*)?$`)
+)
+
+// checkAttribute says what is wrong with an attribute. Source: the developer guide, "Amazon SNS message
+// attributes".
+func checkAttribute(name string, a Attribute) error {
+	values := 0
+	if a.StringValue != "" {
+		values++
+	}
+	if len(a.BinaryValue) > 0 {
+		values++
+	}
+	switch {
+	case !attributeName.MatchString(name) || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") ||
+		strings.Contains(name, "..") || reservedName.MatchString(name):
+		return wire.Errorf("ParameterValueInvalid", "The message attribute name %q is not valid.", name)
+	case !attributeType.MatchString(a.DataType):
+		return wire.Errorf("ParameterValueInvalid", "The message attribute '%s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.", name)
+	case values != 1 || a.binary() != (len(a.BinaryValue) > 0):
+		return wire.Errorf("ParameterValueInvalid", "The message attribute '%s' must contain one non-empty value of its type '%s'.", name, a.DataType)
+	case !utf8.ValidString(a.StringValue):
+		return wire.Errorf("ParameterValueInvalid", "The message attribute '%s' is not valid UTF-8.", name)
+	}
+	if _, ok := valuesOf(a); !ok {
+		return wire.Errorf("ParameterValueInvalid", "Could not cast the value of message attribute '%s' to its type '%s'.", name, a.DataType)
+	}
+	return nil
+}
+
+// Publish publishes a message, and returns when all queues have it whose subscriptions' filters let it
+// pass. A queue that does not take it is told to Options.Undelivered, and no error of Publish. Errors:
+// NotFound for the topic, InvalidParameter, ParameterValueInvalid.
+func (s *Server) Publish(ctx context.Context, topicARN TopicARN, p Publication) (MessageID, error) {
+	subs, err := s.of(topicARN)
+	if err != nil {
+		return "", err
+	}
+	if err := p.check(); err != nil {
+		return "", err
+	}
+	id, now := MessageID(newUUID()), s.options.Now()
+	for _, sub := range subs {
+		if sub.pending || !sub.filter.matches(p.Attributes) {
+			continue
+		}
+		if err := s.deliver(ctx, sub, id, now, p); err != nil {
+			s.options.Undelivered(sub.arn, id, err)
+		}
+	}
+	return id, nil
+}
+
+// deliver sends to one queue, raw or in an envelope. The context's end does not keep a message, once
+// published, from some of the queues.
+func (s *Server) deliver(ctx context.Context, sub *subscription, id MessageID, now time.Time, p Publication) error {
+	ctx = context.WithoutCancel(ctx)
+	if sub.raw {
+		return s.options.Queues.Send(ctx, sub.endpoint, p.textFor(sub.protocol), p.Attributes)
+	}
+	body, err := s.envelope(sub, id, now, p)
+	if err != nil {
+		return err
+	}
+	return s.options.Queues.Send(ctx, sub.endpoint, body, nil)
+}
+
+// envelope is the JSON around a message. Source: the developer guide, "Parsing Amazon SNS message formats".
+type envelope struct {
+	Type              string
+	MessageID         MessageID `json:"MessageId"`
+	TopicARN          TopicARN  `json:"TopicArn"`
+	Subject           string    `json:",omitempty"`
+	Message           string
+	Timestamp         string
+	SignatureVersion  string
+	Signature         string
+	SigningCertURL    string
+	UnsubscribeURL    string
+	MessageAttributes map[string]envelopeAttribute `json:",omitempty"`
+}
+
+type envelopeAttribute struct{ Type, Value string }
+
+// noSignature stands where AWS has one.
+var noSignature = base64.StdEncoding.EncodeToString([]byte("not signed: this message was published by a simulator"))
+
+func (s *Server) envelope(sub *subscription, id MessageID, now time.Time, p Publication) (string, error) {
+	host := "https://sns." + s.options.Region + ".amazonaws.com/"
+	e := envelope{
+		Type: "Notification", MessageID: id, TopicARN: sub.topic, Subject: p.Subject, Message: p.textFor(sub.protocol),
+		Timestamp:        now.UTC().Format("2006-01-02T15:04:05.000Z"),
+		SignatureVersion: s.signatureVersion(sub.topic), Signature: noSignature,
+		SigningCertURL: host + "SimpleNotificationService-00000000000000000000000000000000.pem",
+		UnsubscribeURL: host + "?Action=Unsubscribe&SubscriptionArn=" + string(sub.arn),
+	}
+	for name, a := range p.Attributes {
+		if e.MessageAttributes == nil {
+			e.MessageAttributes = map[string]envelopeAttribute{}
+		}
+		value := a.StringValue
+		if a.binary() {
+			value = base64.StdEncoding.EncodeToString(a.BinaryValue)
+		}
+		e.MessageAttributes[name] = envelopeAttribute{a.DataType, value}
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(e)
+	return strings.TrimSuffix(b.String(), "\n"), err
+}
+
+func (s *Server) signatureVersion(arn TopicARN) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.topics[arn]; t != nil && t.attributes["SignatureVersion"] != "" {
+		return t.attributes["SignatureVersion"]
+	}
+	return "1"
+}
+
+// batchEntry is one message of a batch.
+type batchEntry struct {
+	ID                string `json:"Id"`
+	Message           *string
+	Subject           *string
+	MessageStructure  *string
+	MessageAttributes map[string]Attribute `query:",Name,Value"`
+}
+
+// publication is the message of an entry.
+func (e batchEntry) publication() (Publication, error) {
+	if e.Message == nil {
+		return Publication{}, errMissing("message")
+	}
+	p := Publication{Message: *e.Message, Subject: text(e.Subject), Attributes: e.MessageAttributes}
+	switch {
+	case e.Subject != nil && *e.Subject == "":
+		return p, errInvalid("Subject", "it is empty")
+	case e.MessageStructure == nil:
+	case *e.MessageStructure != "json":
+		return p, errInvalid("MessageStructure", "json or nothing, not %q", *e.MessageStructure)
+	default:
+		p.PerProtocol = true
+	}
+	return p, nil
+}
+
+// checkBatch says what is wrong with a batch as a whole.
+func checkBatch(entries []batchEntry) error {
+	switch {
+	case len(entries) == 0:
+		return wire.Errorf("EmptyBatchRequest", "The batch request doesn't contain any entries.")
+	case len(entries) > 10:
+		return wire.Errorf("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible (10): %d.", len(entries))
+	}
+	seen, total := map[string]bool{}, 0
+	for _, e := range entries {
+		switch {
+		case len(e.ID) > 80 || !isToken(e.ID):
+			return wire.Errorf("InvalidBatchEntryId", "The Id %q of a batch entry doesn't abide by the specification.", e.ID)
+		case seen[e.ID]:
+			return wire.Errorf("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id: %s.", e.ID)
+		}
+		seen[e.ID] = true
+		total += Publication{Message: text(e.Message), Attributes: e.MessageAttributes}.size()
+	}
+	if total > maxSize {
+		return wire.Errorf("BatchRequestTooLong", "The length of all the messages put together is %d bytes, more than the limit of %d.", total, maxSize)
+	}
+	return nil
+}

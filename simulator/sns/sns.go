@@ -1,0 +1,337 @@
+// Package sns is Amazon SNS, standard topics only, in memory: publish to topics, and fan out to SQS queues
+// with filter policies, in the JSON envelope or raw, over AWS's own protocol or by Go methods.
+//
+// Differences from AWS: a message is delivered before Publish returns, in one attempt; the queue's policy
+// is not asked whether the topic may send; the Signature of an envelope is none, since nobody here holds
+// Amazon's key; email and HTTP subscriptions stay pending for ever, so nothing is sent to them. What is
+// not known is refused: FIFO topics, other protocols and attributes, filter operators.
+package sns
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"heliograph/simulator/wire"
+)
+
+// TopicARN, SubscriptionARN and MessageID are SNS's ids.
+type (
+	TopicARN        string
+	SubscriptionARN string
+	MessageID       string
+)
+
+// Queues is where subscriptions of protocol sqs deliver to.
+type Queues interface {
+	// Send puts a message on the queue of an ARN. Of attributes, those of type Binary have a BinaryValue.
+	Send(ctx context.Context, queueARN, body string, attributes map[string]Attribute) error
+}
+
+// Options say where a Server believes to be, and whom it delivers to.
+type Options struct {
+	// Region and Account are part of each topic's ARN; both are required.
+	Region, Account string
+	// Queues takes what is delivered. Required.
+	Queues Queues
+	// Undelivered is told of each message that a queue did not take. On AWS such a message is lost without a
+	// word. nil: nobody is told.
+	Undelivered func(SubscriptionARN, MessageID, error)
+	// Now is the time; nil: the computer's.
+	Now func() time.Time
+}
+
+// Server is the topics of one account in one Region. All methods may be called at any time by anybody.
+type Server struct {
+	options Options
+
+	mu     sync.Mutex
+	topics map[TopicARN]*topic
+}
+
+type topic struct {
+	arn        TopicARN
+	attributes map[string]string // those that were set
+	subs       []*subscription   // in the order in which they were made
+	deleted    int               // subscriptions that were deleted
+}
+
+// subscription is one endpoint of a topic. It is not changed once it is there, but replaced, so that who
+// publishes can use it without the lock.
+type subscription struct {
+	arn      SubscriptionARN
+	topic    TopicARN
+	protocol string
+	endpoint string
+	pending  bool
+	raw      bool
+	policy   string // the filter policy as it was given, "" for none
+	filter   filter
+}
+
+// New makes a server without topics.
+func New(o Options) *Server {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Undelivered == nil {
+		o.Undelivered = func(SubscriptionARN, MessageID, error) {}
+	}
+	return &Server{options: o, topics: map[TopicARN]*topic{}}
+}
+
+// CreateTopic makes a topic. attributes have AWS's names and text values: DisplayName, Policy,
+// KmsMasterKeyId, SignatureVersion and TracingConfig are kept, and mean nothing here. A topic that exists
+// and agrees with the attributes given is returned as it is. The error is InvalidParameter.
+func (s *Server) CreateTopic(name string, attributes map[string]string) (TopicARN, error) {
+	if strings.HasSuffix(name, ".fifo") {
+		return "", errInvalid("Topic Name", "FIFO topics are not simulated")
+	}
+	if len(name) > 256 || !isToken(name) {
+		return "", errInvalid("Topic Name", "1 to 256 letters, digits, hyphens and underscores")
+	}
+	for _, attribute := range slices.Sorted(maps.Keys(attributes)) {
+		if err := checkTopicAttribute(attribute, attributes[attribute]); err != nil {
+			return "", err
+		}
+	}
+	arn := s.topicARN(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.topics[arn]; t != nil {
+		for name, value := range attributes {
+			if t.attributes[name] != value {
+				return "", errInvalid("Attributes", "Topic already exists with different attributes")
+			}
+		}
+		return arn, nil
+	}
+	s.topics[arn] = &topic{arn: arn, attributes: map[string]string{}}
+	maps.Copy(s.topics[arn].attributes, attributes)
+	return arn, nil
+}
+
+// DeleteTopic deletes a topic with its subscriptions, if there is such a topic.
+func (s *Server) DeleteTopic(arn TopicARN) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.topics, arn)
+}
+
+// Topics are the ARNs of all topics, sorted.
+func (s *Server) Topics() []TopicARN {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.topics))
+}
+
+// Subscribe subscribes an endpoint to a topic: protocol sqs and a queue's ARN; or email, email-json, http,
+// https, which stay pending. attributes are RawMessageDelivery, FilterPolicy and FilterPolicyScope. The
+// same endpoint again is the same subscription. Errors: NotFound for the topic, InvalidParameter.
+func (s *Server) Subscribe(topicARN TopicARN, protocol, endpoint string, attributes map[string]string) (SubscriptionARN, error) {
+	pending, err := checkEndpoint(protocol, endpoint)
+	if err != nil {
+		return "", err
+	}
+	sub := &subscription{topic: topicARN, protocol: protocol, endpoint: endpoint, pending: pending}
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if err := sub.set(name, attributes[name]); err != nil {
+			return "", err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.topics[topicARN]
+	if t == nil {
+		return "", errNotFound("Topic")
+	}
+	for _, have := range t.subs {
+		if have.protocol != protocol || have.endpoint != endpoint {
+			continue
+		}
+		if len(attributes) > 0 && (have.raw != sub.raw || have.policy != sub.policy) {
+			return "", errInvalid("Attributes", "Subscription already exists with different attributes")
+		}
+		return have.arn, nil
+	}
+	sub.arn = SubscriptionARN(string(topicARN) + ":" + newUUID())
+	t.subs = append(t.subs, sub)
+	return sub.arn, nil
+}
+
+// checkEndpoint says whether a subscription of a protocol waits for its endpoint to confirm it.
+func checkEndpoint(protocol, endpoint string) (pending bool, err error) {
+	bad := errInvalid("Endpoint", "%q is none of protocol %s", endpoint, protocol)
+	switch protocol {
+	case "sqs":
+		parts := strings.Split(endpoint, ":")
+		if len(parts) != 6 || !strings.HasPrefix(endpoint, "arn:aws:sqs:") || !isToken(parts[5]) {
+			return false, bad
+		}
+		return false, nil
+	case "email", "email-json":
+		if name, host, ok := strings.Cut(endpoint, "@"); !ok || name == "" || host == "" {
+			return false, bad
+		}
+		return true, nil
+	case "http", "https":
+		if u, err := url.Parse(endpoint); err != nil || u.Scheme != protocol || u.Host == "" {
+			return false, bad
+		}
+		return true, nil
+	}
+	return false, errInvalid("Protocol", "%q is not simulated; sqs, email, email-json, http, https are", protocol)
+}
+
+// set sets one attribute of a subscription that nobody else sees yet.
+func (sub *subscription) set(name, value string) (err error) {
+	switch name {
+	case "RawMessageDelivery":
+		if value != "true" && value != "false" {
+			return errInvalid("RawMessageDelivery", "true or false, not %q", value)
+		}
+		sub.raw = value == "true"
+	case "FilterPolicy":
+		sub.policy, sub.filter, err = parseFilter(value)
+	case "FilterPolicyScope":
+		if value != "MessageAttributes" {
+			return errInvalid("FilterPolicyScope", "%q is not simulated; MessageAttributes is", value)
+		}
+	default:
+		return errInvalid("AttributeName", "%q is not simulated; RawMessageDelivery, FilterPolicy and FilterPolicyScope are", name)
+	}
+	return err
+}
+
+// SetSubscriptionAttribute changes an attribute, named as for Subscribe. Errors: NotFound,
+// InvalidParameter.
+func (s *Server) SetSubscriptionAttribute(arn SubscriptionARN, name, value string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, i := s.find(arn)
+	if t == nil {
+		return errNotFound("Subscription")
+	}
+	changed := *t.subs[i]
+	if err := changed.set(name, value); err != nil {
+		return err
+	}
+	t.subs[i] = &changed
+	return nil
+}
+
+// Unsubscribe ends a subscription; one that does not exist is no error. One that is pending can't be
+// ended: InvalidParameter.
+func (s *Server) Unsubscribe(arn SubscriptionARN) error {
+	if strings.Count(string(arn), ":") != 6 {
+		return errInvalid("SubscriptionArn", "%q is no ARN of a subscription", arn)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, i := s.find(arn)
+	switch {
+	case t == nil:
+		return nil
+	case t.subs[i].pending:
+		return errInvalid("SubscriptionArn", "a pending subscription can't be ended")
+	}
+	t.subs = slices.Delete(t.subs, i, i+1)
+	t.deleted++
+	return nil
+}
+
+// find is a subscription's topic and place there; nil if there is none. The lock is held.
+func (s *Server) find(arn SubscriptionARN) (*topic, int) {
+	end := strings.LastIndexByte(string(arn), ':')
+	if end < 0 {
+		return nil, 0
+	}
+	t := s.topics[TopicARN(arn[:end])]
+	if t == nil {
+		return nil, 0
+	}
+	i := slices.IndexFunc(t.subs, func(sub *subscription) bool { return sub.arn == arn })
+	if i < 0 {
+		return nil, 0
+	}
+	return t, i
+}
+
+// all are the subscriptions of all topics, sorted by topic.
+func (s *Server) all() (subs []*subscription) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, arn := range slices.Sorted(maps.Keys(s.topics)) {
+		subs = append(subs, s.topics[arn].subs...)
+	}
+	return subs
+}
+
+// of are the subscriptions of one topic.
+func (s *Server) of(arn TopicARN) ([]*subscription, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.topics[arn]
+	if t == nil {
+		return nil, errNotFound("Topic")
+	}
+	return slices.Clone(t.subs), nil
+}
+
+func (s *Server) topicARN(name string) TopicARN {
+	return TopicARN("arn:aws:sns:" + s.options.Region + ":" + s.options.Account + ":" + name)
+}
+
+// isToken says whether a text consists of letters, digits, hyphens and underscores, and is not empty.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+}
+
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// errInvalid is a bad parameter. Source: API_Publish and its like, "Errors".
+func errInvalid(parameter, reason string, args ...any) *wire.Error {
+	return wire.Errorf("InvalidParameter", "Invalid parameter: %s Reason: %s", parameter, fmt.Sprintf(reason, args...))
+}
+
+// errMissing is a parameter that must be there.
+func errMissing(parameter string) *wire.Error {
+	return wire.Errorf("ValidationError", "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", parameter)
+}
+
+func errNotFound(what string) *wire.Error {
+	return &wire.Error{Code: "NotFound", Message: what + " does not exist", Status: 404}
+}
+
+// page cuts a page of at most 100 out of a list; the token is the place of the next one.
+func page[T any](list []T, token string) (part []T, next string, err error) {
+	start := 0
+	if token != "" {
+		if _, err := fmt.Sscanf(token, "next-%d", &start); err != nil || start < 0 {
+			return nil, "", errInvalid("NextToken", "not a token of a page before")
+		}
+	}
+	start = min(start, len(list))
+	end := min(start+100, len(list))
+	if end < len(list) {
+		next = fmt.Sprintf("next-%d", end)
+	}
+	return list[start:end], next, nil
+}
+
+// text is the value of a pointer, "" for nil.
+func text(p *string) string { return *cmp.Or(p, new(string)) }
