@@ -3,16 +3,15 @@ package auth
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
+	"math"
 	"slices"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
 )
 
 // Bounds of an RSA modulus, in bits. RFC 7518, section 3.3, demands 2048; the upper bound keeps a mistaken key
@@ -22,46 +21,36 @@ const (
 	maxRSABits = 8192
 )
 
-// webKey is one public key as RFC 7517 and RFC 7518, section 6, write it (OKP: RFC 8037).
+// maxExponentText is the longest text of an RSA exponent that go-jose, v4.1.4, reads without dropping its
+// upper bits: eight bytes.
+const maxExponentText = 11
+
+var rsaAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+
+// curveAlgorithms says which algorithm belongs to a curve. ES256 with a key on another curve is no ES256
+// (RFC 7518, section 3.4), and golang-jwt does not look.
+var curveAlgorithms = map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+
+// webKey is what has to be known of a JSON Web Key (RFC 7517) beside what go-jose makes of it.
 type webKey struct {
-	Type       string   `json:"kty"`
 	ID         string   `json:"kid"`
+	Type       string   `json:"kty"`
 	Use        string   `json:"use"`
 	Operations []string `json:"key_ops"`
-	Algorithm  string   `json:"alg"`
-	Curve      string   `json:"crv"`
-	Modulus    b64      `json:"n"`
-	Exponent   b64      `json:"e"`
-	X          b64      `json:"x"`
-	Y          b64      `json:"y"`
-	Private    b64      `json:"d"`
-}
-
-// b64 is a member in unpadded base64url.
-type b64 []byte
-
-func (b *b64) UnmarshalText(text []byte) error {
-	out, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
-	*b = out
-	return err
-}
-
-// curves says which algorithm belongs to a curve. ES256 with a key on another curve is no ES256 (RFC 7518,
-// section 3.4), and the parser does not look.
-var curves = map[string]struct {
-	curve     elliptic.Curve
-	algorithm string
-}{
-	"P-256": {elliptic.P256(), "ES256"},
-	"P-384": {elliptic.P384(), "ES384"},
-	"P-521": {elliptic.P521(), "ES512"},
+	Private    any      `json:"d"`
+	Exponent   string   `json:"e"` // of RSA
+	X          string   `json:"x"` // of the curves
 }
 
 // parseKeySet returns the keys of a set that can verify tokens. Keys for other purposes are left out; so are
 // broken and weak ones, which skipped names with the reason, so that one bad key does not lock out the users
 // of the others. A set without any usable key is an error.
+//
+// The JSON decoder is go-jose's own, so that webKey and go-jose see the same members: it wants names exact and
+// none twice.
 func parseKeySet(document []byte) (keys []key, skipped []string, err error) {
 	var set struct {
+		// Not a jose.JSONWebKeySet, which fails as a whole if one key does.
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if json.Unmarshal(document, &set) != nil {
@@ -70,19 +59,14 @@ func parseKeySet(document []byte) (keys []key, skipped []string, err error) {
 	}
 	for i, raw := range set.Keys {
 		var w webKey
-		if json.Unmarshal(raw, &w) != nil {
-			skipped = append(skipped, fmt.Sprintf("key %d (%q): not in the form of RFC 7517", i, w.ID))
-			continue
-		}
-		if !w.forTokens() {
-			continue
-		}
-		k, err := w.key()
-		if err != nil {
+		k, err := w.parse(raw)
+		switch {
+		case errors.Is(err, jose.ErrUnsupportedKeyType):
+		case err != nil:
 			skipped = append(skipped, fmt.Sprintf("key %d (%q): %v", i, w.ID, err))
-			continue
+		default:
+			keys = append(keys, k)
 		}
-		keys = append(keys, k)
 	}
 	if len(keys) == 0 {
 		return nil, skipped, errors.New("the key set holds no key that can verify tokens")
@@ -90,71 +74,67 @@ func parseKeySet(document []byte) (keys []key, skipped []string, err error) {
 	return keys, skipped, nil
 }
 
-// forTokens reports whether a key is meant to verify signatures, and of a kind that tokens use.
-func (w *webKey) forTokens() bool {
-	meant := (w.Use == "" || w.Use == "sig") && (w.Operations == nil || slices.Contains(w.Operations, "verify"))
-	known := w.Type == "RSA" || w.Type == "EC" || w.Type == "OKP" && w.Curve == "Ed25519"
-	return meant && known
-}
-
-func (w *webKey) key() (key, error) {
-	if w.Private != nil {
+// parse reads one key. A key that is not for tokens gives go-jose's ErrUnsupportedKeyType.
+func (w *webKey) parse(raw []byte) (key, error) {
+	switch err := json.Unmarshal(raw, w); {
+	case err != nil:
+		return key{}, errors.New("not in the form of RFC 7517") // the error could quote a private half
+	case !w.forTokens():
+		return key{}, jose.ErrUnsupportedKeyType
+	case w.Private != nil:
+		// Said here, since go-jose would take the private half for the key.
 		return key{}, errors.New("its private half is published too")
 	}
-	verify, algorithms, err := w.public()
-	if err != nil {
+	var parsed jose.JSONWebKey
+	// This refuses a key whose certificate (x5c), if there is one, is broken or another key's.
+	if err := parsed.UnmarshalJSON(raw); err != nil {
+		return key{}, fmt.Errorf("not in the form of RFC 7517: %w", err)
+	}
+	algorithms, err := w.algorithms(parsed.Key)
+	switch {
+	case err != nil:
 		return key{}, err
+	case parsed.Algorithm == "":
+		return key{id: parsed.KeyID, algorithms: algorithms, verify: parsed.Key}, nil
+	case !slices.Contains(algorithms, parsed.Algorithm):
+		return key{}, fmt.Errorf("alg %q does not fit it", parsed.Algorithm)
 	}
-	if w.Algorithm != "" {
-		if !slices.Contains(algorithms, w.Algorithm) {
-			return key{}, fmt.Errorf("alg %q does not fit it", w.Algorithm)
+	return key{id: parsed.KeyID, algorithms: []string{parsed.Algorithm}, verify: parsed.Key}, nil
+}
+
+// forTokens reports whether a key is meant to verify signatures, and no secret. go-jose reads no key_ops.
+func (w *webKey) forTokens() bool {
+	meant := (w.Use == "" || w.Use == "sig") && (w.Operations == nil || slices.Contains(w.Operations, "verify"))
+	return meant && w.Type != "oct"
+}
+
+// algorithms returns the algorithms that fit a key. It refuses what go-jose lets pass.
+func (w *webKey) algorithms(public any) ([]string, error) {
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		return rsaAlgorithms, w.checkRSA(k)
+	case *ecdsa.PublicKey:
+		// go-jose has checked that the point is on the curve.
+		if algorithm, ok := curveAlgorithms[k.Params().Name]; ok {
+			return []string{algorithm}, nil
 		}
-		algorithms = []string{w.Algorithm}
+	case ed25519.PublicKey:
+		// go-jose, v4.1.4, pads a short x with zeros and cuts a long one (its issue 249). Anybody can sign
+		// for a key of zeros.
+		if base64.RawURLEncoding.EncodeToString(k) != w.X {
+			return nil, errors.New("x is not as long as an Ed25519 key")
+		}
+		return []string{"EdDSA"}, nil
 	}
-	return key{id: w.ID, algorithms: algorithms, verify: verify}, nil
+	return nil, errors.New("no public key of a kind that tokens use")
 }
 
-// public returns the key in the form that the parser wants, and the algorithms that fit it.
-func (w *webKey) public() (jwt.VerificationKey, []string, error) {
-	switch w.Type {
-	case "RSA":
-		return w.rsa()
-	case "EC":
-		return w.ec()
-	}
-	if len(w.X) != ed25519.PublicKeySize {
-		return nil, nil, errors.New("x is not as long as an Ed25519 key")
-	}
-	return ed25519.PublicKey(w.X), []string{"EdDSA"}, nil
-}
-
-func (w *webKey) rsa() (jwt.VerificationKey, []string, error) {
-	n, e := new(big.Int).SetBytes(w.Modulus), new(big.Int).SetBytes(w.Exponent)
-	switch bits := n.BitLen(); {
+func (w *webKey) checkRSA(k *rsa.PublicKey) error {
+	switch bits := k.N.BitLen(); {
 	case bits < minRSABits || bits > maxRSABits:
-		return nil, nil, fmt.Errorf("RSA with %d bits, it needs %d to %d", bits, minRSABits, maxRSABits)
-	case e.BitLen() > 31 || e.Cmp(big.NewInt(3)) < 0 || e.Bit(0) == 0:
-		return nil, nil, errors.New("e is no exponent for RSA")
+		return fmt.Errorf("RSA with %d bits, it needs %d to %d", bits, minRSABits, maxRSABits)
+	case len(w.Exponent) > maxExponentText || k.E < 3 || k.E > math.MaxInt32 || k.E%2 == 0:
+		return errors.New("e is no exponent for RSA")
 	}
-	public := &rsa.PublicKey{N: n, E: int(e.Int64())}
-	return public, []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, nil
-}
-
-func (w *webKey) ec() (jwt.VerificationKey, []string, error) {
-	c, ok := curves[w.Curve]
-	if !ok {
-		return nil, nil, fmt.Errorf("curve %q is not known", w.Curve)
-	}
-	// Both coordinates have the curve's full length, leading zeros included. Else two halves of a wrong
-	// length could make up a point.
-	size := (c.curve.Params().BitSize + 7) / 8
-	if len(w.X) != size || len(w.Y) != size {
-		return nil, nil, fmt.Errorf("x and y are not %d bytes each", size)
-	}
-	point := slices.Concat([]byte{4}, w.X, w.Y) // 4: an uncompressed point
-	public, err := ecdsa.ParseUncompressedPublicKey(c.curve, point)
-	if err != nil {
-		return nil, nil, errors.New("x and y are no point of the curve")
-	}
-	return public, []string{c.algorithm}, nil
+	return nil
 }
