@@ -52,12 +52,12 @@ func notInToken(r rune) bool {
 }
 
 // Request is the part of an API Gateway event that can hold a token. The fields are those of a REQUEST
-// authorizer's event; any of them may be nil.
+// authorizer's event, and decode from it; any of them may be nil.
 type Request struct {
-	Headers           map[string]string
-	MultiValueHeaders map[string][]string
-	Query             map[string]string
-	MultiValueQuery   map[string][]string
+	Headers           map[string]string   `json:"headers"`
+	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+	Query             map[string]string   `json:"queryStringParameters"`
+	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
 }
 
 // FindToken returns the token of a request, or "" if there is none. It looks, in this order, at

@@ -171,7 +171,7 @@ func checkOutput(t *testing.T, output, reason string) {
 // Each of the event's members that can hold a token reaches the search for it.
 func TestEventMembers(t *testing.T) {
 	t.Parallel()
-	token := decode(t, fixture(t, "websocket-query")).QueryStringParameters["Authorization"]
+	token := decode(t, fixture(t, "websocket-query")).Query["Authorization"]
 	for _, member := range []string{
 		`"headers":{"authorization":"Bearer ` + token + `"}`,
 		`"multiValueHeaders":{"authorization":["Bearer ` + token + `"]}`,

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -30,7 +29,7 @@ func main() {
 	observability.Start("authorizer", build)
 }
 
-func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayCustomAuthorizerResponse], error) {
+func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, response], error) {
 	keys, err := keysOf(cfg, env)
 	if err != nil {
 		return nil, err
