@@ -10,6 +10,8 @@ type Options struct {
 	Lines int
 	// Series is how many series there may be; further ones are dropped and counted. 0 means 10,000.
 	Series int
+	// Problem takes what is worth a line on the terminal: a metric line that CloudWatch would drop. Nil means nowhere.
+	Problem func(text string)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -76,6 +78,8 @@ type Event struct {
 // Group is a log group.
 type Group struct {
 	Name string
+	// Declared is true for a group that was created, false for one that came with its first line.
+	Declared bool
 	// RetentionDays is kept, not acted upon. 0 means forever.
 	RetentionDays int
 	// Lines is how many lines were written since the start.

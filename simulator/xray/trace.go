@@ -1,0 +1,127 @@
+package xray
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Summary is a trace in one line.
+type Summary struct {
+	ID TraceID
+	// Name is that of the first root.
+	Name string
+	// Start is the earliest start, Duration the time from there to the latest end.
+	Start    time.Time
+	Duration time.Duration
+	// Error, Fault and Throttle are true if any segment or subsegment has it.
+	Error, Fault, Throttle bool
+	// Segments counts segments and subsegments.
+	Segments int
+	// Annotations are those of all segments together.
+	Annotations map[string]any
+}
+
+// Trace is a trace with its segments as a tree.
+type Trace struct {
+	Summary
+	// Roots are the segments whose parent is unknown or not there yet, in the order of their starts.
+	Roots []*Segment
+}
+
+// maxSegments is how many segments a trace keeps; further ones are dropped.
+const maxSegments = 2000
+
+// trace is what has arrived of a trace.
+type trace struct {
+	id       TraceID
+	segments map[string]*Segment
+}
+
+// Put takes one segment document, as it would come over UDP without its header line.
+func (d *Daemon) Put(text []byte) error {
+	doc, err := readDocument(text)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, ok := d.traces[doc.TraceID]
+	if !ok {
+		t = &trace{id: doc.TraceID, segments: map[string]*Segment{}}
+		d.traces[doc.TraceID] = t
+		d.order = append(d.order, doc.TraceID)
+		if len(d.order) > d.options.Traces {
+			delete(d.traces, d.order[0])
+			d.order = slices.Delete(d.order, 0, 1)
+		}
+	}
+	if len(t.segments) < maxSegments {
+		doc.segments("", t.segments)
+	}
+	return nil
+}
+
+// Traces lists the newest traces first, at most max; 0 means all.
+func (d *Daemon) Traces(max int) []Summary {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if max == 0 || max > len(d.order) {
+		max = len(d.order)
+	}
+	list := make([]Summary, 0, max)
+	for i := len(d.order) - 1; len(list) < max; i-- {
+		list = append(list, d.traces[d.order[i]].assemble().Summary)
+	}
+	return list
+}
+
+// Trace gives one trace, as far as it has arrived.
+func (d *Daemon) Trace(id TraceID) (Trace, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, ok := d.traces[id]
+	if !ok {
+		return Trace{}, false
+	}
+	return t.assemble(), true
+}
+
+// assemble makes the tree of copies, so that its reader needs no lock.
+func (t *trace) assemble() Trace {
+	copies := make(map[string]*Segment, len(t.segments))
+	for id, s := range t.segments {
+		c := *s
+		copies[id] = &c
+	}
+	all := slices.SortedFunc(maps.Values(copies), func(a, b *Segment) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+	})
+	out := Trace{Summary: Summary{ID: t.id, Segments: len(all), Annotations: map[string]any{}}}
+	for _, s := range all {
+		if parent := copies[s.ParentID]; parent != nil && parent != s {
+			parent.Children = append(parent.Children, s)
+		} else {
+			out.Roots = append(out.Roots, s)
+		}
+		out.add(s)
+	}
+	if len(out.Roots) > 0 {
+		out.Name = out.Roots[0].Name
+	}
+	return out
+}
+
+func (s *Summary) add(one *Segment) {
+	end := one.End
+	if end.IsZero() {
+		end = one.Start
+	}
+	if s.Start.IsZero() { // they come in the order of their starts
+		s.Start = one.Start
+	}
+	s.Duration = max(s.Duration, end.Sub(s.Start))
+	s.Error, s.Fault, s.Throttle = s.Error || one.Error, s.Fault || one.Fault, s.Throttle || one.Throttle
+	maps.Copy(s.Annotations, one.Annotations)
+}
