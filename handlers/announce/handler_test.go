@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+//go:embed testdata/stream.json
+var streamSample []byte
+
+//go:embed testdata/queue.json
+var queueSample []byte
+
+// fakeAnnouncer keeps what it is given, and fails where fails says so.
+type fakeAnnouncer struct {
+	mu      sync.Mutex
+	records []presence.Record
+	notes   []presence.Grace
+	fails   func(what string) bool // of a record's partition and time, or a note's user
+}
+
+func (f *fakeAnnouncer) Handle(_ context.Context, r presence.Record) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.records = append(f.records, r)
+	return f.outcome(fmt.Sprint(r.Partition(), "@", r.Created.Unix()))
+}
+
+func (f *fakeAnnouncer) GraceOver(_ context.Context, g presence.Grace) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.notes = append(f.notes, g)
+	return f.outcome(string(g.User))
+}
+
+func (f *fakeAnnouncer) outcome(what string) error {
+	if f.fails != nil && f.fails(what) {
+		return errors.New("the topic is down")
+	}
+	return nil
+}
+
+// invoke calls the handler as Lambda does, and gives its answer as JSON.
+func invoke(t *testing.T, a announcer, event []byte) (string, error) {
+	t.Helper()
+	var printed bytes.Buffer
+	f := observability.New("announce", observability.Settings{Stage: "dev"}, &printed)
+	response, err := observability.Wrap(f, announce(a))(t.Context(), event)
+	text, marshalErr := json.Marshal(response)
+	if marshalErr != nil {
+		t.Fatal(marshalErr)
+	}
+	return string(text), err
+}
+
+var ignoreSDK = cmpopts.IgnoreUnexported(types.AttributeValueMemberS{}, types.AttributeValueMemberN{}, types.AttributeValueMemberBOOL{})
+
+func s(text string) types.AttributeValue { return &types.AttributeValueMemberS{Value: text} }
+func n(text string) types.AttributeValue { return &types.AttributeValueMemberN{Value: text} }
+
+// Records of the stream come to the announcer whole, those of one user in order.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	a := &fakeAnnouncer{}
+	answer, err := invoke(t, a, streamSample)
+	if err != nil || answer != `{"batchItemFailures":[]}` {
+		t.Fatalf("answer %s, %v", answer, err)
+	}
+	slices.SortStableFunc(a.records, func(a, b presence.Record) int { return strings.Compare(a.Partition(), b.Partition()) })
+	if len(a.records) != 3 || !a.records[0].Created.Before(a.records[1].Created) {
+		t.Fatalf("records: %v", a.records)
+	}
+	came, gone, removed := a.records[0], a.records[1], a.records[2]
+	want := map[string]types.AttributeValue{
+		"pk": s("user#1234"), "sk": s("presence"), "gpk": s("online#09"), "gsk": s("1234"),
+		"online": &types.AttributeValueMemberBOOL{Value: true}, "epoch": n("1767323045679"), "onlineSince": n("1767323045678"),
+	}
+	if diff := cmp.Diff(want, came.New, ignoreSDK); diff != "" || came.Old != nil || came.Expired || came.Removed() {
+		t.Errorf("came (-want +got):\n%s\nold %v, expired %v", diff, came.Old, came.Expired)
+	}
+	if gone.Old == nil || gone.New == nil || !gone.Created.Equal(time.Unix(1767323047, 0)) {
+		t.Errorf("gone: %v", gone)
+	}
+	want = map[string]types.AttributeValue{
+		"pk": s("user#other"), "sk": s("conn#L0SM9cOFvHcCIhw="), "gpk": s("lease#13"), "gsk": s("1767323105#L0SM9cOFvHcCIhw="),
+		"connectedAt": n("1767315545678"), "ttl": n("1767323045"),
+	}
+	if diff := cmp.Diff(want, removed.Old, ignoreSDK); diff != "" || !removed.Removed() || !removed.Expired {
+		t.Errorf("removed (-want +got):\n%s\nremoved %v, expired %v", diff, removed.Removed(), removed.Expired)
+	}
+}
+
+// A removal that was not by time to live is told apart.
+func TestStreamRemovalByUs(t *testing.T) {
+	t.Parallel()
+	a := &fakeAnnouncer{}
+	event := bytes.ReplaceAll(streamSample, []byte("dynamodb.amazonaws.com"), []byte("somebody.else"))
+	if _, err := invoke(t, a, event); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range a.records {
+		if r.Expired {
+			t.Errorf("expired: %v", r)
+		}
+	}
+}
+
+// The answer names the first record that failed. What comes after it in the batch is done all the same, but not
+// what is the same user's.
+func TestStreamFailures(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		fails   []string
+		answer  string
+		handled int
+	}{
+		"first": {[]string{"user#1234@1767323045"}, `{"batchItemFailures":[{"itemIdentifier":"100000000000000000001"}]}`, 2},
+		"other": {[]string{"user#other@1767323046"}, `{"batchItemFailures":[{"itemIdentifier":"100000000000000000002"}]}`, 3},
+		"last":  {[]string{"user#1234@1767323047"}, `{"batchItemFailures":[{"itemIdentifier":"100000000000000000003"}]}`, 3},
+		"two":   {[]string{"user#1234@1767323047", "user#other@1767323046"}, `{"batchItemFailures":[{"itemIdentifier":"100000000000000000002"}]}`, 3},
+		"all":   {[]string{"user#1234@1767323045", "user#other@1767323046"}, `{"batchItemFailures":[{"itemIdentifier":"100000000000000000001"}]}`, 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := &fakeAnnouncer{fails: func(what string) bool { return slices.Contains(test.fails, what) }}
+			answer, err := invoke(t, a, streamSample)
+			if err != nil || answer != test.answer || len(a.records) != test.handled {
+				t.Errorf("answer %s, %v, after %d records", answer, err, len(a.records))
+			}
+		})
+	}
+}
+
+// Notes come to the announcer, and those that fail, or are none, are named.
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	a := &fakeAnnouncer{}
+	answer, err := invoke(t, a, queueSample)
+	if err != nil || answer != `{"batchItemFailures":[{"itemIdentifier":"c1d5a0a2-4a5b-4b8e-9b0a-1a2b3c4d5e6f"}]}` {
+		t.Errorf("answer %s, %v", answer, err)
+	}
+	slices.SortFunc(a.notes, func(a, b presence.Grace) int { return strings.Compare(string(a.User), string(b.User)) })
+	if diff := cmp.Diff([]presence.Grace{{User: "1234", Epoch: 1767323045680}, {User: "other", Epoch: 7}}, a.notes); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+	broken := &fakeAnnouncer{fails: func(what string) bool { return what == "1234" }}
+	answer, err = invoke(t, broken, queueSample)
+	want := `{"batchItemFailures":[{"itemIdentifier":"059f36b4-87a3-44ab-83d2-661975830a7d"},{"itemIdentifier":"c1d5a0a2-4a5b-4b8e-9b0a-1a2b3c4d5e6f"}]}`
+	if err != nil || answer != want {
+		t.Errorf("answer %s, %v", answer, err)
+	}
+}
+
+// An event of neither source is an error, and one without records nothing.
+func TestOtherEvents(t *testing.T) {
+	t.Parallel()
+	for _, event := range []string{`{"Records":[{"eventSource":"aws:s3"}]}`, `{"Records":1}`, `[]`} {
+		if answer, err := invoke(t, &fakeAnnouncer{}, []byte(event)); err == nil {
+			t.Errorf("%s: answer %s", event, answer)
+		}
+	}
+	for _, event := range []string{`{}`, `{"Records":[]}`} {
+		if answer, err := invoke(t, &fakeAnnouncer{}, []byte(event)); err != nil || answer != `{"batchItemFailures":[]}` {
+			t.Errorf("%s: answer %s, %v", event, answer, err)
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/caarlos0/env/v11"
+	"github.com/google/go-cmp/cmp"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+//go:embed testdata/connect.json
+var sample []byte
+
+// fakeStore keeps what was connected.
+type fakeStore struct {
+	connected []presence.Connection
+	err       error
+}
+
+func (f *fakeStore) Connect(_ context.Context, c presence.Connection) error {
+	f.connected = append(f.connected, c)
+	return f.err
+}
+
+// changed is the sample event with some members of it set.
+func changed(t *testing.T, members map[string]any) event {
+	t.Helper()
+	var whole map[string]any
+	if err := json.Unmarshal(sample, &whole); err != nil {
+		t.Fatal(err)
+	}
+	for path, value := range members {
+		at := whole
+		names := strings.Split(path, ".")
+		for _, name := range names[:len(names)-1] {
+			at = at[name].(map[string]any)
+		}
+		at[names[len(names)-1]] = value
+	}
+	text, err := json.Marshal(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e event
+	if err := json.Unmarshal(text, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// invoke calls the handler as Lambda does, and gives its answer as JSON and what it printed.
+func invoke(t *testing.T, store connector, e event) (answer, printed string, err error) {
+	t.Helper()
+	var out bytes.Buffer
+	f := observability.New("connect", observability.Settings{Stage: "dev"}, &out)
+	response, err := observability.Wrap(f, connect(store))(t.Context(), e)
+	text, marshalErr := json.Marshal(response)
+	if marshalErr != nil {
+		t.Fatal(marshalErr)
+	}
+	return string(text), out.String(), err
+}
+
+func TestConnect(t *testing.T) {
+	t.Parallel()
+	store := &fakeStore{}
+	answer, printed, err := invoke(t, store, changed(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []presence.Connection{{
+		User: "1234", ID: "L0SM9cOFvHcCIhw=",
+		ConnectedAt: time.UnixMilli(1767323045678), TokenExpires: time.Unix(2016239022, 0),
+		SourceIP: "192.0.2.1", UserAgent: "Mozilla/5.0 (X11; Linux x86_64)",
+	}}
+	if diff := cmp.Diff(want, store.connected); diff != "" {
+		t.Errorf("connected (-want +got):\n%s", diff)
+	}
+	if answer != `{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":""}` {
+		t.Errorf("answer: %s", answer)
+	}
+	if strings.Contains(printed, "c2VjcmV0") || strings.Contains(printed, `"1234"`) {
+		t.Errorf("the token or the user id was printed: %s", printed)
+	}
+}
+
+// The answer takes up our subprotocol if it was offered, in whichever way, and never otherwise.
+func TestSubprotocol(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		members map[string]any
+		want    bool
+	}{
+		"none":              {nil, false},
+		"ours":              {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph"}, true},
+		"ours and a token":  {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph, bearer.e30.e30.e30"}, true},
+		"ours last":         {map[string]any{"headers.Sec-WebSocket-Protocol": "mqtt,heliograph"}, true},
+		"lower case header": {map[string]any{"headers.sec-websocket-protocol": "heliograph"}, true},
+		"several headers": {map[string]any{
+			"headers.Sec-WebSocket-Protocol":           "bearer.e30.e30.e30",
+			"multiValueHeaders.Sec-WebSocket-Protocol": []string{"heliograph", "bearer.e30.e30.e30"},
+		}, true},
+		"a token only":        {map[string]any{"headers.Sec-WebSocket-Protocol": "bearer.heliograph"}, false},
+		"another, longer one": {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph2"}, false},
+		"upper case":          {map[string]any{"headers.Sec-WebSocket-Protocol": "Heliograph"}, false},
+		"another header":      {map[string]any{"headers.X-Protocol": "heliograph"}, false},
+		"null headers":        {map[string]any{"headers": nil, "multiValueHeaders": nil}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer, _, err := invoke(t, &fakeStore{}, changed(t, test.members))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(answer, `"headers":{"Sec-WebSocket-Protocol":"heliograph"}`); got != test.want {
+				t.Errorf("taken up: %v, answer %s", got, answer)
+			}
+		})
+	}
+}
+
+// What can't be recorded is refused: the error makes the gateway answer with 500.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	down := errors.New("the table is down")
+	if _, _, err := invoke(t, &fakeStore{err: down}, changed(t, nil)); !errors.Is(err, down) {
+		t.Errorf("store fails: %v", err)
+	}
+	for _, expiry := range []any{"", "soon", nil} {
+		store := &fakeStore{}
+		_, _, err := invoke(t, store, changed(t, map[string]any{"requestContext.authorizer.tokenExpires": expiry}))
+		if err == nil || len(store.connected) > 0 {
+			t.Errorf("tokenExpires %v: %v, connected %v", expiry, err, store.connected)
+		}
+	}
+}
+
+// An event without the gateway's time leaves it to the store.
+func TestWithoutTime(t *testing.T) {
+	t.Parallel()
+	store := &fakeStore{}
+	if _, _, err := invoke(t, store, changed(t, map[string]any{"requestContext.connectedAt": 0})); err != nil {
+		t.Fatal(err)
+	}
+	if !store.connected[0].ConnectedAt.IsZero() {
+		t.Errorf("connected at %v", store.connected[0].ConnectedAt)
+	}
+}
+
+// variables is what the program sets.
+func variables() map[string]string {
+	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "TABLE_NAME": "heliograph-dev"}
+}
+
+// The function reads exactly these variables, all of them required, and starts with them.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	params, err := env.GetFieldParams(&environment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for _, p := range params {
+		if !p.Required {
+			t.Errorf("%s may be missing", p.Key)
+		}
+		read = append(read, p.Key)
+	}
+	slices.Sort(read)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(variables())), read); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+	e, err := env.ParseAsWithOptions[environment](env.Options{Environment: variables()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := build(t.Context(), aws.Config{Region: "eu-west-1"}, e); err != nil || h == nil {
+		t.Errorf("build: %v", err)
+	}
+}

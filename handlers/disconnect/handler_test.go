@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/caarlos0/env/v11"
+	"github.com/google/go-cmp/cmp"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+//go:embed testdata/disconnect.json
+var sample []byte
+
+// call is one call of the store.
+type call struct {
+	User         presence.UserID
+	ID           presence.ConnectionID
+	LastActivity time.Time
+}
+
+type fakeStore struct {
+	calls []call
+	err   error
+}
+
+func (f *fakeStore) Disconnect(_ context.Context, user presence.UserID, id presence.ConnectionID, lastActivity time.Time) error {
+	f.calls = append(f.calls, call{user, id, lastActivity})
+	return f.err
+}
+
+var now = time.Date(2026, 1, 2, 3, 5, 5, 679_000_000, time.UTC)
+
+// invoke calls the handler as Lambda does, and gives the answer as JSON.
+func invoke(t *testing.T, store disconnector, stdout io.Writer) (string, error) {
+	t.Helper()
+	var e event
+	if err := json.Unmarshal(sample, &e); err != nil {
+		t.Fatal(err)
+	}
+	f := observability.New("disconnect", observability.Settings{Stage: "dev"}, stdout)
+	response, err := observability.Wrap(f, disconnect(store, func() time.Time { return now }))(t.Context(), e)
+	text, marshalErr := json.Marshal(response)
+	if marshalErr != nil {
+		t.Fatal(marshalErr)
+	}
+	return string(text), err
+}
+
+// The device said goodbye now, so that is its last activity.
+func TestDisconnect(t *testing.T) {
+	t.Parallel()
+	store := &fakeStore{}
+	var printed bytes.Buffer
+	answer, err := invoke(t, store, &printed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]call{{"1234", "L0SM9cOFvHcCIhw=", now}}, store.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if answer != `{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":""}` {
+		t.Errorf("answer: %s", answer)
+	}
+	if strings.Contains(printed.String(), `"1234"`) {
+		t.Errorf("the user id was printed: %s", printed.String())
+	}
+}
+
+// A failure is the function's, so that it is counted and its log line names the connection.
+func TestDisconnectFails(t *testing.T) {
+	t.Parallel()
+	down := errors.New("the table is down")
+	var printed bytes.Buffer
+	if _, err := invoke(t, &fakeStore{err: down}, &printed); !errors.Is(err, down) {
+		t.Errorf("error: %v", err)
+	}
+	if !strings.Contains(printed.String(), `"connectionId":"L0SM9cOFvHcCIhw="`) {
+		t.Errorf("no connection in the log: %s", printed.String())
+	}
+}
+
+// variables is what the program sets.
+func variables() map[string]string {
+	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "TABLE_NAME": "heliograph-dev"}
+}
+
+// The function reads exactly these variables, all of them required, and starts with them.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	params, err := env.GetFieldParams(&environment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for _, p := range params {
+		if !p.Required {
+			t.Errorf("%s may be missing", p.Key)
+		}
+		read = append(read, p.Key)
+	}
+	slices.Sort(read)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(variables())), read); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+	e, err := env.ParseAsWithOptions[environment](env.Options{Environment: variables()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := build(t.Context(), aws.Config{Region: "eu-west-1"}, e); err != nil || h == nil {
+		t.Errorf("build: %v", err)
+	}
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/caarlos0/env/v11"
+	"github.com/google/go-cmp/cmp"
+
+	"heliograph/observability"
+	"heliograph/presence"
+)
+
+//go:embed testdata/online.json
+var sample []byte
+
+// fakeDirectory answers with what it is given, and keeps what it was asked.
+type fakeDirectory struct {
+	users []presence.UserID // asked by name
+	limit int
+	cursor,
+	asked string // what was asked: names or page
+	page presence.Page
+	err  error
+}
+
+func (f *fakeDirectory) Statuses(_ context.Context, users []presence.UserID) ([]presence.Status, error) {
+	f.asked, f.users = "names", users
+	return f.page.Users, f.err
+}
+
+func (f *fakeDirectory) Online(_ context.Context, limit int, cursor string) (presence.Page, error) {
+	f.asked, f.limit, f.cursor = "page", limit, cursor
+	return f.page, f.err
+}
+
+// invoke calls the handler as Lambda does, with the sample event and these parameters.
+func invoke(t *testing.T, d directory, parameters map[string]string) (events.APIGatewayV2HTTPResponse, string) {
+	t.Helper()
+	var e event
+	if err := json.Unmarshal(sample, &e); err != nil {
+		t.Fatal(err)
+	}
+	e.QueryStringParameters = parameters
+	var printed bytes.Buffer
+	f := observability.New("online", observability.Settings{Stage: "dev"}, &printed)
+	response, err := observability.Wrap(f, online(d))(t.Context(), e)
+	if err != nil {
+		t.Fatalf("the handler returned an error, and API Gateway answers in its own words: %v", err)
+	}
+	if response.Headers["Cache-Control"] != "no-store" {
+		t.Errorf("headers: %v", response.Headers)
+	}
+	return response, printed.String()
+}
+
+var at = time.Date(2026, 1, 2, 4, 4, 5, 678_999_999, time.FixedZone("", 3600))
+
+// The answer is the contract's, byte for byte.
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	d := &fakeDirectory{page: presence.Page{Users: []presence.Status{
+		{User: "1234", Online: true, LastActivity: at},
+		{User: "off", LastActivity: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		{User: `<"ü"&>`},
+	}}}
+	var e event
+	if err := json.Unmarshal(sample, &e); err != nil {
+		t.Fatal(err)
+	}
+	response, printed := invoke(t, d, e.QueryStringParameters)
+	want := `[{"UserId":"1234","IsOnline":true,"LastActivity":"2026-01-02T03:04:05.678Z"},` +
+		`{"UserId":"off","IsOnline":false,"LastActivity":"2026-01-02T03:04:05.000Z"},` +
+		`{"UserId":"<\"ü\"&>","IsOnline":false,"LastActivity":null}]`
+	if response.StatusCode != 200 || response.Body != want || response.Headers["Content-Type"] != "application/json" {
+		t.Errorf("answer: %d %v\n%s", response.StatusCode, response.Headers, response.Body)
+	}
+	if diff := cmp.Diff([]presence.UserID{"1234", "nobody"}, d.users); diff != "" {
+		t.Errorf("users asked for (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(printed, `"OnlineQueries":1`) || strings.Contains(printed, "c2VjcmV0") {
+		t.Errorf("printed: %s", printed)
+	}
+}
+
+// What the parameters mean.
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		parameters map[string]string
+		asked      string
+		users      []presence.UserID
+		limit      int
+		cursor     string
+	}{
+		"none":              {nil, "page", nil, 0, ""},
+		"limit":             {map[string]string{"limit": "1000"}, "page", nil, 1000, ""},
+		"cursor":            {map[string]string{"cursor": "abc"}, "page", nil, 0, "abc"},
+		"both":              {map[string]string{"limit": "1", "cursor": "abc"}, "page", nil, 1, "abc"},
+		"unknown":           {map[string]string{"page": "2"}, "page", nil, 0, ""},
+		"one user":          {map[string]string{"userIds": "1234"}, "names", []presence.UserID{"1234"}, 0, ""},
+		"order":             {map[string]string{"userIds": "b,a"}, "names", []presence.UserID{"b", "a"}, 0, ""},
+		"doubles":           {map[string]string{"userIds": "b,a,b,b"}, "names", []presence.UserID{"b", "a"}, 0, ""},
+		"blanks":            {map[string]string{"userIds": ", b,,a ,"}, "names", []presence.UserID{"b", "a"}, 0, ""},
+		"only blanks":       {map[string]string{"userIds": " ,"}, "names", nil, 0, ""},
+		"empty":             {map[string]string{"userIds": ""}, "names", nil, 0, ""},
+		"users and a limit": {map[string]string{"userIds": "a", "limit": "x"}, "names", []presence.UserID{"a"}, 0, ""},
+		"100 users":         {map[string]string{"userIds": list(100)}, "names", numbers(100), 0, ""},
+		"100 users, twice":  {map[string]string{"userIds": list(100) + "," + list(100)}, "names", numbers(100), 0, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &fakeDirectory{}
+			if response, _ := invoke(t, d, test.parameters); response.StatusCode != 200 || response.Body != "[]" {
+				t.Errorf("answer: %d %s", response.StatusCode, response.Body)
+			}
+			if d.asked != test.asked || d.limit != test.limit || d.cursor != test.cursor {
+				t.Errorf("asked for %s, limit %d, cursor %q", d.asked, d.limit, d.cursor)
+			}
+			if diff := cmp.Diff(test.users, d.users); diff != "" {
+				t.Errorf("users (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func numbers(n int) []presence.UserID {
+	users := make([]presence.UserID, n)
+	for i := range users {
+		users[i] = presence.UserID(fmt.Sprint(i))
+	}
+	return users
+}
+
+func list(n int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(numbers(n)), " ", ","), "[]")
+}
+
+// A bad question is 400, in the form of RFC 9457, and says what is allowed; it is no query that was answered.
+func TestBadQuestions(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		parameters map[string]string
+		detail     string
+	}{
+		"101 users":     {map[string]string{"userIds": list(101)}, "userIds names 101 users; 100 are the limit"},
+		"limit 0":       {map[string]string{"limit": "0"}, "limit is not a whole number from 1 to 1000"},
+		"limit 1001":    {map[string]string{"limit": "1001"}, "limit is not a whole number from 1 to 1000"},
+		"limit below 0": {map[string]string{"limit": "-1"}, "limit is not a whole number from 1 to 1000"},
+		"limit empty":   {map[string]string{"limit": ""}, "limit is not a whole number from 1 to 1000"},
+		"limit text":    {map[string]string{"limit": "ten"}, "limit is not a whole number from 1 to 1000"},
+		"limit twice":   {map[string]string{"limit": "5,5"}, "limit is not a whole number from 1 to 1000"},
+		"limit 1e2":     {map[string]string{"limit": "1e2"}, "limit is not a whole number from 1 to 1000"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &fakeDirectory{}
+			response, printed := invoke(t, d, test.parameters)
+			want := fmt.Sprintf(`{"type":"about:blank","title":"Bad Request","status":400,"detail":%q}`, test.detail)
+			if response.StatusCode != 400 || response.Body != want || response.Headers["Content-Type"] != "application/problem+json" {
+				t.Errorf("answer: %d %v %s", response.StatusCode, response.Headers, response.Body)
+			}
+			if d.asked != "" || strings.Contains(printed, "OnlineQueries") || strings.Contains(printed, "HandlerErrors") {
+				t.Errorf("asked for %q; printed %s", d.asked, printed)
+			}
+		})
+	}
+}
+
+// What the directory finds bad is 400 too; what it fails at is 500, counted as the function's error, and tells
+// strangers nothing.
+func TestDirectoryFails(t *testing.T) {
+	t.Parallel()
+	invalid := &fakeDirectory{err: &presence.InvalidError{Field: "cursor", Reason: "is not one that this service gave out"}}
+	response, _ := invoke(t, invalid, map[string]string{"cursor": "x"})
+	if response.StatusCode != 400 || !strings.Contains(response.Body, "cursor is not one that this service gave out") {
+		t.Errorf("answer: %d %s", response.StatusCode, response.Body)
+	}
+	for _, parameters := range []map[string]string{nil, {"userIds": "a"}} {
+		broken := &fakeDirectory{err: errors.New("the table heliograph-dev is down")}
+		response, printed := invoke(t, broken, parameters)
+		if response.StatusCode != 500 || strings.Contains(response.Body, "table") || response.Headers["Content-Type"] != "application/problem+json" {
+			t.Errorf("answer: %d %v %s", response.StatusCode, response.Headers, response.Body)
+		}
+		if !strings.Contains(printed, `"HandlerErrors":1`) || !strings.Contains(printed, "heliograph-dev is down") {
+			t.Errorf("printed: %s", printed)
+		}
+	}
+}
+
+// The next page is a link, relative to this one, and only where there is one.
+func TestLink(t *testing.T) {
+	t.Parallel()
+	page := presence.Page{Users: []presence.Status{{User: "a", Online: true, LastActivity: at}}, Next: "Ab-_9"}
+	tests := map[string]struct {
+		parameters map[string]string
+		want       string
+	}{
+		"with limit":    {map[string]string{"limit": "7", "cursor": "old"}, `<?limit=7&cursor=Ab-_9>; rel="next"`},
+		"without limit": {nil, `<?cursor=Ab-_9>; rel="next"`},
+		"by name":       {map[string]string{"userIds": "a"}, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if response, _ := invoke(t, &fakeDirectory{page: page}, test.parameters); response.Headers["Link"] != test.want {
+				t.Errorf("Link: %s", response.Headers["Link"])
+			}
+			last := presence.Page{Users: page.Users}
+			if response, _ := invoke(t, &fakeDirectory{page: last}, test.parameters); response.Headers["Link"] != "" {
+				t.Errorf("Link on the last page: %s", response.Headers["Link"])
+			}
+		})
+	}
+}
+
+// variables is what the program sets.
+func variables() map[string]string {
+	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "TABLE_NAME": "heliograph-dev"}
+}
+
+// The function reads exactly these variables, all of them required, and starts with them.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	params, err := env.GetFieldParams(&environment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for _, p := range params {
+		if !p.Required {
+			t.Errorf("%s may be missing", p.Key)
+		}
+		read = append(read, p.Key)
+	}
+	slices.Sort(read)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(variables())), read); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+	e, err := env.ParseAsWithOptions[environment](env.Options{Environment: variables()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := build(t.Context(), aws.Config{Region: "eu-west-1"}, e); err != nil || h == nil {
+		t.Errorf("build: %v", err)
+	}
+}
