@@ -28,6 +28,7 @@ func TestFilter(t *testing.T) {
 		{`{"a":["x"]}`, "String.label", "x", true},
 		{`{"a":["1"]}`, number, "1", false},
 		{`{"a":[1]}`, number, "1.0", true},
+		{`{"a":[1]}`, number, "2", false},
 		{`{"a":[1]}`, text, "1", false},
 		{`{"a":["x"]}`, list, `["w","x"]`, true},
 		{`{"a":["x"]}`, list, `["w"]`, false},

@@ -44,9 +44,12 @@ type queues struct {
 	delivered []delivery
 }
 
-func (q *queues) Send(_ context.Context, queueARN, body string, attributes map[string]sns.Attribute) error {
+func (q *queues) Send(ctx context.Context, queueARN, body string, attributes map[string]sns.Attribute) error {
 	if strings.Contains(queueARN, ":broken") {
 		return errors.New("no such queue")
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -300,6 +300,42 @@ func TestOldestAge(t *testing.T) {
 	}
 }
 
+// TestOldestAgeOfDeadLetter proves that receives from another queue do not make a message not count.
+func TestOldestAgeOfDeadLetter(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := newServer(c)
+	dead := mustCreate(t, s, "dead")
+	q := mustCreate(t, s, "q", append(redrive(dead, "5"), "VisibilityTimeout", "0")...)
+	mustSend(t, q, "poison")
+	for range 6 {
+		mustReceive(t, q)
+	}
+	c.advance(time.Second)
+	if got := dead.Stats().OldestAge; got != time.Second {
+		t.Errorf("oldest age %v", got)
+	}
+}
+
+// TestOrder proves that messages come in the order in which they became visible, and were sent.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	q := mustCreate(t, newServer(c), "q")
+	later := time.Second
+	if _, err := q.Send(sqs.Outgoing{Body: "delayed", Delay: &later}); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Split("abcdefgh", "")
+	for _, body := range want {
+		mustSend(t, q, body)
+	}
+	c.advance(time.Second)
+	if diff := cmp.Diff(append(want, "delayed"), bodies(mustReceive(t, q))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestPurgeAndDelete(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -81,6 +81,9 @@ func (n *node) readStruct(into reflect.Value) error {
 	// In order of name, so that of several faults the same one is always named.
 	for _, name := range slices.Sorted(maps.Keys(n.kids)) {
 		f, ok := fields.byQuery[name]
+		if !ok && n.kids[name].isEmptyList(fields.byJSON[name], into) {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("there is no parameter %s here", n.kids[name].path)
 		}
@@ -89,6 +92,12 @@ func (n *node) readStruct(into reflect.Value) error {
 		}
 	}
 	return nil
+}
+
+// isEmptyList says whether the node is a flattened list without elements, which the AWS CLI sends under
+// the member's own name: "Entries=".
+func (n *node) isEmptyList(f field, of reflect.Value) bool {
+	return f.flat != "" && of.Field(f.index).Kind() == reflect.Slice && n.value != nil && *n.value == "" && len(n.kids) == 0
 }
 
 func (n *node) readList(into reflect.Value, f field) error {
