@@ -94,3 +94,10 @@ func (f *flakyTable) Query(ctx context.Context, in *api.QueryInput, o ...func(*a
 	}
 	return f.DynamoDB.Query(ctx, in, o...)
 }
+
+// refusingUpdates is a table that answers all updates with an error.
+type refusingUpdates struct{ presence.DynamoDB }
+
+func (refusingUpdates) UpdateItem(context.Context, *api.UpdateItemInput, ...func(*api.Options)) (*api.UpdateItemOutput, error) {
+	return nil, &types.InternalServerError{}
+}
