@@ -285,7 +285,7 @@ func TestRemovalMendsPresence(t *testing.T) {
 	w.settle(t)
 	w.advance(time.Minute)
 	if _, err := w.db.DeleteItem(t.Context(), &api.DeleteItemInput{
-		TableName: new(tableName), Key: item{"pk": valueOf("S", "user#u", false), "sk": valueOf("S", "conn#a", false)},
+		TableName: new(tableName), Key: item{"pk": text("user#u"), "sk": text("conn#a")},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestForeignRecords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, sk := range []string{"other#1", "", "conn#a"} {
-		keys := item{"pk": valueOf("S", "user#u", false), "sk": valueOf("S", sk, false)}
+		keys := item{"pk": text("user#u"), "sk": text(sk)}
 		if err := w.announcer().Handle(t.Context(), presence.Record{Keys: keys, New: keys}); err != nil {
 			t.Errorf("%q: %v", sk, err)
 		}

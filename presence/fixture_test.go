@@ -2,6 +2,7 @@ package presence_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -176,38 +177,48 @@ func (f *fixture) records(t tb, after dynamodb.Sequence) []dynamodb.Record {
 	return records
 }
 
-// recordOf is a record of the stream in the form that the Announcer takes.
+// recordOf is a record of the stream in the form that the Announcer takes, by way of the event that Lambda makes
+// of it.
 func recordOf(r dynamodb.Record) presence.Record {
-	out := presence.Record{Created: r.Created, Expired: r.UserIdentity == dynamodb.TimeToLive, Keys: item{}}
-	for name, v := range r.Keys {
-		out.Keys[name] = valueOf(v.Kind().String(), v.Text(), v.Bool())
+	var event struct {
+		Change struct{ Keys, OldImage, NewImage map[string]map[string]any } `json:"dynamodb"`
 	}
-	for name, v := range r.OldImage {
-		if out.Old == nil {
-			out.Old = item{}
-		}
-		out.Old[name] = valueOf(v.Kind().String(), v.Text(), v.Bool())
+	text, err := json.Marshal(r)
+	if err == nil {
+		err = json.Unmarshal(text, &event)
 	}
-	for name, v := range r.NewImage {
-		if out.New == nil {
-			out.New = item{}
-		}
-		out.New[name] = valueOf(v.Kind().String(), v.Text(), v.Bool())
+	if err != nil {
+		panic(fmt.Sprintf("a record of the stream is no JSON: %v", err))
 	}
-	return out
+	return presence.Record{
+		Created: r.Created, Expired: r.UserIdentity == dynamodb.TimeToLive,
+		Keys: itemOf(event.Change.Keys), Old: itemOf(event.Change.OldImage), New: itemOf(event.Change.NewImage),
+	}
 }
 
-func valueOf(kind, text string, yes bool) types.AttributeValue {
-	switch kind {
-	case "S":
-		return &types.AttributeValueMemberS{Value: text}
-	case "N":
-		return &types.AttributeValueMemberN{Value: text}
-	case "BOOL":
-		return &types.AttributeValueMemberBOOL{Value: yes}
+// itemOf reads an item, such as {"pk": {"S": "user#1234"}}; no item is nil.
+func itemOf(attributes map[string]map[string]any) item {
+	if len(attributes) == 0 {
+		return nil
 	}
-	panic(fmt.Sprintf("an item of the table has an attribute of type %s", kind))
+	i := item{}
+	for name, value := range attributes {
+		switch {
+		case value["S"] != nil:
+			i[name] = &types.AttributeValueMemberS{Value: value["S"].(string)}
+		case value["N"] != nil:
+			i[name] = &types.AttributeValueMemberN{Value: value["N"].(string)}
+		case value["BOOL"] != nil:
+			i[name] = &types.AttributeValueMemberBOOL{Value: value["BOOL"].(bool)}
+		default:
+			panic(fmt.Sprintf("an item of the table has the attribute %s: %v", name, value))
+		}
+	}
+	return i
 }
+
+// text is a value of type string.
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 // same fails the test unless got is want.
 func same(t tb, what string, got, want any) {

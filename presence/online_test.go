@@ -63,8 +63,8 @@ func TestOnlinePageOf1MB(t *testing.T) {
 	for i := range users {
 		user := fmt.Sprintf("%s%06d", strings.Repeat("x", presence.MaxUserID-6), i)
 		_, err := f.db.PutItem(t.Context(), &api.PutItemInput{TableName: new(tableName), Item: item{
-			"pk": valueOf("S", "user#"+user, false), "sk": valueOf("S", "presence", false),
-			"gpk": valueOf("S", presence.OnlinePartition(presence.UserID(user)), false), "gsk": valueOf("S", user, false),
+			"pk": text("user#" + user), "sk": text("presence"),
+			"gpk": text(presence.OnlinePartition(presence.UserID(user))), "gsk": text(user),
 		}})
 		if err != nil {
 			t.Fatal(err)
