@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"heliograph/simulator/dynamodb/attribute"
 	"heliograph/simulator/dynamodb/expression"
@@ -55,18 +54,16 @@ func (db *Database) readARNs(table string, index *string) []string {
 	return db.tableARNs(table)
 }
 
-// placeholders are the members that all inputs with expressions share the meaning of.
-func placeholders(names map[string]string, values attribute.Item, expressions ...*string) (*expression.Scope, error) {
+// placeholders are the members that all inputs with expressions share the meaning of. whenNone is how
+// AWS says that all expressions are missing.
+func placeholders(names map[string]string, values attribute.Item, whenNone string, expressions ...*string) (*expression.Scope, error) {
 	if !slices.ContainsFunc(expressions, func(e *string) bool { return e != nil }) {
 		switch {
 		case names != nil:
 			return nil, invalid("ExpressionAttributeNames can only be specified when using expressions")
 		case values != nil:
-			return nil, invalid("ExpressionAttributeValues can only be specified when using expressions")
+			return nil, invalid("ExpressionAttributeValues can only be specified when using expressions: %s", whenNone)
 		}
-	}
-	if err := attribute.Check(values); err != nil {
-		return nil, invalid("ExpressionAttributeValues contains invalid value: %v", err)
 	}
 	return expression.NewScope(names, values)
 }
@@ -85,16 +82,4 @@ func projection(scope *expression.Scope, text *string) (expression.Projection, e
 		return nil, nil
 	}
 	return scope.Projection(*text)
-}
-
-// oneOf checks a member whose values are enumerated; empty is as good as the default.
-func oneOf(member, value string, allowed ...string) error {
-	if value == "" || slices.Contains(allowed, value) {
-		return nil
-	}
-	return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]", value, member, strings.Join(allowed, ", "))
-}
-
-func checkConsumed(value string) error {
-	return oneOf("returnConsumedCapacity", value, "INDEXES", "TOTAL", "NONE")
 }

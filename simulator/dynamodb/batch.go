@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"errors"
 	"maps"
 	"slices"
 
@@ -53,7 +52,7 @@ type wanted struct {
 }
 
 func (db *Database) batchGetItem(in *BatchGetItemInput) (*BatchGetItemOutput, error) {
-	if err := errors.Join(checkConsumed(in.ReturnConsumedCapacity), in.checkCount()); err != nil {
+	if err := in.check(); err != nil {
 		return nil, err
 	}
 	var batch []wanted
@@ -75,18 +74,26 @@ func (db *Database) batchGetItem(in *BatchGetItemInput) (*BatchGetItemOutput, er
 	return out, nil
 }
 
-func (in *BatchGetItemInput) checkCount() error {
+func (in *BatchGetItemInput) check() error {
+	if len(in.RequestItems) == 0 {
+		return invalid("The requestItems parameter is required for BatchGetItem")
+	}
+	var c constraints
 	count := 0
 	for name, w := range in.RequestItems {
-		if len(w.Keys) == 0 {
-			return invalid("1 validation error detected: Value '[]' at 'requestItems.%s.member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1", name)
+		switch n := len(w.Keys); {
+		case n == 0:
+			c.failed("Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: Member must have length greater than or equal to 1", name)
+		case n > maxBatchKeys:
+			c.failed("Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: Member must have length less than or equal to %d", name, maxBatchKeys)
 		}
 		count += len(w.Keys)
 	}
-	switch {
-	case count == 0:
-		return invalid("1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
-	case count > maxBatchKeys:
+	c.returnConsumedCapacity(in.ReturnConsumedCapacity)
+	if err := c.err(); err != nil {
+		return err
+	}
+	if count > maxBatchKeys {
 		return invalid("Too many items requested for the BatchGetItem call")
 	}
 	return nil

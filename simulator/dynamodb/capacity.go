@@ -1,6 +1,9 @@
 package dynamodb
 
-import "maps"
+import (
+	"maps"
+	"sync"
+)
 
 // Units of capacity. Source: "DynamoDB read and write operations", DynamoDB developer guide.
 const (
@@ -34,29 +37,41 @@ type Usage struct {
 
 // Usage is what the table has consumed until now.
 func (t *Table) Usage() Usage {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return Usage{Table: t.usage.Table, Indexes: maps.Clone(t.usage.Indexes)}
+	t.meter.mu.Lock()
+	defer t.meter.mu.Unlock()
+	return Usage{Table: t.meter.table, Indexes: maps.Clone(t.meter.indexes)}
 }
 
-// addWrite and addRead are called under the table's lock.
-func (u *Usage) addWrite(table float64, indexes map[string]float64) {
-	u.Table.Write += table
+// meter counts a table's usage. It has a lock of its own, so that reads need the table's for reading only.
+type meter struct {
+	mu      sync.Mutex
+	table   Units
+	indexes map[string]Units
+}
+
+func (m *meter) wrote(table float64, indexes map[string]float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.table.Write += table
 	for name, units := range indexes {
-		sum := u.Indexes[name]
+		sum := m.indexes[name]
 		sum.Write += units
-		u.Indexes[name] = sum
+		m.indexes[name] = sum
 	}
 }
 
-func (u *Usage) addRead(index string, units float64) {
-	if index == "" {
-		u.Table.Read += units
-		return
-	}
-	sum := u.Indexes[index]
+func (m *meter) read(units float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.table.Read += units
+}
+
+func (m *meter) readIndex(name string, units float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sum := m.indexes[name]
 	sum.Read += units
-	u.Indexes[index] = sum
+	m.indexes[name] = sum
 }
 
 // ConsumedCapacity is the API's shape of what one request consumed.

@@ -1,7 +1,10 @@
 package dynamodb
 
 import (
+	"errors"
 	"slices"
+
+	"heliograph/simulator/wire"
 )
 
 // maxListed is how many names one ListTables gives.
@@ -53,8 +56,22 @@ type (
 	}
 )
 
+// describable finds a table like lookup; but here AWS's error names the one that is missing.
+func (db *Database) describable(name string) (*Table, error) {
+	var c constraints
+	c.table(name)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	t, err := db.lookup(name)
+	if missing, ok := errors.AsType[*wire.Error](err); ok && missing.Code == "ResourceNotFoundException" {
+		err = notFound("%s: Table: %s not found", missing.Message, name)
+	}
+	return t, err
+}
+
 func (db *Database) describeTable(in *DescribeTableInput) (*DescribeTableOutput, error) {
-	t, err := db.lookup(in.TableName)
+	t, err := db.describable(in.TableName)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +130,7 @@ type DescribeTimeToLiveOutput struct {
 }
 
 func (db *Database) describeTimeToLive(in *DescribeTimeToLiveInput) (*DescribeTimeToLiveOutput, error) {
-	t, err := db.lookup(in.TableName)
+	t, err := db.describable(in.TableName)
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +158,17 @@ type ListTablesOutput struct {
 func (db *Database) listTables(in *ListTablesInput) (*ListTablesOutput, error) {
 	limit := maxListed
 	if in.Limit != nil {
-		if limit = *in.Limit; limit < 1 || limit > maxListed {
-			return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", limit, maxListed)
-		}
+		limit = *in.Limit
+	}
+	var c constraints
+	if limit < 1 {
+		c.failed("Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", limit)
+	}
+	if limit > maxListed {
+		c.failed("Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than or equal to %d", limit, maxListed)
+	}
+	if err := c.err(); err != nil {
+		return nil, err
 	}
 	names := []string{}
 	for _, t := range db.Tables() {

@@ -92,11 +92,11 @@ func (db *Database) arnOf(nameOrARN string) string {
 
 // lookup finds the table that a request names.
 func (db *Database) lookup(nameOrARN string) (*Table, error) {
-	name := strings.TrimPrefix(nameOrARN, db.options.arn(""))
+	name, isARN := strings.CutPrefix(nameOrARN, db.options.arn(""))
 	if t := db.Table(name); t != nil {
 		return t, nil
 	}
-	if !tableName.MatchString(name) {
+	if !isARN && len(name) < minTableName {
 		return nil, invalid("Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'")
 	}
 	return nil, notFound("Requested resource not found")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,10 +67,10 @@ type fixture struct {
 func definition() dynamodb.Definition {
 	return dynamodb.Definition{
 		Name: "things", HashKey: "pk", RangeKey: "sk", BillingMode: "PAY_PER_REQUEST",
-		Attributes: []dynamodb.Attribute{{"pk", "S"}, {"sk", "S"}, {"gpk", "S"}, {"gsk", "S"}, {"rank", "N"}},
+		Attributes: []dynamodb.Attribute{{"pk", "S"}, {"sk", "S"}, {"gpk", "S"}, {"gsk", "S"}, {"score", "N"}},
 		Indexes: []dynamodb.Index{
 			{Name: "gsi1", HashKey: "gpk", RangeKey: "gsk", Projection: "KEYS_ONLY"},
-			{Name: "byrank", HashKey: "gpk", RangeKey: "rank", Projection: "ALL"},
+			{Name: "byscore", HashKey: "gpk", RangeKey: "score", Projection: "ALL"},
 		},
 		TTLAttribute: "ttl", StreamViewType: "NEW_AND_OLD_IMAGES", Encrypted: true,
 	}
@@ -83,11 +84,33 @@ func setUp(t testing.TB) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f := serve(t, db)
+	f.table, f.clock = table, c
+	return f
+}
+
+// serve puts a database behind an endpoint, with a client.
+func serve(t testing.TB, db *dynamodb.Database) fixture {
+	t.Helper()
 	endpoint := wire.NewEndpoint(wire.Options{})
 	endpoint.Register(db.Service())
 	server := httptest.NewServer(endpoint)
 	t.Cleanup(server.Close)
-	return fixture{client(server.URL), db, table, c}
+	return fixture{Client: client(server.URL), db: db}
+}
+
+// direct calls an action without a network, and gives the status and body of the answer.
+func direct(t testing.TB, db *dynamodb.Database, action, body string) (int, string) {
+	t.Helper()
+	endpoint := wire.NewEndpoint(wire.Options{})
+	endpoint.Register(db.Service())
+	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+action)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=abc")
+	w := httptest.NewRecorder()
+	endpoint.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
 }
 
 func client(url string) *api.Client {
@@ -131,6 +154,19 @@ func (f fixture) put(t testing.TB, items ...item) {
 	t.Helper()
 	for _, i := range items {
 		if _, err := f.PutItem(t.Context(), &api.PutItemInput{TableName: aws.String("things"), Item: i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// putBig stores an item of 384 KB and 8 bytes more beside its key's values. It grows inside the database,
+// since sending so much takes a while under the race detector.
+func (f fixture) putBig(t testing.TB, at item) {
+	t.Helper()
+	f.put(t, with(at, item{"l": l(s(strings.Repeat("x", 12<<10-1)))}))
+	for range 5 {
+		_, err := f.UpdateItem(t.Context(), &api.UpdateItemInput{TableName: aws.String("things"), Key: at, UpdateExpression: aws.String("SET l = list_append(l, l)")})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

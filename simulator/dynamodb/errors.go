@@ -7,7 +7,9 @@ import (
 
 // invalid is AWS's ValidationException.
 func invalid(format string, args ...any) *wire.Error {
-	return wire.Errorf("ValidationException", format, args...)
+	e := wire.Errorf("ValidationException", format, args...)
+	e.Prefix = "com.amazon.coral.validate"
+	return e
 }
 
 func notFound(format string, args ...any) *wire.Error {

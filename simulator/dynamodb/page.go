@@ -163,8 +163,8 @@ func (s source) page(p paging, within span, forward bool) (*PageOutput, error) {
 		from = at
 	}
 	r := &reader{paging: p, items: []attribute.Item{}}
-	s.table.mu.Lock() // not RLock: the usage is counted
-	defer s.table.mu.Unlock()
+	s.table.mu.RLock()
+	defer s.table.mu.RUnlock()
 	s.walk(from, forward, func(row row) bool { return within.contains(row.position) && r.take(row) })
 	return s.answer(r), nil
 }
@@ -190,11 +190,11 @@ func (s source) answer(r *reader) *PageOutput {
 	}
 	units := readUnits(r.bytes, r.consistent)
 	if s.index == nil {
-		s.table.usage.addRead("", units)
+		s.table.meter.read(units)
 		r.out.ConsumedCapacity = s.table.consumed(r.consumed, units, nil)
 		return &r.out
 	}
-	s.table.usage.addRead(s.index.def.Name, units)
+	s.table.meter.readIndex(s.index.def.Name, units)
 	r.out.ConsumedCapacity = s.table.consumed(r.consumed, 0, map[string]float64{s.index.def.Name: units})
 	return &r.out
 }

@@ -1,8 +1,6 @@
 package dynamodb
 
 import (
-	"errors"
-
 	"heliograph/simulator/dynamodb/attribute"
 	"heliograph/simulator/dynamodb/expression"
 )
@@ -34,23 +32,15 @@ type PageOutput struct {
 }
 
 func (db *Database) query(in *QueryInput) (*PageOutput, error) {
-	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
-		in.KeyConditionExpression, in.FilterExpression, in.ProjectionExpression)
-	if err != nil {
-		return nil, err
-	}
-	if in.KeyConditionExpression == nil {
-		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
-	}
-	keys, err := scope.KeyConditions(*in.KeyConditionExpression)
-	if err != nil {
-		return nil, err
-	}
 	page := paging{
 		filterText: in.FilterExpression, projectionText: in.ProjectionExpression, consistent: in.ConsistentRead,
 		choice: in.Select, limit: in.Limit, start: in.ExclusiveStartKey, consumed: in.ReturnConsumedCapacity,
 	}
-	if err := page.read(scope); err != nil {
+	if err := page.check(in.TableName, "at 'Limit'"); err != nil {
+		return nil, err
+	}
+	keys, err := in.read(&page)
+	if err != nil {
 		return nil, err
 	}
 	src, err := db.source(in.TableName, in.IndexName)
@@ -65,6 +55,22 @@ func (db *Database) query(in *QueryInput) (*PageOutput, error) {
 		return nil, err
 	}
 	return src.page(page, s, in.ScanIndexForward == nil || *in.ScanIndexForward)
+}
+
+// read reads the input's three expressions.
+func (in *QueryInput) read(page *paging) ([]expression.KeyCondition, error) {
+	if in.KeyConditionExpression == nil {
+		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
+	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "", in.KeyConditionExpression)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := scope.KeyConditions(*in.KeyConditionExpression)
+	if err != nil {
+		return nil, err
+	}
+	return keys, page.read(scope)
 }
 
 // ScanInput is the input of Scan.
@@ -83,13 +89,17 @@ type ScanInput struct {
 }
 
 func (db *Database) scan(in *ScanInput) (*PageOutput, error) {
-	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.FilterExpression, in.ProjectionExpression)
-	if err != nil {
-		return nil, err
-	}
 	page := paging{
 		filterText: in.FilterExpression, projectionText: in.ProjectionExpression, consistent: in.ConsistentRead,
 		choice: in.Select, limit: in.Limit, start: in.ExclusiveStartKey, consumed: in.ReturnConsumedCapacity,
+	}
+	if err := page.check(in.TableName, "'0' at 'limit'"); err != nil {
+		return nil, err
+	}
+	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression is null",
+		in.FilterExpression, in.ProjectionExpression)
+	if err != nil {
+		return nil, err
 	}
 	if err := page.read(scope); err != nil {
 		return nil, err
@@ -117,18 +127,25 @@ type paging struct {
 	projection expression.Projection
 }
 
-// read reads the expressions and checks what needs no table.
-func (p *paging) read(scope *expression.Scope) (err error) {
-	err = errors.Join(
-		oneOf("select", p.choice, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"),
-		checkConsumed(p.consumed), attribute.Check(p.start),
-	)
-	if err != nil {
+// check looks at the members that need no table. limitName is how AWS names the member Limit, which
+// differs between Query and Scan.
+func (p *paging) check(table, limitName string) error {
+	var c constraints
+	if c.table(table) {
+		if p.limit != nil && *p.limit < 1 {
+			c.failed("Value %s failed to satisfy constraint: Member must have value greater than or equal to 1", limitName)
+		}
+		c.oneOf("select", p.choice, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
+		c.returnConsumedCapacity(p.consumed)
+	}
+	if err := c.err(); err != nil {
 		return err
 	}
-	if p.limit != nil && *p.limit < 1 {
-		return invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", *p.limit)
-	}
+	return attribute.Check(p.start)
+}
+
+// read reads the expressions.
+func (p *paging) read(scope *expression.Scope) (err error) {
 	if p.filter, err = condition(scope, "FilterExpression", p.filterText); err != nil {
 		return err
 	}

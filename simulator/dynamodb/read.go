@@ -1,8 +1,6 @@
 package dynamodb
 
 import (
-	"errors"
-
 	"heliograph/simulator/dynamodb/attribute"
 	"heliograph/simulator/dynamodb/expression"
 )
@@ -19,12 +17,24 @@ type GetItemInput struct {
 
 // GetItemOutput is the answer of GetItem.
 type GetItemOutput struct {
-	Item             attribute.Item    `json:",omitempty"`
+	Item             attribute.Item    `json:",omitzero"` // empty where nothing of the item was picked
 	ConsumedCapacity *ConsumedCapacity `json:",omitempty"`
 }
 
+func (in *GetItemInput) check() error {
+	var c constraints
+	if c.table(in.TableName) {
+		c.present("key", in.Key != nil)
+		c.returnConsumedCapacity(in.ReturnConsumedCapacity)
+	}
+	if err := c.err(); err != nil {
+		return err
+	}
+	return attribute.Check(in.Key)
+}
+
 func (db *Database) getItem(in *GetItemInput) (*GetItemOutput, error) {
-	if err := errors.Join(checkConsumed(in.ReturnConsumedCapacity), attribute.Check(in.Key)); err != nil {
+	if err := in.check(); err != nil {
 		return nil, err
 	}
 	p, err := projectionOf(in.ProjectionExpression, in.ExpressionAttributeNames)
@@ -48,17 +58,17 @@ func (db *Database) getItem(in *GetItemInput) (*GetItemOutput, error) {
 
 // read gets one item and its cost; reading what is not there costs one smallest read.
 func (t *Table) read(key attribute.Item, consistent bool) (attribute.Item, float64) {
-	t.mu.Lock() // not RLock: the usage is counted
-	defer t.mu.Unlock()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
 	item, size := t.get(key)
 	units := readUnits(size, consistent)
-	t.usage.addRead("", units)
+	t.meter.read(units)
 	return item, units
 }
 
 // projectionOf reads the only expression of a GetItem.
 func projectionOf(text *string, names map[string]string) (expression.Projection, error) {
-	scope, err := placeholders(names, nil, text)
+	scope, err := placeholders(names, nil, "", text)
 	if err != nil {
 		return nil, err
 	}

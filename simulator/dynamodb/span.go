@@ -98,12 +98,14 @@ func limits(c expression.KeyCondition) (low, high limit) {
 
 // successor is the first text after all that begin with the prefix; there is none after one of 0xFF bytes only.
 func successor(prefix string) (string, bool) {
-	trimmed := strings.TrimRight(prefix, "\xff")
-	if trimmed == "" {
+	last := len(prefix) - 1
+	for last >= 0 && prefix[last] == 0xFF {
+		last--
+	}
+	if last < 0 {
 		return "", false
 	}
-	last := len(trimmed) - 1
-	return trimmed[:last] + string([]byte{trimmed[last] + 1}), true
+	return prefix[:last] + string([]byte{prefix[last] + 1}), true
 }
 
 // contains tells whether a position is within the span.

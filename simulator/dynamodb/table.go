@@ -35,14 +35,15 @@ type Table struct {
 	rows    *btree.BTreeG[row]
 	bytes   int
 	indexes []*index
-	usage   Usage
+
+	meter meter
 }
 
 func newTable(def Definition, options Options) *Table {
 	t := &Table{
 		def: def, options: options, created: options.Now(),
 		schema: def.schema(def.HashKey, def.RangeKey), rows: newTree(),
-		usage: Usage{Indexes: map[string]Units{}},
+		meter: meter{indexes: map[string]Units{}},
 	}
 	for _, x := range def.Indexes {
 		t.indexes = append(t.indexes, newIndex(x, def))
@@ -52,9 +53,6 @@ func newTable(def Definition, options Options) *Table {
 	}
 	return t
 }
-
-// Definition is what the table was made from.
-func (t *Table) Definition() Definition { return t.def }
 
 // Name is the table's name.
 func (t *Table) Name() string { return t.def.Name }

@@ -28,7 +28,8 @@ func (in *UpdateItemInput) options() writeOptions {
 
 // read reads the input's two expressions. Without an UpdateExpression the update changes nothing.
 func (in *UpdateItemInput) read() (*expression.Update, expression.Condition, error) {
-	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.UpdateExpression, in.ConditionExpression)
+	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		"UpdateExpression and ConditionExpression are null", in.UpdateExpression, in.ConditionExpression)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,7 +47,7 @@ func (in *UpdateItemInput) read() (*expression.Update, expression.Condition, err
 }
 
 func (db *Database) updateItem(in *UpdateItemInput) (*WriteOutput, error) {
-	if err := errors.Join(in.options().check(), attribute.Check(in.Key)); err != nil {
+	if err := in.options().check(in.TableName, "key", in.Key); err != nil {
 		return nil, err
 	}
 	update, c, err := in.read()

@@ -13,18 +13,26 @@ const maxItemSize = 400 << 10
 // The values of ReturnValues.
 var returnValues = []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}
 
-// WriteOptions are the members that PutItem, UpdateItem and DeleteItem share.
+// writeOptions are the members that PutItem, UpdateItem and DeleteItem share. ReturnItemCollectionMetrics
+// is taken and gives nothing, as on AWS for a table without local indexes.
 type writeOptions struct {
 	returnValues, returnOnFailure, returnConsumed, returnMetrics string
 }
 
-func (o writeOptions) check() error {
-	return errors.Join(
-		oneOf("returnValues", o.returnValues, returnValues...),
-		oneOf("returnValuesOnConditionCheckFailure", o.returnOnFailure, "ALL_OLD", "NONE"),
-		checkConsumed(o.returnConsumed),
-		oneOf("returnItemCollectionMetrics", o.returnMetrics, "SIZE", "NONE"),
-	)
+// check looks at the input's members; item is the one named by member, Item or Key.
+func (o writeOptions) check(table, member string, item attribute.Item) error {
+	var c constraints
+	if c.table(table) {
+		c.present(member, item != nil)
+		c.oneOf("returnValues", o.returnValues, returnValues...)
+		c.oneOf("returnValuesOnConditionCheckFailure", o.returnOnFailure, "ALL_OLD", "NONE")
+		c.returnConsumedCapacity(o.returnConsumed)
+		c.oneOf("returnItemCollectionMetrics", o.returnMetrics, "SIZE", "NONE")
+	}
+	if err := c.err(); err != nil {
+		return err
+	}
+	return attribute.Check(item)
 }
 
 // writing is one change of one item.
@@ -49,7 +57,7 @@ func (t *Table) write(w writing) (written, error) {
 	old, oldSize := t.get(w.key)
 	if w.condition != nil && !w.condition.Holds(old) {
 		// A write that fails its condition costs as much as if the item were written as it is.
-		t.usage.addWrite(writeUnits(oldSize), nil)
+		t.meter.wrote(writeUnits(oldSize), nil)
 		if w.returnOnFailure == "ALL_OLD" {
 			return written{}, conditionFailed(old)
 		}
@@ -67,7 +75,7 @@ func (t *Table) write(w writing) (written, error) {
 	if old != nil || new != nil {
 		indexes = t.replace(old, new, Identity{})
 	}
-	t.usage.addWrite(units, indexes)
+	t.meter.wrote(units, indexes)
 	return written{old, new, t.consumed(w.returnConsumed, units, indexes)}, nil
 }
 
@@ -104,7 +112,7 @@ func (in *PutItemInput) options() writeOptions {
 }
 
 func (db *Database) putItem(in *PutItemInput) (*WriteOutput, error) {
-	if err := errors.Join(in.options().check(), onlyAllOld(in.ReturnValues), attribute.Check(in.Item)); err != nil {
+	if err := errors.Join(in.options().check(in.TableName, "item", in.Item), onlyAllOld(in.ReturnValues)); err != nil {
 		return nil, err
 	}
 	c, err := conditionOf(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
@@ -147,7 +155,7 @@ func onlyAllOld(returnValues string) error {
 
 // conditionOf reads the only expression of a PutItem or DeleteItem.
 func conditionOf(text *string, names map[string]string, values attribute.Item) (expression.Condition, error) {
-	scope, err := placeholders(names, values, text)
+	scope, err := placeholders(names, values, "ConditionExpression is null", text)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +184,7 @@ func (in *DeleteItemInput) options() writeOptions {
 }
 
 func (db *Database) deleteItem(in *DeleteItemInput) (*WriteOutput, error) {
-	if err := errors.Join(in.options().check(), onlyAllOld(in.ReturnValues), attribute.Check(in.Key)); err != nil {
+	if err := errors.Join(in.options().check(in.TableName, "key", in.Key), onlyAllOld(in.ReturnValues)); err != nil {
 		return nil, err
 	}
 	c, err := conditionOf(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)

@@ -10,9 +10,10 @@ import (
 // DynamoDB's numbers: up to 38 significant digits, magnitude 1E-130 to 9.99…E+125.
 // Source: "Supported data types", DynamoDB developer guide.
 const (
-	maxDigits    = 38
-	maxMagnitude = 126  // of Decimal.exp: 0.99… × 10^126
-	minMagnitude = -129 // 0.1 × 10^-129
+	maxDigits = 38
+	// Of Decimal.exp: 0.99… × 10^126, and 0.1 × 10^-129. It is no chance that these are 256 values.
+	maxMagnitude = 126
+	minMagnitude = -129
 )
 
 // Decimal is an exact decimal number: ±0.digits × 10^exp, where digits neither starts nor ends with
@@ -64,6 +65,8 @@ func notANumber(text string) error {
 	return Errorf("The parameter cannot be converted to a numeric value: %s", text)
 }
 
+var errOverflow = Errorf("Number overflow. Attempting to store a number with magnitude larger than supported range")
+
 func (d Decimal) normalized() Decimal {
 	significant := strings.TrimLeft(d.digits, "0")
 	d.exp -= len(d.digits) - len(significant)
@@ -82,7 +85,7 @@ func (d Decimal) checked() (Decimal, error) {
 	case len(d.digits) > maxDigits:
 		return Decimal{}, Errorf("Attempting to store more than 38 significant digits in a Number")
 	case d.exp > maxMagnitude:
-		return Decimal{}, Errorf("Number overflow. Attempting to store a number with magnitude larger than supported range")
+		return Decimal{}, errOverflow
 	case d.exp < minMagnitude:
 		return Decimal{}, Errorf("Number underflow. Attempting to store a number with magnitude smaller than supported range")
 	}
@@ -127,7 +130,8 @@ func (d Decimal) sign() int {
 	return 1
 }
 
-// Add gives the sum; an error if it needs more than 38 digits or leaves the range.
+// Add gives the sum; an error if it leaves the range or needs more than 38 digits, both of which AWS
+// calls an overflow.
 func (d Decimal) Add(e Decimal) (Decimal, error) {
 	// Both are brought to the same scale, the finer one: at most some 300 digits.
 	scale := min(d.scale(), e.scale())
@@ -135,7 +139,11 @@ func (d Decimal) Add(e Decimal) (Decimal, error) {
 	text := sum.Text(10)
 	negative := strings.HasPrefix(text, "-")
 	text = strings.TrimPrefix(text, "-")
-	return Decimal{negative: negative, digits: text, exp: len(text) + scale}.normalized().checked()
+	result := Decimal{negative: negative, digits: text, exp: len(text) + scale}.normalized()
+	if len(result.digits) > maxDigits {
+		return Decimal{}, errOverflow
+	}
+	return result.checked()
 }
 
 // Sub gives the difference; errors as Add's.

@@ -25,9 +25,26 @@ func (v *Value) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// Check gives the error of the first Invalid value, in the order of names; an *Error, or nil.
+// maxNameLength is the longest attribute name, in bytes.
+const maxNameLength = 65535
+
+// CheckName refuses what is no attribute's name; the error is an *Error.
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return Errorf("Empty attribute name")
+	case len(name) > maxNameLength:
+		return Errorf("Attribute name is too large, must be less than %d bytes", maxNameLength+1)
+	}
+	return nil
+}
+
+// Check gives the error of an item's first bad name or Invalid value, in the order of names; an *Error, or nil.
 func Check(item Item) error {
 	for _, name := range slices.Sorted(maps.Keys(item)) {
+		if err := CheckName(name); err != nil {
+			return Errorf("One or more parameter values were invalid: %v", err)
+		}
 		if v := item[name]; v.kind == Invalid {
 			return &Error{Message: v.text}
 		}
@@ -170,6 +187,9 @@ func decodeMap(raw json.RawMessage, depth int) (Value, error) {
 	m := make(map[string]Value, len(members))
 	for name, member := range members {
 		v, err := decode(member, depth+1)
+		if err == nil {
+			err = CheckName(name)
+		}
 		if err != nil {
 			return Value{}, err
 		}

@@ -17,7 +17,7 @@ func (d Decimal) sortKey() string {
 		return "\x01"
 	}
 	key := make([]byte, 0, len(d.digits)+3)
-	key = append(key, '\x02', byte(d.exp+128))
+	key = append(key, '\x02', byte(d.exp-minMagnitude))
 	key = append(key, d.digits...)
 	if !d.negative {
 		return string(key)

@@ -103,9 +103,6 @@ func (v Value) Exists() bool { return v.kind != None }
 // Text is a String's text, a Number's canonical digits or a Binary's bytes.
 func (v Value) Text() string { return v.text }
 
-// Bool is a Bool's value.
-func (v Value) Bool() bool { return v.yes }
-
 // Elems are a List's or a set's elements. They must not be changed.
 func (v Value) Elems() []Value { return v.list }
 

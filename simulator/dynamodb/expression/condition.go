@@ -54,8 +54,8 @@ type (
 	}
 	exists  struct{ path Path }
 	hasType struct {
-		path Path
-		kind attribute.Kind
+		value operand
+		kind  attribute.Kind
 	}
 	beginsWith struct{ value, prefix operand }
 	contains   struct{ value, part operand }
@@ -66,7 +66,7 @@ func (c or) Holds(item attribute.Item) bool     { return c.left.Holds(item) || c
 func (c not) Holds(item attribute.Item) bool    { return !c.of.Holds(item) }
 func (c exists) Holds(item attribute.Item) bool { return c.path.Get(item).Exists() }
 
-func (c hasType) Holds(item attribute.Item) bool { return c.path.Get(item).Kind() == c.kind }
+func (c hasType) Holds(item attribute.Item) bool { return c.value.of(item).Kind() == c.kind }
 
 func (c comparison) Holds(item attribute.Item) bool {
 	return compare(c.op, c.left.of(item), c.right.of(item))

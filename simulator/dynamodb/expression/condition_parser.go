@@ -68,10 +68,16 @@ func (p *parser) closes(open int) bool {
 
 // predicate reads a function that gives a truth value, a comparison, BETWEEN or IN.
 func (p *parser) predicate() Condition {
-	if p.isCall() && p.peek().text != "size" {
-		return p.function()
+	var left operand
+	if p.isCall() {
+		name, args := p.call()
+		if !p.comesComparison() {
+			return p.test(name, args)
+		}
+		left = p.size(name, args)
+	} else {
+		left = p.operand()
 	}
-	left := p.operand()
 	switch t := p.peek(); {
 	case p.acceptKeyword("BETWEEN"):
 		return p.between(left)
@@ -81,12 +87,14 @@ func (p *parser) predicate() Condition {
 		p.at++
 		return p.comparison(t.text, left)
 	}
-	if _, size := left.(sizeOf); size && (p.peek().kind == end || p.isKeyword("AND") || p.isKeyword("OR")) {
-		p.reject("The function is not allowed to be used this way in an expression; function: size")
-		return exists{}
-	}
 	p.syntaxError()
 	return exists{}
+}
+
+// comesComparison tells whether what was read is an operand, not a condition of its own.
+func (p *parser) comesComparison() bool {
+	t := p.peek()
+	return t.kind == sign && isComparator(t.text) || p.isKeyword("BETWEEN") || p.isKeyword("IN")
 }
 
 func isComparator(text string) bool {
@@ -181,7 +189,7 @@ func (p *parser) arguments() []operand {
 func (p *parser) operand() operand {
 	switch {
 	case p.isCall():
-		return p.operandFunction()
+		return p.size(p.call())
 	case p.peek().kind == valuePlace:
 		return constant{p.constant()}
 	}

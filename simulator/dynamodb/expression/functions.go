@@ -16,11 +16,21 @@ var (
 
 const allTypes = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"
 
-// function reads a function that gives a truth value.
-func (p *parser) function() Condition {
+// call reads a function's name and operands, of which none may be a function again.
+func (p *parser) call() (name string, args []operand) {
 	p.operator()
-	name := p.take().text
-	args := p.arguments()
+	name = p.take().text
+	args = p.arguments()
+	for _, arg := range args {
+		if _, nested := arg.(sizeOf); nested {
+			p.reject("The function is not allowed to be used this way in an expression; function: size")
+		}
+	}
+	return name, args
+}
+
+// test makes a condition of a function that gives a truth value.
+func (p *parser) test(name string, args []operand) Condition {
 	if !p.checkCall(name, len(args), conditionFunctions) {
 		return exists{}
 	}
@@ -30,7 +40,7 @@ func (p *parser) function() Condition {
 	case "attribute_not_exists":
 		return not{exists{p.pathOnly(name, args[0])}}
 	case "attribute_type":
-		return hasType{p.pathOnly(name, args[0]), p.typeName(args[1])}
+		return hasType{args[0], p.typeName(args[1])}
 	case "begins_with":
 		p.distinctCall(name, args)
 		p.operandTypes(name, args, attribute.String, attribute.Binary)
@@ -106,11 +116,8 @@ func (p *parser) operandTypes(function string, args []operand, kinds ...attribut
 	}
 }
 
-// operandFunction reads size(…), the one function that is an operand.
-func (p *parser) operandFunction() operand {
-	p.operator()
-	name := p.take().text
-	args := p.arguments()
+// size makes an operand of size(…), the one function that is one.
+func (p *parser) size(name string, args []operand) operand {
 	if !p.checkCall(name, len(args), map[string]int{"size": 1}) {
 		return constant{}
 	}

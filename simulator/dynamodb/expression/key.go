@@ -78,14 +78,17 @@ func invalidKeyOperator(name string) error {
 
 func add(keys *[]KeyCondition, op string, left operand, right ...operand) error {
 	path, ok := left.(Path)
-	if !ok || len(path) != 1 {
-		return attribute.Errorf("Invalid %s: the left side of %s must be the name of a key attribute", keyExpression, op)
+	if !ok {
+		return badKeyOperand(left, "No key attribute specified")
+	}
+	if len(path) > 1 {
+		return attribute.Errorf("%ss cannot have conditions on nested attributes", keyExpression)
 	}
 	key := KeyCondition{Name: path[0].Name, Op: op}
 	for _, o := range right {
 		c, ok := o.(constant)
 		if !ok {
-			return attribute.Errorf("Invalid %s: the right side of %s must be an expression attribute value", keyExpression, op)
+			return badKeyOperand(o, "Multiple attribute names used in one condition")
 		}
 		key.Values = append(key.Values, c.Value)
 	}
@@ -93,13 +96,9 @@ func add(keys *[]KeyCondition, op string, left operand, right ...operand) error 
 	return nil
 }
 
-// Holds tells whether a key value fulfils the condition.
-func (k KeyCondition) Holds(v attribute.Value) bool {
-	switch k.Op {
-	case "BETWEEN":
-		return between{constant{v}, constant{k.Values[0]}, constant{k.Values[1]}}.Holds(nil)
-	case "begins_with":
-		return beginsWith{constant{v}, constant{k.Values[0]}}.Holds(nil)
+func badKeyOperand(o operand, otherwise string) error {
+	if _, ok := o.(sizeOf); ok {
+		return attribute.Errorf("%ss cannot contain nested operations", keyExpression)
 	}
-	return compare(k.Op, v, k.Values[0])
+	return attribute.Errorf("Invalid condition in %s: %s", keyExpression, otherwise)
 }

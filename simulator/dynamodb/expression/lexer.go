@@ -1,7 +1,5 @@
 package expression
 
-import "fmt"
-
 // tokenKind tells names, placeholders, numbers and signs apart.
 type tokenKind byte
 
@@ -54,7 +52,7 @@ func next(text string, i int) token {
 		return take(invalidRune, i+1)
 	case isDigit(c):
 		return take(digits, run(text, i, isDigit))
-	case isWordByte(c):
+	case isLetter(c):
 		return take(word, run(text, i, isWordByte))
 	}
 	return take(signAt(text, i))
@@ -82,16 +80,17 @@ func run(text string, i int, in func(byte) bool) int {
 	return i
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' }
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-func isWordByte(c byte) bool {
-	return c == '_' || isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
+func isSpace(c byte) bool  { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' }
+func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// isWordByte holds for all but the first byte of a name, and for all of a placeholder's.
+func isWordByte(c byte) bool { return c == '_' || isDigit(c) || isLetter(c) }
 
 // shown is the token as a syntax error shows it.
 func (t token) shown() string {
 	if t.kind == end {
-		return "<EOF>"
+		return `"<EOF>"`
 	}
-	return fmt.Sprintf("%q", t.text)
+	return `"` + t.text + `"`
 }

@@ -35,7 +35,7 @@ func walk(c Condition, visit func(operand)) {
 	case exists:
 		operands = []operand{c.path}
 	case hasType:
-		operands = []operand{c.path}
+		operands = []operand{c.value}
 	case beginsWith:
 		operands = []operand{c.value, c.prefix}
 	case contains:

@@ -61,11 +61,7 @@ func (p *parser) syntaxError() {
 		bad := p.peek()
 		from, to := p.tokens[max(p.at-1, 0)], p.tokens[min(p.at+1, len(p.tokens)-1)]
 		near := strings.TrimSpace(p.text[from.from : to.from+len(to.text)])
-		if bad.kind == invalidRune {
-			p.syntax = attribute.Errorf("Syntax error; token: %s, near: %q", bad.shown(), near)
-		} else {
-			p.syntax = attribute.Errorf("Syntax error; token: %s, near: %q", bad.shown(), near)
-		}
+		p.syntax = attribute.Errorf("Syntax error; token: %s, near: \"%s\"", bad.shown(), near)
 	}
 	p.at = len(p.tokens) - 1
 }
@@ -110,7 +106,7 @@ func (p *parser) isCall() bool {
 // operator counts what AWS counts as an operator: comparisons, AND, OR, NOT, functions and the like.
 func (p *parser) operator() {
 	if p.operators++; p.operators == maxOperators+1 {
-		p.reject("The expression contains too many operators; maximum: %d", maxOperators)
+		p.reject("The expression contains too many operators; operator count: %d", p.operators)
 	}
 }
 
@@ -126,7 +122,7 @@ func (p *parser) path() Path {
 			p.expect("]")
 		default:
 			if len(path) > maxPathDepth {
-				p.reject("The document path has too many nesting elements; nesting levels: %d", len(path))
+				p.reject("The document path has too many nesting levels; nesting levels: %d", len(path))
 			}
 			return path
 		}

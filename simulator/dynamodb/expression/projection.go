@@ -28,7 +28,10 @@ func (p Projection) Of(item attribute.Item) attribute.Item {
 	if p == nil {
 		return item
 	}
-	return pick(attribute.MapOf(item), p).Fields()
+	if picked := pick(attribute.MapOf(item), p).Fields(); picked != nil {
+		return picked
+	}
+	return attribute.Item{}
 }
 
 // pick narrows one value to what the paths, as seen from it, lead to.

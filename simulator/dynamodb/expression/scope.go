@@ -4,6 +4,7 @@
 package expression
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,14 +23,23 @@ type Scope struct {
 }
 
 // NewScope takes a request's ExpressionAttributeNames and ExpressionAttributeValues. Nil means that
-// the request has none; an empty map is an error. expressions tells whether the request has any
-// expression at all, without which placeholders are refused.
+// the request has none; an empty map is an error.
 func NewScope(names map[string]string, values map[string]attribute.Value) (*Scope, error) {
 	if err := checkPlaceholders("ExpressionAttributeNames", '#', names); err != nil {
 		return nil, err
 	}
 	if err := checkPlaceholders("ExpressionAttributeValues", ':', values); err != nil {
 		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(names)) {
+		if err := attribute.CheckName(names[key]); err != nil {
+			return nil, attribute.Errorf("ExpressionAttributeNames contains invalid value: %v for key %s", err, key)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if v := values[key]; v.Kind() == attribute.Invalid {
+			return nil, attribute.Errorf("ExpressionAttributeValues contains invalid value: %s for key %s", v.Text(), key)
+		}
 	}
 	return &Scope{names: names, values: values, unusedName: keysOf(names), unusedVal: keysOf(values)}, nil
 }
@@ -66,12 +76,7 @@ func (s *Scope) Finish() error {
 }
 
 func braced(keys map[string]bool) string {
-	list := make([]string, 0, len(keys))
-	for key := range keys {
-		list = append(list, key)
-	}
-	slices.Sort(list)
-	return "{" + strings.Join(list, ", ") + "}"
+	return "{" + strings.Join(slices.Sorted(maps.Keys(keys)), ", ") + "}"
 }
 
 func (s *Scope) name(placeholder string) (string, error) {

@@ -120,6 +120,11 @@ func (p *parser) sourceFunction() source {
 		args = append(args, p.source())
 	}
 	p.expect(")")
+	for _, arg := range args {
+		if _, nested := arg.(listAppend); nested {
+			p.reject("The function is not allowed to be used this way in an expression; function: list_append")
+		}
+	}
 	if !p.checkCall(name, len(args), updateFunctions) {
 		return constant{}
 	}
