@@ -1,0 +1,251 @@
+package gateway
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"pgregory.net/rapid"
+)
+
+// The program is told how each connection ended.
+func TestDisconnectHasCodeAndReason(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		limits Limits
+		end    func(t *testing.T, s *Stage, c *websocket.Conn)
+		code   float64
+		reason string
+		client websocket.StatusCode // what the client is told, if it is the gateway that ends
+	}{
+		"client, normally":     {end: func(_ *testing.T, _ *Stage, c *websocket.Conn) { _ = c.Close(1000, "bye") }, code: 1000, reason: "bye"},
+		"client, going away":   {end: func(_ *testing.T, _ *Stage, c *websocket.Conn) { _ = c.Close(1001, "") }, code: 1001},
+		"client, own code":     {end: func(_ *testing.T, _ *Stage, c *websocket.Conn) { _ = c.Close(4001, "why") }, code: 4001, reason: "why"},
+		"client, no code":      {end: func(_ *testing.T, _ *Stage, c *websocket.Conn) { _ = c.Close(1005, "") }, code: 1005, reason: "Client-side close frame status not set"},
+		"client, without word": {end: func(_ *testing.T, _ *Stage, c *websocket.Conn) { _ = c.CloseNow() }, code: 1006, reason: "Connection Closed Abnormally"},
+		"deleted": {end: func(t *testing.T, s *Stage, _ *websocket.Conn) {
+			if err := remove(t, management(t, s), string(s.api.g.Connections()[0].ID)); err != nil {
+				t.Error(err)
+			}
+		}, code: 1000, reason: "Connection Closed Normally", client: 1000},
+		"idle": {limits: Limits{Idle: 50 * time.Millisecond}, code: 1001, reason: "Going away", client: 1001},
+		"old":  {limits: Limits{Life: 50 * time.Millisecond}, code: 1001, reason: "Going away", client: 1001},
+		"binary": {end: func(t *testing.T, _ *Stage, c *websocket.Conn) {
+			_ = c.Write(t.Context(), websocket.MessageBinary, []byte("x"))
+		}, code: 1003, client: 1003},
+		"no UTF-8": {end: func(t *testing.T, _ *Stage, c *websocket.Conn) {
+			_ = c.Write(t.Context(), websocket.MessageText, []byte{0xff})
+		}, code: 1007, client: 1007},
+		"large message": {end: func(t *testing.T, _ *Stage, c *websocket.Conn) {
+			w, _ := c.Writer(t.Context(), websocket.MessageText)
+			for range 5 { // a frame each
+				_, _ = w.Write(bytes.Repeat([]byte("x"), 32<<10))
+			}
+			_ = w.Close()
+		}, code: 1009, client: 1009},
+		"large frame": {end: func(t *testing.T, _ *Stage, c *websocket.Conn) {
+			_ = c.Write(t.Context(), websocket.MessageText, bytes.Repeat([]byte("x"), 32<<10+1))
+		}, code: 1009, client: 1009},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFunctions()
+			g := newGateway(t, f, Options{Limits: tt.limits})
+			s := socketStage(t, g)
+			c := dial(t, s, nil)
+			ended := make(chan websocket.StatusCode, 1)
+			if tt.client != 0 { // someone has to read, or the close handshake waits
+				go func() {
+					_, _, err := c.Read(t.Context())
+					ended <- websocket.CloseStatus(err)
+				}()
+			}
+			if tt.end != nil {
+				tt.end(t, s, c)
+			}
+			context := f.event(t, "disconnect")["requestContext"].(map[string]any)
+			if context["disconnectStatusCode"] != tt.code || context["disconnectReason"] != tt.reason {
+				t.Errorf("the end is %v %q, want %v %q", context["disconnectStatusCode"], context["disconnectReason"], tt.code, tt.reason)
+			}
+			if tt.client != 0 {
+				if got := <-ended; got != tt.client {
+					t.Errorf("the client was told %d, want %d", got, tt.client)
+				}
+			}
+			if left := g.Connections(); len(left) != 0 {
+				t.Errorf("the connection is still open: %+v", left)
+			}
+		})
+	}
+}
+
+// A client that uses its connection is not idle; one that gets messages is not either.
+func TestActivityKeepsAConnectionOpen(t *testing.T) {
+	t.Parallel()
+	const idle = 200 * time.Millisecond
+	g := newGateway(t, newFunctions(), Options{Limits: Limits{Idle: idle}})
+	s := socketStage(t, g)
+	api := management(t, s)
+	c := dial(t, s, nil)
+	id := string(g.Connections()[0].ID)
+	began := time.Now()
+	for i := 0; time.Since(began) < 3*idle; i++ {
+		if i%2 == 0 {
+			write(t, c, `{"action":"ping"}`)
+		} else if err := post(t, api, id, "x"); err != nil {
+			t.Fatal(err)
+		}
+		read(t, c)
+		<-time.After(idle / 4) // what is tested is that time passes
+	}
+	if code, _ := closeOf(t, c); code != 1001 {
+		t.Errorf("the idle connection ended with %d", code)
+	}
+}
+
+func TestLimitsAreExact(t *testing.T) {
+	t.Parallel()
+	s := socketStage(t, newGateway(t, newFunctions(), Options{}))
+	// The largest message there may be, in the largest frames.
+	c := rawDial(t, s)
+	defer func() { _ = c.Close() }()
+	part := bytes.Repeat([]byte(" "), 32<<10)
+	var message []byte
+	message = append(message, frame(1, false, part)...)
+	message = append(message, frame(0, false, part)...)
+	message = append(message, frame(0, false, part)...)
+	message = append(message, frame(0, true, part)...)
+	message = append(message, frame(1, true, []byte(`{"action":"ping"}`))...)
+	if _, err := c.Write(message); err != nil {
+		t.Fatal(err)
+	}
+	answers := make([]byte, 2<<10)
+	got := ""
+	for !strings.Contains(got, "pong") {
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		n, err := c.Read(answers)
+		if err != nil {
+			t.Fatalf("after %q: %v", got, err)
+		}
+		got += string(answers[:n])
+	}
+	if !strings.Contains(got, "Forbidden") {
+		t.Errorf("the large message was answered with %q", got)
+	}
+}
+
+// The client learns why, although it is still writing when the gateway has had enough.
+func TestTheCloseFrameReachesAClientThatGoesOnWriting(t *testing.T) {
+	t.Parallel()
+	s := socketStage(t, newGateway(t, newFunctions(), Options{}))
+	c := rawDial(t, s)
+	defer func() { _ = c.Close() }()
+	go func() {
+		part := frame(0, false, bytes.Repeat([]byte("x"), 32<<10))
+		_, _ = c.Write(frame(1, false, nil))
+		for range 30 {
+			if _, err := c.Write(part); err != nil {
+				return
+			}
+		}
+	}()
+	if got := closeCode(t, c); got != 1009 {
+		t.Errorf("the close code is %d", got)
+	}
+}
+
+func TestFaultsOfDisconnect(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		delay time.Duration
+		lost  bool
+	}{"late": {delay: 50 * time.Millisecond}, "lost": {lost: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFunctions()
+			asked := make(chan Connection, 1)
+			g := newGateway(t, f, Options{Disconnect: func(c Connection) (time.Duration, bool) {
+				asked <- c
+				return tt.delay, tt.lost
+			}})
+			s := socketStage(t, g)
+			c := dial(t, s, nil)
+			id := g.Connections()[0].ID
+			began := time.Now()
+			_ = c.Close(1000, "")
+			if got := <-asked; got.ID != id || got.Stage != "local" {
+				t.Errorf("the hook was asked about %+v", got)
+			}
+			if tt.lost {
+				if err := g.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if n := f.invoked("disconnect"); n != 0 {
+					t.Errorf("$disconnect came %d times", n)
+				}
+				return
+			}
+			f.event(t, "disconnect")
+			if took := time.Since(began); took < tt.delay {
+				t.Errorf("$disconnect came after %v", took)
+			}
+		})
+	}
+}
+
+func TestCloseEndsConnectionsWithoutDisconnect(t *testing.T) {
+	t.Parallel()
+	f := newFunctions()
+	g := newGateway(t, f, Options{})
+	s := socketStage(t, g)
+	for range 5 {
+		dial(t, s, nil)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.invoked("disconnect"); n != 0 {
+		t.Errorf("$disconnect came %d times", n)
+	}
+	if _, _, err := websocket.Dial(t.Context(), s.InvokeURL(), nil); err == nil {
+		t.Error("the address still answers")
+	}
+}
+
+func TestPingIsAnsweredByPong(t *testing.T) {
+	t.Parallel()
+	s := socketStage(t, newGateway(t, newFunctions(), Options{}))
+	c := dial(t, s, nil)
+	ctx := c.CloseRead(t.Context())
+	if err := c.Ping(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// However the bytes are cut, the guard finds every frame that is too large, and no other.
+func TestFrameGuardSeesEachFrame(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		sizes := rapid.SliceOfN(rapid.SampledFrom([]int{0, 1, 125, 126, 127, 1000, 1001, 65535, 65536}), 1, 6).Draw(t, "sizes")
+		var stream []byte
+		for _, n := range sizes {
+			stream = append(stream, frame(1, true, make([]byte, n))...)
+		}
+		g := &frameGuard{limit: 1000}
+		for len(stream) > 0 {
+			n := rapid.IntRange(1, min(len(stream), 3000)).Draw(t, "cut")
+			g.scan(stream[:n])
+			stream = stream[n:]
+		}
+		if want := slices.Max(sizes) > 1000; g.oversize.Load() != want {
+			t.Fatalf("oversize is %v for frames of %v", g.oversize.Load(), sizes)
+		}
+		if g.have != 0 || g.skip != 0 {
+			t.Fatalf("the guard is not at the end of a frame: %d, %d", g.have, g.skip)
+		}
+	})
+}
