@@ -1,0 +1,122 @@
+// Package heliograph_test holds the rules of the house: who may import whom, and one package comment a
+// folder.
+package heliograph_test
+
+import (
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule says what the packages under a folder may import of ours, and why no more.
+type rule struct {
+	folder string
+	may    []string
+	why    string
+}
+
+var rules = []rule{
+	{"observability", nil, "everybody uses it, so it can use nobody"},
+	{"auth", []string{"observability"}, "who somebody is does not depend on what they do"},
+	{"presence", []string{"observability"}, "who is online does not depend on what is sent to them"},
+	{"delivery", []string{"observability", "presence"}, "delivery asks presence for connections, and nothing else"},
+	{"handlers", []string{"observability", "auth", "presence", "delivery"}, "a handler joins an event to the domain; it knows no infrastructure and no simulator"},
+	{"infra", []string{"observability", "infra"}, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
+	{"simulator", []string{"infra/stack", "observability", "simulator"}, "it runs the program and compiled functions, so that what works here is what is deployed"},
+	{"cmd", []string{"auth", "infra/stack", "observability", "simulator", "cmd"}, "the command line talks to a running stack; it is not a part of it"},
+	{"e2e", []string{"auth", "infra/stack", "simulator"}, "black-box tests know a stack by its addresses"},
+}
+
+type listedPackage struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+}
+
+func packages(t *testing.T) []listedPackage {
+	t.Helper()
+	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", "./...")
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listedPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listedPackage
+		if err := decoder.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// within tells whether an import path lies in one of our folders, or below it.
+func within(path string, folders ...string) bool {
+	return slices.ContainsFunc(folders, func(folder string) bool {
+		whole := "heliograph/" + folder
+		return path == whole || strings.HasPrefix(path, whole+"/")
+	})
+}
+
+// TestImportRule proves that the parts of the house know only those that they may know.
+func TestImportRule(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		i := slices.IndexFunc(rules, func(r rule) bool { return within(p.ImportPath, r.folder) })
+		if i < 0 {
+			if p.ImportPath != "heliograph" {
+				t.Errorf("%s is in no folder that the import rule knows: give it a place in `rules`", p.ImportPath)
+			}
+			continue
+		}
+		for _, imported := range p.Imports {
+			ours := strings.HasPrefix(imported, "heliograph/")
+			if ours && imported != p.ImportPath && !within(imported, rules[i].may...) {
+				t.Errorf("%s imports %s, but %s may import only %v: %s",
+					p.ImportPath, imported, rules[i].folder, rules[i].may, rules[i].why)
+			}
+		}
+	}
+}
+
+// TestOnlyObservabilityTraces proves that X-Ray stays behind our own interface, since its SDK is in
+// maintenance mode and will have to be replaced.
+func TestOnlyObservabilityTraces(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			if strings.Contains(imported, "aws-xray-sdk-go") && p.ImportPath != "heliograph/observability" {
+				t.Errorf("%s imports %s: use observability.Trace", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// TestOnePackageComment proves that each folder tells once what it is for.
+func TestOnePackageComment(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		var commented []string
+		for _, file := range p.GoFiles {
+			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, file), nil, parser.PackageClauseOnly|parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if parsed.Doc != nil {
+				commented = append(commented, file)
+			}
+		}
+		if len(p.GoFiles) > 0 && len(commented) != 1 {
+			t.Errorf("%s has %d package comments (in %v), it should have one", p.ImportPath, len(commented), commented)
+		}
+	}
+}
