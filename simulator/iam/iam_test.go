@@ -1,0 +1,162 @@
+package iam
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const (
+	table     = "arn:aws:dynamodb:us-east-1:000000000000:table/t"
+	trust     = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}`
+	readTable = `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["dynamodb:GetItem","dynamodb:Query"],"Resource":["` + table + `","` + table + `/index/*"]},
+		{"Effect":"Allow","Action":"sqs:*","Resource":"*"},
+		{"Effect":"Deny","Action":"sqs:Delete*","Resource":"arn:aws:sqs:us-east-1:000000000000:keep-?"}]}`
+)
+
+func newRoles(t *testing.T) *Roles {
+	t.Helper()
+	r := New("000000000000")
+	if err := r.Create("reader", trust); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Attach("reader", readTable); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestCheck proves that a role may do what a statement allows, unless one denies it, and nothing else.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	queue := "arn:aws:sqs:us-east-1:000000000000:"
+	for _, c := range []struct {
+		name, action string
+		resources    []string
+		denied       string
+	}{
+		{"allowed", "dynamodb:GetItem", []string{table}, ""},
+		{"without regard to case", "dynamodb:getitem", []string{table}, ""},
+		{"wildcard in the resource", "dynamodb:Query", []string{table + "/index/gsi1"}, ""},
+		{"wildcard in the action", "sqs:SendMessage", []string{queue + "any"}, ""},
+		{"no resource", "sqs:ListQueues", nil, ""},
+		{"other action", "dynamodb:PutItem", []string{table}, "no identity-based policy allows"},
+		{"other resource", "dynamodb:GetItem", []string{table + "2"}, "no identity-based policy allows"},
+		{"one of two resources", "dynamodb:GetItem", []string{table, table + "2"}, "no identity-based policy allows"},
+		{"explicit deny", "sqs:DeleteQueue", []string{queue + "keep-1"}, "explicit deny"},
+		{"deny of others", "sqs:DeleteQueue", []string{queue + "keep-12"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			err := newRoles(t).Check(AccessKey("reader"), c.action, c.resources)
+			if c.denied == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			var denied *Denied
+			if !errors.As(err, &denied) || !strings.Contains(err.Error(), c.denied) || !strings.Contains(err.Error(), "assumed-role/reader/") {
+				t.Errorf("got %v, want a Denied that says %q", err, c.denied)
+			}
+		})
+	}
+}
+
+// TestPeopleMayDoAnything proves that a key of no role is not held to any policy.
+func TestPeopleMayDoAnything(t *testing.T) {
+	t.Parallel()
+	if err := newRoles(t).Check("local", "dynamodb:DeleteTable", []string{table}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTrust proves that a role is assumed by those services alone that it trusts.
+func TestTrust(t *testing.T) {
+	t.Parallel()
+	r := newRoles(t)
+	if err := r.MayBeAssumedBy("reader", "lambda.amazonaws.com"); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct{ role, service string }{{"reader", "events.amazonaws.com"}, {"nobody", "lambda.amazonaws.com"}} {
+		if r.MayBeAssumedBy(RoleName(c.role), c.service) == nil {
+			t.Errorf("%s may be assumed by %s", c.role, c.service)
+		}
+	}
+}
+
+// TestUnused proves that what nobody needed is listed, also what was only tried in vain.
+func TestUnused(t *testing.T) {
+	t.Parallel()
+	r := newRoles(t)
+	for _, action := range []string{"dynamodb:GetItem", "sqs:SendMessage", "dynamodb:PutItem"} {
+		_ = r.Check(AccessKey("reader"), action, []string{table})
+	}
+	want := []Permission{
+		{"reader", "dynamodb:GetItem", table + "/index/*"},
+		{"reader", "dynamodb:Query", table},
+		{"reader", "dynamodb:Query", table + "/index/*"},
+	}
+	if diff := cmp.Diff(want, r.Unused()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPoliciesThatAreNotUnderstood proves that no policy is half understood.
+func TestPoliciesThatAreNotUnderstood(t *testing.T) {
+	t.Parallel()
+	wrap := func(statement string) string {
+		return `{"Version":"2012-10-17","Statement":` + statement + `}`
+	}
+	for name, document := range map[string]string{
+		"no JSON":     `{`,
+		"old version": `{"Version":"2008-10-17","Statement":[]}`,
+		"empty":       wrap(`[]`),
+		"condition":   wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`),
+		"not action":  wrap(`{"Effect":"Allow","NotAction":"a:b","Resource":"*"}`),
+		"effect":      wrap(`{"Effect":"allow","Action":"a:b","Resource":"*"}`),
+		"action":      wrap(`{"Effect":"Allow","Action":"GetItem","Resource":"*"}`),
+		"no action":   wrap(`{"Effect":"Allow","Resource":"*"}`),
+		"no resource": wrap(`{"Effect":"Allow","Action":"a:b"}`),
+		"principal":   wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Principal":{"Service":"x"}}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := newRoles(t).Attach("reader", document); err == nil {
+				t.Errorf("%s was taken", document)
+			}
+		})
+	}
+}
+
+// TestMatch proves that a pattern made from a text by putting wildcards in fits that text.
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[ab:/]{0,12}`).Draw(t, "text")
+		var pattern strings.Builder
+		for i := 0; i < len(text); {
+			switch rapid.SampledFrom([]string{"same", "any one", "any text"}).Draw(t, "step") {
+			case "same":
+				pattern.WriteByte(text[i])
+				i++
+			case "any one":
+				pattern.WriteByte('?')
+				i++
+			default:
+				pattern.WriteByte('*')
+				i += rapid.IntRange(0, len(text)-i).Draw(t, "skipped")
+			}
+		}
+		if !match(pattern.String(), text) {
+			t.Fatalf("%q does not match %q", pattern.String(), text)
+		}
+		if match(pattern.String()+"x", text) {
+			t.Fatalf("%q matches %q", pattern.String()+"x", text)
+		}
+	})
+}

@@ -1,0 +1,124 @@
+// Package iam decides who may do what, by the policies of IAM roles: identity policies with Allow and Deny,
+// wildcards in actions and resources, and trust policies for AWS services. What it does not know, such as a
+// condition, is an error when a policy is added, so that no policy is ever half understood.
+package iam
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Version is the version of the policy language that is understood, the current one.
+const Version = "2012-10-17"
+
+// statement is one statement of a policy document.
+type statement struct {
+	Sid       string
+	Effect    string
+	Action    words
+	Resource  words
+	Principal *struct{ Service words }
+}
+
+// words is a string or a list of strings, which the policy language lets stand for each other.
+type words []string
+
+func (w *words) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*w = words{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(w))
+}
+
+// parse reads a policy document. Members that are not understood (Condition, NotAction, …) are errors.
+func parse(document string) ([]statement, error) {
+	decoder := json.NewDecoder(strings.NewReader(document))
+	decoder.DisallowUnknownFields()
+	var policy struct {
+		Version   string
+		Id        string
+		Statement json.RawMessage
+	}
+	if err := decoder.Decode(&policy); err != nil {
+		return nil, fmt.Errorf("read the policy: %w", err)
+	}
+	if policy.Version != Version {
+		return nil, fmt.Errorf("read the policy: Version is %q; it must be %q", policy.Version, Version)
+	}
+	statements, err := parseStatements(policy.Statement)
+	if err != nil {
+		return nil, fmt.Errorf("read the policy: %w", err)
+	}
+	for i, s := range statements {
+		if err := s.check(); err != nil {
+			return nil, fmt.Errorf("read the policy: statement %d: %w", i+1, err)
+		}
+	}
+	return statements, nil
+}
+
+// parseStatements reads one statement or a list of them.
+func parseStatements(data json.RawMessage) ([]statement, error) {
+	var list []json.RawMessage
+	if json.Unmarshal(data, &list) != nil {
+		list = []json.RawMessage{data}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("there is no statement")
+	}
+	statements := make([]statement, len(list))
+	for i, text := range list {
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&statements[i]); err != nil {
+			return nil, fmt.Errorf("statement %d: %w", i+1, err)
+		}
+	}
+	return statements, nil
+}
+
+func (s statement) check() error {
+	if s.Effect != "Allow" && s.Effect != "Deny" {
+		return fmt.Errorf("Effect is %q; it must be Allow or Deny", s.Effect)
+	}
+	if len(s.Action) == 0 {
+		return errors.New("Action is missing")
+	}
+	for _, action := range s.Action {
+		if action != "*" && !strings.Contains(action, ":") {
+			return fmt.Errorf("Action %q is not <service>:<action>", action)
+		}
+	}
+	return nil
+}
+
+// match tells whether a text fits a pattern, in which * stands for any text and ? for any character.
+func match(pattern, text string) bool {
+	for pattern != "" {
+		switch pattern[0] {
+		case '*':
+			rest := strings.TrimLeft(pattern, "*")
+			for i := range len(text) + 1 {
+				if match(rest, text[i:]) {
+					return true
+				}
+			}
+			return false
+		case '?':
+			if text == "" {
+				return false
+			}
+		default:
+			if text == "" || text[0] != pattern[0] {
+				return false
+			}
+		}
+		pattern, text = pattern[1:], text[1:]
+	}
+	return text == ""
+}

@@ -1,0 +1,206 @@
+package iam
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// RoleName is a role's name, unique in an account.
+type RoleName string
+
+// Roles are the roles of one account.
+type Roles struct {
+	account string
+
+	mu     sync.Mutex
+	byName map[RoleName]*role
+	byKey  map[string]*role // by access key id
+}
+
+type role struct {
+	name   RoleName
+	trust  []statement
+	grants []*grant
+}
+
+// grant is one action on one resource of one statement of a role, and whether anybody has needed it.
+type grant struct {
+	effect, action, resource string
+	used                     bool
+}
+
+// New makes an account without roles.
+func New(account string) *Roles {
+	return &Roles{account: account, byName: map[RoleName]*role{}, byKey: map[string]*role{}}
+}
+
+// ARN is the ARN of a role, be there such a role or not.
+func (r *Roles) ARN(name RoleName) string {
+	return "arn:aws:iam::" + r.account + ":role/" + string(name)
+}
+
+// Create makes a role that may be assumed as its trust policy says. A name that is taken and a policy that
+// is not understood are errors.
+func (r *Roles) Create(name RoleName, trustPolicy string) error {
+	trust, err := parse(trustPolicy)
+	if err != nil {
+		return fmt.Errorf("trust policy: %w", err)
+	}
+	for i, s := range trust {
+		if s.Principal == nil || len(s.Resource) > 0 {
+			return fmt.Errorf("trust policy: statement %d must have a Principal and no Resource", i+1)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byName[name] != nil {
+		return fmt.Errorf("a role %q exists", name)
+	}
+	made := &role{name: name, trust: trust}
+	r.byName[name] = made
+	r.byKey[AccessKey(name)] = made
+	return nil
+}
+
+// Attach adds an inline policy to a role.
+func (r *Roles) Attach(name RoleName, policy string) error {
+	statements, err := parse(policy)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	role := r.byName[name]
+	if role == nil {
+		return fmt.Errorf("there is no role %q", name)
+	}
+	for i, s := range statements {
+		if s.Principal != nil || len(s.Resource) == 0 {
+			return fmt.Errorf("statement %d must have a Resource and no Principal", i+1)
+		}
+		for _, action := range s.Action {
+			for _, resource := range s.Resource {
+				role.grants = append(role.grants, &grant{effect: s.Effect, action: action, resource: resource})
+			}
+		}
+	}
+	return nil
+}
+
+// AccessKey is the access key id of a role. AWS hands out new ones all the time; here one is enough.
+func AccessKey(name RoleName) string {
+	sum := sha256.Sum256([]byte(name))
+	return "ASIA" + strings.ToUpper(hex.EncodeToString(sum[:8]))
+}
+
+// NameOf is the name in a role's ARN.
+func NameOf(arn string) RoleName {
+	return RoleName(arn[strings.LastIndex(arn, "/")+1:])
+}
+
+// MayBeAssumedBy tells whether a role's trust policy names a service, such as "lambda.amazonaws.com".
+func (r *Roles) MayBeAssumedBy(name RoleName, service string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	role := r.byName[name]
+	if role == nil {
+		return fmt.Errorf("there is no role %q", name)
+	}
+	for _, s := range role.trust {
+		if s.Effect == "Allow" && slices.Contains(s.Principal.Service, service) && slices.Contains(s.Action, "sts:AssumeRole") {
+			return nil
+		}
+	}
+	return fmt.Errorf("the trust policy of role %q does not let %s assume it", name, service)
+}
+
+// Denied is a call that a role's policies do not allow.
+type Denied struct {
+	Role             RoleName
+	Action, Resource string
+	// Explicit is true if a statement denies it, false if none allows it.
+	Explicit bool
+
+	account string
+}
+
+// Error is the sentence that AWS gives, for a role that a function of the same name has assumed.
+func (d *Denied) Error() string {
+	reason := "no identity-based policy allows the " + d.Action + " action"
+	if d.Explicit {
+		reason = "an explicit deny in an identity-based policy"
+	}
+	return fmt.Sprintf("User: arn:aws:sts::%s:assumed-role/%s/%s is not authorized to perform: %s on resource: %s because %s",
+		d.account, d.Role, d.Role, d.Action, d.Resource, reason)
+}
+
+// Check tells whether the owner of an access key may do an action on all of some resources; if not, the error
+// is a *Denied. Keys that belong to no role are people, who may do anything here.
+func (r *Roles) Check(accessKey, action string, resources []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	role := r.byKey[accessKey]
+	if role == nil {
+		return nil
+	}
+	for _, resource := range resources {
+		if err := r.check(role, action, resource); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckRole is Check for what AWS does on a role's behalf, such as polling a queue for a function.
+func (r *Roles) CheckRole(name RoleName, action, resource string) error {
+	return r.Check(AccessKey(name), action, []string{resource})
+}
+
+func (r *Roles) check(role *role, action, resource string) error {
+	denied := &Denied{Role: role.name, Action: action, Resource: resource, account: r.account}
+	allowed := false
+	for _, g := range role.grants {
+		// Actions are compared without regard to case, resources with it.
+		if !match(strings.ToLower(g.action), strings.ToLower(action)) || !match(g.resource, resource) {
+			continue
+		}
+		g.used = true
+		if g.effect == "Deny" {
+			denied.Explicit = true
+			return denied
+		}
+		allowed = true
+	}
+	if !allowed {
+		return denied
+	}
+	return nil
+}
+
+// Permission is an action on a resource that a role's policies allow.
+type Permission struct {
+	Role             RoleName
+	Action, Resource string
+}
+
+// Unused lists what was granted and not needed so far, by role and action.
+func (r *Roles) Unused() (unused []Permission) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, role := range r.byName {
+		for _, g := range role.grants {
+			if !g.used && g.effect == "Allow" {
+				unused = append(unused, Permission{role.name, g.action, g.resource})
+			}
+		}
+	}
+	slices.SortFunc(unused, func(a, b Permission) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Resource, b.Resource))
+	})
+	return unused
+}
