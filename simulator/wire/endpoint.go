@@ -76,6 +76,7 @@ type request struct {
 	in     any
 }
 
+// carryOut asks the hook, then runs the action, which finds the call in its context.
 func (e *Endpoint) carryOut(ctx context.Context, req request) (any, error) {
 	if e.options.Before != nil {
 		if err := e.options.Before(ctx, req.call); err != nil {
@@ -117,6 +118,7 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (requ
 // decoder reads the input of an action from a body that is already at hand.
 type decoder func(Action) (any, error)
 
+// readJSON finds service and action of a JSON request by its target, "AmazonSQS.SendMessage".
 func (e *Endpoint) readJSON(r *http.Request, body []byte, a *answer) (string, decoder, error) {
 	target := r.Header.Get("X-Amz-Target")
 	prefix, action, _ := strings.Cut(target, ".")
@@ -133,6 +135,8 @@ func (e *Endpoint) readJSON(r *http.Request, body []byte, a *answer) (string, de
 	return action, func(a Action) (any, error) { return a.decodeJSON(body) }, nil
 }
 
+// readQuery finds the service of a query request by what it was signed for, since only its action is in
+// the form. Older clients post to a queue's path, so the path says nothing.
 func (e *Endpoint) readQuery(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
 	s, known := e.find(func(s Service) bool { return s.QueryNamespace != "" && s.Name == service })
 	if a.service = s; !known {
@@ -154,6 +158,7 @@ func (e *Endpoint) readQuery(r *http.Request, service string, body []byte, a *an
 	return action, func(a Action) (any, error) { return a.decodeQuery(form) }, nil
 }
 
+// find gives the one service that a test holds for. There are a handful, so a walk is as good as an index.
 func (e *Endpoint) find(is func(Service) bool) (Service, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -165,6 +170,8 @@ func (e *Endpoint) find(is func(Service) bool) (Service, bool) {
 	return Service{}, false
 }
 
+// unknownService says what would have been known: most often an endpoint URL was set for too many
+// services.
 func (e *Endpoint) unknownService(what string) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -194,6 +201,7 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 	return request{call: call, action: action, in: input}, nil
 }
 
+// bodyError tells a body that is too large from one that broke off.
 func bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &Error{
@@ -215,6 +223,7 @@ type answer struct {
 	json      bool
 }
 
+// succeed writes an action's output.
 func (a *answer) succeed(action string, out any) {
 	var body []byte
 	var err error
@@ -230,6 +239,7 @@ func (a *answer) succeed(action string, out any) {
 	a.write(http.StatusOK, body)
 }
 
+// fail writes an error in the shape that the client understands, as far as that is known by then.
 func (a *answer) fail(err error) {
 	e := AsError(err)
 	body := queryError(a.service, a.requestID, e)
@@ -247,6 +257,7 @@ func (a *answer) fail(err error) {
 	a.write(e.HTTPStatus(), body)
 }
 
+// write sends head and body. The Content-Type is the client's only hint at the protocol of an answer.
 func (a *answer) write(status int, body []byte) {
 	h := a.w.Header()
 	h.Set("X-Amzn-RequestId", a.requestID)
@@ -272,7 +283,7 @@ func newRequestID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// coralf makes an error of the endpoint itself.
+// coralf makes an error of the endpoint itself, with a prefix that tells it from a service's.
 func coralf(code, format string, args ...any) *Error {
 	e := Errorf(code, format, args...)
 	e.Prefix = Coral

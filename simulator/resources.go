@@ -1,0 +1,52 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// kinds are the types of resource that the simulator can make, by Pulumi's type tokens. How each is made stands in
+// the file of its service.
+var kinds = map[string]kind{
+	"aws:apigatewayv2/api:Api":                                       kindOf(createAPI),
+	"aws:apigatewayv2/authorizer:Authorizer":                         kindOf(createAuthorizer),
+	"aws:apigatewayv2/deployment:Deployment":                         kindOf(createDeployment),
+	"aws:apigatewayv2/integration:Integration":                       kindOf(createIntegration),
+	"aws:apigatewayv2/integrationResponse:IntegrationResponse":       kindOf(createIntegrationResponse),
+	"aws:apigatewayv2/route:Route":                                   kindOf(createRoute),
+	"aws:apigatewayv2/routeResponse:RouteResponse":                   kindOf(createRouteResponse),
+	"aws:apigatewayv2/stage:Stage":                                   kindOf(createStage),
+	"aws:cloudwatch/compositeAlarm:CompositeAlarm":                   kindOf(createCompositeAlarm),
+	"aws:cloudwatch/dashboard:Dashboard":                             kindOf(createDashboard),
+	"aws:cloudwatch/eventRule:EventRule":                             kindOf(createEventRule),
+	"aws:cloudwatch/eventTarget:EventTarget":                         kindOf(createEventTarget),
+	"aws:cloudwatch/logGroup:LogGroup":                               kindOf(createLogGroup),
+	"aws:cloudwatch/metricAlarm:MetricAlarm":                         kindOf(createMetricAlarm),
+	"aws:dynamodb/table:Table":                                       kindOf(createTable),
+	"aws:iam/role:Role":                                              kindOf(createRole),
+	"aws:iam/rolePolicy:RolePolicy":                                  kindOf(createRolePolicy),
+	"aws:lambda/eventSourceMapping:EventSourceMapping":               kindOf(createEventSourceMapping),
+	"aws:lambda/function:Function":                                   kindOf(createFunction),
+	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": kindOf(createFunctionEventInvokeConfig),
+	"aws:lambda/permission:Permission":                               kindOf(createPermission),
+	"aws:sns/topic:Topic":                                            kindOf(createTopic),
+	"aws:sqs/queue:Queue":                                            kindOf(createQueue),
+	"aws:ssm/parameter:Parameter":                                    kindOf(createParameter),
+}
+
+// oneOf is an error if a value is not among those that AWS takes, since Pulumi's mock engine takes any.
+func oneOf(property, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s is %q; it must be one of %q", property, value, allowed)
+}
+
+// validJSON is an error if a property that holds a JSON document does not.
+func validJSON(property, document string) error {
+	if json.Valid([]byte(document)) {
+		return nil
+	}
+	return fmt.Errorf("%s is no JSON document: %.200s", property, document)
+}

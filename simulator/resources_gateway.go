@@ -1,0 +1,218 @@
+package simulator
+
+import (
+	"errors"
+	"time"
+
+	"heliograph/simulator/gateway"
+)
+
+type apiInputs struct {
+	Name                     string      `json:"name"`
+	Description              string      `json:"description"`
+	ProtocolType             string      `json:"protocolType"`
+	RouteSelectionExpression string      `json:"routeSelectionExpression"`
+	CORSConfiguration        *corsInputs `json:"corsConfiguration"`
+}
+
+type corsInputs struct {
+	AllowCredentials bool     `json:"allowCredentials"`
+	AllowHeaders     []string `json:"allowHeaders"`
+	AllowMethods     []string `json:"allowMethods"`
+	AllowOrigins     []string `json:"allowOrigins"`
+	ExposeHeaders    []string `json:"exposeHeaders"`
+	MaxAge           int      `json:"maxAge"`
+}
+
+func createAPI(c *cloud, _ declared, in apiInputs) (created, error) {
+	if err := oneOf("protocolType", in.ProtocolType, string(gateway.WebSocket), string(gateway.HTTP)); err != nil {
+		return created{}, err
+	}
+	config := gateway.APIConfig{
+		Name: in.Name, Protocol: gateway.Protocol(in.ProtocolType), RouteSelectionExpression: in.RouteSelectionExpression,
+		Address: c.addressOf(gateway.Protocol(in.ProtocolType)),
+	}
+	if config.RouteSelectionExpression == "" && config.Protocol == gateway.HTTP {
+		config.RouteSelectionExpression = "$request.method $request.path"
+	}
+	if in.CORSConfiguration != nil {
+		cors := gateway.CORS(*in.CORSConfiguration)
+		config.CORS = &cors
+	}
+	api, err := c.apis.CreateAPI(config)
+	if err != nil {
+		return created{}, err
+	}
+	return created{string(api.ID()), map[string]any{
+		"apiEndpoint": api.Endpoint(), "arn": api.ARN(), "executionArn": api.ExecutionARN(),
+		"routeSelectionExpression": config.RouteSelectionExpression, "apiKeySelectionExpression": "$request.header.x-api-key",
+	}}, nil
+}
+
+type authorizerInputs struct {
+	APIID                          string   `json:"apiId"`
+	Name                           string   `json:"name"`
+	AuthorizerType                 string   `json:"authorizerType"`
+	AuthorizerURI                  string   `json:"authorizerUri"`
+	AuthorizerPayloadFormatVersion string   `json:"authorizerPayloadFormatVersion"`
+	AuthorizerResultTTLInSeconds   *int     `json:"authorizerResultTtlInSeconds"`
+	EnableSimpleResponses          bool     `json:"enableSimpleResponses"`
+	IdentitySources                []string `json:"identitySources"`
+}
+
+func createAuthorizer(c *cloud, _ declared, in authorizerInputs) (created, error) {
+	if in.EnableSimpleResponses {
+		return created{}, errors.New("enableSimpleResponses is not simulated: authorizers answer with a policy")
+	}
+	api, err := c.apis.API(gateway.APIID(in.APIID))
+	if err != nil {
+		return created{}, err
+	}
+	id, err := api.CreateAuthorizer(gateway.AuthorizerConfig{
+		Name: in.Name, Type: in.AuthorizerType, URI: in.AuthorizerURI, PayloadFormatVersion: in.AuthorizerPayloadFormatVersion,
+		IdentitySources: in.IdentitySources, ResultTTL: c.authorizerTTL(in),
+	})
+	return created{string(id), nil}, err
+}
+
+// authorizerTTL is how long an authorizer's answer is kept: HTTP APIs keep it for 300 s unless told otherwise.
+func (c *cloud) authorizerTTL(in authorizerInputs) time.Duration {
+	if in.AuthorizerResultTTLInSeconds != nil {
+		return time.Duration(*in.AuthorizerResultTTLInSeconds) * time.Second
+	}
+	if in.AuthorizerPayloadFormatVersion != "" {
+		return 300 * time.Second
+	}
+	return 0
+}
+
+type integrationInputs struct {
+	APIID                       string            `json:"apiId"`
+	IntegrationType             string            `json:"integrationType"`
+	IntegrationMethod           string            `json:"integrationMethod"`
+	IntegrationURI              string            `json:"integrationUri"`
+	PayloadFormatVersion        string            `json:"payloadFormatVersion"`
+	RequestTemplates            map[string]string `json:"requestTemplates"`
+	TemplateSelectionExpression string            `json:"templateSelectionExpression"`
+	TimeoutMilliseconds         int               `json:"timeoutMilliseconds"`
+}
+
+func createIntegration(c *cloud, _ declared, in integrationInputs) (created, error) {
+	api, err := c.apis.API(gateway.APIID(in.APIID))
+	if err != nil {
+		return created{}, err
+	}
+	id, err := api.CreateIntegration(gateway.IntegrationConfig{
+		Type: in.IntegrationType, Method: in.IntegrationMethod, URI: in.IntegrationURI,
+		PayloadFormatVersion: in.PayloadFormatVersion, RequestTemplates: in.RequestTemplates,
+		TemplateSelectionExpression: in.TemplateSelectionExpression, Timeout: time.Duration(in.TimeoutMilliseconds) * time.Millisecond,
+	})
+	return created{string(id), nil}, err
+}
+
+type integrationResponseInputs struct {
+	APIID                       string            `json:"apiId"`
+	IntegrationID               string            `json:"integrationId"`
+	IntegrationResponseKey      string            `json:"integrationResponseKey"`
+	ResponseTemplates           map[string]string `json:"responseTemplates"`
+	TemplateSelectionExpression string            `json:"templateSelectionExpression"`
+}
+
+func createIntegrationResponse(c *cloud, _ declared, in integrationResponseInputs) (created, error) {
+	api, err := c.apis.API(gateway.APIID(in.APIID))
+	if err != nil {
+		return created{}, err
+	}
+	id, err := api.CreateIntegrationResponse(gateway.IntegrationResponseConfig{
+		Integration: gateway.IntegrationID(in.IntegrationID), Key: in.IntegrationResponseKey,
+		ResponseTemplates: in.ResponseTemplates, TemplateSelectionExpression: in.TemplateSelectionExpression,
+	})
+	return created{string(id), nil}, err
+}
+
+type routeInputs struct {
+	APIID                            string `json:"apiId"`
+	RouteKey                         string `json:"routeKey"`
+	Target                           string `json:"target"`
+	AuthorizationType                string `json:"authorizationType"`
+	AuthorizerID                     string `json:"authorizerId"`
+	RouteResponseSelectionExpression string `json:"routeResponseSelectionExpression"`
+}
+
+func createRoute(c *cloud, _ declared, in routeInputs) (created, error) {
+	api, err := c.apis.API(gateway.APIID(in.APIID))
+	if err != nil {
+		return created{}, err
+	}
+	id, err := api.CreateRoute(gateway.RouteConfig{
+		Key: in.RouteKey, Target: in.Target, AuthorizationType: in.AuthorizationType,
+		Authorizer: gateway.AuthorizerID(in.AuthorizerID), RouteResponseSelectionExpression: in.RouteResponseSelectionExpression,
+	})
+	return created{string(id), nil}, err
+}
+
+type routeResponseInputs struct {
+	APIID            string `json:"apiId"`
+	RouteID          string `json:"routeId"`
+	RouteResponseKey string `json:"routeResponseKey"`
+}
+
+func createRouteResponse(c *cloud, _ declared, in routeResponseInputs) (created, error) {
+	api, err := c.apis.API(gateway.APIID(in.APIID))
+	if err != nil {
+		return created{}, err
+	}
+	id, err := api.CreateRouteResponse(gateway.RouteID(in.RouteID), in.RouteResponseKey)
+	return created{string(id), nil}, err
+}
+
+type deploymentInputs struct {
+	APIID       string            `json:"apiId"`
+	Description string            `json:"description"`
+	Triggers    map[string]string `json:"triggers"`
+}
+
+func createDeployment(c *cloud, _ declared, in deploymentInputs) (created, error) {
+	api, err := c.apis.API(gateway.APIID(in.APIID))
+	if err != nil {
+		return created{}, err
+	}
+	id, err := api.CreateDeployment(in.Description)
+	return created{string(id), map[string]any{"autoDeployed": false}}, err
+}
+
+type stageInputs struct {
+	APIID             string `json:"apiId"`
+	Name              string `json:"name"`
+	DeploymentID      string `json:"deploymentId"`
+	AutoDeploy        bool   `json:"autoDeploy"`
+	AccessLogSettings struct {
+		DestinationARN string `json:"destinationArn"`
+		Format         string `json:"format"`
+	} `json:"accessLogSettings"`
+	DefaultRouteSettings struct {
+		DetailedMetricsEnabled bool    `json:"detailedMetricsEnabled"`
+		ThrottlingRateLimit    float64 `json:"throttlingRateLimit"`
+		ThrottlingBurstLimit   int     `json:"throttlingBurstLimit"`
+	} `json:"defaultRouteSettings"`
+}
+
+func createStage(c *cloud, _ declared, in stageInputs) (created, error) {
+	api, err := c.apis.API(gateway.APIID(in.APIID))
+	if err != nil {
+		return created{}, err
+	}
+	stage, err := api.CreateStage(gateway.StageConfig{
+		Name: in.Name, Deployment: gateway.DeploymentID(in.DeploymentID), AutoDeploy: in.AutoDeploy,
+		AccessLogDestination: in.AccessLogSettings.DestinationARN, AccessLogFormat: in.AccessLogSettings.Format,
+		ThrottleRate:    in.DefaultRouteSettings.ThrottlingRateLimit,
+		ThrottleBurst:   in.DefaultRouteSettings.ThrottlingBurstLimit,
+		DetailedMetrics: in.DefaultRouteSettings.DetailedMetricsEnabled,
+	})
+	if err != nil {
+		return created{}, err
+	}
+	return created{in.Name, map[string]any{
+		"arn": stage.ARN(), "executionArn": stage.ExecutionARN(), "invokeUrl": stage.InvokeURL(),
+	}}, nil
+}

@@ -1,0 +1,120 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+type logGroupInputs struct {
+	Name            string `json:"name"`
+	RetentionInDays int    `json:"retentionInDays"`
+}
+
+// logRetentions are the days that CloudWatch Logs takes; 0 keeps forever.
+var logRetentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+
+func createLogGroup(c *cloud, _ declared, in logGroupInputs) (created, error) {
+	if !slices.Contains(logRetentions, in.RetentionInDays) {
+		return created{}, fmt.Errorf("retentionInDays is %d; it must be one of %v", in.RetentionInDays, logRetentions)
+	}
+	if err := c.watch.CreateGroup(in.Name, in.RetentionInDays); err != nil {
+		return created{}, err
+	}
+	return created{in.Name, map[string]any{"arn": c.arn("logs", "log-group:"+in.Name)}}, nil
+}
+
+type dashboardInputs struct {
+	DashboardName string `json:"dashboardName"`
+	DashboardBody string `json:"dashboardBody"`
+}
+
+// createDashboard keeps the body, from which the console draws.
+func createDashboard(c *cloud, _ declared, in dashboardInputs) (created, error) {
+	if err := validJSON("dashboardBody", in.DashboardBody); err != nil {
+		return created{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dashboards[in.DashboardName] = in.DashboardBody
+	arn := "arn:aws:cloudwatch::" + c.account + ":dashboard/" + in.DashboardName
+	return created{in.DashboardName, map[string]any{"dashboardArn": arn}}, nil
+}
+
+type metricAlarmInputs struct {
+	Name                              string            `json:"name"`
+	AlarmDescription                  string            `json:"alarmDescription"`
+	ComparisonOperator                string            `json:"comparisonOperator"`
+	EvaluationPeriods                 int               `json:"evaluationPeriods"`
+	DatapointsToAlarm                 int               `json:"datapointsToAlarm"`
+	Threshold                         float64           `json:"threshold"`
+	TreatMissingData                  string            `json:"treatMissingData"`
+	Namespace                         string            `json:"namespace"`
+	MetricName                        string            `json:"metricName"`
+	Dimensions                        map[string]string `json:"dimensions"`
+	Statistic                         string            `json:"statistic"`
+	ExtendedStatistic                 string            `json:"extendedStatistic"`
+	Period                            int               `json:"period"`
+	Unit                              string            `json:"unit"`
+	ActionsEnabled                    *bool             `json:"actionsEnabled"`
+	AlarmActions                      []string          `json:"alarmActions"`
+	OKActions                         []string          `json:"okActions"`
+	InsufficientDataActions           []string          `json:"insufficientDataActions"`
+	EvaluateLowSampleCountPercentiles string            `json:"evaluateLowSampleCountPercentiles"`
+	MetricQueries                     []metricQuery     `json:"metricQueries"`
+}
+
+type metricQuery struct {
+	ID         string `json:"id"`
+	Expression string `json:"expression"`
+	Label      string `json:"label"`
+	ReturnData bool   `json:"returnData"`
+	Period     int    `json:"period"`
+	Metric     *struct {
+		Namespace  string            `json:"namespace"`
+		MetricName string            `json:"metricName"`
+		Dimensions map[string]string `json:"dimensions"`
+		Period     int               `json:"period"`
+		Stat       string            `json:"stat"`
+		Unit       string            `json:"unit"`
+	} `json:"metric"`
+}
+
+// createMetricAlarm keeps the alarm; nothing evaluates it yet.
+func createMetricAlarm(c *cloud, _ declared, in metricAlarmInputs) (created, error) {
+	if err := errors.Join(
+		oneOf("comparisonOperator", in.ComparisonOperator, "GreaterThanOrEqualToThreshold", "GreaterThanThreshold",
+			"LessThanThreshold", "LessThanOrEqualToThreshold"),
+		oneOf("treatMissingData", in.TreatMissingData, "", "missing", "ignore", "breaching", "notBreaching"),
+		oneOf("statistic", in.Statistic, "", "SampleCount", "Average", "Sum", "Minimum", "Maximum"),
+	); err != nil {
+		return created{}, err
+	}
+	if in.EvaluationPeriods < 1 {
+		return created{}, fmt.Errorf("evaluationPeriods is %d; it must be 1 or more", in.EvaluationPeriods)
+	}
+	return c.createAlarm(in.Name)
+}
+
+type compositeAlarmInputs struct {
+	AlarmName        string   `json:"alarmName"`
+	AlarmDescription string   `json:"alarmDescription"`
+	AlarmRule        string   `json:"alarmRule"`
+	ActionsEnabled   *bool    `json:"actionsEnabled"`
+	AlarmActions     []string `json:"alarmActions"`
+	OKActions        []string `json:"okActions"`
+}
+
+func createCompositeAlarm(c *cloud, _ declared, in compositeAlarmInputs) (created, error) {
+	return c.createAlarm(in.AlarmName)
+}
+
+func (c *cloud) createAlarm(name string) (created, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slices.Contains(c.alarms, name) {
+		return created{}, fmt.Errorf("an alarm %q exists; CloudWatch would replace it silently", name)
+	}
+	c.alarms = append(c.alarms, name)
+	return created{name, map[string]any{"arn": c.arn("cloudwatch", "alarm:"+name)}}, nil
+}
