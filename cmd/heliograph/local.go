@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/template"
+	"time"
+
+	"heliograph/infra/stack"
+	"heliograph/simulator"
+)
+
+type localCommand struct {
+	Port   int               `default:"4700" help:"First of three ports: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free ones."`
+	Config map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s."`
+	Logs   bool              `help:"Show the functions' logs."`
+}
+
+func (localCommand) Help() string {
+	return `The very Pulumi program that is deployed to AWS is carried out by a simulator in this process, with the same
+functions, compiled for this machine. Everything listens on loopback only. Ctrl-C stops it.
+
+Example:
+  heliograph local --logs --config presenceGrace=1s`
+}
+
+func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
+	started := w.now()
+	directory, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("find the project: %w", err)
+	}
+	root, err := stack.FindRoot(directory)
+	if err != nil {
+		return err
+	}
+	options := simulator.Options{
+		Root: root, Port: c.Port, Config: c.Config, Progress: w.stderr,
+		EndpointsFile: line.Target,
+	}
+	if c.Logs {
+		options.Logs = w.stderr
+	}
+	sim, err := simulator.Start(ctx, options)
+	if err != nil {
+		return err
+	}
+	if err := welcome(w.stdout, sim.Endpoints(), w.now().Sub(started)); err != nil {
+		return errors.Join(err, sim.Close())
+	}
+	<-ctx.Done()
+	fmt.Fprintln(w.stderr, "stopping")
+	return sim.Close()
+}
+
+// seedToken is the token of the documentation of the project that Heliograph re-imagines: user 1234, valid
+// until 2033, signed with that project's public default secret, which only the simulator takes.
+const seedToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwidXNlcklkIjoiMTIzNCIsImlhdCI6MjAxNjIzOTAyMiwiZXhwIjoyMDE2MjM5MDIyfQ.6C7xpaC9_vmadA72tABVkqXH9HWcPY4RE8dGALnT-Hw"
+
+var welcomeText = template.Must(template.New("welcome").Parse(`
+Heliograph is ready ({{.Took}}). Try, each in a terminal of its own:
+
+  connect as user 1234      go run ./cmd/heliograph connect --user 1234
+  send a message            go run ./cmd/heliograph send --user 1234 "Hello, world"
+  who is online             go run ./cmd/heliograph online
+  what was measured         go run ./cmd/heliograph metrics
+
+or with the tools that you know:
+
+  wscat -c "{{.WebSocketURL}}?Authorization={{.Token}}"
+  aws --endpoint-url {{.AWSEndpointURL}} --region {{.Region}} sqs send-message --queue-url {{.SendQueueURL}} --message-body '{"UserId":"1234","Body":"Hello, world"}'
+  curl -X GET "{{.HTTPURL}}/user/online?userIds=1234" -H "Authorization: Bearer {{.Token}}"
+
+The AWS command line wants some access key, any will do:
+  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+
+  WebSocket API             {{.WebSocketURL}}
+  HTTP API                  {{.HTTPURL}}
+  AWS APIs                  {{.AWSEndpointURL}}
+  queue to send through     {{.SendQueueURL}}
+  dead-letter queue         {{.DeadLetterQueueURL}}
+  topic of presence events  {{.EventTopicARN}}
+
+Ctrl-C stops it.
+`))
+
+// welcome tells what runs where, and what to try.
+func welcome(out io.Writer, endpoints simulator.Endpoints, took time.Duration) error {
+	return welcomeText.Execute(out, struct {
+		simulator.Endpoints
+		Took  time.Duration
+		Token string
+	}{endpoints, took.Round(100 * time.Millisecond), seedToken})
+}

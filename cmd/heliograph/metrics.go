@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"text/tabwriter"
+
+	"heliograph/simulator"
+)
+
+type metricsCommand struct {
+	Namespace string `short:"n" help:"Only this namespace, such as Heliograph or AWS/Lambda."`
+}
+
+func (metricsCommand) Help() string {
+	return `Lists what the local stack's functions have emitted. A deployed stack's metrics are in CloudWatch: see the output dashboardUrl.
+
+Example:
+  heliograph metrics --namespace Heliograph`
+}
+
+func (c *metricsCommand) Run(ctx context.Context, w world, line *commands) error {
+	t, err := line.target(ctx)
+	if err != nil {
+		return err
+	}
+	if t.AWSEndpointURL == "" {
+		return errors.New("metrics are listed for a local stack only; a deployed one shows them at " + t.ConsoleURL)
+	}
+	list, err := fetchMetrics(ctx, t.AWSEndpointURL+simulator.MetricsPath)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(w.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "NAMESPACE\tMETRIC\tDIMENSIONS\tLAST\tSUM\tCOUNT\tUNIT")
+	for _, m := range list {
+		if c.Namespace == "" || c.Namespace == m.Namespace {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%g\t%g\t%g\t%s\n", m.Namespace, m.Name, m.Dimensions, m.Last, m.Sum, m.Count, m.Unit)
+		}
+	}
+	return table.Flush()
+}
+
+func fetchMetrics(ctx context.Context, address string) ([]simulator.MetricSummary, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("list metrics: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("list metrics: is the local stack running? %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("list metrics: %s answered %s", address, response.Status)
+	}
+	var list []simulator.MetricSummary
+	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
+		return nil, fmt.Errorf("list metrics: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+type onlineCommand struct {
+	Users []string `arg:"" optional:"" help:"Users to ask about; none: list everybody who is online."`
+	JSON  bool     `name:"json" help:"Print the API's own JSON, one line a page."`
+}
+
+func (onlineCommand) Help() string {
+	return `Examples:
+  heliograph online
+  heliograph online 1234 5678`
+}
+
+// status is one entry of the answer of GET /user/online.
+type status struct {
+	UserID       string     `json:"UserId"`
+	IsOnline     bool       `json:"IsOnline"`
+	LastActivity *time.Time `json:"LastActivity"`
+}
+
+func (c *onlineCommand) Run(ctx context.Context, w world, line *commands) error {
+	t, err := line.target(ctx)
+	if err != nil {
+		return err
+	}
+	token, err := t.token(ctx, w.now(), "userId", operator, time.Minute)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(w.stdout, 0, 4, 2, ' ', 0)
+	show := func(page []byte) error { return printStatuses(table, page) }
+	if c.JSON {
+		show = func(page []byte) error { _, err := fmt.Fprintf(w.stdout, "%s\n", page); return err }
+	} else {
+		fmt.Fprintln(table, "USER\tONLINE\tLAST ACTIVITY")
+		defer table.Flush()
+	}
+	return t.eachPage(ctx, token, c.Users, show)
+}
+
+func printStatuses(out io.Writer, page []byte) error {
+	var statuses []status
+	if err := json.Unmarshal(page, &statuses); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	for _, s := range statuses {
+		last := "never"
+		if s.LastActivity != nil {
+			last = s.LastActivity.Format(time.RFC3339)
+		}
+		if _, err := fmt.Fprintf(out, "%s\t%t\t%s\n", s.UserID, s.IsOnline, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachPage asks GET /user/online, follows its Link headers, and hands every page's body on.
+func (t *target) eachPage(ctx context.Context, token string, users []string, use func([]byte) error) error {
+	next := "/user/online"
+	if len(users) > 0 {
+		next += "?userIds=" + url.QueryEscape(strings.Join(users, ","))
+	}
+	for next != "" {
+		page, link, err := t.page(ctx, token, next)
+		if err != nil {
+			return err
+		}
+		if err := use(page); err != nil {
+			return err
+		}
+		next = link
+	}
+	return nil
+}
+
+// page gets one page and the reference of the next one, "" if it is the last.
+func (t *target) page(ctx context.Context, token, reference string) (page []byte, next string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.HTTPURL+reference, nil)
+	if err != nil {
+		return nil, "", fmt.Errorf("ask who is online: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, "", fmt.Errorf("ask who is online: %w", err)
+	}
+	defer response.Body.Close()
+	page, err = io.ReadAll(response.Body)
+	if err != nil {
+		return nil, "", fmt.Errorf("ask who is online: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, "", fmt.Errorf("ask who is online: %s: %s", response.Status, page)
+	}
+	next, err = nextReference(response.Header.Get("Link"))
+	return page, next, err
+}
+
+// nextReference reads a header such as `<?limit=100&cursor=abc>; rel="next"`.
+func nextReference(link string) (string, error) {
+	if link == "" {
+		return "", nil
+	}
+	reference, parameters, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+	if !ok || !strings.Contains(parameters, `rel="next"`) || !strings.HasPrefix(reference, "?") {
+		return "", errors.New("ask who is online: the Link header is not understood: " + link)
+	}
+	return "/user/online" + reference, nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"heliograph/auth"
+	"heliograph/simulator"
+)
+
+// operator is the user that the command line's own requests to the HTTP API are made as.
+const operator = "heliograph-cli"
+
+// target is the running stack that a command talks to.
+type target struct {
+	simulator.Endpoints
+	aws aws.Config
+}
+
+// target finds the stack: the deployed one that --stack names, else the one of the endpoints file.
+func (c *commands) target(ctx context.Context) (*target, error) {
+	endpoints, err := c.endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	options := []func(*config.LoadOptions) error{config.WithRegion(endpoints.Region)}
+	if endpoints.AWSEndpointURL != "" {
+		// The simulator takes any access key, so nobody needs an AWS account to try it.
+		options = append(options,
+			config.WithBaseEndpoint(endpoints.AWSEndpointURL),
+			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "")))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return &target{Endpoints: endpoints, aws: cfg}, nil
+}
+
+func (c *commands) endpoints(ctx context.Context) (simulator.Endpoints, error) {
+	if c.Stack != "" {
+		return stackOutputs(ctx, c.Stack)
+	}
+	endpoints, err := simulator.ReadEndpoints(c.Target)
+	if errors.Is(err, fs.ErrNotExist) {
+		return endpoints, fmt.Errorf("no stack is running here: %s does not exist.\n"+
+			"Start one with `heliograph local`, or name a deployed one with --stack", c.Target)
+	}
+	return endpoints, err
+}
+
+// stackOutputs asks Pulumi where a deployed stack is.
+func stackOutputs(ctx context.Context, stack string) (simulator.Endpoints, error) {
+	var endpoints simulator.Endpoints
+	var stderr bytes.Buffer
+	command := exec.CommandContext(ctx, "pulumi", "stack", "output", "--json", "--stack", stack)
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return endpoints, errors.New("--stack needs the pulumi command, and it is not installed: see https://www.pulumi.com/docs/install/")
+	}
+	if err != nil {
+		return endpoints, fmt.Errorf("read the outputs of stack %s: %w: %s", stack, err, strings.TrimSpace(stderr.String()))
+	}
+	outputs := struct {
+		*simulator.Endpoints
+		DashboardURL string `json:"dashboardUrl"`
+	}{Endpoints: &endpoints}
+	if err := json.Unmarshal(out, &outputs); err != nil {
+		return endpoints, fmt.Errorf("read the outputs of stack %s: %w", stack, err)
+	}
+	endpoints.ConsoleURL = outputs.DashboardURL
+	return endpoints, nil
+}
+
+// token makes a token for a user, signed with the stack's own secret.
+func (t *target) token(ctx context.Context, now time.Time, claim, user string, ttl time.Duration) (string, error) {
+	name := t.ParameterPrefix + "/JwtSecret"
+	out, err := ssm.NewFromConfig(t.aws).GetParameter(ctx, &ssm.GetParameterInput{
+		Name: aws.String(name), WithDecryption: aws.Bool(true),
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the secret that signs tokens, SSM parameter %s: %w", name, err)
+	}
+	return auth.SignHS256([]byte(aws.ToString(out.Parameter.Value)), claim, auth.UserID(user), ttl, now)
+}
+
+func (t *target) queue() *sqs.Client { return sqs.NewFromConfig(t.aws) }

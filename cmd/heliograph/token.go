@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+type tokenCommand struct {
+	User  string        `required:"" short:"u" help:"The user that the token names."`
+	TTL   time.Duration `name:"ttl" default:"1h" help:"How long it is valid."`
+	Claim string        `default:"userId" help:"The claim that names the user, as the stack's config userIdClaim."`
+}
+
+func (tokenCommand) Help() string {
+	return `The token is signed with the stack's own secret (SSM parameter JwtSecret), so this needs the right to read it.
+
+Example:
+  wscat -c "$(jq -r .webSocketUrl .heliograph/local.json)?Authorization=$(heliograph token --user 1234)"`
+}
+
+func (c *tokenCommand) Run(ctx context.Context, w world, line *commands) error {
+	if c.TTL <= 0 {
+		return fmt.Errorf("--ttl is %v: a token must be valid for longer than nothing, such as 1h", c.TTL)
+	}
+	t, err := line.target(ctx)
+	if err != nil {
+		return err
+	}
+	token, err := t.token(ctx, w.now(), c.Claim, c.User, c.TTL)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w.stdout, token)
+	return err
+}
