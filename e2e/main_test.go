@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"heliograph/infra/stack"
+	"heliograph/simulator"
+)
+
+// target is the stack under test; awsConfig reaches its AWS APIs.
+var (
+	target    simulator.Endpoints
+	awsConfig aws.Config
+	// local is the simulator that these tests started, nil if they were pointed at a running stack.
+	local *simulator.Simulator
+)
+
+func TestMain(m *testing.M) {
+	code, err := runTests(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func runTests(m *testing.M) (code int, err error) {
+	ctx := context.Background()
+	logs := new(safeBuffer)
+	if path := os.Getenv("HELIOGRAPH_TARGET"); path != "" {
+		if target, err = simulator.ReadEndpoints(path); err != nil {
+			return 1, err
+		}
+	} else {
+		if local, err = startLocal(ctx, logs); err != nil {
+			return 1, err
+		}
+		target = local.Endpoints()
+	}
+	if awsConfig, err = loadAWS(ctx); err != nil {
+		return 1, err
+	}
+	code = m.Run()
+	if local != nil {
+		err = local.Close()
+	}
+	if code != 0 {
+		fmt.Fprintf(os.Stderr, "the functions' logs of this run:\n%s", logs.tail(64<<10))
+	}
+	return code, err
+}
+
+// startLocal starts the simulator as `heliograph local` does, with a grace period that a test can wait for.
+func startLocal(ctx context.Context, logs *safeBuffer) (*simulator.Simulator, error) {
+	root, err := stack.FindRoot(".")
+	if err != nil {
+		return nil, err
+	}
+	directory, err := os.MkdirTemp("", "heliograph-e2e")
+	if err != nil {
+		return nil, err
+	}
+	return simulator.Start(ctx, simulator.Options{
+		Root: root, Port: 0, Config: map[string]string{"presenceGrace": "1s"},
+		Progress: os.Stderr, Logs: logs, EndpointsFile: filepath.Join(directory, "local.json"),
+	})
+}
+
+func loadAWS(ctx context.Context) (aws.Config, error) {
+	options := []func(*config.LoadOptions) error{config.WithRegion(target.Region)}
+	if target.AWSEndpointURL != "" {
+		options = append(options, config.WithBaseEndpoint(target.AWSEndpointURL),
+			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("e2e", "e2e", "")))
+	}
+	return config.LoadDefaultConfig(ctx, options...)
+}
+
+// safeBuffer keeps what several goroutines write.
+type safeBuffer struct {
+	mu   sync.Mutex
+	data bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data.String()
+}
+
+func (b *safeBuffer) tail(n int) string {
+	all := b.String()
+	return all[max(0, len(all)-n):]
+}
