@@ -43,6 +43,11 @@ var architectures = map[string]string{"arm64": "arm64", "amd64": "x86_64"}
 // into one folder, the later waits for the other. The error of a function that does not compile holds the
 // compiler's message.
 func Build(ctx context.Context, target Target) (Functions, error) {
+	return build(ctx, target, FunctionNames())
+}
+
+// build is Build of some functions.
+func build(ctx context.Context, target Target, names []string) (Functions, error) {
 	target, err := target.complete()
 	if err != nil {
 		return Functions{}, err
@@ -52,16 +57,16 @@ func Build(ctx context.Context, target Target) (Functions, error) {
 		return Functions{}, err
 	}
 	defer unlock()
-	if err := target.compile(ctx); err != nil {
+	if err := target.compile(ctx, names); err != nil {
 		return Functions{}, err
 	}
-	return target.pack()
+	return target.pack(names)
 }
 
 // complete fills in what was left out and makes the folder.
 func (t Target) complete() (Target, error) {
 	if architectures[t.GOARCH] == "" {
-		return t, fmt.Errorf("Lambda has no machine for GOARCH %q; it has arm64 and amd64", t.GOARCH)
+		return t, fmt.Errorf("GOARCH is %q; Lambda has arm64 and amd64", t.GOARCH)
 	}
 	if t.Out == "" {
 		t.Out = filepath.Join(t.Root, ".heliograph", "build", t.GOOS+"-"+t.GOARCH)
@@ -82,13 +87,13 @@ func (t Target) complete() (Target, error) {
 
 // compile runs the compiler. Whatever would make the binary differ from one machine or commit to the next is set or
 // left out: paths, version control, C code, flags and workspaces of whoever builds.
-func (t Target) compile(ctx context.Context) error {
-	fmt.Fprintf(t.Progress, "compiling %d functions for %s/%s\n", len(FunctionNames()), t.GOOS, t.GOARCH)
+func (t Target) compile(ctx context.Context, names []string) error {
+	fmt.Fprintf(t.Progress, "compiling %d functions for %s/%s\n", len(names), t.GOOS, t.GOARCH)
 	args := []string{
 		"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w",
 		"-o", t.Out + string(filepath.Separator),
 	}
-	for _, name := range FunctionNames() {
+	for _, name := range names {
 		args = append(args, "./handlers/"+name)
 	}
 	command := exec.CommandContext(ctx, "go", args...)
@@ -105,10 +110,10 @@ func (t Target) compile(ctx context.Context) error {
 }
 
 // pack makes the archives, as many at once as there are processors.
-func (t Target) pack() (Functions, error) {
+func (t Target) pack(names []string) (Functions, error) {
 	functions := Functions{Architecture: architectures[t.GOARCH], Artifacts: map[string]Artifact{}}
 	var group errgroup.Group
-	for _, name := range FunctionNames() {
+	for _, name := range names {
 		artifact := Artifact{Binary: t.binary(name), Archive: filepath.Join(t.Out, name+".zip")}
 		functions.Artifacts[name] = artifact
 		group.Go(func() error {
@@ -142,8 +147,8 @@ func (f Functions) check() error {
 	return nil
 }
 
-// moduleRoot finds the folder of go.mod, at or above a folder. Pulumi runs the program in infra/.
-func moduleRoot(from string) (string, error) {
+// FindRoot finds the folder of go.mod, at or above a folder. Pulumi runs the program in infra/.
+func FindRoot(from string) (string, error) {
 	start, err := filepath.Abs(from)
 	if err != nil {
 		return "", fmt.Errorf("finding the module's root: %w", err)

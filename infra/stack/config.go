@@ -93,8 +93,29 @@ const namespace = "heliograph:"
 
 // LoadConfig reads the stack's configuration over the defaults and validates it. The error names everything
 // that is wrong.
-func LoadConfig(ctx *pulumi.Context) (Config, error) {
+func LoadConfig(ctx *pulumi.Context) (Config, error) { return load(ctx, DefaultConfig()) }
+
+// LoadLocalConfig is LoadConfig for a stack on one's own machine: there, PublicSecret is the default secret.
+func LoadLocalConfig(ctx *pulumi.Context) (Config, error) {
 	config := DefaultConfig()
+	config.Local = true
+	if published, _ := ctx.GetConfig(namespace + "jwksUrl"); published == "" {
+		config.JWTSecret = PublicSecret
+	}
+	return load(ctx, config)
+}
+
+// ConfigKeys are all keys that a stack's configuration may have, without their namespace.
+func ConfigKeys() []string {
+	keys := make([]string, len(settings))
+	for i, s := range settings {
+		keys[i] = s.key
+	}
+	return keys
+}
+
+// load reads the stack's configuration over some defaults.
+func load(ctx *pulumi.Context, config Config) (Config, error) {
 	var faults []error
 	for _, s := range settings {
 		text, found := ctx.GetConfig(namespace + s.key)

@@ -51,8 +51,9 @@ func declareConsumers(d *deployment, f foundations, functions functionSet) {
 	})
 }
 
-// streamFilters let through what announce has to know: changes of presence, and connections that the table's
-// TTL removed, which nobody else notices.
+// streamFilters let through what announce has to know: changes of presence, and connections that were deleted. The
+// table's TTL deletes without telling anybody, and a function may die between deleting a connection and making its
+// user offline; announce settles both.
 func streamFilters() *lambda.EventSourceMappingFilterCriteriaArgs {
 	sortKey := func(rule any) map[string]any {
 		return map[string]any{"Keys": map[string]any{"sk": map[string]any{"S": []any{rule}}}}
@@ -63,9 +64,8 @@ func streamFilters() *lambda.EventSourceMappingFilterCriteriaArgs {
 			"dynamodb":  sortKey("presence"),
 		}),
 		streamFilter(map[string]any{
-			"eventName":    []string{"REMOVE"},
-			"userIdentity": map[string]any{"principalId": []string{"dynamodb.amazonaws.com"}},
-			"dynamodb":     sortKey(map[string]any{"prefix": "conn#"}),
+			"eventName": []string{"REMOVE"},
+			"dynamodb":  sortKey(map[string]any{"prefix": "conn#"}),
 		}),
 	}}
 }

@@ -84,7 +84,9 @@ func (d *deployment) connect(f foundations) specification {
 		memory:      modestMemory,
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
 		may: []statement{
-			allow("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem").on(f.table.arn),
+			allow("dynamodb:PutItem").on(f.table.arn),
+			forgets(f.table),
+			settles(f.table),
 		},
 	}
 }
@@ -96,12 +98,12 @@ func (d *deployment) disconnect(f foundations) specification {
 		description: "Forgets a connection that was closed",
 		memory:      modestMemory,
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
-		may:         []statement{closes(f.table)},
+		may:         []statement{forgets(f.table), settles(f.table)},
 	}
 }
 
-// send delivers messages. It finds connections with the Query of the disconnect path, which it takes for those
-// that are gone.
+// send delivers messages. The Query that settles a user also finds the connections to post to; those that are gone
+// it forgets.
 func (d *deployment) send(f foundations) specification {
 	return specification{
 		name:        send,
@@ -116,7 +118,8 @@ func (d *deployment) send(f foundations) specification {
 		may: []statement{
 			polls(f.queues.send),
 			allow("sqs:SendMessage").on(f.queues.send.arn, f.queues.sendDeadLetters.arn),
-			closes(f.table),
+			forgets(f.table),
+			settles(f.table),
 			manages(f.sockets, "POST"),
 		},
 	}
@@ -136,7 +139,8 @@ func (d *deployment) online(f foundations) specification {
 	}
 }
 
-// announce tells the world, from the table's stream and the grace queue.
+// announce tells the world, from the table's stream and the grace queue. It settles users whose connections somebody
+// else deleted.
 func (d *deployment) announce(f foundations) specification {
 	return specification{
 		name:        announce,
@@ -152,7 +156,7 @@ func (d *deployment) announce(f foundations) specification {
 			streams(f.table),
 			polls(f.queues.grace),
 			allow("sqs:SendMessage").on(f.queues.grace.arn, f.queues.streamFailures.arn), // the latter for Lambda's failure destination
-			closes(f.table),
+			settles(f.table),
 			allow("sns:Publish").on(f.eventTopicARN),
 		},
 	}
@@ -175,7 +179,9 @@ func (d *deployment) sweep(f foundations) specification {
 		},
 		may: []statement{
 			allow("dynamodb:Query").on(f.table.indexARN),
-			closes(f.table),
+			allow("dynamodb:BatchGetItem").on(f.table.arn),
+			forgets(f.table),
+			settles(f.table),
 			manages(f.sockets, "GET", "DELETE"),
 		},
 	}

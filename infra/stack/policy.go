@@ -57,11 +57,13 @@ func streams(t table) statement {
 		on(t.streamARN)
 }
 
-// closes lets a function take the disconnect path: forget a connection, and make its user offline if it was the
-// last one.
-func closes(t table) statement {
-	return allow("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem").on(t.arn)
+// settles lets a function make a user offline where no connection is left.
+func settles(t table) statement {
+	return allow("dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem").on(t.arn)
 }
+
+// forgets lets a function delete a connection. Whoever does must settle what becomes of the user.
+func forgets(t table) statement { return allow("dynamodb:DeleteItem").on(t.arn) }
 
 // manages lets a function call @connections. One action stands for all methods; the method is in the ARN, the
 // connection id behind it can't be known.

@@ -16,7 +16,7 @@ func Program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	root, err := moduleRoot(".")
+	root, err := FindRoot(".")
 	if err != nil {
 		return err
 	}

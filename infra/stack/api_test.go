@@ -1,0 +1,266 @@
+package stack
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// properties are a resource's plain inputs, without those that need not be told here.
+func properties(r recorded, without ...string) map[string]any {
+	all := plain(resource.NewProperty(r.inputs)).(map[string]any)
+	for _, key := range append(without, "apiId") {
+		delete(all, key)
+	}
+	return all
+}
+
+const authorizerURI = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/" +
+	"arn:aws:lambda:eu-west-1:123456789012:function:heliograph-test-authorizer/invocations"
+
+// TestWebSocketAPI proves the routes that devices meet.
+func TestWebSocketAPI(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	want := map[string]map[string]any{
+		"websocket-api": {
+			"name": "heliograph-test-websocket", "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.action",
+		},
+		"websocket-authorizer": {"name": "heliograph-test-authorizer", "authorizerType": "REQUEST", "authorizerUri": authorizerURI},
+		"websocket-connect-route": {
+			"routeKey": "$connect", "authorizationType": "CUSTOM", "authorizerId": "id-websocket-authorizer",
+			"target": "integrations/id-websocket-connect-integration",
+		},
+		"websocket-disconnect-route": {
+			"routeKey": "$disconnect", "authorizationType": "NONE", "target": "integrations/id-websocket-disconnect-integration",
+		},
+		"websocket-ping-route": {
+			"routeKey": "ping", "authorizationType": "NONE", "target": "integrations/id-websocket-ping-integration",
+			"routeResponseSelectionExpression": "$default",
+		},
+		"websocket-ping-route-response": {"routeId": "id-websocket-ping-route", "routeResponseKey": "$default"},
+		"websocket-ping-integration": {
+			"integrationType": "MOCK", "templateSelectionExpression": "200",
+			"requestTemplates": map[string]any{"200": `{"statusCode":200}`},
+		},
+		"websocket-ping-integration-response": {
+			"integrationId": "id-websocket-ping-integration", "integrationResponseKey": "$default", "templateSelectionExpression": "200",
+			"responseTemplates": map[string]any{"200": `{"action":"pong"}`},
+		},
+	}
+	got := map[string]map[string]any{}
+	for name := range want {
+		got[name] = properties(run.get(t, name), "description")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("WebSocket API (-want +got):\n%s", diff)
+	}
+	for route, f := range map[string]string{"connect": "connect", "disconnect": "disconnect"} {
+		if uri := run.get(t, "websocket-"+route+"-integration").text("integrationUri"); !strings.Contains(uri, ":heliograph-test-"+f+"/") {
+			t.Errorf("$%s is integrated with %s, want function %s", route, uri, f)
+		}
+	}
+}
+
+// TestHTTPAPI proves that the presence query asks the authorizer each time, by the Authorization header.
+func TestHTTPAPI(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	want := map[string]map[string]any{
+		"http-api": {"name": "heliograph-test-http", "protocolType": "HTTP"},
+		"http-authorizer": {
+			"name": "heliograph-test-authorizer", "authorizerType": "REQUEST", "authorizerUri": authorizerURI,
+			"authorizerPayloadFormatVersion": "1.0", "authorizerResultTtlInSeconds": 0.0, "enableSimpleResponses": false,
+			"identitySources": []any{"$request.header.Authorization"},
+		},
+		"http-online-route": {
+			"routeKey": "GET /user/online", "authorizationType": "CUSTOM", "authorizerId": "id-http-authorizer",
+			"target": "integrations/id-http-online-integration",
+		},
+	}
+	got := map[string]map[string]any{}
+	for name := range want {
+		got[name] = properties(run.get(t, name), "description")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("HTTP API (-want +got):\n%s", diff)
+	}
+	integration := run.get(t, "http-online-integration")
+	if uri := integration.text("integrationUri"); !strings.Contains(uri, ":heliograph-test-online/") {
+		t.Errorf("GET /user/online is integrated with %s, want function online", uri)
+	}
+	if got := integration.text("payloadFormatVersion"); got != "2.0" {
+		t.Errorf("online is invoked with payload format %s, and reads 2.0", got)
+	}
+}
+
+// TestCORS proves that browsers of the configured origins, and of no others, may ask.
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	if got := record(t, testConfig()).get(t, "http-api").at("corsConfiguration"); got != nil {
+		t.Errorf("without origins the API answers CORS: %v", got)
+	}
+	want := map[string]any{
+		"allowOrigins": []any{"https://app.example.com"}, "allowMethods": []any{"GET"},
+		"allowHeaders": []any{"authorization"}, "exposeHeaders": []any{"link"}, "maxAge": 3600.0,
+	}
+	if diff := cmp.Diff(want, record(t, testConfig(everything)).get(t, "http-api").at("corsConfiguration")); diff != "" {
+		t.Errorf("CORS (-want +got):\n%s", diff)
+	}
+}
+
+// TestStages proves that stages log each access without query string, where tokens may stand, and that the throttle
+// is not the provider's 0, which refuses every request.
+func TestStages(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	for _, name := range []string{"websocket-stage", "http-stage"} {
+		stage := run.get(t, name)
+		format := stage.text("accessLogSettings.format")
+		var fields map[string]string
+		if err := json.Unmarshal([]byte(format), &fields); err != nil || strings.Contains(format, "\n") {
+			t.Errorf("%s logs no JSON on one line: %v: %s", name, err, format)
+		}
+		for _, variable := range fields {
+			for _, secret := range []string{"query", "header", "protocol", "principalId", "requestOverride"} {
+				if strings.Contains(strings.ToLower(variable), strings.ToLower(secret)) {
+					t.Errorf("%s logs %s", name, variable)
+				}
+			}
+		}
+		if stage.text("accessLogSettings.destinationArn") == "" {
+			t.Errorf("%s logs nowhere", name)
+		}
+		settings, set := stage.at("defaultRouteSettings").(map[string]any)
+		if set && (settings["throttlingRateLimit"] != 10_000.0 || settings["throttlingBurstLimit"] != 5_000.0) {
+			t.Errorf("%s has route settings without a throttle: %v", name, settings)
+		}
+	}
+	if got := run.get(t, "websocket-stage").text("name"); got != testStage {
+		t.Errorf("the WebSocket stage is called %s, want the stack's name", got)
+	}
+	if got := run.get(t, "websocket-stage").at("defaultRouteSettings.detailedMetricsEnabled"); got != true {
+		t.Errorf("detailed metrics of the WebSocket stage: %v", got)
+	}
+	if got := run.get(t, "http-stage"); got.text("name") != "$default" || got.at("autoDeploy") != true {
+		t.Errorf("the HTTP stage is %s, auto deploy %v", got.text("name"), got.at("autoDeploy"))
+	}
+}
+
+// TestDeployment proves that the WebSocket stage shows the routes as they are: its deployment comes after every one
+// of them, and changes with them.
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	deployment := run.get(t, "websocket-deployment")
+	for name, res := range run.byName {
+		kind := strings.TrimPrefix(res.kind, "aws:apigatewayv2/")
+		isRoute := slices.ContainsFunc([]string{"route:", "routeResponse:", "integration:", "integrationResponse:"},
+			func(prefix string) bool { return strings.HasPrefix(kind, prefix) })
+		if isRoute && strings.HasPrefix(name, "websocket-") && !dependsOn(deployment, name) {
+			t.Errorf("the deployment does not wait for %s", name)
+		}
+	}
+	if got := run.get(t, "websocket-stage").text("deploymentId"); got != "id-websocket-deployment" {
+		t.Errorf("the stage shows deployment %q", got)
+	}
+	again := record(t, testConfig(func(c *Config) { c.LogLevel = -4 })).get(t, "websocket-deployment")
+	if deployment.text("triggers.routes") == "" || deployment.text("triggers.routes") != again.text("triggers.routes") {
+		t.Errorf("the same routes have the triggers %q and %q", deployment.text("triggers.routes"), again.text("triggers.routes"))
+	}
+}
+
+// TestFingerprint proves that any change of a route changes the trigger.
+func TestFingerprint(t *testing.T) {
+	t.Parallel()
+	route := map[string]any{"key": "ping", "response": `{"action":"pong"}`}
+	base, err := fingerprint([]any{route})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range route {
+		changed := maps.Clone(route)
+		changed[key] = "another"
+		if got, _ := fingerprint([]any{changed}); got == base {
+			t.Errorf("a change of %s goes unnoticed", key)
+		}
+	}
+	if same, _ := fingerprint([]any{maps.Clone(route)}); same != base {
+		t.Errorf("equal routes have the fingerprints %s and %s", base, same)
+	}
+}
+
+// TestManagementAddress proves where @connections is called, on AWS and on one's own machine.
+func TestManagementAddress(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ want string }{
+		"wss://abc.execute-api.eu-west-1.amazonaws.com": {"https://abc.execute-api.eu-west-1.amazonaws.com"},
+		"ws://127.0.0.1:4701":                           {"http://127.0.0.1:4701"},
+		"https://abc":                                   {""},
+		"abc":                                           {""},
+	}
+	for endpoint, test := range tests {
+		got, err := managementAddress(endpoint)
+		if got != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%s: %q, %v; want %q", endpoint, got, err, test.want)
+		}
+	}
+	run := record(t, testConfig(everything))
+	for _, name := range []string{send, sweep} {
+		got := run.get(t, name+"-function").text("environment.variables.CONNECTIONS_ENDPOINT")
+		if want := "https://websocket-api.execute-api.eu-west-1.amazonaws.com/test"; got != want {
+			t.Errorf("%s calls @connections at %s, want %s, whatever the domain", name, got, want)
+		}
+	}
+}
+
+// TestDomains proves that each domain serves its own API's stage, and that DNS leads to it.
+func TestDomains(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig(everything))
+	tests := map[string]struct{ domain, api, stage string }{
+		"websocket-domain": {"push.example.com", "id-websocket-api", testStage},
+		"http-domain":      {"api.example.com", "id-http-api", "$default"},
+	}
+	for name, test := range tests {
+		mapping, record := run.get(t, name+"-mapping"), run.get(t, name+"-record")
+		if got := run.get(t, name+"-name").text("domainName"); got != test.domain {
+			t.Errorf("%s serves %s, want %s", name, got, test.domain)
+		}
+		if mapping.text("apiId") != test.api || mapping.text("stage") != test.stage {
+			t.Errorf("%s maps to %s, stage %s; want %s, %s", name, mapping.text("apiId"), mapping.text("stage"), test.api, test.stage)
+		}
+		if record.text("name") != test.domain || record.text("zoneId") != "Z123" || record.text("type") != "A" {
+			t.Errorf("%s has the record %v", name, properties(record))
+		}
+	}
+	if got := record(t, testConfig()).ofKind("aws:apigatewayv2/domainName:DomainName"); len(got) > 0 {
+		t.Errorf("without domains the program declares %s", got[0].name)
+	}
+}
+
+// TestAccessLogRole proves that the Region's role is only set when asked for, comes before the stage that needs it, and
+// is never taken away from the other APIs of the Region.
+func TestAccessLogRole(t *testing.T) {
+	t.Parallel()
+	if got := record(t, testConfig()).ofKind("aws:apigateway/account:Account"); len(got) > 0 {
+		t.Error("the program sets the Region's role unasked")
+	}
+	run := record(t, testConfig(everything))
+	for _, name := range []string{"access-log-role-role", "access-log-role-policy", "access-log-role-account"} {
+		if !run.get(t, name).retain {
+			t.Errorf("%s goes when the stack goes", name)
+		}
+	}
+	if !dependsOn(run.get(t, "websocket-stage"), "access-log-role-account") {
+		t.Error("the WebSocket stage does not wait for the role")
+	}
+	if !dependsOn(run.get(t, "access-log-role-account"), "access-log-role-policy") {
+		t.Error("the role is set before it may do anything, and AWS refuses such a role")
+	}
+}

@@ -1,0 +1,202 @@
+package stack
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// few are functions enough to see what a build does. The rules are the same for all, and each costs a run of the linker.
+var few = []string{send, sweep, online}
+
+// newModule writes a module with a small program for each of them.
+func newModule(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	write(t, filepath.Join(root, "go.mod"), "module small\n\ngo 1.24\n")
+	for _, name := range few {
+		write(t, filepath.Join(root, "handlers", name, "main.go"), "package main\n\nfunc main() { println(\""+name+"\") }\n")
+	}
+	return root
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// here is a target of this machine, so that its programs can be run.
+func here(root string) Target {
+	return Target{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Root: root}
+}
+
+func buildFew(t *testing.T, target Target) Functions {
+	t.Helper()
+	functions, err := build(context.Background(), target, few)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return functions
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// TestBuildLeavesAlone proves that what is up to date is not touched, and what is not is built anew.
+func TestBuildLeavesAlone(t *testing.T) {
+	t.Parallel()
+	root := newModule(t)
+	functions := buildFew(t, here(root))
+	long := time.Date(2001, time.February, 3, 0, 0, 0, 0, time.UTC)
+	for _, name := range few {
+		if err := os.Chtimes(functions.Artifacts[name].Archive, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(root, "handlers", send, "main.go"), "package main\n\nfunc main() { println(\"changed\") }\n")
+	write(t, functions.Artifacts[sweep].Archive, "not an archive")
+	buildFew(t, here(root))
+	for _, name := range few {
+		info, err := os.Stat(functions.Artifacts[name].Archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if touched, want := !info.ModTime().Equal(long), name == send || name == sweep; touched != want {
+			t.Errorf("%s was packed anew: %v, want %v", name, touched, want)
+		}
+	}
+	if z, err := zip.OpenReader(functions.Artifacts[sweep].Archive); err != nil {
+		t.Errorf("a broken archive stayed: %v", err)
+	} else {
+		z.Close()
+	}
+}
+
+// TestBuildErrors proves that what does not compile ends in one error with the compiler's message.
+func TestBuildErrors(t *testing.T) {
+	t.Parallel()
+	broken := newModule(t)
+	write(t, filepath.Join(broken, "handlers", send, "main.go"), "package main\n\nfunc main() { undefinedThing() }\n")
+	missing := newModule(t)
+	if err := os.RemoveAll(filepath.Join(missing, "handlers", sweep)); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		target Target
+		want   string
+	}{
+		"does not compile": {here(broken), "handlers/send/main.go:3:15: undefined: undefinedThing"},
+		"missing":          {here(missing), filepath.Join("handlers", "sweep")},
+		"unknown machine":  {Target{GOOS: "linux", GOARCH: "riscv64", Root: broken}, `GOARCH is "riscv64"; Lambda has arm64 and amd64`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := build(context.Background(), test.target, few)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one that says %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestBuildsAtOnce proves that two builds into one folder wait for each other and both end well.
+func TestBuildsAtOnce(t *testing.T) {
+	t.Parallel()
+	root := newModule(t)
+	var wait sync.WaitGroup
+	for range 3 {
+		wait.Go(func() {
+			functions, err := build(context.Background(), here(root), few[:1])
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if z, err := zip.OpenReader(functions.Artifacts[send].Archive); err != nil {
+				t.Error(err)
+			} else {
+				z.Close()
+			}
+		})
+	}
+	wait.Wait()
+	left, err := filepath.Glob(filepath.Join(root, ".heliograph", "build", "*", ".*.zip.*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("temporary files are left: %v, %v", left, err)
+	}
+}
+
+// TestLockGivesUp proves that who waits for another build can be stopped.
+func TestLockGivesUp(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := lock(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := lock(ctx, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	unlock()
+	again, err := lock(context.Background(), path)
+	if err != nil {
+		t.Fatalf("a freed lock can't be taken: %v", err)
+	}
+	again()
+}
+
+// TestReplaceKeepsTheOld proves that a file which can't be written leaves the one that was there, and nothing beside it.
+func TestReplaceKeepsTheOld(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "old")
+	failed := errors.New("disk full")
+	err := replace(path, func(w io.Writer) error {
+		_, _ = io.WriteString(w, "half of the ne")
+		return failed
+	})
+	if !errors.Is(err, failed) {
+		t.Errorf("error %v, want %v", err, failed)
+	}
+	if got := string(read(t, path)); got != "old" {
+		t.Errorf("the file says %q", got)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("files left: %v, %v", entries, err)
+	}
+}
+
+// TestFindRoot proves that the program finds the module from infra/, and says so where there is none.
+func TestFindRoot(t *testing.T) {
+	t.Parallel()
+	root := newModule(t)
+	got, err := FindRoot(filepath.Join(root, "handlers", "send"))
+	if err != nil || got != root {
+		t.Errorf("root %q, %v; want %q", got, err, root)
+	}
+	if _, err := FindRoot(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no go.mod") {
+		t.Errorf("error %v, want that there is no go.mod", err)
+	}
+}

@@ -1,0 +1,264 @@
+package stack
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// loadKeys runs LoadConfig as Pulumi does, with keys as they stand in a stack file. Keys named in secrets are encrypted.
+func loadKeys(stage string, keys map[string]string, secrets ...string) (Config, error) {
+	return loadWith(LoadConfig, stage, keys, secrets...)
+}
+
+func loadWith(read func(*pulumi.Context) (Config, error), stage string, keys map[string]string, secrets ...string) (Config, error) {
+	var config Config
+	var loaded error
+	qualified := map[string]string{}
+	for key, value := range keys {
+		qualified["heliograph:"+key] = value
+	}
+	for i := range secrets {
+		secrets[i] = "heliograph:" + secrets[i]
+	}
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		config, loaded = read(ctx)
+		return nil
+	}, pulumi.WithMocks("heliograph", stage, &recorder{}), func(info *pulumi.RunInfo) {
+		info.Config, info.ConfigSecretKeys = qualified, secrets
+	})
+	return config, errors.Join(loaded, err)
+}
+
+// TestLoadConfig proves that every key arrives in its field.
+func TestLoadConfig(t *testing.T) {
+	t.Parallel()
+	got, err := loadKeys("dev", map[string]string{
+		"jwtSecret": testSecret, "jwtSecretPrevious": testSecret + "2", "jwtIssuer": "issuer", "jwtAudience": "audience", "userIdClaim": "sub",
+		"parameterPrefix": "/A/b", "alarmEmail": "ops@example.com", "alarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:pages",
+		"thresholds": `{"sendFailures":7,"messageAge":8}`, "logRetentionDays": "30", "logLevel": "warn", "traceSampling": "0.5",
+		"presenceGrace": "7s", "connectionLease": "20m", "sweepRate": "300", "expiredTokens": "keep", "maxConcurrency": "9",
+		"idempotencyWindow": "1h", "corsOrigins": `["https://a.example.com","http://localhost:3000"]`,
+		"webSocketDomain": "push.example.com", "httpDomain": "api.example.com",
+		"certificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/abc-1", "hostedZoneId": "Z123",
+		"apiGatewayLogRole": "create", "protect": "true", "jwksUrl": "",
+	}, "jwtSecret", "jwtSecretPrevious")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		JWTSecret: testSecret, JWTSecretPrevious: testSecret + "2", JWTIssuer: "issuer", JWTAudience: "audience", UserIDClaim: "sub",
+		ParameterPrefix: "/A/b", AlarmEmail: "ops@example.com", AlarmTopicARN: "arn:aws:sns:eu-west-1:123456789012:pages",
+		Thresholds:       Thresholds{SendFailures: 7, DeadLetters: 1, ActiveConnections: 50_000, FunctionErrors: 3, MessageAge: 8},
+		LogRetentionDays: 30, LogLevel: 4, TraceSampling: 0.5,
+		PresenceGrace: 7 * time.Second, ConnectionLease: 20 * time.Minute, SweepRate: 300, ExpiredTokens: "keep", MaxConcurrency: 9,
+		IdempotencyWindow: time.Hour, CORSOrigins: []string{"https://a.example.com", "http://localhost:3000"},
+		WebSocketDomain: "push.example.com", HTTPDomain: "api.example.com",
+		CertificateARN: "arn:aws:acm:eu-west-1:123456789012:certificate/abc-1", HostedZoneID: "Z123",
+		APIGatewayLogRole: "create", Protect: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("configuration (-want +got):\n%s", diff)
+	}
+}
+
+// TestLoadConfigDefaults proves that a secret is all that a stack has to set.
+func TestLoadConfigDefaults(t *testing.T) {
+	t.Parallel()
+	got, err := loadKeys("dev", map[string]string{"jwtSecret": testSecret}, "jwtSecret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(testConfig(), got); diff != "" {
+		t.Errorf("configuration (-want +got):\n%s", diff)
+	}
+}
+
+// TestLoadConfigRefuses proves that every bad value is an error that names the key, shows the value (of a secret its
+// length alone) and tells what is allowed.
+func TestLoadConfigRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		key, value string
+		want       string
+	}{
+		"secret too short":           {"jwtSecret", "hunter2hunter2", "heliograph:jwtSecret is a secret of 14 bytes; allowed is 32 to 4096 bytes"},
+		"secret public":              {"jwtSecret", PublicSecret, "not the public default secret"},
+		"former secret too short":    {"jwtSecretPrevious", "hunter2hunter2", "heliograph:jwtSecretPrevious is a secret of 14 bytes"},
+		"former secret public":       {"jwtSecretPrevious", PublicSecret, "heliograph:jwtSecretPrevious is a secret of 35 bytes"},
+		"keys by plain http":         {"jwksUrl", "http://id.example.com/keys", `heliograph:jwksUrl is "http://id.example.com/keys"; allowed is an https:// address`},
+		"keys on loopback":           {"jwksUrl", "http://127.0.0.1/keys", "allowed is an https:// address"},
+		"keys nowhere":               {"jwksUrl", "https://", "allowed is an https:// address"},
+		"claim empty":                {"userIdClaim", "", `heliograph:userIdClaim is ""; allowed is 1 to 128 characters`},
+		"prefix without slash":       {"parameterPrefix", "WebSocketAdapter", `heliograph:parameterPrefix is "WebSocketAdapter"; allowed is an SSM path`},
+		"prefix with slash at end":   {"parameterPrefix", "/a/", "allowed is an SSM path"},
+		"email without domain":       {"alarmEmail", "ops", `heliograph:alarmEmail is "ops"; allowed is an e-mail address`},
+		"email with a name":          {"alarmEmail", "Ops <ops@example.com>", "allowed is an e-mail address"},
+		"topic not an ARN":           {"alarmTopicArn", "pages", `heliograph:alarmTopicArn is "pages"; allowed is the ARN`},
+		"threshold of no alarm":      {"thresholds", `{"postsFailed":1}`, `heliograph:thresholds is "{\"postsFailed\":1}"; allowed is an object`},
+		"threshold zero":             {"thresholds", `{"messageAge":0}`, `\"messageAge\":0}"; allowed is an object of whole numbers from 1`},
+		"thresholds not an object":   {"thresholds", `7`, "allowed is an object of whole numbers"},
+		"thresholds twice":           {"thresholds", `{} {}`, "allowed is an object of whole numbers"},
+		"retention not offered":      {"logRetentionDays", "15", `heliograph:logRetentionDays is "15"; allowed is one of 1, 3, 5, 7, 14,`},
+		"retention for ever":         {"logRetentionDays", "0", `heliograph:logRetentionDays is "0"`},
+		"level unknown":              {"logLevel", "verbose", `heliograph:logLevel is "verbose"; allowed is one of debug, info, warn, error`},
+		"level with offset":          {"logLevel", "info+2", `heliograph:logLevel is "info+2"`},
+		"share over one":             {"traceSampling", "1.5", `heliograph:traceSampling is "1.5"; allowed is a number from 0 to 1`},
+		"share in words":             {"traceSampling", "half", `heliograph:traceSampling is "half"`},
+		"share not a number":         {"traceSampling", "NaN", `heliograph:traceSampling is "NaN"`},
+		"grace too long":             {"presenceGrace", "16m", `heliograph:presenceGrace is "16m0s"; allowed is a time from 0s to 15m0s`},
+		"grace without unit":         {"presenceGrace", "5", `heliograph:presenceGrace is "5"`},
+		"lease too short":            {"connectionLease", "30s", `heliograph:connectionLease is "30s"; allowed is a time from 1m0s to 2h0m0s`},
+		"rate zero":                  {"sweepRate", "0", `heliograph:sweepRate is "0"; allowed is a whole number from 1 to 10000`},
+		"rate in words":              {"sweepRate", "fast", `heliograph:sweepRate is "fast"`},
+		"expired tokens unknown":     {"expiredTokens", "drop", `heliograph:expiredTokens is "drop"; allowed is one of close, keep`},
+		"concurrency one":            {"maxConcurrency", "1", `heliograph:maxConcurrency is "1"; allowed is a whole number from 2 to 1000`},
+		"window too long":            {"idempotencyWindow", "48h", `heliograph:idempotencyWindow is "48h0m0s"`},
+		"origin with path":           {"corsOrigins", `["https://a.example.com/"]`, `heliograph:corsOrigins is "[\"https://a.example.com/\"]"; allowed is a list`},
+		"origins not a list":         {"corsOrigins", "https://a.example.com", `heliograph:corsOrigins is "https://a.example.com"`},
+		"domain with scheme":         {"webSocketDomain", "wss://push.example.com", `heliograph:webSocketDomain is "wss://push.example.com"`},
+		"domain in capitals":         {"httpDomain", "API.example.com", `heliograph:httpDomain is "API.example.com"`},
+		"domain without certificate": {"httpDomain", "api.example.com", "heliograph:certificateArn and heliograph:hostedZoneId must be too"},
+		"certificate not an ARN":     {"certificateArn", "abc", `heliograph:certificateArn is "abc"`},
+		"zone with slash":            {"hostedZoneId", "/hostedzone/Z1", `heliograph:hostedZoneId is "/hostedzone/Z1"`},
+		"role unknown":               {"apiGatewayLogRole", "new", `heliograph:apiGatewayLogRole is "new"; allowed is one of existing, create`},
+		"protect in words":           {"protect", "yes", `heliograph:protect is "yes"; allowed is one of false, true`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keys := map[string]string{"jwtSecret": testSecret}
+			keys[test.key] = test.value
+			_, err := loadKeys("dev", keys, "jwtSecret", "jwtSecretPrevious")
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error %v\nwant one that says %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), PublicSecret) {
+				t.Errorf("the error tells the secret: %v", err)
+			}
+		})
+	}
+}
+
+// TestContradictions proves that values which are good alone are refused where they can't both be.
+func TestContradictions(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"no token source":        {func(c *Config) { c.JWTSecret = "" }, "heliograph:jwtSecret is missing"},
+		"both token sources":     {func(c *Config) { c.JWKSURL = "https://id.example.com/keys" }, "never mixed"},
+		"former secret alone":    {func(c *Config) { c.JWTSecret, c.JWTSecretPrevious = "", testSecret }, "heliograph:jwtSecretPrevious is set without"},
+		"one domain for two":     {func(c *Config) { everything(c); c.HTTPDomain = c.WebSocketDomain }, "one domain can't serve both"},
+		"domain without a zone":  {func(c *Config) { everything(c); c.HostedZoneID = "" }, "heliograph:hostedZoneId must be too"},
+		"public secret rotating": {func(c *Config) { c.JWTSecretPrevious = PublicSecret }, "heliograph:jwtSecretPrevious"},
+	}
+	for name, test := range tests {
+		err := testConfig(test.change).Validate("dev")
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one that says %q", name, err, test.want)
+		}
+	}
+}
+
+// TestValidateTellsAll proves that one run shows everything that is wrong.
+func TestValidateTellsAll(t *testing.T) {
+	t.Parallel()
+	err := testConfig(func(c *Config) { c.SweepRate, c.MaxConcurrency, c.ExpiredTokens = 0, 0, "" }).Validate("a stage")
+	for _, want := range []string{`the stack's name "a stage"`, "heliograph:sweepRate", "heliograph:maxConcurrency", "heliograph:expiredTokens"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not tell of %s", err, want)
+		}
+	}
+}
+
+// TestPlainSecret proves that a secret which stands in plain text in a stack file, and so in version control, is refused.
+func TestPlainSecret(t *testing.T) {
+	t.Parallel()
+	_, err := loadKeys("dev", map[string]string{"jwtSecret": testSecret})
+	if err == nil || !strings.Contains(err.Error(), "heliograph:jwtSecret stands in plain text") || strings.Contains(err.Error(), testSecret) {
+		t.Errorf("error %v, want one that says so without the secret", err)
+	}
+}
+
+// TestStageNames proves which stack names can name a stage: the longest role's name still fits into IAM's 64 characters.
+func TestStageNames(t *testing.T) {
+	t.Parallel()
+	good := []string{"dev", "prod-eu", "feature_1", "A", "0", strings.Repeat("s", 32)}
+	bad := []string{"", "a.b", "-dev", "dev/x", "$default", "ü", strings.Repeat("s", 33)}
+	for _, stage := range append(good, bad...) {
+		if err := testConfig().Validate(stage); (err == nil) != slices.Contains(good, stage) {
+			t.Errorf("stage %q: %v", stage, err)
+		}
+	}
+	longest := &deployment{stage: good[len(good)-1]}
+	for _, name := range FunctionNames() {
+		if physical := longest.physical(name); len(physical) > 64 {
+			t.Errorf("%s has %d characters, IAM takes 64", physical, len(physical))
+		}
+	}
+}
+
+// TestLocal proves what does on one's own machine only.
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*Config){
+		"public secret":     func(c *Config) { c.JWTSecret = PublicSecret },
+		"keys on loopback":  func(c *Config) { c.JWTSecret, c.JWKSURL = "", "http://127.0.0.1:8080/keys" },
+		"keys on localhost": func(c *Config) { c.JWTSecret, c.JWKSURL = "", "http://localhost:8080/keys" },
+	}
+	for name, change := range tests {
+		if err := testConfig(change).Validate("local"); err == nil {
+			t.Errorf("%s does on AWS", name)
+		}
+		if err := testConfig(change, func(c *Config) { c.Local = true }).Validate("local"); err != nil {
+			t.Errorf("%s does not do locally: %v", name, err)
+		}
+	}
+	if err := testConfig(func(c *Config) { c.Local, c.JWTSecret, c.JWKSURL = true, "", "http://id.example.com/keys" }).Validate("local"); err == nil {
+		t.Error("locally, keys come from anywhere by plain http")
+	}
+}
+
+// TestLoadLocalConfig proves that a stack on one's own machine needs no configuration at all, and takes the same keys.
+func TestLoadLocalConfig(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		keys   map[string]string
+		change func(*Config)
+	}{
+		"nothing":     {nil, func(c *Config) { c.JWTSecret = PublicSecret }},
+		"own secret":  {map[string]string{"jwtSecret": testSecret}, func(c *Config) { c.JWTSecret = testSecret }},
+		"public keys": {map[string]string{"jwksUrl": "http://127.0.0.1/keys"}, func(c *Config) { c.JWTSecret, c.JWKSURL = "", "http://127.0.0.1/keys" }},
+		"no keys":     {map[string]string{"jwksUrl": ""}, func(c *Config) { c.JWTSecret = PublicSecret }},
+	}
+	for name, test := range tests {
+		got, err := loadWith(LoadLocalConfig, "local", test.keys, "jwtSecret")
+		want := testConfig(func(c *Config) { c.Local = true }, test.change)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
+
+// TestSettingsRoundTrip proves that each setting reads back what it shows.
+func TestSettingsRoundTrip(t *testing.T) {
+	t.Parallel()
+	for name, config := range configurations {
+		for _, s := range settings {
+			got := config
+			if err := s.parse(&got, s.show(config)); err != nil {
+				t.Errorf("%s: %s does not read %q: %v", name, s.key, s.show(config), err)
+			}
+			if diff := cmp.Diff(config, got); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", name, s.key, diff)
+			}
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"heliograph/observability"
+)
+
+// drawn is a dashboard's body as CloudWatch reads it.
+type drawn struct {
+	Widgets []struct {
+		Type                string
+		X, Y, Width, Height int
+		Properties          struct {
+			Title, Region, Markdown string
+			Stat                    string
+			Period                  int
+			Alarms                  []string
+			Metrics                 [][]any
+		}
+	}
+}
+
+func readDashboard(t *testing.T, run recording) drawn {
+	t.Helper()
+	var body drawn
+	run.get(t, "dashboard-overview").document(t, "dashboardBody", &body)
+	return body
+}
+
+// shownOn are the series of a dashboard.
+func shownOn(t *testing.T, body drawn) []series {
+	t.Helper()
+	var all []series
+	for _, w := range body.Widgets {
+		for _, row := range w.Properties.Metrics {
+			s, err := parseRow(row)
+			if err != nil {
+				t.Fatalf("%s: %v", w.Properties.Title, err)
+			}
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// parseRow reads [namespace, name, dimension, value, …, {options}].
+func parseRow(row []any) (series, error) {
+	if _, isOptions := row[len(row)-1].(map[string]any); isOptions {
+		row = row[:len(row)-1]
+	}
+	if len(row) < 2 || len(row)%2 != 0 {
+		return series{}, fmt.Errorf("a row of %d texts: %v", len(row), row)
+	}
+	words := make([]string, len(row))
+	for i, word := range row {
+		text, isText := word.(string)
+		if !isText || text == "" {
+			return series{}, fmt.Errorf("%v in %v is no text", word, row)
+		}
+		words[i] = text
+	}
+	s := series{namespace: words[0], name: words[1], dimensions: map[string]string{}}
+	for pair := range slices.Chunk(words[2:], 2) {
+		s.dimensions[pair[0]] = pair[1]
+	}
+	return s, nil
+}
+
+// alarmed are the series that alarms watch.
+func alarmed(run recording) []series {
+	var all []series
+	for _, a := range run.ofKind("aws:cloudwatch/metricAlarm:MetricAlarm") {
+		s := series{namespace: a.text("namespace"), name: a.text("metricName"), dimensions: map[string]string{}}
+		for name, value := range a.at("dimensions").(map[string]any) {
+			s.dimensions[name] = value.(string)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func (s series) String() string { return fmt.Sprint(s.namespace, " ", s.name, " ", s.dimensions) }
+
+// TestMetricsAreEmitted proves that every metric of ours which the dashboard or an alarm names is in the catalogue
+// with exactly those dimensions; and the other way round, that the dashboard leaves nothing out that is emitted.
+func TestMetricsAreEmitted(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	emitted := map[string]bool{}
+	d := &deployment{stage: testStage}
+	for _, m := range observability.Catalogue() {
+		want := map[string]string{"Stage": testStage}
+		if m.PerFunction {
+			for _, f := range m.Functions {
+				want["Function"] = f
+				emitted[series{observability.Namespace, m.Name, want}.String()] = true
+			}
+			continue
+		}
+		emitted[series{observability.Namespace, m.Name, want}.String()] = true
+		if got := d.own(m); len(got) != 1 {
+			t.Errorf("%s has %d series, want one", m.Name, len(got))
+		}
+	}
+	onDashboard := map[string]bool{}
+	for _, s := range shownOn(t, readDashboard(t, run)) {
+		onDashboard[s.String()] = true
+		if s.namespace == observability.Namespace && !emitted[s.String()] {
+			t.Errorf("the dashboard shows %s, which nobody emits", s)
+		}
+	}
+	for _, s := range alarmed(run) {
+		if s.namespace == observability.Namespace && !emitted[s.String()] {
+			t.Errorf("an alarm watches %s, which nobody emits", s)
+		}
+	}
+	for name := range emitted {
+		if !onDashboard[name] {
+			t.Errorf("the dashboard does not show %s", name)
+		}
+	}
+}
+
+// nativeMetrics are those of AWS that we may name, by their dimensions. Sources: AWS's pages on the metrics of Lambda,
+// SQS, DynamoDB, WebSocket and HTTP APIs.
+var nativeMetrics = map[string][]string{
+	"AWS/Lambda [FunctionName]":    {"Duration", "Errors", "IteratorAge", "Throttles"},
+	"AWS/SQS [QueueName]":          {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
+	"AWS/DynamoDB [TableName]":     {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"},
+	"AWS/ApiGateway [ApiId Stage]": {"4xx", "5xx", "ClientError", "ConnectCount", "Count", "ExecutionError", "IntegrationError", "MessageCount"},
+}
+
+// TestNativeMetrics proves that AWS has the metrics we name, and that they are of resources of this stack.
+func TestNativeMetrics(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	ours := map[string]bool{"id-websocket-api": true, "id-http-api": true, "$default": true, testStage: true}
+	for _, kind := range []string{"aws:lambda/function:Function", "aws:sqs/queue:Queue", "aws:dynamodb/table:Table"} {
+		for _, res := range run.ofKind(kind) {
+			ours[res.text("name")] = true
+		}
+	}
+	used := map[string]map[string]bool{}
+	for _, s := range append(shownOn(t, readDashboard(t, run)), alarmed(run)...) {
+		if s.namespace == observability.Namespace {
+			continue
+		}
+		kind := fmt.Sprint(s.namespace, " ", s.dimensionNames())
+		if used[kind] == nil {
+			used[kind] = map[string]bool{}
+		}
+		used[kind][s.name] = true
+		for _, value := range s.dimensions {
+			if !ours[value] {
+				t.Errorf("%s is not of this stack", s)
+			}
+		}
+	}
+	got := map[string][]string{}
+	for kind, names := range used {
+		got[kind] = slices.Sorted(maps.Keys(names))
+	}
+	if diff := cmp.Diff(nativeMetrics, got); diff != "" {
+		t.Errorf("metrics of AWS (-known +named):\n%s", diff)
+	}
+}
+
+// TestDashboardLimits proves that CloudWatch takes the dashboard: 500 widgets, 500 metrics each, 2,500 in all, within 24
+// columns and without overlap; and that people can read it.
+func TestDashboardLimits(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	body := readDashboard(t, run)
+	if n := len(body.Widgets); n == 0 || n > 500 {
+		t.Errorf("the dashboard has %d widgets", n)
+	}
+	if n := len(shownOn(t, body)); n == 0 || n > 2500 {
+		t.Errorf("the dashboard has %d metrics", n)
+	}
+	taken := map[[2]int]string{}
+	for _, w := range body.Widgets {
+		p := w.Properties
+		if w.X < 0 || w.Width < 1 || w.Height < 1 || w.X+w.Width > columns {
+			t.Errorf("widget %q sticks out: x %d, width %d", p.Title, w.X, w.Width)
+		}
+		for x := w.X; x < w.X+w.Width; x++ {
+			for y := w.Y; y < w.Y+w.Height; y++ {
+				if other, found := taken[[2]int{x, y}]; found {
+					t.Fatalf("widgets %q and %q overlap", p.Title, other)
+				}
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+		switch w.Type {
+		case "metric":
+			if len(p.Metrics) == 0 || len(p.Metrics) > 500 || p.Title == "" || p.Region != testRegion || p.Stat == "" || p.Period != 60 {
+				t.Errorf("widget %q: %d metrics, Region %q, statistic %q, period %d", p.Title, len(p.Metrics), p.Region, p.Stat, p.Period)
+			}
+		case "text":
+			if p.Markdown == "" {
+				t.Error("a text says nothing")
+			}
+		case "alarm":
+			if got, want := len(p.Alarms), len(run.ofKind("aws:cloudwatch/metricAlarm:MetricAlarm")); got != want {
+				t.Errorf("the dashboard shows %d alarms of %d", got, want)
+			}
+		default:
+			t.Errorf("widget of unknown type %q", w.Type)
+		}
+	}
+}
+
+// TestDashboardShowsTheAlarms proves that the ARNs on the dashboard are those of the alarms that are declared.
+func TestDashboardShowsTheAlarms(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	want := map[string]bool{}
+	for _, a := range run.ofKind("aws:cloudwatch/metricAlarm:MetricAlarm") {
+		want["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:"+a.text("name")] = true
+	}
+	for _, arn := range readDashboard(t, run).Widgets[0].Properties.Alarms {
+		if !want[arn] {
+			t.Errorf("the dashboard shows %s, which is no alarm of the stack", arn)
+		}
+		delete(want, arn)
+	}
+	for arn := range want {
+		t.Errorf("the dashboard does not show %s", arn)
+	}
+}
+
+// TestLineJSON proves the one part of the body that is no plain object.
+func TestLineJSON(t *testing.T) {
+	t.Parallel()
+	s := series{"Heliograph", "ColdStarts", map[string]string{"Stage": "dev", "Function": "send"}}
+	for want, l := range map[string]line{
+		`["Heliograph","ColdStarts","Function","send","Stage","dev"]`:                              {series: s},
+		`["Heliograph","ColdStarts","Function","send","Stage","dev",{"label":"send"}]`:             {series: s, Label: "send"},
+		`["Heliograph","ColdStarts","Function","send","Stage","dev",{"label":"p99","stat":"p99"}]`: {s, "p99", "p99"},
+	} {
+		got, err := json.Marshal(l)
+		if err != nil || string(got) != want {
+			t.Errorf("line %s, %v; want %s", got, err, want)
+		}
+	}
+}
+
+// TestConsole proves that the dashboard's address leads to the console of the stack's partition.
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	for partition, want := range map[string]string{
+		"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com",
+	} {
+		if got := (home{partition: partition}).console(); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", partition, got, want)
+		}
+	}
+}

@@ -1,0 +1,411 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// configurations are the ends of what a stack can be: as little as possible, and all that there is.
+var configurations = map[string]Config{
+	"least": testConfig(),
+	"most":  testConfig(everything),
+}
+
+// eachConfiguration runs a check over the stacks of all configurations.
+func eachConfiguration(t *testing.T, check func(*testing.T, recording)) {
+	for name, config := range configurations {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(t, record(t, config))
+		})
+	}
+}
+
+// TestTree proves that `pulumi up` shows a tree: every resource has a component for a parent and is named after it.
+func TestTree(t *testing.T) {
+	t.Parallel()
+	eachConfiguration(t, func(t *testing.T, run recording) {
+		for name, res := range run.byName {
+			if !res.custom {
+				if !strings.HasPrefix(res.kind, "heliograph:index:") {
+					t.Errorf("component %s has type %s, want heliograph:index:…", name, res.kind)
+				}
+				continue
+			}
+			parent := string(resource.URN(res.parent).Name())
+			if _, found := run.byName[parent]; !found || !strings.HasPrefix(name, parent+"-") {
+				t.Errorf("%s (%s) is a child of %q, want of a component whose name it begins with", name, res.kind, parent)
+			}
+		}
+	})
+}
+
+// TestPhysicalNames proves that two stacks of one account never claim the same name: whatever has a fixed name has
+// the stack's in it, or stands under its parameter prefix.
+func TestPhysicalNames(t *testing.T) {
+	t.Parallel()
+	config := testConfig(everything)
+	for name, res := range record(t, config).byName {
+		physical := res.text("name") + res.text("dashboardName")
+		switch res.kind {
+		case "aws:iam/rolePolicy:RolePolicy", "aws:apigatewayv2/stage:Stage", "aws:route53/record:Record":
+			continue // names inside of something that has one
+		}
+		if physical != "" && !strings.Contains(physical, "heliograph-"+testStage) && !strings.HasPrefix(physical, config.ParameterPrefix+"/") {
+			t.Errorf("%s is called %s in AWS, whatever the stack", name, physical)
+		}
+	}
+}
+
+// TestEncrypted proves that everything at rest is encrypted, and by a key that its users can use.
+func TestEncrypted(t *testing.T) {
+	t.Parallel()
+	eachConfiguration(t, func(t *testing.T, run recording) {
+		for _, table := range run.ofKind("aws:dynamodb/table:Table") {
+			if table.at("serverSideEncryption.enabled") != true {
+				t.Errorf("table %s is not encrypted", table.name)
+			}
+		}
+		for _, queue := range run.ofKind("aws:sqs/queue:Queue") {
+			if queue.at("sqsManagedSseEnabled") != true {
+				t.Errorf("queue %s is not encrypted", queue.name)
+			}
+		}
+		for _, topic := range run.ofKind("aws:sns/topic:Topic") {
+			key := topic.text("kmsMasterKeyId")
+			if key == "" {
+				t.Errorf("topic %s is not encrypted", topic.name)
+			}
+			if topic.name == "alarms-topic" && strings.HasPrefix(key, "alias/aws/") {
+				t.Error("the alarms' topic is encrypted by the managed key, which CloudWatch can't use")
+			}
+		}
+	})
+}
+
+// TestSecrets proves that a secret goes into its encrypted parameter and nowhere else, and stays a secret in
+// Pulumi's state.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig(everything))
+	for name, parameter := range map[string]string{"parameters-jwt-secret": "JwtSecret", "parameters-jwt-secret-previous": "JwtSecretPrevious"} {
+		res := run.get(t, name)
+		if got := res.text("type"); got != "SecureString" {
+			t.Errorf("%s is a %s, want a SecureString", name, got)
+		}
+		if got, want := res.text("name"), "/WebSocketAdapter/"+parameter; got != want {
+			t.Errorf("%s is called %s, want %s", name, got, want)
+		}
+		if !res.inputs["value"].IsSecret() {
+			t.Errorf("the value of %s is no secret to Pulumi", name)
+		}
+		delete(run.byName, name)
+	}
+	for name, res := range run.byName {
+		if strings.Contains(resource.NewProperty(res.inputs).String(), testSecret) {
+			t.Errorf("the secret stands in %s", name)
+		}
+	}
+}
+
+// TestLogGroups proves that every log forgets, and that every function has a log group before it has a line to log.
+func TestLogGroups(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig(func(c *Config) { c.LogRetentionDays = 30 }))
+	for _, group := range run.ofKind("aws:cloudwatch/logGroup:LogGroup") {
+		if got := group.at("retentionInDays"); got != 30.0 {
+			t.Errorf("%s keeps its lines for %v days, want 30", group.name, got)
+		}
+	}
+	for _, name := range FunctionNames() {
+		group, f := run.get(t, name+"-logs"), run.get(t, name+"-function")
+		if got, want := group.text("name"), "/aws/lambda/"+f.text("name"); got != want {
+			t.Errorf("the log group of %s is %s, want %s", name, got, want)
+		}
+		if !dependsOn(f, name+"-logs") || !dependsOn(f, name+"-policy") {
+			t.Errorf("%s does not wait for its log group and its policy", name)
+		}
+	}
+}
+
+// dependsOn tells whether a resource waits for another.
+func dependsOn(r recorded, name string) bool {
+	return slices.ContainsFunc(r.dependsOn, func(urn string) bool { return resource.URN(urn).Name() == name })
+}
+
+// TestFunctions proves what all functions share: machine, runtime, tracing, a role of their own.
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	roles := map[string]string{}
+	for _, name := range FunctionNames() {
+		f := run.get(t, name+"-function")
+		got := map[string]any{
+			"runtime": f.at("runtime"), "handler": f.at("handler"), "architectures": f.at("architectures"),
+			"tracing": f.at("tracingConfig.mode"), "code": f.at("code"), "name": f.at("name"),
+		}
+		want := map[string]any{
+			"runtime": "provided.al2023", "handler": "bootstrap", "architectures": []any{"arm64"},
+			"tracing": "Active", "code": "/build/" + name + ".zip", "name": "heliograph-test-" + name,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		role := f.text("role")
+		if other, taken := roles[role]; taken {
+			t.Errorf("%s and %s share the role %s", name, other, role)
+		}
+		roles[role] = name
+		if policy := run.get(t, name+"-policy"); !strings.HasSuffix(role, "/"+policy.text("role")) {
+			t.Errorf("the policy of %s is attached to %s, and the function has %s", name, policy.text("role"), role)
+		}
+	}
+	if got := len(run.ofKind("aws:lambda/function:Function")); got != len(FunctionNames()) {
+		t.Errorf("the program declares %d functions, want %d", got, len(FunctionNames()))
+	}
+}
+
+// TestArchitectureFollowsTheBuild proves that the functions run where they were built for.
+func TestArchitectureFollowsTheBuild(t *testing.T) {
+	t.Parallel()
+	functions := unbuilt()
+	functions.Architecture = "x86_64"
+	run, err := tryRecord(testConfig(), functions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := run.get(t, "send-function").at("architectures"); !cmp.Equal(got, []any{"x86_64"}) {
+		t.Errorf("send runs on %v, want x86_64", got)
+	}
+}
+
+// TestTable proves the table's shape, which presence relies on.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	got := record(t, testConfig()).get(t, "state-table")
+	want := map[string]any{
+		"name": "heliograph-test", "billingMode": "PAY_PER_REQUEST", "hashKey": "pk", "rangeKey": "sk",
+		"attributes": []any{
+			map[string]any{"name": "pk", "type": "S"},
+			map[string]any{"name": "sk", "type": "S"},
+			map[string]any{"name": "gpk", "type": "S"},
+			map[string]any{"name": "gsk", "type": "S"},
+		},
+		"globalSecondaryIndexes": []any{map[string]any{
+			"name": "gsi1", "hashKey": "gpk", "rangeKey": "gsk", "projectionType": "KEYS_ONLY",
+		}},
+		"ttl":           map[string]any{"attributeName": "ttl", "enabled": true},
+		"streamEnabled": true, "streamViewType": "NEW_AND_OLD_IMAGES",
+		"serverSideEncryption":      map[string]any{"enabled": true},
+		"pointInTimeRecovery":       map[string]any{"enabled": true},
+		"deletionProtectionEnabled": false,
+	}
+	if diff := cmp.Diff(want, plain(resource.NewProperty(got.inputs))); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
+// TestProtect proves that protect guards the table three times: AWS refuses to delete it, Pulumi refuses to, and a
+// destroyed stack leaves it.
+func TestProtect(t *testing.T) {
+	t.Parallel()
+	for _, protect := range []bool{false, true} {
+		table := record(t, testConfig(func(c *Config) { c.Protect = protect })).get(t, "state-table")
+		if table.at("deletionProtectionEnabled") != protect || table.protect != protect || table.retain != protect {
+			t.Errorf("protect %v: deletion protection %v, protected %v, retained %v",
+				protect, table.at("deletionProtectionEnabled"), table.protect, table.retain)
+		}
+	}
+}
+
+// TestQueues proves the numbers that delivery relies on.
+func TestQueues(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	for component, name := range map[string]string{"messages": "send", "grace": "grace"} {
+		live, dead := run.get(t, component+"-queue"), run.get(t, component+"-dead-letters")
+		worker := map[string]string{"send": "send-function", "grace": "announce-function"}[name]
+		timeout := run.get(t, worker).at("timeout").(float64)
+		if got := live.at("visibilityTimeoutSeconds"); got != 6*timeout {
+			t.Errorf("a message of %s is hidden for %v s, want 6 time-outs of %v s", name, got, timeout)
+		}
+		var redrive struct {
+			DeadLetterTargetARN string `json:"deadLetterTargetArn"`
+			MaxReceiveCount     int    `json:"maxReceiveCount"`
+		}
+		live.document(t, "redrivePolicy", &redrive)
+		if redrive.MaxReceiveCount != 10 || !strings.HasSuffix(redrive.DeadLetterTargetARN, ":"+dead.text("name")) {
+			t.Errorf("redrive policy of %s is %+v, want 10 receives and then %s", name, redrive, dead.text("name"))
+		}
+		var allow struct {
+			RedrivePermission string   `json:"redrivePermission"`
+			SourceQueueARNs   []string `json:"sourceQueueArns"`
+		}
+		dead.document(t, "redriveAllowPolicy", &allow)
+		want := []string{"arn:aws:sqs:eu-west-1:123456789012:" + live.text("name")}
+		if allow.RedrivePermission != "byQueue" || !cmp.Equal(allow.SourceQueueARNs, want) {
+			t.Errorf("%s lets %v redrive (%s), want %v by queue", dead.name, allow.SourceQueueARNs, allow.RedrivePermission, want)
+		}
+	}
+	for _, name := range []string{"messages-dead-letters", "grace-dead-letters", "stream-failures"} {
+		if got := run.get(t, name).at("messageRetentionSeconds"); got != 1_209_600.0 {
+			t.Errorf("%s keeps messages for %v s, want 14 days", name, got)
+		}
+	}
+}
+
+// TestConsumers proves how queues and stream are worked on.
+func TestConsumers(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig(func(c *Config) { c.MaxConcurrency = 42 }))
+	responses := []any{"ReportBatchItemFailures"}
+	want := map[string]map[string]any{
+		"consumers-send-queue": {
+			"functionName": "heliograph-test-send", "batchSize": 10.0, "functionResponseTypes": responses,
+			"eventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:heliograph-test-send",
+			"scalingConfig":  map[string]any{"maximumConcurrency": 42.0},
+		},
+		"consumers-grace-queue": {
+			"functionName": "heliograph-test-announce", "batchSize": 10.0, "functionResponseTypes": responses,
+			"eventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:heliograph-test-grace",
+		},
+		"consumers-stream": {
+			"functionName": "heliograph-test-announce", "batchSize": 100.0, "functionResponseTypes": responses,
+			"eventSourceArn":   "arn:aws:dynamodb:eu-west-1:123456789012:table/heliograph-test/stream/now",
+			"startingPosition": "TRIM_HORIZON", "bisectBatchOnFunctionError": true,
+			"maximumRetryAttempts": -1.0, "maximumRecordAgeInSeconds": 82_800.0,
+			"destinationConfig": map[string]any{"onFailure": map[string]any{
+				"destinationArn": "arn:aws:sqs:eu-west-1:123456789012:heliograph-test-stream-failures",
+			}},
+			"filterCriteria": map[string]any{"filters": []any{
+				map[string]any{"pattern": `{"dynamodb":{"Keys":{"sk":{"S":["presence"]}}},"eventName":["INSERT","MODIFY"]}`},
+				map[string]any{"pattern": `{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"conn#"}]}}},"eventName":["REMOVE"]}`},
+			}},
+		},
+	}
+	got := map[string]map[string]any{}
+	for _, res := range run.ofKind("aws:lambda/eventSourceMapping:EventSourceMapping") {
+		got[res.name] = plain(resource.NewProperty(res.inputs)).(map[string]any)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("event sources (-want +got):\n%s", diff)
+	}
+}
+
+// TestSchedule proves that sweep runs every minute, and that a failed run is not repeated.
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	if got := run.get(t, "schedule-rule").text("scheduleExpression"); got != "rate(1 minute)" {
+		t.Errorf("sweep runs at %s, want every minute", got)
+	}
+	if got, want := run.get(t, "schedule-target").text("arn"), "arn:aws:lambda:eu-west-1:123456789012:function:heliograph-test-sweep"; got != want {
+		t.Errorf("the schedule runs %s, want %s", got, want)
+	}
+	if got := run.get(t, "schedule-target").at("retryPolicy.maximumRetryAttempts"); got != 0.0 {
+		t.Errorf("EventBridge retries %v times, want never", got)
+	}
+	retries := run.get(t, "schedule-retries")
+	if retries.text("functionName") != "heliograph-test-sweep" || retries.at("maximumRetryAttempts") != 0.0 {
+		t.Errorf("Lambda retries %s %v times, want sweep never", retries.text("functionName"), retries.at("maximumRetryAttempts"))
+	}
+}
+
+// TestOutputs proves what users of a stack are told, without and with domains.
+func TestOutputs(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"webSocketUrl":       "wss://websocket-api.execute-api.eu-west-1.amazonaws.com/test",
+		"httpUrl":            "https://http-api.execute-api.eu-west-1.amazonaws.com",
+		"sendQueueUrl":       "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-test-send",
+		"deadLetterQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-test-send-dead-letters",
+		"eventTopicArn":      "arn:aws:sns:eu-west-1:123456789012:heliograph-test-events",
+		"tableName":          "heliograph-test",
+		"dashboardUrl":       "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/heliograph-test",
+		"region":             "eu-west-1",
+		"parameterPrefix":    "/WebSocketAdapter",
+	}
+	if diff := cmp.Diff(want, record(t, testConfig()).outputs); diff != "" {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+	want["webSocketUrl"], want["httpUrl"] = "wss://push.example.com", "https://api.example.com"
+	if diff := cmp.Diff(want, record(t, testConfig(everything)).outputs); diff != "" {
+		t.Errorf("outputs with domains (-want +got):\n%s", diff)
+	}
+}
+
+// TestContractParameters proves the names under which other systems find queue and topic.
+func TestContractParameters(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig(func(c *Config) { c.ParameterPrefix = "/Adapter/x" }))
+	got := map[string]string{}
+	for _, p := range run.ofKind("aws:ssm/parameter:Parameter") {
+		got[p.text("name")] = p.text("type") + " " + p.text("value")
+	}
+	want := map[string]string{
+		"/Adapter/x/SendMessageQueueUrl": "String " + run.outputs["sendQueueUrl"],
+		"/Adapter/x/EventBusEndpoint":    "String " + run.outputs["eventTopicArn"],
+		"/Adapter/x/JwtSecret":           "SecureString " + testSecret,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("parameters (-want +got):\n%s", diff)
+	}
+}
+
+// TestDeployRefuses proves that nothing is declared of a stack that can't work.
+func TestDeployRefuses(t *testing.T) {
+	t.Parallel()
+	unpacked := unbuilt()
+	delete(unpacked.Artifacts, send)
+	tests := map[string]struct {
+		config    Config
+		functions Functions
+		want      string
+	}{
+		"no secret":          {DefaultConfig(), unbuilt(), "heliograph:jwtSecret is missing"},
+		"the public secret":  {testConfig(func(c *Config) { c.JWTSecret = PublicSecret }), unbuilt(), "heliograph:jwtSecret is a secret of 35 bytes"},
+		"no functions":       {testConfig(), Functions{}, "they were not made by Build"},
+		"a missing function": {testConfig(), unpacked, "function send has no archive"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run, err := tryRecord(test.config, test.functions)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one that says %q", err, test.want)
+			}
+			if len(run.byName) > 0 {
+				t.Errorf("%d resources were declared all the same", len(run.byName))
+			}
+		})
+	}
+}
+
+// TestDeployLocally proves that the public secret does on one's own machine, where code alone can say so.
+func TestDeployLocally(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig(func(c *Config) { c.JWTSecret, c.Local = PublicSecret, true }))
+	if got := run.get(t, "parameters-jwt-secret").text("value"); got != PublicSecret {
+		t.Errorf("the secret is %q, want the public one", got)
+	}
+}
+
+// TestDeclareGivesUp proves that a declaration which the SDK refuses ends Deploy with an error that names it.
+func TestDeclareGivesUp(t *testing.T) {
+	t.Parallel()
+	err := pulumi.RunErr(func(ctx *pulumi.Context) (err error) {
+		defer rescue(&err)
+		d := &deployment{ctx: ctx, stage: testStage}
+		declare(d.newComponent("Function", "broken"), "permission", lambda.NewPermission, &lambda.PermissionArgs{})
+		return nil
+	}, pulumi.WithMocks("heliograph", testStage, &recorder{}))
+	if err == nil || !strings.Contains(err.Error(), "declaring broken-permission") {
+		t.Errorf("error %v, want one that names broken-permission", err)
+	}
+}

@@ -1,0 +1,200 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+)
+
+// loadProject reads Pulumi.yaml by Pulumi's own code, with Pulumi's own checks.
+func loadProject(t *testing.T) *workspace.Project {
+	t.Helper()
+	project, err := workspace.LoadProject(filepath.Join("..", "..", "Pulumi.yaml"))
+	if err != nil {
+		t.Fatalf("Pulumi refuses Pulumi.yaml: %v", err)
+	}
+	return project
+}
+
+// TestProjectDeclaresEveryKey proves that Pulumi.yaml and the struct agree: the same keys, in the same order of types and
+// with the same defaults, each with a description.
+func TestProjectDeclaresEveryKey(t *testing.T) {
+	t.Parallel()
+	project := loadProject(t)
+	defaults := DefaultConfig()
+	declared := map[string]bool{}
+	for _, s := range settings {
+		declared[s.key] = true
+		entry, found := project.Config[s.key]
+		if !found {
+			t.Errorf("Pulumi.yaml does not declare %s", s.key)
+			continue
+		}
+		if entry.Description == "" {
+			t.Errorf("Pulumi.yaml does not describe %s", s.key)
+		}
+		if entry.Secret != s.secret {
+			t.Errorf("Pulumi.yaml: secret of %s is %v, want %v", s.key, entry.Secret, s.secret)
+		}
+		if entry.TypeName() == "" && !s.secret {
+			t.Errorf("Pulumi.yaml gives %s no type", s.key)
+		}
+		var got Config
+		if err := s.parse(&got, stackText(t, entry.Default)); err != nil || s.show(got) != s.show(defaults) {
+			t.Errorf("Pulumi.yaml: default of %s is %v (%v), the struct has %s", s.key, entry.Default, err, s.show(defaults))
+		}
+	}
+	for key := range project.Config {
+		if !declared[key] && !strings.Contains(key, ":") {
+			t.Errorf("Pulumi.yaml declares %s, which the program does not read", key)
+		}
+	}
+}
+
+// stackText is a value as the program gets it from Pulumi: a text, or JSON of anything that is no scalar.
+func stackText(t *testing.T, value any) string {
+	t.Helper()
+	switch reflect.ValueOf(value).Kind() {
+	case reflect.Map, reflect.Slice:
+		simple, err := workspace.SimplifyMarshalledValue(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(simple)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	default:
+		return fmt.Sprint(value)
+	}
+}
+
+// TestSettingsCoverConfig proves that every field of the struct has a key, but for the one that code alone may set.
+func TestSettingsCoverConfig(t *testing.T) {
+	t.Parallel()
+	covered := map[string]bool{"Local": true}
+	for _, s := range settings {
+		covered[strings.ToLower(s.key)] = true
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		if !covered[field.Name] && !covered[strings.ToLower(field.Name)] {
+			t.Errorf("no key sets %s", field.Name)
+		}
+	}
+	if got, want := len(settings), reflect.TypeFor[Config]().NumField()-1; got != want {
+		t.Errorf("there are %d settings for %d fields", got, want)
+	}
+}
+
+// TestStackFiles proves, by Pulumi's own merge of project and stack file, that each stack in the repository works once
+// its secret is set, and what it changes.
+func TestStackFiles(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*Config){
+		"dev":  func(c *Config) { c.ParameterPrefix, c.LogLevel = "/WebSocketAdapter/dev", -4 },
+		"prod": func(c *Config) { c.Protect, c.LogRetentionDays = true, 90 },
+	}
+	for stage, change := range tests {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			keys, err := merged(stage, loadProject(t), testSecret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := loadKeys(stage, keys, "jwtSecret")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(testConfig(change), got); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStackWithoutSecret proves that the program, and not a mystery of Pulumi's, tells what a fresh stack lacks.
+func TestStackWithoutSecret(t *testing.T) {
+	t.Parallel()
+	keys, err := merged("dev", loadProject(t), "")
+	if err != nil {
+		t.Fatalf("Pulumi stops before the program: %v", err)
+	}
+	if _, err := loadKeys("dev", keys); err == nil || !strings.Contains(err.Error(), "heliograph:jwtSecret is missing") {
+		t.Errorf("error %v, want one that says that jwtSecret is missing", err)
+	}
+}
+
+// merged is the configuration that `pulumi up` hands to the program, without our namespace.
+func merged(stage string, project *workspace.Project, secret string) (map[string]string, error) {
+	file, err := workspace.LoadProjectStack(nil, project, filepath.Join("..", "..", "Pulumi."+stage+".yaml"))
+	if err != nil {
+		return nil, err
+	}
+	if secret != "" {
+		encrypted, err := config.Base64Crypter.EncryptValue(context.Background(), secret)
+		if err != nil {
+			return nil, err
+		}
+		file.Config[config.MustMakeKey("heliograph", "jwtSecret")] = config.NewSecureValue(encrypted)
+	}
+	if err := apply(workspace.ValidateStackConfigAndApplyProjectConfig, stage, project, file.Config); err != nil {
+		return nil, err
+	}
+	all, err := file.Config.Decrypt(config.Base64Crypter)
+	if err != nil {
+		return nil, err
+	}
+	ours := map[string]string{}
+	for key, value := range all {
+		if key.Namespace() == "heliograph" {
+			ours[key.Name()] = value
+		}
+	}
+	return ours, nil
+}
+
+// apply calls Pulumi's merge without an environment, whose type is of a module that we do not depend on.
+func apply[E any](
+	merge func(context.Context, string, *workspace.Project, E, config.Map, config.Encrypter, config.Decrypter) error,
+	stage string, project *workspace.Project, keys config.Map,
+) error {
+	var none E
+	return merge(context.Background(), stage, project, none, keys, config.Base64Crypter, config.Base64Crypter)
+}
+
+// TestProjectRunsTheProgram proves that `pulumi up` finds the program, and that no stack is without its Region.
+func TestProjectRunsTheProgram(t *testing.T) {
+	t.Parallel()
+	project := loadProject(t)
+	if project.Main != "infra" || project.Runtime.Name() != "go" || project.Name.String()+":" != namespace {
+		t.Errorf("project %s runs %s in %s, want heliograph, go in infra", project.Name, project.Runtime.Name(), project.Main)
+	}
+	files, err := filepath.Glob(filepath.Join("..", "..", "Pulumi.*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"dev", "prod"} {
+		path := filepath.Join("..", "..", "Pulumi."+name+".yaml")
+		if !slices.Contains(files, path) {
+			t.Errorf("there is no %s", path)
+			continue
+		}
+		file, err := workspace.LoadProjectStack(nil, project, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, found := file.Config[config.MustMakeKey("aws", "region")]; !found {
+			t.Errorf("%s names no Region", path)
+		}
+	}
+}
