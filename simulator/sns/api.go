@@ -154,6 +154,7 @@ func (s *Server) createTopic(_ context.Context, in *createTopicInput) (*topicOut
 	return &topicOutput{arn}, err
 }
 
+// deleteTopic succeeds for a topic that is not there, as on AWS.
 func (s *Server) deleteTopic(_ context.Context, in *topicInput) (*empty, error) {
 	s.DeleteTopic(in.TopicARN)
 	return &empty{}, nil
@@ -217,6 +218,8 @@ func (s *Server) SetTopicAttribute(arn TopicARN, name, value string) error {
 	return nil
 }
 
+// checkTopicAttribute says what is wrong with an attribute. Those of HTTP delivery, FIFO topics and
+// delivery logs would mean something on AWS and nothing here, so they are refused.
 func checkTopicAttribute(name, value string) error {
 	var object map[string]any
 	valid := true
@@ -243,6 +246,7 @@ func (s *Server) setTopicAttributes(_ context.Context, in *setTopicAttributesInp
 	return &empty{}, s.SetTopicAttribute(in.TopicARN, in.AttributeName, in.AttributeValue)
 }
 
+// publish sends to a topic only: TargetArn and PhoneNumber are refused.
 func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput, error) {
 	if in.TopicARN == "" {
 		return nil, errInvalid("TopicArn", "it is missing (TargetArn and PhoneNumber are not simulated)")
@@ -257,6 +261,7 @@ func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput,
 	return &publishOutput{id}, err
 }
 
+// publishBatch publishes entry by entry: one that fails keeps no other back.
 func (s *Server) publishBatch(ctx context.Context, in *publishBatchInput) (*publishBatchOutput, error) {
 	if _, err := s.of(in.TopicARN); err != nil {
 		return nil, err
@@ -277,6 +282,7 @@ func (s *Server) publishBatch(ctx context.Context, in *publishBatchInput) (*publ
 	return out, nil
 }
 
+// publishEntry publishes one entry as if it came alone.
 func (s *Server) publishEntry(ctx context.Context, topicARN TopicARN, e batchEntry) (MessageID, error) {
 	p, err := e.publication()
 	if err != nil {
@@ -285,6 +291,7 @@ func (s *Server) publishEntry(ctx context.Context, topicARN TopicARN, e batchEnt
 	return s.Publish(ctx, topicARN, p)
 }
 
+// subscribe hides the ARN of what is not confirmed, unless it is asked for.
 func (s *Server) subscribe(_ context.Context, in *subscribeInput) (*subscriptionOutput, error) {
 	arn, err := s.Subscribe(in.TopicARN, in.Protocol, in.Endpoint, in.Attributes)
 	if err != nil {
@@ -312,6 +319,7 @@ func (s *Server) listSubscriptionsByTopic(_ context.Context, in *listSubscriptio
 	return s.listed(subs, in.NextToken)
 }
 
+// listed is a page of subscriptions. A pending one has no ARN to be seen, so nobody can end it.
 func (s *Server) listed(subs []*subscription, token string) (*listSubscriptionsOutput, error) {
 	subs, next, err := page(subs, token)
 	out := &listSubscriptionsOutput{NextToken: next}

@@ -30,6 +30,7 @@ type value struct {
 	isText   bool
 }
 
+// equals never takes a text for a number: "1" and 1 are different, as the attribute types say.
 func (v value) equals(w value) bool {
 	switch {
 	case v.isNumber:
@@ -114,6 +115,7 @@ func parseFilter(policy string) (string, filter, error) {
 	return policy, f, nil
 }
 
+// parseRule reads the conditions on one attribute.
 func parseRule(raw json.RawMessage) (conditions []condition, err error) {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 {
@@ -129,6 +131,7 @@ func parseRule(raw json.RawMessage) (conditions []condition, err error) {
 	return conditions, nil
 }
 
+// parseCondition reads a value to be equal to, or an object of one operator.
 func parseCondition(raw json.RawMessage) (condition, error) {
 	if raw[0] != '{' {
 		want, err := parseValue(raw)
@@ -165,6 +168,7 @@ func parseOperator(raw json.RawMessage) (name string, operand json.RawMessage, e
 // maxNumber is the range of numbers in a policy, both ways.
 const maxNumber = 1e9
 
+// parseValue reads what a policy can compare with.
 func parseValue(raw json.RawMessage) (value, error) {
 	var parsed any
 	if err := json.Unmarshal(raw, &parsed); err != nil {
@@ -182,6 +186,7 @@ func parseValue(raw json.RawMessage) (value, error) {
 	return value{}, fmt.Errorf("a value must be a text or a number, not %s", raw)
 }
 
+// prefixed matches a text that begins as the operand.
 func prefixed(operand json.RawMessage) (condition, error) {
 	want, err := parseValue(operand)
 	if err != nil || !want.isText || want.text == "" {
@@ -193,6 +198,8 @@ func prefixed(operand json.RawMessage) (condition, error) {
 // begins says whether another value begins as this one.
 func (v value) begins(w value) bool { return w.isText && strings.HasPrefix(w.text, v.text) }
 
+// exists matches by an attribute's presence alone; it is the only condition that a missing or binary one
+// can match.
 func exists(operand json.RawMessage) (condition, error) {
 	var want bool
 	if json.Unmarshal(operand, &want) != nil || string(operand) == "null" {

@@ -15,14 +15,15 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Attribute is an attribute of a message: DataType String, String.Array, Number or Binary, maybe with a dot and a label behind
-// it. A Binary one has a BinaryValue, the others a StringValue.
+// Attribute is an attribute of a message: DataType String, String.Array, Number or Binary, maybe with a
+// dot and a label behind it. A Binary one has a BinaryValue, the others a StringValue.
 type Attribute struct {
 	StringValue string `json:",omitempty"`
 	BinaryValue []byte `json:",omitempty"`
 	DataType    string
 }
 
+// binary says which of the two values counts.
 func (a Attribute) binary() bool { return strings.HasPrefix(a.DataType, "Binary") }
 
 // Publication is a message to be published.
@@ -41,6 +42,7 @@ type Publication struct {
 // maxSize is the largest message. Source: "Amazon SNS quotas".
 const maxSize = 262144
 
+// size is what counts towards the size limit: the message, and each attribute's name, type and value.
 func (p Publication) size() int {
 	n := len(p.Message)
 	for name, a := range p.Attributes {
@@ -76,6 +78,7 @@ func (p Publication) check() error {
 	return nil
 }
 
+// validSubject: a subject becomes that of an e-mail, hence the limits. Source: API_Publish.
 func validSubject(subject string) bool {
 	return len(subject) <= 100 && !strings.HasPrefix(subject, " ") &&
 		!strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r > '~' })
@@ -195,6 +198,7 @@ type envelopeAttribute struct{ Type, Value string }
 // noSignature stands where AWS has one.
 var noSignature = base64.StdEncoding.EncodeToString([]byte("not signed: this message was published by a simulator"))
 
+// envelope writes the envelope as SNS lays it out, a member a line.
 func (s *Server) envelope(sub *subscription, id MessageID, now time.Time, p Publication) (string, error) {
 	host := "https://sns." + s.options.Region + ".amazonaws.com/"
 	e := envelope{
@@ -222,6 +226,7 @@ func (s *Server) envelope(sub *subscription, id MessageID, now time.Time, p Publ
 	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
+// signatureVersion is what the topic asks for, though nothing is signed: consumers may look at it.
 func (s *Server) signatureVersion(arn TopicARN) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -285,6 +285,7 @@ func (s *Server) of(arn TopicARN) ([]*subscription, error) {
 	return slices.Clone(t.subs), nil
 }
 
+// topicARN is the ARN that a topic of a name has, whether there is one or not.
 func (s *Server) topicARN(name string) TopicARN {
 	return TopicARN("arn:aws:sns:" + s.options.Region + ":" + s.options.Account + ":" + name)
 }
@@ -296,6 +297,7 @@ func isToken(text string) bool {
 	})
 }
 
+// newUUID is a random UUID, the form of message ids and the end of subscription ARNs.
 func newUUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -313,6 +315,7 @@ func errMissing(parameter string) *wire.Error {
 	return wire.Errorf("ValidationError", "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", parameter)
 }
 
+// errNotFound is a topic or subscription that is not there.
 func errNotFound(what string) *wire.Error {
 	return &wire.Error{Code: "NotFound", Message: what + " does not exist", Status: 404}
 }

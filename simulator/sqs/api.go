@@ -105,6 +105,7 @@ func (s *Server) touches(queueURL string) []string {
 	return nil
 }
 
+// byURL is the queue of a URL; the error is QueueDoesNotExist.
 func (s *Server) byURL(queueURL string) (*Queue, error) {
 	name, ok := s.queueName(queueURL)
 	if !ok {
@@ -113,6 +114,7 @@ func (s *Server) byURL(queueURL string) (*Queue, error) {
 	return s.Queue(name)
 }
 
+// createQueue has no way to tag a queue: tags are refused, not lost.
 func (s *Server) createQueue(_ context.Context, in *createQueueInput) (*queueURLOutput, error) {
 	if in.QueueName == "" {
 		return nil, errMissing("QueueName")
@@ -124,6 +126,7 @@ func (s *Server) createQueue(_ context.Context, in *createQueueInput) (*queueURL
 	return &queueURLOutput{q.URL()}, nil
 }
 
+// getQueueURL finds only queues of this account; that of another is as if there were none.
 func (s *Server) getQueueURL(_ context.Context, in *getQueueURLInput) (*queueURLOutput, error) {
 	if in.QueueName == "" {
 		return nil, errInvalid("Value for parameter QueueName is invalid. Reason: Must specify a queue name.")
@@ -167,6 +170,8 @@ func (s *Server) listQueues(_ context.Context, in *listQueuesInput) (*listQueues
 	return out, nil
 }
 
+// getQueueAttributes gives what was asked for by name; without names that is nothing, as on AWS. A known
+// attribute that the queue does not have is left out.
 func (s *Server) getQueueAttributes(_ context.Context, in *getQueueAttributesInput) (*getQueueAttributesOutput, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {
@@ -217,6 +222,7 @@ func (s *Server) purgeQueue(_ context.Context, in *queueURLInput) (*empty, error
 	return &empty{}, q.Purge()
 }
 
+// seconds is a parameter as a time; nil stays nil, which is the queue's own setting and not 0.
 func seconds(n *int) *time.Duration {
 	if n == nil {
 		return nil

@@ -32,6 +32,7 @@ const (
 	maxVisibility  = 43200 // seconds: 12 hours
 )
 
+// defaults are the settings of a queue that was made without any.
 func defaults() settings {
 	s := settings{numbers: map[string]int{}, texts: map[string]string{"SqsManagedSseEnabled": "true"}}
 	for name, l := range limits {
@@ -40,6 +41,7 @@ func defaults() settings {
 	return s
 }
 
+// seconds is a number as a time.
 func (s settings) seconds(name string) time.Duration {
 	return time.Duration(s.numbers[name]) * time.Second
 }
@@ -56,6 +58,8 @@ type redriveAllowPolicy struct {
 	SourceQueueARNs   []string `json:"sourceQueueArns,omitempty"`
 }
 
+// allows says whether a queue may send its dead letters here. AWS asks when the source's policy is set,
+// not when a message moves.
 func (p *redriveAllowPolicy) allows(sourceARN string) bool {
 	return p == nil || p.RedrivePermission == "allowAll" ||
 		p.RedrivePermission == "byQueue" && slices.Contains(p.SourceQueueARNs, sourceARN)
@@ -80,6 +84,7 @@ func (q *Queue) change(attributes map[string]string) (settings, error) {
 	return s, nil
 }
 
+// changeOne works out one attribute. What must fit to other attributes is checked afterwards, by change.
 func (q *Queue) changeOne(s *settings, name, value string) (err error) {
 	switch name {
 	case "RedrivePolicy":
@@ -123,6 +128,7 @@ func setText(s *settings, name, value string, valid bool) error {
 	return nil
 }
 
+// isObject is as far as policies are looked at here: they are kept for others to enforce.
 func isObject(text string) bool {
 	var object map[string]any
 	return json.Unmarshal([]byte(text), &object) == nil && object != nil
@@ -170,6 +176,7 @@ func (s *Server) leadsTo(from *Queue, arn string) bool {
 	return false
 }
 
+// parseRedriveAllow reads and checks a RedriveAllowPolicy; an empty one is none.
 func parseRedriveAllow(text string) (*redriveAllowPolicy, error) {
 	if text == "" {
 		return nil, nil
@@ -223,6 +230,7 @@ func (s settings) show() map[string]string {
 	return shown
 }
 
+// toJSON writes a policy in one form, however its owner wrote it, so that two of them can be compared.
 func toJSON(v any) string {
 	text, _ := json.Marshal(v) // of texts and numbers: never fails
 	return string(text)
@@ -250,6 +258,7 @@ func (q *Queue) Attributes() map[string]string {
 	return shown
 }
 
+// unix is a time as queue attributes have it, in seconds; those of messages are in milliseconds.
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
 // SetAttributes changes attributes, named and written as for Create. Messages that are there keep their

@@ -79,6 +79,8 @@ type (
 	}
 )
 
+// The entries of all batches have an id, unique in the batch, by which results are matched to them.
+
 func (e sendMessageEntry) id() string             { return e.ID }
 func (e deleteMessageEntry) id() string           { return e.ID }
 func (e changeMessageVisibilityEntry) id() string { return e.ID }
@@ -111,6 +113,8 @@ func failed(id string, err error) failedEntry {
 	return failedEntry{ID: id, SenderFault: e.HTTPStatus() < http.StatusInternalServerError, Code: e.QueryName(), Message: e.Message}
 }
 
+// sendMessageBatch sends entry by entry: one that fails keeps no other from the queue. Their sizes count
+// together, before any is sent.
 func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) (*sendMessageBatchOutput, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {
@@ -138,6 +142,7 @@ func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput
 	return out, nil
 }
 
+// sendEntry sends one entry as if it came alone.
 func (s *Server) sendEntry(ctx context.Context, q *Queue, e sendMessageEntry) (Sent, error) {
 	o, err := s.outgoing(ctx, &sendMessageInput{
 		MessageBody: e.MessageBody, DelaySeconds: e.DelaySeconds,
@@ -149,6 +154,7 @@ func (s *Server) sendEntry(ctx context.Context, q *Queue, e sendMessageEntry) (S
 	return q.Send(o)
 }
 
+// deleteMessageBatch deletes entry by entry.
 func (s *Server) deleteMessageBatch(ctx context.Context, in *deleteMessageBatchInput) (*deleteMessageBatchOutput, error) {
 	if _, err := s.byURL(in.QueueURL); err != nil {
 		return nil, err
@@ -168,6 +174,7 @@ func (s *Server) deleteMessageBatch(ctx context.Context, in *deleteMessageBatchI
 	return out, nil
 }
 
+// changeMessageVisibilityBatch changes entry by entry.
 func (s *Server) changeMessageVisibilityBatch(ctx context.Context, in *changeMessageVisibilityBatchInput) (*changeMessageVisibilityBatchOutput, error) {
 	if _, err := s.byURL(in.QueueURL); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ type Clock interface {
 	After(d time.Duration) (fired <-chan time.Time, stop func())
 }
 
+// systemClock is the computer's clock.
 type systemClock struct{}
 
 var _ Clock = systemClock{}

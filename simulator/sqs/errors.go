@@ -19,10 +19,12 @@ func errInvalid(format string, args ...any) *wire.Error {
 	}
 }
 
+// errValue is a parameter out of range, in AWS's sentence.
 func errValue(value any, parameter, reason string) *wire.Error {
 	return errInvalid("Value %v for parameter %s is invalid. Reason: %s", value, parameter, reason)
 }
 
+// errMissing is a parameter that must be there. AWS gives its name as the query protocol has it.
 func errMissing(parameter string) *wire.Error {
 	return &wire.Error{
 		Code: "MissingRequiredParameterException", QueryCode: "MissingParameter", Prefix: wire.Coral,
@@ -30,10 +32,12 @@ func errMissing(parameter string) *wire.Error {
 	}
 }
 
+// errNoQueue is also the answer to a URL that could be no queue's, as on AWS.
 func errNoQueue() *wire.Error {
 	return special("QueueDoesNotExist", "NonExistentQueue", "The specified queue does not exist.")
 }
 
+// errNameExists keeps a second program from changing a queue unawares.
 func errNameExists(attribute string) *wire.Error {
 	return &wire.Error{
 		Code: "QueueNameExists", QueryCode: "QueueAlreadyExists",
@@ -41,11 +45,13 @@ func errNameExists(attribute string) *wire.Error {
 	}
 }
 
+// errDeletedRecently is for the minute that AWS needs to forget a queue.
 func errDeletedRecently() *wire.Error {
 	return special("QueueDeletedRecently", "QueueDeletedRecently",
 		"You must wait 60 seconds after deleting a queue before you can create another with the same name.")
 }
 
+// errPurgeInProgress is for the minute that AWS takes to purge.
 func errPurgeInProgress(name string) *wire.Error {
 	e := special("PurgeQueueInProgress", "PurgeQueueInProgress",
 		"Only one PurgeQueue operation on "+name+" is allowed every 60 seconds.")
@@ -53,14 +59,18 @@ func errPurgeInProgress(name string) *wire.Error {
 	return e
 }
 
+// errAttributeName is an attribute that queues or messages do not have.
 func errAttributeName(name string) *wire.Error {
 	return wire.Errorf("InvalidAttributeName", "Unknown Attribute %s.", name)
 }
 
+// errAttributeValue is a value that an attribute can't have.
 func errAttributeValue(name string) *wire.Error {
 	return wire.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s.", name)
 }
 
+// errHandle is for a handle that was never given out for this queue; one that is merely old is no error
+// to DeleteMessage.
 func errHandle(handle string) *wire.Error {
 	return &wire.Error{
 		Code: "ReceiptHandleIsInvalid", Status: http.StatusNotFound,
@@ -68,16 +78,19 @@ func errHandle(handle string) *wire.Error {
 	}
 }
 
+// errContents is for a character that XML 1.0 does not have.
 func errContents(r rune) *wire.Error {
 	return wire.Errorf("InvalidMessageContents", "Invalid binary character '#x%X' was found in the message body, "+
 		"the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
 }
 
+// errBatchTooLong is for messages that are each small enough, but not together.
 func errBatchTooLong(total int) *wire.Error {
 	return special("BatchRequestTooLong", "BatchRequestTooLong",
 		fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessageSize, total))
 }
 
+// errOverLimit is for a receive that does not wait; one that waits gets nothing.
 func errOverLimit(limit int) *wire.Error {
 	return &wire.Error{
 		Code: "OverLimit", Status: http.StatusForbidden,
@@ -85,6 +98,7 @@ func errOverLimit(limit int) *wire.Error {
 	}
 }
 
+// errClosed is none of AWS's: it ends pollers, which would else poll a closed server without rest.
 func errClosed() *wire.Error {
 	return &wire.Error{
 		Code: "ServiceUnavailable", Prefix: wire.Coral, Status: http.StatusServiceUnavailable,

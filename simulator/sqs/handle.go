@@ -15,6 +15,7 @@ import (
 
 const handleSize = 16 + 8 + 4
 
+// makeHandle is the handle of one receive of one message.
 func makeHandle(queueARN string, id MessageID, receipt uint64) string {
 	b, _ := hex.DecodeString(strings.ReplaceAll(string(id), "-", "")) // made by newMessageID
 	b = binary.BigEndian.AppendUint64(b, receipt)
@@ -22,6 +23,7 @@ func makeHandle(queueARN string, id MessageID, receipt uint64) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
+// parseHandle takes a handle apart; the error is ReceiptHandleIsInvalid.
 func parseHandle(queueARN, handle string) (MessageID, uint64, error) {
 	b, err := base64.StdEncoding.DecodeString(handle)
 	if err != nil || len(b) != handleSize || binary.BigEndian.Uint32(b[24:]) != checksum(queueARN, b[:24]) {
@@ -30,6 +32,7 @@ func parseHandle(queueARN, handle string) (MessageID, uint64, error) {
 	return formatID(b[:16]), binary.BigEndian.Uint64(b[16:]), nil
 }
 
+// checksum binds a handle to its queue. It guards against mistakes, not against forgers.
 func checksum(queueARN string, b []byte) uint32 {
 	return crc32.Update(crc32.ChecksumIEEE([]byte(queueARN)), crc32.IEEETable, b)
 }
@@ -43,6 +46,7 @@ func newMessageID() MessageID {
 	return formatID(b[:])
 }
 
+// formatID writes 16 bytes as a UUID.
 func formatID(b []byte) MessageID {
 	h := hex.EncodeToString(b)
 	return MessageID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])

@@ -160,6 +160,7 @@ func isNumber(text string) bool {
 	return err == nil && value >= -1e128 && value <= 1e126
 }
 
+// md5Of is the checksum of a text; SQS has MD5 for what was lost on the way, not for security.
 func md5Of(text string) string {
 	sum := md5.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])

@@ -45,6 +45,7 @@ type (
 	}
 )
 
+// sendMessage: MessageGroupId and MessageDeduplicationId are refused, being of FIFO and fair queues.
 func (s *Server) sendMessage(ctx context.Context, in *sendMessageInput) (*Sent, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {
@@ -80,6 +81,8 @@ func (s *Server) outgoing(ctx context.Context, in *sendMessageInput) (Outgoing, 
 	return o, nil
 }
 
+// receiveMessage gives one message unless more are asked for, and waits as long as the queue says unless
+// another time is given.
 func (s *Server) receiveMessage(ctx context.Context, in *receiveMessageInput) (*receiveMessageOutput, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {
@@ -103,6 +106,7 @@ func (s *Server) receiveMessage(ctx context.Context, in *receiveMessageInput) (*
 	return &receiveMessageOutput{messages}, err
 }
 
+// defaultWait is how long receivers of the API wait if they do not say.
 func (q *Queue) defaultWait() time.Duration {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()
@@ -115,6 +119,7 @@ var systemAttributes = []string{
 	"SequenceNumber", "MessageDeduplicationId", "MessageGroupId", traceHeader, "DeadLetterQueueSourceArn",
 }
 
+// check says what is wrong with the parameters. Source: API_ReceiveMessage.
 func (in *receiveMessageInput) check() error {
 	outside := func(n *int, from, to int) bool { return n != nil && (*n < from || *n > to) }
 	switch {
@@ -165,6 +170,7 @@ func (s *Server) deleteMessage(_ context.Context, in *deleteMessageInput) (*empt
 	return &empty{}, q.Delete(in.ReceiptHandle)
 }
 
+// changeMessageVisibility needs the time-out to be given: 0 would make the message visible at once.
 func (s *Server) changeMessageVisibility(_ context.Context, in *changeMessageVisibilityInput) (*empty, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {

@@ -12,6 +12,8 @@ var _ heap.Interface = (*pile)(nil)
 
 func (p pile) Len() int { return len(p) }
 
+// Less orders by time, and messages of the same time by their arrival: a test that sends in one instant
+// receives in order.
 func (p pile) Less(i, j int) bool {
 	if c := p[i].visibleAt.Compare(p[j].visibleAt); c != 0 {
 		return c < 0
@@ -19,6 +21,7 @@ func (p pile) Less(i, j int) bool {
 	return p[i].sequence < p[j].sequence
 }
 
+// Swap keeps each message's place up to date, by which it can be removed from the middle.
 func (p pile) Swap(i, j int) {
 	p[i], p[j] = p[j], p[i]
 	p[i].index, p[j].index = i, j

@@ -37,6 +37,7 @@ type counts struct{ sent, received, deleted, emptyReceives uint64 }
 // maxInFlight is how many messages may be received and not deleted. Source: "Amazon SQS standard queue quotas".
 const maxInFlight = 120000
 
+// newQueue makes a queue that the server does not know yet.
 func newQueue(s *Server, name string, now time.Time) *Queue {
 	return &Queue{
 		server: s, name: name, arn: s.arn(name), created: now, modified: now,

@@ -1,6 +1,6 @@
 // Package sqs is Amazon SQS, standard queues only, in memory: send, long poll, visibility time-outs,
-// delays, retention and dead-letter queues by the rules that AWS documents, over AWS's own protocols (JSON, and the
-// query protocol of older tools) or by the Go methods of a Queue.
+// delays, retention and dead-letter queues by the rules that AWS documents, over AWS's own protocols
+// (JSON, and the query protocol of older tools) or by the Go methods of a Queue.
 //
 // It is stricter than AWS where AWS is vague: the newest receipt handle alone counts, messages are
 // delivered once while their visibility time-out lasts, and in the order in which they became visible.
@@ -156,6 +156,7 @@ func (s *Server) Close() {
 	}
 }
 
+// arn is the ARN that a queue of a name has, whether there is one or not.
 func (s *Server) arn(name string) string {
 	return "arn:aws:sqs:" + s.options.Region + ":" + s.options.Account + ":" + name
 }
@@ -172,11 +173,13 @@ func (s *Server) deadLetterQueue(p *redrivePolicy) *Queue {
 	return s.queues[name]
 }
 
+// next is a number that was never given before. The lock is held.
 func (s *Server) next() uint64 {
 	s.sequence++
 	return s.sequence
 }
 
+// checkName says what is wrong with a queue's name. Source: API_CreateQueue, "QueueName".
 func checkName(name string) error {
 	if strings.HasSuffix(name, ".fifo") {
 		return errInvalid("FIFO queues are not simulated: %s", name)
@@ -197,6 +200,7 @@ func isToken(text string) bool {
 	return text != ""
 }
 
+// isAlphanumeric is about ASCII: AWS takes no other letters and digits in names.
 func isAlphanumeric(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }

@@ -11,8 +11,8 @@ type Stats struct {
 	// received here more than three times does not count, as on AWS, where a poison message would hide the
 	// others.
 	OldestAge time.Duration
-	// Sent, Received and Deleted count messages, EmptyReceives the receives that gave none, all since the queue was made.
-	// A dead letter that was moved here was not sent.
+	// Sent, Received and Deleted count messages, EmptyReceives the receives that gave none, all since the
+	// queue was made. A dead letter that was moved here was not sent.
 	Sent, Received, Deleted, EmptyReceives uint64
 }
 

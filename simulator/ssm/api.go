@@ -121,6 +121,7 @@ type (
 	empty struct{}
 )
 
+// putParameter takes the tier and data type that are simulated, for clients that always send them.
 func (s *Server) putParameter(_ context.Context, in *putParameterInput) (*putParameterOutput, error) {
 	switch {
 	case in.Tier != "" && in.Tier != "Standard":
@@ -157,6 +158,7 @@ func (s *Server) getParameter(_ context.Context, in *getParameterInput) (*getPar
 	return &getParameterOutput{s.show(p, selector, in.WithDecryption)}, nil
 }
 
+// getParameters gives what it finds, and the other names apart: they are no error.
 func (s *Server) getParameters(_ context.Context, in *getParametersInput) (*getParametersOutput, error) {
 	if n := len(in.Names); n < 1 || n > 10 {
 		return nil, errValidation(fmt.Sprintf("Names must be 1 to 10, not %d.", n))
@@ -176,6 +178,7 @@ func (s *Server) getParameters(_ context.Context, in *getParametersInput) (*getP
 	return out, nil
 }
 
+// getParametersByPath gives what is directly in a folder, or anywhere below it.
 func (s *Server) getParametersByPath(_ context.Context, in *getParametersByPathInput) (*getParametersByPathOutput, error) {
 	if !strings.HasPrefix(in.Path, "/") {
 		return nil, errValidation("The parameter path must begin with /.")
@@ -196,6 +199,7 @@ func (s *Server) getParametersByPath(_ context.Context, in *getParametersByPathI
 	return out, err
 }
 
+// describeParameters shows no values, so that it can be allowed to more people.
 func (s *Server) describeParameters(_ context.Context, in *describeParametersInput) (*describeParametersOutput, error) {
 	found, next, err := page(s.Parameters(), in.MaxResults, 50, in.NextToken)
 	out := &describeParametersOutput{Parameters: []describedParameter{}, NextToken: next}

@@ -211,6 +211,7 @@ func (s *Server) ARN(name string) string {
 	return s.arnPrefix() + "/" + strings.TrimPrefix(name, "/")
 }
 
+// arnPrefix is what all ARNs here begin with; the name's slash follows.
 func (s *Server) arnPrefix() string {
 	return "arn:aws:ssm:" + s.options.Region + ":" + s.options.Account + ":parameter"
 }
@@ -231,10 +232,12 @@ func (s *Server) nameOf(nameOrARN string) string {
 	return name
 }
 
+// errValidation is what AWS answers to most that is wrong with a request.
 func errValidation(message string) *wire.Error {
 	return wire.Errorf("ValidationException", "%s", message)
 }
 
+// errNotFound names the parameter, which AWS does not: a wrong name is what one looks for here.
 func errNotFound(name string) *wire.Error {
 	return wire.Errorf("ParameterNotFound", "Parameter %s not found.", name)
 }

@@ -56,6 +56,7 @@ func fieldsOf(t reflect.Type) fieldSet {
 	return set
 }
 
+// newField reads a field's tags, see Do.
 func newField(index int, sf reflect.StructField) field {
 	f := field{index: index, name: sf.Name, key: "key", value: "value"}
 	name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")

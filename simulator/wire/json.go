@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -24,7 +26,40 @@ func decodeJSON(body []byte, into any) error {
 	if err := json.Unmarshal(body, &syntax); err != nil {
 		return err
 	}
+	if loneSurrogate(body) {
+		return errors.New("the body has half a surrogate pair, which is no character")
+	}
 	return decodeValue(bytes.TrimSpace(body), reflect.ValueOf(into).Elem(), "")
+}
+
+// loneSurrogate finds an escape such as \ud83d without its other half, which encoding/json would replace.
+// In valid JSON a backslash begins an escape wherever it stands.
+func loneSurrogate(body []byte) bool {
+	for i := bytes.IndexByte(body, '\\'); i >= 0 && i < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		if r := escaped(body[i:]); utf16.IsSurrogate(r) {
+			if utf16.DecodeRune(r, escaped(body[i+6:])) == utf8.RuneError {
+				return true
+			}
+			i += 6 // at the second half, which is passed over as any escape
+		}
+		i++ // what follows a backslash may be one itself
+	}
+	return false
+}
+
+// escaped is the character of an escape \uXXXX at the start of a text, -1 if there is none.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	r, err := strconv.ParseUint(string(text[2:6]), 16, 32)
+	if err != nil {
+		return -1
+	}
+	return rune(r)
 }
 
 // decodeValue reads one value at a path such as "Entries[0].Id", "" being the input itself.
@@ -51,6 +86,7 @@ func decodeValue(raw []byte, into reflect.Value, path string) error {
 	}
 }
 
+// decodeStruct reads an object member by member, so that each error can name its own.
 func decodeStruct(raw []byte, into reflect.Value, path string) error {
 	fields := fieldsOf(into.Type())
 	seen := map[string]bool{}
@@ -68,6 +104,8 @@ func decodeStruct(raw []byte, into reflect.Value, path string) error {
 	})
 }
 
+// decodeMap reads an object whose names are data. encoding/json would let the second of two equal names
+// win, and nobody would know.
 func decodeMap(raw []byte, into reflect.Value, path string) error {
 	into.Set(reflect.MakeMap(into.Type()))
 	return eachMember(raw, path, func(name string, value []byte) error {
@@ -85,6 +123,7 @@ func decodeMap(raw []byte, into reflect.Value, path string) error {
 	})
 }
 
+// decodeList reads a list element by element.
 func decodeList(raw []byte, into reflect.Value, path string) error {
 	if raw[0] != '[' {
 		return fmt.Errorf("member %s must be a list", path)
@@ -168,6 +207,7 @@ func skipValue(raw []byte, i int) int {
 	return i
 }
 
+// skipString goes from one quote behind the other; a backslash hides what follows it.
 func skipString(raw []byte, i int) int {
 	for i++; raw[i] != '"'; i++ {
 		if raw[i] == '\\' {
@@ -177,6 +217,8 @@ func skipString(raw []byte, i int) int {
 	return i + 1
 }
 
+// skipNested goes behind the bracket that closes the one at i. Objects and lists need not be told apart,
+// since the syntax is known to be right; only brackets inside texts must be passed over.
 func skipNested(raw []byte, i int) int {
 	for depth := 0; ; i++ {
 		switch raw[i] {
@@ -192,6 +234,7 @@ func skipNested(raw []byte, i int) int {
 	}
 }
 
+// skipSpace goes to the next character that is none of JSON's white space.
 func skipSpace(raw []byte, i int) int {
 	for raw[i] == ' ' || raw[i] == '\t' || raw[i] == '\r' || raw[i] == '\n' {
 		i++
@@ -207,6 +250,7 @@ func skipComma(raw []byte, i int) int {
 	return i
 }
 
+// join names a member of what stands at a path.
 func join(path, name string) string {
 	if path == "" {
 		return name
@@ -214,7 +258,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// encodeJSON is the body of a JSON answer.
+// encodeJSON is the body of a JSON answer. AWS does not escape <, > and &, and a message that is compared
+// byte by byte is easier to recognize without.
 func encodeJSON(out any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

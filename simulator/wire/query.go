@@ -28,6 +28,8 @@ func decodeQuery(form map[string][]string, into any) error {
 	return root.read(reflect.ValueOf(into).Elem(), field{})
 }
 
+// tree takes the parameters' names apart at their dots. A name that stands twice would have two values
+// for one member.
 func tree(form map[string][]string) (*node, error) {
 	root := &node{kids: map[string]*node{}}
 	for name, values := range form {
@@ -73,6 +75,7 @@ func (n *node) read(into reflect.Value, f field) error {
 	return nil
 }
 
+// readStruct reads the members that are there; one that the struct has no field for is an error.
 func (n *node) readStruct(into reflect.Value) error {
 	if n.value != nil {
 		return fmt.Errorf("parameter %s must have members", n.path)
@@ -100,6 +103,7 @@ func (n *node) isEmptyList(f field, of reflect.Value) bool {
 	return f.flat != "" && of.Field(f.index).Kind() == reflect.Slice && n.value != nil && *n.value == "" && len(n.kids) == 0
 }
 
+// readList reads numbered elements.
 func (n *node) readList(into reflect.Value, f field) error {
 	items, err := n.items(f, "member")
 	if err != nil {
@@ -114,6 +118,7 @@ func (n *node) readList(into reflect.Value, f field) error {
 	return nil
 }
 
+// readMap reads numbered pairs of a key and a value.
 func (n *node) readMap(into reflect.Value, f field) error {
 	items, err := n.items(f, "entry")
 	if err != nil {
@@ -169,6 +174,7 @@ func (n *node) items(f field, under string) ([]*node, error) {
 	return items, nil
 }
 
+// readScalar reads a text as AWS writes it: binary as base64, true and false as these words.
 func readScalar(text string, into reflect.Value) (err error) {
 	switch into.Kind() {
 	case reflect.String:
@@ -196,6 +202,7 @@ func readScalar(text string, into reflect.Value) (err error) {
 	return err
 }
 
+// isBytes tells binary values from lists, which Go has one kind for.
 func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }

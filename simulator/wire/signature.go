@@ -42,6 +42,7 @@ func parseAuthorization(header string) (scope, error) {
 	return scope{accessKey: parts[0], region: parts[2], service: parts[3]}, nil
 }
 
+// incomplete is the answer to a header that can't be read; AWS has the same for all its faults.
 func incomplete(message string) error {
 	return &Error{
 		Prefix: Coral, Code: "IncompleteSignatureException", QueryCode: "IncompleteSignature",

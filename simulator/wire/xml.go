@@ -47,6 +47,7 @@ type xmlWriter struct {
 func (w *xmlWriter) open(name string)  { w.WriteString("<" + name + ">") }
 func (w *xmlWriter) close(name string) { w.WriteString("</" + name + ">") }
 
+// text writes an element of text; XML's own characters are escaped.
 func (w *xmlWriter) text(name, text string) {
 	w.open(name)
 	_ = xml.EscapeText(w, []byte(text)) // a Buffer takes everything
@@ -77,6 +78,7 @@ func empty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
+// list writes a list's elements: flattened under their own name, or as <member> inside the list's.
 func (w *xmlWriter) list(f field, v reflect.Value) {
 	item := f.flat
 	if item == "" {
@@ -89,6 +91,7 @@ func (w *xmlWriter) list(f field, v reflect.Value) {
 	}
 }
 
+// mapOf writes a map's pairs in order of key, so that answers can be compared.
 func (w *xmlWriter) mapOf(f field, v reflect.Value) {
 	item := f.flat
 	if item == "" {
@@ -108,6 +111,7 @@ func (w *xmlWriter) mapOf(f field, v reflect.Value) {
 	}
 }
 
+// value writes one value under a name.
 func (w *xmlWriter) value(name string, v reflect.Value) {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
