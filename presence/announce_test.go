@@ -104,29 +104,35 @@ func TestEventTimes(t *testing.T) {
 	}
 }
 
-// The whole stream once more, any number of times, and every note: nothing new is said.
+// The whole stream once more, any number of times, and every note: nothing new is said, whether the user is there
+// or not.
 func TestRecordsComeAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	var notes []presence.Grace
-	for range 3 {
-		w.connect(t, "u", "a")
-		w.deliver(t)
-		w.disconnect(t, "u", "a")
-		w.deliver(t)
-		notes = append(notes, w.graces...)
-		w.settle(t)
-	}
-	w.connect(t, "u", "a")
-	w.settle(t)
-	heard := len(w.heard)
-	for range 2 {
-		w.after = ""
-		w.graces = append(w.graces, notes...)
-		w.settle(t)
-	}
-	if got := w.transitions(t, "u"); got != "+-+-+-+" || len(w.heard) != heard {
-		t.Errorf("announced %q, with %d events more than before", got, len(w.heard)-heard)
+	for _, online := range []bool{true, false} {
+		w := newWorld(t)
+		var notes []presence.Grace
+		for range 3 {
+			w.connect(t, "u", "a")
+			w.deliver(t)
+			w.disconnect(t, "u", "a")
+			w.deliver(t)
+			notes = append(notes, w.graces...)
+			w.settle(t)
+		}
+		want := "+-+-+-"
+		if online {
+			w.connect(t, "u", "a")
+			w.settle(t)
+			want += "+"
+		}
+		for range 2 {
+			w.after = ""
+			w.graces = append(w.graces, notes...)
+			w.settle(t)
+		}
+		if got := w.transitions(t, "u"); got != want || len(w.heard) != len(want) {
+			t.Errorf("online %v: announced %q, in %d events", online, got, len(w.heard))
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // longer than a lease and two sweeps; with or without another device.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
-	fates := map[string]fate{"die before": dieBefore, "die after": dieAfter, "refuse": refuse, "lie": lie, "lose": lose}
+	fates := map[string]fate{"die before": dieBefore, "die after": dieAfter, "refuse": refuse, "lie": lie, "lose": lose, "late": late}
 	for _, other := range []bool{false, true} {
 		for _, operation := range []string{"connect", "disconnect"} {
 			for name, f := range fates {
@@ -65,6 +65,8 @@ func crash(t *testing.T, operation string, f fate, step int, other bool) bool {
 	if p.err == nil {
 		t.Errorf("call %d failed, and nobody was told", step)
 	}
+	w.settle(t)
+	p.land()
 	w.converge(t) // a connect that failed was refused, so the connection is not alive in either case
 	same(t, fmt.Sprintf("open, after call %d", step), append([]presence.ConnectionID{}, w.open(t, "1234")...), truth)
 	if online := w.status(t, "1234").Online; online != other {

@@ -54,11 +54,11 @@ func (m *machine) spawn(name string, work func(p *process) error, after func(err
 
 // pick draws one of the processes that have not ended.
 func (m *machine) pick(t *rapid.T) *process {
-	m.running = slices.DeleteFunc(m.running, (*process).ended)
-	if len(m.running) == 0 {
+	running := slices.DeleteFunc(slices.Clone(m.running), (*process).ended)
+	if len(running) == 0 {
 		t.Skip("nothing runs")
 	}
-	return rapid.SampledFrom(m.running).Draw(t, "process")
+	return rapid.SampledFrom(running).Draw(t, "process")
 }
 
 // doConnect lets a device in. If its function does not answer well, the gateway refuses it.
@@ -114,7 +114,7 @@ func (m *machine) doRun(t *rapid.T) { m.pick(t).finish() }
 
 // doFail lets a call fail in one of the ways there are.
 func (m *machine) doFail(t *rapid.T) {
-	m.pick(t).step(rapid.SampledFrom([]fate{dieBefore, dieAfter, refuse, lie, lose}).Draw(t, "fate"))
+	m.pick(t).step(rapid.SampledFrom([]fate{dieBefore, dieAfter, refuse, lie, lose, late}).Draw(t, "fate"))
 }
 
 // announcerIn is the announcer as a process sees it.
@@ -183,8 +183,11 @@ func (m *machine) doGrace(t *rapid.T) {
 func (m *machine) doPassTime(t *rapid.T) {
 	m.advance(time.Duration(rapid.IntRange(1, 90_000).Draw(t, "milliseconds")) * time.Millisecond)
 	for _, p := range m.running {
-		if !p.ended() && m.Now().Sub(p.since) > 10*time.Second {
-			p.step(dieBefore)
+		if m.Now().Sub(p.since) > 10*time.Second {
+			if !p.ended() {
+				p.step(dieBefore)
+			}
+			p.land()
 		}
 	}
 }
@@ -221,6 +224,7 @@ func (m *machine) check(t *rapid.T) {
 func (m *machine) end(t *rapid.T) {
 	for _, p := range m.running {
 		p.finish()
+		p.land()
 	}
 	m.converge(t)
 	for _, user := range []presence.UserID{"ann", "bob"} {

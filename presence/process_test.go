@@ -25,6 +25,16 @@ type process struct {
 	next  string // the call that it stands before now; empty: it has ended
 	err   error  // what it ended with
 	after func(error)
+
+	underWay []func() // calls that will be carried out late
+}
+
+// land carries out the calls that are still under way.
+func (p *process) land() {
+	for _, do := range p.underWay {
+		do()
+	}
+	p.underWay = nil
 }
 
 // fate is how a call ends.
@@ -37,6 +47,7 @@ const (
 	refuse                // the service answers with an error, and did nothing
 	lie                   // the service answers with an error, but did it
 	lose                  // no answer comes, and nothing was done
+	late                  // no answer comes, and it is done when the function has long ended
 )
 
 var (
@@ -106,6 +117,9 @@ func call[Out any](p *process, name string, do func() (Out, error)) (Out, error)
 		_, _ = do()
 		return none, &types.InternalServerError{}
 	case lose:
+		return none, errLost
+	case late:
+		p.underWay = append(p.underWay, func() { _, _ = do() })
 		return none, errLost
 	default:
 		return do()
