@@ -41,6 +41,7 @@ func (e *environment) timeout(inv *invocation) {
 
 // asksNext is called when the process asks for its next event: what it worked on is complete then.
 func (e *environment) asksNext() {
+	e.output.sync()
 	e.mu.Lock()
 	if !e.isReady {
 		e.isReady = true
@@ -51,7 +52,6 @@ func (e *environment) asksNext() {
 	if inv == nil {
 		return
 	}
-	e.output.sync()
 	inv.fail("Runtime.NoResponse", "Runtime asked for the next event without answering this one")
 	if peak := e.checkMemory(inv); peak >= 0 && e.claim() == inv {
 		e.complete(inv, peak, true)
