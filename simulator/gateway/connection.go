@@ -100,8 +100,12 @@ func (c *connection) start() {
 	c.mu.Lock()
 	c.upgraded = true
 	c.timer = time.AfterFunc(min(limits.Idle, limits.Life), c.expire)
+	early := c.ending
 	c.mu.Unlock()
 	c.write()
+	if early != nil { // deleted before the client had been told of it
+		c.stage.api.g.background(func() { c.close(*early) })
+	}
 	if !c.stage.api.g.background(c.read) {
 		c.abandon()
 	}
@@ -134,15 +138,18 @@ func (c *connection) expire() {
 // end closes the connection with a code. Only the first end counts.
 func (c *connection) end(e ending) {
 	c.mu.Lock()
-	first := c.ending == nil && c.socket != nil
+	first, upgraded := c.ending == nil, c.upgraded
 	if first {
 		c.ending = &e
 	}
 	c.mu.Unlock()
-	if first {
-		_ = c.socket.Close(websocket.StatusCode(e.code), e.reason) // a client that does not answer is cut after 5 s
+	if first && upgraded {
+		c.close(e)
 	}
 }
+
+// close sends a close frame and waits for the client's. One that does not answer is cut after 5 s.
+func (c *connection) close(e ending) { _ = c.socket.Close(websocket.StatusCode(e.code), e.reason) }
 
 // read takes the client's messages until the connection ends, then tells the $disconnect route.
 func (c *connection) read() {

@@ -332,7 +332,7 @@ func TestAccessLogOfAWebSocketAPI(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"CONNECT $connect 101 ID - -", "DISCONNECT $disconnect 200 ID 1000 -", `MESSAGE $default 403 ID - "Forbidden"`, "MESSAGE ping 200 ID - -",
+		"CONNECT $connect 200 ID - -", "DISCONNECT $disconnect 200 ID 1000 -", `MESSAGE $default 403 ID - "Forbidden"`, "MESSAGE ping 200 ID - -",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -79,7 +79,7 @@ func TestSegmentsOfTheSDK(t *testing.T) {
 	if trace.Name != "send" || trace.ID != TraceID(root.TraceID) || !trace.Fault || trace.Annotations["outcome"] != "delivered" || trace.Duration <= 0 {
 		t.Errorf("the trace is %+v", trace.Summary)
 	}
-	if got := tree(trace.Roots); got != "send(query(inner!))" {
+	if got := tree(trace.Roots); got != "send(query!(inner!))" {
 		t.Errorf("the tree is %s", got)
 	}
 	inner := trace.Roots[0].Children[0].Children[0]
