@@ -130,25 +130,18 @@ func (a *Announcer) announce(ctx context.Context, t transition) error {
 	})
 }
 
-// resume deals with a transition that was refused, and tells whether to try it again.
+// resume deals with a transition that was refused, and tells whether to try it again. What was decided and not
+// published comes first, be it this very transition or another: whoever decided died, or is about to publish, and
+// twice is better than never.
 func (a *Announcer) resume(ctx context.Context, t transition, found presenceItem) (again bool, err error) {
-	if !found.Unpublished || !t.concerns(found) {
+	if !found.Unpublished {
 		a.heldBack(ctx, t, found)
 		return false, nil
 	}
-	// Somebody decided and died, or is about to publish; twice is better than never.
 	if err := a.publish(ctx, found.event(t.user)); err != nil {
 		return false, err
 	}
 	return found.AnnouncedEpoch != t.epoch, nil
-}
-
-// concerns tells whether what is unpublished is this very transition, or stands before it.
-func (t transition) concerns(found presenceItem) bool {
-	if found.AnnouncedEpoch >= t.epoch || found.Announced == t.online {
-		return found.AnnouncedEpoch == t.epoch
-	}
-	return t.online || found.Epoch == t.epoch
 }
 
 // heldBack counts the users who were away for less than the grace period.

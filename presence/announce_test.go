@@ -104,6 +104,20 @@ func TestEventTimes(t *testing.T) {
 	}
 }
 
+// A record that never came is made up for by the user's next: the event still tells when the user came.
+func TestRecordIsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(t, "u", "a")
+	w.after = w.table.Stream().Latest()
+	w.advance(time.Minute)
+	w.connect(t, "u", "b")
+	w.settle(t)
+	if events := w.events(t, "u"); len(events) != 1 || !events[0].Online || !events[0].At.Equal(start) {
+		t.Errorf("events: %v", events)
+	}
+}
+
 // The whole stream once more, any number of times, and every note: nothing new is said, whether the user is there
 // or not.
 func TestRecordsComeAgain(t *testing.T) {
@@ -219,6 +233,10 @@ func TestTopicDown(t *testing.T) {
 		t.Fatalf("records: %v", err)
 	}
 	topic.deaf = false
+	came := w.records(t, w.after)[0] // the one that failed; no other is needed
+	if err := announcer.Handle(t.Context(), recordOf(came)); err != nil || w.transitions(t, "u") != "+-+" {
+		t.Fatalf("announced %q: %v, %v", w.transitions(t, "u"), w.heard, err)
+	}
 	for range 4 {
 		if err := handleAll(); err != nil {
 			t.Fatal(err)

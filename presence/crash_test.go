@@ -183,3 +183,18 @@ func TestTimeToLive(t *testing.T) {
 		t.Errorf("events: %v", now)
 	}
 }
+
+// Who is back before being forgotten is not forgotten while online.
+func TestTimeToLiveOfPresence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(t, "1234", "a")
+	w.disconnect(t, "1234", "a")
+	w.advance(presence.Memory - time.Hour)
+	w.connect(t, "1234", "b")
+	w.advance(2 * time.Hour)
+	w.table.ExpireDue(w.Now())
+	if !w.status(t, "1234").Online || len(w.open(t, "1234")) != 1 {
+		t.Error("the presence of a user who is online was taken away")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -20,6 +21,35 @@ func (p smallPages) Query(ctx context.Context, in *api.QueryInput, o ...func(*ap
 	small := *in
 	small.Limit = aws.Int32(3)
 	return p.DynamoDB.Query(ctx, &small, o...)
+}
+
+// exactEnds is a table whose queries say that nothing follows as soon as nothing does. DynamoDB may say so one page
+// later.
+type exactEnds struct{ presence.DynamoDB }
+
+func (e exactEnds) Query(ctx context.Context, in *api.QueryInput, o ...func(*api.Options)) (*api.QueryOutput, error) {
+	out, err := e.DynamoDB.Query(ctx, in, o...)
+	if err != nil || out.LastEvaluatedKey == nil {
+		return out, err
+	}
+	more := *in
+	more.ExclusiveStartKey = out.LastEvaluatedKey
+	rest, err := e.DynamoDB.Query(ctx, &more, o...)
+	if err == nil && len(rest.Items) == 0 {
+		out.LastEvaluatedKey = nil
+	}
+	return out, err
+}
+
+// slowTable is a table whose batches take a second.
+type slowTable struct {
+	presence.DynamoDB
+	clock *clock
+}
+
+func (s slowTable) BatchGetItem(ctx context.Context, in *api.BatchGetItemInput, o ...func(*api.Options)) (*api.BatchGetItemOutput, error) {
+	s.clock.advance(time.Second)
+	return s.DynamoDB.BatchGetItem(ctx, in, o...)
 }
 
 // busyTable is a table that answers for a few keys of a batch only.

@@ -46,6 +46,25 @@ func TestOnlinePages(t *testing.T) {
 	}
 }
 
+// A table that says at once that a shard has no more, when a page and the shard end together, is no different.
+func TestOnlinePagesThatEndWithTheirShard(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	exact := *f
+	exact.store = presence.NewStore(exactEnds{f.db}, tableName, f)
+	var want []presence.UserID
+	for i := range 40 {
+		user := presence.UserID(fmt.Sprintf("user%02d", i))
+		want = append(want, user)
+		f.connect(t, user, presence.ConnectionID(user))
+	}
+	for limit := range 40 {
+		users := exact.listed(t, limit)
+		slices.Sort(users)
+		same(t, fmt.Sprintf("list in pages of %d", limit), users, want)
+	}
+}
+
 // Nobody is online: one empty page.
 func TestOnlineNobody(t *testing.T) {
 	t.Parallel()

@@ -189,6 +189,58 @@ func TestSweepRate(t *testing.T) {
 	}
 }
 
+// Time that the table took is not made up for by calling faster.
+func TestSweepRateAfterPauses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 300 { // three batches
+		w.connect(t, "u", presence.ConnectionID(fmt.Sprint("c", i)))
+	}
+	w.advance(time.Minute)
+	began := w.Now()
+	store := presence.NewStore(slowTable{w.db, w.clock}, tableName, w)
+	if err := presence.NewSweeper(store, w.sockets, presence.SweepOptions{Lease: lease, Rate: 100}).Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := w.Now().Sub(began); took < 5900*time.Millisecond || took > 6*time.Second {
+		t.Errorf("300 calls at 100 a second, with 3 s of pauses, took %v", took)
+	}
+}
+
+// The index lags behind: what it lists and is gone, or was renewed, is passed over.
+func TestLeasedPassesOverWhatChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, id := range []presence.ConnectionID{"a", "b", "c", "d"} {
+		w.connect(t, presence.UserID("user-"+id), id)
+	}
+	var due []presence.Lease
+	for shard := range presence.Shards {
+		found, err := w.store.Due(t.Context(), shard, start.Add(presence.FirstLease), presence.Lease{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		due = append(due, found...)
+	}
+	w.disconnect(t, "user-b", "b")
+	if renewed, err := w.store.Renew(t.Context(), w.one(t, "user-c"), start.Add(time.Hour), time.Time{}); err != nil || !renewed {
+		t.Fatal(renewed, err)
+	}
+	left, err := w.store.Leased(t.Context(), due)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, c := range left {
+		ids = append(ids, string(c.ID))
+	}
+	slices.Sort(ids)
+	same(t, "leased", ids, []string{"a", "d"})
+	if len(due) != 4 {
+		t.Errorf("due: %v", due)
+	}
+}
+
 // A connection that is in trouble does not hold up the others: it goes to the back of the line.
 func TestSweepTroubleGoesBack(t *testing.T) {
 	t.Parallel()
