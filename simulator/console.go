@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
+	"heliograph/observability"
 	"heliograph/simulator/cloudwatch"
 	"heliograph/simulator/gateway"
 	"heliograph/simulator/sqs"
@@ -55,8 +57,9 @@ func dimensionText(dimensions []cloudwatch.Dimension) string {
 var consolePage string
 
 var consoleTemplate = template.Must(template.New("console").Funcs(template.FuncMap{
-	"clock": func(t time.Time) string { return t.Format("15:04:05.000") },
-	"ms":    func(d time.Duration) string { return d.Round(100 * time.Microsecond).String() },
+	"number": func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) },
+	"clock":  func(t time.Time) string { return t.Format("15:04:05.000") },
+	"ms":     func(d time.Duration) string { return d.Round(100 * time.Microsecond).String() },
 }).Parse(consolePage))
 
 // consoleView is what the page shows.
@@ -66,7 +69,8 @@ type consoleView struct {
 	Problems    []string
 	Connections []gateway.Connection
 	Queues      []queueView
-	Metrics     []MetricSummary
+	OurMetrics  []MetricSummary
+	AWSMetrics  []MetricSummary
 	Traces      []xray.Summary
 	Logs        []logView
 }
@@ -90,7 +94,14 @@ const (
 func (c *cloud) view() consoleView {
 	v := consoleView{
 		Endpoints: map[string]string{"AWS APIs": c.address()}, Started: c.started, Problems: c.console.recentProblems(),
-		Connections: c.apis.Connections(), Metrics: c.metrics(), Traces: c.traces.Traces(tracesShown),
+		Connections: c.apis.Connections(), Traces: c.traces.Traces(tracesShown),
+	}
+	for _, m := range c.metrics() {
+		if m.Namespace == observability.Namespace {
+			v.OurMetrics = append(v.OurMetrics, m)
+		} else {
+			v.AWSMetrics = append(v.AWSMetrics, m)
+		}
 	}
 	for _, q := range c.queues.Queues() {
 		v.Queues = append(v.Queues, queueView{q.Name(), q.Stats()})

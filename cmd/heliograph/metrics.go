@@ -38,7 +38,7 @@ func (c *metricsCommand) Run(ctx context.Context, w world, line *commands) error
 	fmt.Fprintln(table, "NAMESPACE\tMETRIC\tDIMENSIONS\tLAST\tSUM\tCOUNT\tUNIT")
 	for _, m := range list {
 		if c.Namespace == "" || c.Namespace == m.Namespace {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%g\t%g\t%g\t%s\n", m.Namespace, m.Name, m.Dimensions, m.Last, m.Sum, m.Count, m.Unit)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%.6g\t%.6g\t%g\t%s\n", m.Namespace, m.Name, m.Dimensions, m.Last, m.Sum, m.Count, m.Unit)
 		}
 	}
 	return table.Flush()
