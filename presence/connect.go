@@ -81,10 +81,8 @@ func (s *Store) undo(ctx context.Context, c Connection, failure error) error {
 	if !errors.As(failure, &answer) {
 		return nil
 	}
-	if _, err := s.remove(ctx, c.User, c.ID); err != nil {
-		return err
-	}
-	return s.Settle(ctx, c.User, c.ConnectedAt)
+	_, err := s.close(ctx, c.User, c.ID, c.ConnectedAt)
+	return err
 }
 
 // check tells what is wrong with a connection id. API Gateway's have 16 characters.

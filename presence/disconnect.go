@@ -26,15 +26,21 @@ func (s *Store) Disconnect(ctx context.Context, user UserID, id ConnectionID, la
 		return err
 	}
 	return observability.Trace(ctx, "presence.disconnect", func(ctx context.Context) error {
-		removed, err := s.remove(ctx, user, id)
-		if err != nil {
-			return err
-		}
+		removed, err := s.close(ctx, user, id, lastActivity)
 		if removed {
 			observability.Add(ctx, observability.ConnectionsClosed, 1)
 		}
-		return s.Settle(ctx, user, lastActivity)
+		return err
 	})
+}
+
+// close is the disconnect path. It tells whether the connection was still there, also beside an error.
+func (s *Store) close(ctx context.Context, user UserID, id ConnectionID, lastActivity time.Time) (removed bool, err error) {
+	removed, err = s.remove(ctx, user, id)
+	if err != nil {
+		return false, err
+	}
+	return removed, s.Settle(ctx, user, lastActivity)
 }
 
 // remove deletes a connection's item, and tells whether there was one.

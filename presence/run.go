@@ -12,10 +12,11 @@ import (
 // run is one sweep.
 type run struct {
 	*Sweeper
-	started time.Time
-	stop    time.Time // when to stop looking; zero: when all are done
-	slot    time.Time // when the gateway may be called next
+	at   time.Time // when it began
+	stop time.Time // when to stop looking; zero: when all are done
+	slot time.Time // when the gateway may be called next
 
+	started  int  // how many connections have been looked at
 	complete bool // all that was due has been looked at
 
 	workers sync.WaitGroup
@@ -28,7 +29,7 @@ type run struct {
 }
 
 func (s *Sweeper) newRun(ctx context.Context) *run {
-	r := &run{Sweeper: s, started: s.store.clock.Now(), places: make(chan struct{}, sweepWorkers)}
+	r := &run{Sweeper: s, at: s.store.clock.Now(), places: make(chan struct{}, sweepWorkers)}
 	if deadline, ok := ctx.Deadline(); ok {
 		r.stop = deadline.Add(-sweepReserve)
 	}
@@ -43,7 +44,7 @@ func (r *run) sweep(ctx context.Context) error {
 }
 
 func (r *run) lookAll(ctx context.Context) error {
-	due := &dueList{store: r.store, at: r.started}
+	due := &dueList{store: r.store, at: r.at}
 	for {
 		leases, err := due.next(ctx, sweepBatch)
 		if err != nil || len(leases) == 0 {
@@ -70,12 +71,26 @@ func (r *run) start(ctx context.Context, c Connection) bool {
 		<-r.places
 		return false
 	}
+	calls := ctx
+	if r.started++; r.started > tracedLooks {
+		calls = untraced{ctx}
+	}
 	r.workers.Go(func() {
 		defer func() { <-r.places }()
-		r.note(r.look(ctx, c))
+		came, err := r.look(calls, c)
+		r.note(ctx, came, err)
 	})
 	return true
 }
+
+// tracedLooks is how many looks of a sweep are traced call by call. X-Ray's SDK keeps a whole invocation's
+// spans in memory until it ends, and a sweep may look ten thousand times.
+const tracedLooks = 20
+
+// untraced is a context that hides what is in it, the trace above all. It still ends with the other.
+type untraced struct{ context.Context }
+
+func (untraced) Value(any) any { return nil }
 
 // pace waits until the gateway may be called again, and tells whether there is time for that. Time lost is
 // not made up for by calling faster, so that no second sees more calls than the rate.
@@ -94,26 +109,30 @@ func (r *run) pace(ctx context.Context) bool {
 	return true
 }
 
-// note keeps what came of one look. One connection's trouble is not the others'.
-func (r *run) note(err error) {
-	if err == nil {
-		return
-	}
+// note counts what came of one look. One connection's trouble is not the others'.
+func (r *run) note(ctx context.Context, came tally, err error) {
+	add(ctx, observability.LeasesRenewed, came.renewed)
+	add(ctx, observability.ConnectionsClosed, came.closed)
+	add(ctx, observability.ConnectionsExpired, came.expired)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.unverified += came.unverified
 	if _, ok := errors.AsType[*unverifiedError](err); ok {
-		r.unverified++
 		r.example = err
-		return
-	}
-	if r.failed == nil {
+	} else if r.failed == nil {
 		r.failed = err
+	}
+}
+
+func add(ctx context.Context, m observability.Metric, n int) {
+	if n > 0 {
+		observability.Add(ctx, m, float64(n))
 	}
 }
 
 // count emits the gauges. Where all that was due has been looked at, there is no backlog to be counted.
 func (r *run) count(ctx context.Context) error {
-	due := r.started
+	due := r.at
 	if r.complete {
 		due = time.Time{}
 	}
@@ -127,9 +146,11 @@ func (r *run) count(ctx context.Context) error {
 	return nil
 }
 
-// report logs, in one line, the connections that could not be verified.
+// report logs what was done, and in one line the connections that could not be verified.
 func (r *run) report(ctx context.Context) {
+	log := observability.Log(ctx)
 	if r.unverified > 0 {
-		observability.Log(ctx).Warn("connections were kept unverified", "connections", r.unverified, "example", r.example)
+		log.Warn("connections were kept unverified", "connections", r.unverified, "example", r.example)
 	}
+	log.Info("swept", "connections", r.started, "complete", r.complete)
 }

@@ -69,11 +69,14 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	return errors.Join(swept, counted)
 }
 
+// tally is what came of looking at connections.
+type tally struct{ renewed, closed, expired, unverified int }
+
 // look verifies one connection.
-func (s *Sweeper) look(ctx context.Context, c Connection) error {
+func (s *Sweeper) look(ctx context.Context, c Connection) (tally, error) {
 	now := s.store.clock.Now()
 	if !now.Before(c.Limit()) { // nobody needs to be asked
-		return s.store.Disconnect(ctx, c.User, c.ID, c.LastKnownActivity())
+		return s.close(ctx, c, c.LastKnownActivity())
 	}
 	if !s.options.KeepExpired && !c.TokenExpires.IsZero() && !now.Before(c.TokenExpires) {
 		return s.expire(ctx, c)
@@ -84,24 +87,33 @@ func (s *Sweeper) look(ctx context.Context, c Connection) error {
 	out, err := s.gateway.GetConnection(called, &apigatewaymanagementapi.GetConnectionInput{ConnectionId: &id})
 	switch {
 	case gone(err):
-		return s.store.Disconnect(ctx, c.User, c.ID, c.LastKnownActivity())
+		return s.close(ctx, c, c.LastKnownActivity())
 	case err != nil:
 		return s.keep(ctx, c, fmt.Errorf("get connection: %w", err))
 	}
 	return s.renew(ctx, c, out)
 }
 
+// close goes the disconnect path.
+func (s *Sweeper) close(ctx context.Context, c Connection, lastActivity time.Time) (tally, error) {
+	removed, err := s.store.close(ctx, c.User, c.ID, lastActivity)
+	if removed {
+		return tally{closed: 1}, err
+	}
+	return tally{}, err
+}
+
 // renew gives a connection that is alive its next lease.
-func (s *Sweeper) renew(ctx context.Context, c Connection, alive *apigatewaymanagementapi.GetConnectionOutput) error {
+func (s *Sweeper) renew(ctx context.Context, c Connection, alive *apigatewaymanagementapi.GetConnectionOutput) (tally, error) {
 	var lastActiveAt time.Time
 	if alive.LastActiveAt != nil {
 		lastActiveAt = *alive.LastActiveAt
 	}
 	renewed, err := s.store.Renew(ctx, c, s.leaseOf(c), lastActiveAt)
 	if renewed {
-		observability.Add(ctx, observability.LeasesRenewed, 1)
+		return tally{renewed: 1}, err
 	}
-	return err
+	return tally{}, err
 }
 
 // leaseOf is when to look again: when the lease is over, but no later than the connection has to end.
@@ -122,28 +134,29 @@ func earlier(a, b time.Time) time.Time {
 
 // expire closes a connection whose token has expired. The gateway then calls $disconnect, or not; the
 // disconnect path bears both.
-func (s *Sweeper) expire(ctx context.Context, c Connection) error {
+func (s *Sweeper) expire(ctx context.Context, c Connection) (tally, error) {
 	called, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	id := string(c.ID)
 	_, err := s.gateway.DeleteConnection(called, &apigatewaymanagementapi.DeleteConnectionInput{ConnectionId: &id})
 	switch {
 	case gone(err):
-		return s.store.Disconnect(ctx, c.User, c.ID, c.LastKnownActivity())
+		return s.close(ctx, c, c.LastKnownActivity())
 	case err != nil:
 		return s.keep(ctx, c, fmt.Errorf("delete connection: %w", err))
 	}
-	observability.Add(ctx, observability.ConnectionsExpired, 1)
-	return s.store.Disconnect(ctx, c.User, c.ID, s.store.clock.Now())
+	came, err := s.close(ctx, c, s.store.clock.Now())
+	came.expired = 1
+	return came, err
 }
 
 // keep keeps a connection of which nothing could be learned, and looks again soon. It goes to the back of
 // the line: else those that can never be verified would keep every sweep from all the others.
-func (s *Sweeper) keep(ctx context.Context, c Connection, cause error) error {
+func (s *Sweeper) keep(ctx context.Context, c Connection, cause error) (tally, error) {
 	if _, err := s.store.Renew(ctx, c, s.store.clock.Now().Add(FirstLease), time.Time{}); err != nil {
-		return errors.Join(cause, err)
+		return tally{unverified: 1}, errors.Join(cause, err)
 	}
-	return &unverifiedError{cause}
+	return tally{unverified: 1}, &unverifiedError{cause}
 }
 
 // unverifiedError tells that a connection was kept without knowing whether it is alive.
