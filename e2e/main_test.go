@@ -3,9 +3,13 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -15,6 +19,7 @@ import (
 
 	"heliograph/infra/stack"
 	"heliograph/simulator"
+	"heliograph/simulator/iam"
 )
 
 // target is the stack under test; awsConfig reaches its AWS APIs.
@@ -52,12 +57,56 @@ func runTests(m *testing.M) (code int, err error) {
 	}
 	code = m.Run()
 	if local != nil {
-		err = local.Close()
+		err = errors.Join(checkPermissions(code), local.Close())
 	}
 	if code != 0 {
 		fmt.Fprintf(os.Stderr, "the functions' logs of this run:\n%s", logs.tail(64<<10))
 	}
 	return code, err
+}
+
+// neededElsewhere are permissions that these tests do not need, by why the stack grants them all the same. The reasons
+// are faults that nothing here causes, and a minute that nobody waits for.
+var neededElsewhere = map[string][]string{
+	"a connect that fails takes back what it wrote": {
+		"connect dynamodb:DeleteItem", "connect dynamodb:GetItem", "connect dynamodb:Query",
+	},
+	"a connection that is gone is pruned": {
+		"send dynamodb:DeleteItem", "send dynamodb:GetItem", "send dynamodb:UpdateItem",
+	},
+	"a post that failed is tried again": {"send sqs:SendMessage"},
+	"the sweep runs once a minute, and finds nothing to close": {
+		"sweep dynamodb:BatchGetItem", "sweep dynamodb:DeleteItem", "sweep dynamodb:GetItem", "sweep dynamodb:Query",
+		"sweep dynamodb:UpdateItem", "sweep execute-api:ManageConnections", "sweep logs:CreateLogStream", "sweep logs:PutLogEvents",
+	},
+}
+
+func isNeededElsewhere(p iam.Permission) bool {
+	short := strings.TrimPrefix(string(p.Role), "heliograph-local-") + " " + p.Action
+	for _, permissions := range neededElsewhere {
+		if slices.Contains(permissions, short) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkPermissions holds what the functions may do equal to what they did: a permission that was missing, and one that
+// nobody needed, fail the run. It judges complete runs only.
+func checkPermissions(code int) error {
+	var errs []error
+	for _, denied := range local.Denied() {
+		errs = append(errs, fmt.Errorf("a call was denied: %s", denied))
+	}
+	if partial := flag.Lookup("test.run").Value.String() != ""; partial || code != 0 {
+		return errors.Join(errs...)
+	}
+	for _, p := range local.UnusedPermissions() {
+		if !isNeededElsewhere(p) {
+			errs = append(errs, fmt.Errorf("granted and never needed: %s may %s on %s", p.Role, p.Action, p.Resource))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // startLocal starts the simulator as `heliograph local` does, with a grace period that a test can wait for.

@@ -174,7 +174,7 @@ func (c *cloud) authorize(_ context.Context, call wire.Call) error {
 	if err == nil {
 		return nil
 	}
-	c.console.problem(err.Error())
+	c.console.denied(err.Error())
 	return wire.AccessDenied(call, err.Error())
 }
 

@@ -18,6 +18,7 @@ type console struct {
 	progress io.Writer
 	logs     io.Writer // nil: nobody wants the functions' logs
 	problems []string  // the newest last, for the console's page
+	refused  []string  // the calls that were denied, oldest first
 }
 
 // problemsKept bounds what is remembered; the terminal has scrolled by then, too.
@@ -31,6 +32,22 @@ func (c *console) problem(text string) {
 	c.problems = append(c.problems, text)
 	c.problems = c.problems[max(0, len(c.problems)-problemsKept):]
 	fmt.Fprintln(c.progress, "! "+text)
+}
+
+// denied tells of a call that was refused for want of a permission.
+func (c *console) denied(text string) {
+	c.problem(text)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.refused) < problemsKept {
+		c.refused = append(c.refused, text)
+	}
+}
+
+func (c *console) deniedCalls() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.refused)
 }
 
 func (c *console) recentProblems() []string {

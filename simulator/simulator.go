@@ -26,6 +26,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"heliograph/infra/stack"
+	"heliograph/simulator/iam"
 )
 
 // Project and stage of a stack that runs here.
@@ -66,6 +67,12 @@ type Simulator struct {
 
 // Endpoints says where the stack is.
 func (s *Simulator) Endpoints() Endpoints { return s.endpoints }
+
+// UnusedPermissions lists what the functions' roles allow and nobody has needed so far.
+func (s *Simulator) UnusedPermissions() []iam.Permission { return s.cloud.roles.Unused() }
+
+// Denied lists the calls that were refused for want of a permission, in the words of AWS's answer.
+func (s *Simulator) Denied() []string { return s.cloud.console.deniedCalls() }
 
 // Start brings the whole stack up, and gives it when it is ready. An error says what is wrong with the
 // configuration, the program, a function that does not compile, or a port; nothing is left running then.
