@@ -152,10 +152,10 @@ func TestMatch(t *testing.T) {
 				i += rapid.IntRange(0, len(text)-i).Draw(t, "skipped")
 			}
 		}
-		if !match(pattern.String(), text) {
+		if !Match(pattern.String(), text) {
 			t.Fatalf("%q does not match %q", pattern.String(), text)
 		}
-		if match(pattern.String()+"x", text) {
+		if Match(pattern.String()+"x", text) {
 			t.Fatalf("%q matches %q", pattern.String()+"x", text)
 		}
 	})

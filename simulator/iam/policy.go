@@ -97,14 +97,14 @@ func (s statement) check() error {
 	return nil
 }
 
-// match tells whether a text fits a pattern, in which * stands for any text and ? for any character.
-func match(pattern, text string) bool {
+// Match tells whether a text fits a pattern, in which * stands for any text and ? for any character.
+func Match(pattern, text string) bool {
 	for pattern != "" {
 		switch pattern[0] {
 		case '*':
 			rest := strings.TrimLeft(pattern, "*")
 			for i := range len(text) + 1 {
-				if match(rest, text[i:]) {
+				if Match(rest, text[i:]) {
 					return true
 				}
 			}

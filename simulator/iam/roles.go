@@ -166,7 +166,7 @@ func (r *Roles) check(role *role, action, resource string) error {
 	allowed := false
 	for _, g := range role.grants {
 		// Actions are compared without regard to case, resources with it.
-		if !match(strings.ToLower(g.action), strings.ToLower(action)) || !match(g.resource, resource) {
+		if !Match(strings.ToLower(g.action), strings.ToLower(action)) || !Match(g.resource, resource) {
 			continue
 		}
 		g.used = true

@@ -2,9 +2,8 @@ package lambda
 
 import (
 	"net/http"
-	"regexp"
-	"strings"
 
+	"heliograph/simulator/iam"
 	"heliograph/simulator/wire"
 )
 
@@ -17,7 +16,7 @@ func (p *Platform) AddPermission(s Permission) error {
 	if s.StatementID == "" || s.Principal == "" {
 		return invalidParameter("a permission of %s needs a statement id and a principal", f.Name)
 	}
-	if !matches(s.Action, "lambda:InvokeFunction") {
+	if !iam.Match(s.Action, "lambda:InvokeFunction") {
 		return invalidParameter("the permission %s of %s allows %q; the simulator knows lambda:InvokeFunction only", s.StatementID, f.Name, s.Action)
 	}
 	p.mu.Lock()
@@ -43,17 +42,9 @@ func (p *Platform) Permitted(function, principal, sourceARN string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range f.policy {
-		if s.Principal == principal && (s.SourceARN == "" || matches(s.SourceARN, sourceARN)) {
+		if s.Principal == principal && (s.SourceARN == "" || iam.Match(s.SourceARN, sourceARN)) {
 			return true
 		}
 	}
 	return false
-}
-
-// matches is IAM's ArnLike and StringLike on what the program uses: * stands for any characters, ? for one.
-func matches(pattern, value string) bool {
-	quoted := regexp.QuoteMeta(pattern)
-	quoted = strings.ReplaceAll(strings.ReplaceAll(quoted, `\*`, ".*"), `\?`, ".")
-	ok, err := regexp.MatchString("^(?s:"+quoted+")$", value)
-	return err == nil && ok
 }
