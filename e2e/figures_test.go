@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/coder/websocket"
+	"golang.org/x/sync/errgroup"
 
 	"heliograph/auth"
 	"heliograph/infra/stack"
@@ -40,6 +41,7 @@ func TestFigures(t *testing.T) {
 	t.Run("archives", figureArchives)
 	t.Run("latency", figureLatency)
 	t.Run("memory", figureMemory)
+	t.Run("thousands", figureThousands)
 	t.Run("init", figureInit)
 }
 
@@ -264,4 +266,37 @@ func (l load) send(t *testing.T, user string) {
 func median(values []float64) float64 {
 	slices.Sort(values)
 	return values[len(values)/2]
+}
+
+// figureThousands opens 10,000 connections at once and measures the memory of everything, functions included.
+func figureThousands(t *testing.T) {
+	const connections = 10_000
+	p, endpoints := startStack(t)
+	load := newLoad(t, endpoints)
+	var group errgroup.Group
+	group.SetLimit(16)
+	began := time.Now()
+	for i := range connections {
+		group.Go(func() error {
+			load.connect(t, fmt.Sprint("user-", i))
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d connections were opened in %v", connections, time.Since(began).Round(time.Second))
+	own := resident(t, p.Process.Pid)
+	all := own
+	for _, child := range children(t, endpoints) {
+		pid, err := strconv.Atoi(filepath.Base(child))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pid != p.Process.Pid {
+			all += resident(t, pid)
+		}
+	}
+	report(t, "resident memory of the simulator, 10,000 connections", own, 1000, "MB")
+	report(t, "the same with all its functions", all, 1000, "MB")
 }
