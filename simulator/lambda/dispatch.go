@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -8,6 +9,7 @@ import (
 
 // dispatch gives the environment an event; false means that it is dead.
 func (e *environment) dispatch(inv *invocation) bool {
+	usual := e.p.usual(inv.f)
 	e.mu.Lock()
 	if e.ended {
 		e.mu.Unlock()
@@ -17,9 +19,14 @@ func (e *environment) dispatch(inv *invocation) bool {
 	inv.began = e.p.options.Now()
 	inv.deadline = inv.began.Add(inv.f.Timeout)
 	started := time.Now()
-	timer := time.AfterFunc(inv.f.Timeout, func() { e.timeout(inv) })
+	timers := []*time.Timer{time.AfterFunc(inv.f.Timeout, func() { e.end(inv, true) })}
+	if inv.kill != nil {
+		timers = append(timers, time.AfterFunc(inv.kill(usual), func() { e.end(inv, false) }))
+	}
 	inv.stop = func() {
-		timer.Stop()
+		for _, timer := range timers {
+			timer.Stop()
+		}
 		inv.duration = time.Since(started)
 	}
 	e.mu.Unlock()
@@ -28,13 +35,13 @@ func (e *environment) dispatch(inv *invocation) bool {
 	return true
 }
 
-// timeout kills the process if it is still at the event; watch does the rest.
-func (e *environment) timeout(inv *invocation) {
+// end kills the process if it is still at the event, because its time is up or on purpose; watch does the rest.
+func (e *environment) end(inv *invocation, timedOut bool) {
 	e.mu.Lock()
-	late := e.current == inv
-	e.timedOut = e.timedOut || late
+	busy := e.current == inv
+	e.timedOut = e.timedOut || busy && timedOut
 	e.mu.Unlock()
-	if late {
+	if busy {
 		e.child.kill()
 	}
 }
@@ -148,9 +155,21 @@ func (p *Platform) account(inv *invocation) {
 	if inv.answer.isError {
 		failed = 1
 	}
+	if !inv.answer.isError {
+		p.mu.Lock()
+		inv.f.lastDuration = inv.duration
+		p.mu.Unlock()
+	}
 	p.metric(inv.f, "Invocations", "Count", 1)
 	p.metric(inv.f, "Errors", "Count", failed)
 	p.metric(inv.f, "Throttles", "Count", 0)
 	p.metric(inv.f, "Duration", "Milliseconds", float64(inv.duration)/float64(time.Millisecond))
 	p.segments(inv)
+}
+
+// usual is how long a function usually takes: as long as the last time, or a guess as long as nobody knows.
+func (p *Platform) usual(f *function) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return cmp.Or(f.lastDuration, 10*time.Millisecond)
 }

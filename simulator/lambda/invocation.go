@@ -30,6 +30,7 @@ type invocation struct {
 	initDuration    time.Duration
 	duration        time.Duration
 	stop            func() // ends the time-out and measures the duration
+	kill            Kill   // nil: it may live
 
 	mu     sync.Mutex
 	answer *answer
@@ -90,6 +91,11 @@ func (p *Platform) invoke(ctx context.Context, r Request, id string) (Result, er
 	}
 	inv := &invocation{
 		id: id, f: f, payload: r.Payload, trace: p.newTrace(f, r.TraceHeader), settled: make(chan struct{}),
+	}
+	if p.options.Before != nil {
+		if inv.kill, err = p.options.Before(ctx, f.Function); err != nil {
+			return Result{}, err
+		}
 	}
 	if err := p.admit(inv); err != nil {
 		return Result{}, err

@@ -50,6 +50,8 @@ type function struct {
 	running int // invocations under way
 	events  EventInvokeConfig
 	policy  []Permission
+
+	lastDuration time.Duration // of the newest invocation that succeeded
 }
 
 // New makes a Platform that listens on loopback for its functions' Runtime API calls.

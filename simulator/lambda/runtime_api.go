@@ -92,6 +92,11 @@ func (e *environment) serveAnswer(w http.ResponseWriter, r *http.Request, id str
 		runtimeError(w, http.StatusBadRequest, "InvalidBody", err.Error())
 		return
 	}
+	if inv.kill != nil { // it has answered before its moment had come
+		e.end(inv, false)
+		<-e.exited
+		return
+	}
 	a := answer{payload: body, isError: isError}
 	if trailer := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); trailer != "" { // the answer's writer failed halfway
 		a.isError = true

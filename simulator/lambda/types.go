@@ -44,12 +44,20 @@ type Options struct {
 	IdleTimeout time.Duration
 	// InitTimeout is how long a function may take to ask for its first event. 0 means 10 s, as AWS.
 	InitTimeout time.Duration
+	// Before is asked about each attempt to run a function before it is admitted, and may wait. Its error
+	// refuses the attempt; its Kill lets the function die on the way: faults on purpose. Nil means neither.
+	Before func(ctx context.Context, f Function) (Kill, error)
 	// RetryDelays are the pauses before the retries of an asynchronous event whose function failed. Nil
 	// means 1 and 2 minutes, as AWS.
 	RetryDelays []time.Duration
 	// Now is the clock of log lines and deadlines. Nil means time.Now.
 	Now func() time.Time
 }
+
+// Kill gives the moment at which a function's process is killed, counted from when it got the event; usual is how long
+// the function took the last time that it succeeded. A function that has answered by then is killed all the
+// same, and its answer does not count.
+type Kill func(usual time.Duration) time.Duration
 
 // Config describes a function to Create, as aws.lambda.Function does.
 type Config struct {
