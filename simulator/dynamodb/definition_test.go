@@ -124,6 +124,12 @@ func TestDescribe(t *testing.T) {
 		LatestStreamArn:     aws.String(f.table.Stream().ARN()), LatestStreamLabel: aws.String("2026-01-02T03:04:05.678"),
 		SSEDescription: &types.SSEDescription{SSEType: "KMS", Status: "ENABLED"}, DeletionProtectionEnabled: aws.Bool(false),
 	})
+	f.remove(t, "a", "1")
+	if out, err = f.DescribeTable(t.Context(), &api.DescribeTableInput{TableName: aws.String("things")}); err != nil {
+		t.Fatal(err)
+	}
+	gsi1 := out.Table.GlobalSecondaryIndexes[0]
+	same(t, []int64{*out.Table.TableSizeBytes, *out.Table.ItemCount, *gsi1.IndexSizeBytes, *gsi1.ItemCount}, []int64{0, 0, 0, 0})
 	ttl, err := f.DescribeTimeToLive(t.Context(), &api.DescribeTimeToLiveInput{TableName: aws.String("things")})
 	if err != nil {
 		t.Fatal(err)

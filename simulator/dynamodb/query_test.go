@@ -280,7 +280,7 @@ func TestRefusedQueries(t *testing.T) {
 		{"", p, nil, "Invalid KeyConditionExpression: The expression can not be empty;"},
 		{"pk = :p", p, func(in *api.QueryInput) { in.KeyConditionExpression = nil }, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."},
 		{"pk = :p", p, func(in *api.QueryInput) { in.FilterExpression = aws.String("sk = :p") }, "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk"},
-		{"pk = :p", p, func(in *api.QueryInput) { in.FilterExpression = aws.String("size(even) = :p OR NOT contains(pk, :p)") }, "Filter Expression can only contain non-primary key attributes: Primary key attribute: pk"},
+		{"pk = :p", p, func(in *api.QueryInput) { in.FilterExpression = aws.String("even = :p OR NOT size(pk) IN (:p)") }, "Filter Expression can only contain non-primary key attributes: Primary key attribute: pk"},
 		{"pk = :p", p, func(in *api.QueryInput) { in.FilterExpression = aws.String("name = :p") }, "Invalid FilterExpression: Attribute name is a reserved keyword; reserved keyword: name"},
 		{"pk = :p", p, func(in *api.QueryInput) { in.Limit = aws.Int32(0) }, "1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
 		{"pk = :p", p, func(in *api.QueryInput) { in.Select = "X" }, "1 validation error detected: Value 'X' at 'select' failed to satisfy constraint: Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"},

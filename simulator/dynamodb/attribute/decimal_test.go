@@ -107,6 +107,19 @@ func TestDecimalAgreesWithBig(t *testing.T) {
 	})
 }
 
+// In a key, numbers stand in this order, whatever they share.
+func TestNumbersAsKeys(t *testing.T) {
+	t.Parallel()
+	ordered := strings.Fields("-1e125 -12 -11 -1.5 -1.01 -1 -0.5 -1e-130 0 1e-130 0.5 1 1.01 1.5 11 12 99 100 1e125")
+	for i, text := range ordered[1:] {
+		lower, _ := attribute.ParseDecimal(ordered[i])
+		higher, _ := attribute.ParseDecimal(text)
+		if attribute.NumberOf(lower).SortKey() >= attribute.NumberOf(higher).SortKey() {
+			t.Errorf("%s does not stand before %s", ordered[i], text)
+		}
+	}
+}
+
 // Sums and differences are exact or an error.
 func TestDecimalAddsExactly(t *testing.T) {
 	t.Parallel()

@@ -52,7 +52,7 @@ func TestConditions(t *testing.T) {
 		"n = :5", "n >= :5", "n <= :5", "n < :9", "n > :4", ":9 > n", "l[0] = :1", "l[0] < l[1]", "m.d.e = :1", "m . x <> :x", "#dot > :5", "#m.#x <> :x", "l [ 0 ] = :1",
 		"n BETWEEN :4 AND :9", "n between :5 and :5", "NOT n BETWEEN :0 AND :4", ":5 BETWEEN l[0] AND n", "n BETWEEN :4 AND :9 AND a = :text",
 		"a IN (:x, :text)", "a IN (n, l, :text)", "NOT a IN (:x)", "ns IN (:ns)", "ns = :ns", "nul = :null", "t = :true",
-		"attribute_exists(a)", "attribute_exists(m.d.e)", "attribute_exists(l[2])", "attribute_not_exists(nope)", "attribute_not_exists(l[3])", "attribute_not_exists(m[0])", "attribute_not_exists(a.x)",
+		"attribute_exists(a)", "attribute_exists(m.d.e)", "attribute_exists(l[2])", "attribute_not_exists(nope)", "attribute_not_exists(l[3])", "attribute_not_exists(m[0])", "attribute_not_exists(s[0])", "attribute_not_exists(a.x)",
 		"attribute_type(a, :typeS)", "attribute_type(:text, :typeS)", "NOT attribute_type(n, :typeS)",
 		"begins_with(a, :te)", "begins_with(a, :empty)", "begins_with(b, :bin)", "begins_with(:text, a)", "NOT begins_with(n, :te)",
 		"contains(a, :x)", "contains(s, :ab)", "contains(ns, :1)", "contains(l, :1)", "contains(b, :bin)", "NOT contains(a, :1)", "NOT contains(m, :x)", "NOT contains(nope, :x)",

@@ -207,9 +207,6 @@ func edit(v attribute.Value, path Path, to attribute.Value) (attribute.Value, er
 	}
 	step := path[0]
 	child := step.into(v)
-	if len(path) > 1 && !child.Exists() {
-		return v, errInvalidTarget
-	}
 	child, err := edit(child, path[1:], to)
 	switch {
 	case err != nil:

@@ -232,6 +232,10 @@ func TestKeyConditions(t *testing.T) {
 		":9 < #n":                              {{Name: "n", Op: ">", Values: []attribute.Value{v[":9"]}}},
 		"((pk = :x) AND (sk >= :text))":        {{Name: "pk", Op: "=", Values: []attribute.Value{v[":x"]}}, {Name: "sk", Op: ">=", Values: []attribute.Value{v[":text"]}}},
 		"sk BETWEEN :te AND :text AnD pk = :x": {{Name: "sk", Op: "BETWEEN", Values: []attribute.Value{v[":te"], v[":text"]}}, {Name: "pk", Op: "=", Values: []attribute.Value{v[":x"]}}},
+		":9 <= n":                              {{Name: "n", Op: ">=", Values: []attribute.Value{v[":9"]}}},
+		":9 > n":                               {{Name: "n", Op: "<", Values: []attribute.Value{v[":9"]}}},
+		":9 >= n":                              {{Name: "n", Op: "<=", Values: []attribute.Value{v[":9"]}}},
+		":9 = n":                               {{Name: "n", Op: "=", Values: []attribute.Value{v[":9"]}}},
 		"begins_with(sk, :te)":                 {{Name: "sk", Op: "begins_with", Values: []attribute.Value{v[":te"]}}},
 	}
 	for text, want := range tests {
