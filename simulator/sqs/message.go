@@ -218,6 +218,9 @@ type message struct {
 	received      time.Time
 	receipt       uint64 // the number of the newest receive, which alone can delete
 
+	asked bool      // whether it shall be delivered again
+	again time.Time // when that is; zero if it shall not, or has been
+
 	// arrived is when the message came into this queue: later than sent for a dead letter.
 	arrived   time.Time
 	visibleAt time.Time

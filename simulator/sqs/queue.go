@@ -260,11 +260,40 @@ func (q *Queue) take(max int, visibility *time.Duration, now time.Time) []Messag
 		if m.receives++; m.receives == 1 {
 			m.firstReceived = now
 		}
+		q.redeliver(m, now)
 		q.place(m, now) // only now, or a time-out of 0 would give the message twice
 		messages[i] = m.show(makeHandle(q.arn, m.id, m.receipt))
 	}
 	q.counts.received += uint64(len(taken))
 	return messages
+}
+
+// redeliver lets a message that is just being received be delivered once more, if Options.Redeliver says so.
+func (q *Queue) redeliver(m *message, now time.Time) {
+	m.again = time.Time{} // this may be the second time
+	if q.server.options.Redeliver == nil || m.asked {
+		return
+	}
+	m.asked = true
+	if after, again := q.server.options.Redeliver(q.arn); again {
+		m.again = now.Add(after)
+		if m.again.Before(m.visibleAt) {
+			m.visibleAt = m.again
+		}
+		q.wake()
+	}
+}
+
+// outlive keeps a message that was deleted and is to be delivered again; false if it is not.
+func (q *Queue) outlive(m *message, now time.Time) bool {
+	if m.again.IsZero() {
+		return false
+	}
+	q.displace(m)
+	m.receipt, m.visibleAt = 0, m.again
+	q.place(m, now)
+	q.wake()
+	return true
 }
 
 // bury puts a dead letter of another queue on this one. It keeps its id, its times and its count of
@@ -288,9 +317,12 @@ func (q *Queue) Delete(receiptHandle string) error {
 	if err != nil {
 		return err
 	}
-	q.settle(q.server.clock.Now())
+	now := q.server.clock.Now()
+	q.settle(now)
 	if m := q.messages[id]; m != nil && m.receipt == receipt {
-		q.forget(m)
+		if !q.outlive(m, now) {
+			q.forget(m)
+		}
 		q.counts.deleted++
 	}
 	return nil

@@ -3,7 +3,8 @@
 // (JSON, and the query protocol of older tools) or by the Go methods of a Queue.
 //
 // It is stricter than AWS where AWS is vague: the newest receipt handle alone counts, messages are
-// delivered once while their visibility time-out lasts, and in the order in which they became visible.
+// delivered once while their visibility time-out lasts, unless Options.Redeliver has some delivered again, and in the
+// order in which they became visible.
 // What it does not know, such as FIFO queues, is an error.
 //
 // Nothing runs in the background. Time-outs, delays and retention are settled when somebody looks, and a
@@ -30,6 +31,10 @@ type Options struct {
 	// SenderID gives the SenderId of messages for an access key id; nil: the key itself. AWS gives the
 	// unique id of the user, or of the role and its session.
 	SenderID func(accessKey string) string
+	// Redeliver is asked at each message's first receive whether it is delivered once more, and how long
+	// after; that it was deleted meanwhile does not help, since delivery is at least once. It must not call the server.
+	// nil: none is.
+	Redeliver func(queueARN string) (after time.Duration, again bool)
 	// Clock is the time; nil: the computer's.
 	Clock Clock
 }
