@@ -81,6 +81,7 @@ func (in *BatchGetItemInput) check() error {
 	var c constraints
 	count := 0
 	for name, w := range in.RequestItems {
+		c.table(name)
 		switch n := len(w.Keys); {
 		case n == 0:
 			c.failed("Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: Member must have length greater than or equal to 1", name)

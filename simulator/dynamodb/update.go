@@ -61,7 +61,7 @@ func (db *Database) updateItem(in *UpdateItemInput) (*WriteOutput, error) {
 	if err := errors.Join(t.schema.checkKey(in.Key), t.keepsKey(update)); err != nil {
 		return nil, err
 	}
-	change := func(old attribute.Item) (attribute.Item, error) { return updated(in.Key, old, update) }
+	change := func(old attribute.Item) (attribute.Item, error) { return t.updated(in.Key, old, update) }
 	done, err := t.write(writing{key: in.Key, condition: c, change: change, writeOptions: in.options()})
 	if err != nil {
 		return nil, err
@@ -79,8 +79,13 @@ func (t *Table) keepsKey(update *expression.Update) error {
 	return nil
 }
 
-// updated applies the update to the old item, or to one that has just the key.
-func updated(key, old attribute.Item, update *expression.Update) (attribute.Item, error) {
+// updated applies the update to the old item, or to one that has just the key. An update that only takes
+// away makes no item, and does not mind paths that lead nowhere in one that is not there.
+// Source: scylladb/scylladb issue 5862 and its test_update_expression.py, which is run against AWS.
+func (t *Table) updated(key, old attribute.Item, update *expression.Update) (attribute.Item, error) {
+	if old == nil && update.OnlyTakesAway() {
+		return nil, nil
+	}
 	if old == nil {
 		old = maps.Clone(key)
 	}
@@ -91,7 +96,7 @@ func updated(key, old attribute.Item, update *expression.Update) (attribute.Item
 	if attribute.ItemSize(item) > maxItemSize {
 		return nil, invalid("Item size to update has exceeded the maximum allowed size")
 	}
-	return item, nil
+	return item, t.checkIndexes(item)
 }
 
 // attributes picks what ReturnValues asks for.

@@ -65,10 +65,15 @@ func TestUpdateReturnValues(t *testing.T) {
 	}
 }
 
-// An update without an expression, or of what is not there, still makes the item.
+// An update without an expression makes the item, one that only takes away does not.
 func TestUpdateOfNothing(t *testing.T) {
 	t.Parallel()
-	for _, expression := range []string{"", "REMOVE x", "DELETE x :set"} {
+	made := key("a", "1")
+	tests := map[string]item{
+		"": made, "REMOVE x": nil, "DELETE x :set": nil, "REMOVE x.y, z[0]": nil, "REMOVE x DELETE y :set": nil,
+		"REMOVE x ADD y :set": with(made, item{"y": ss("a")}), "REMOVE x SET y = :set": with(made, item{"y": ss("a")}),
+	}
+	for expression, want := range tests {
 		f := setUp(t)
 		in := change(expression, nil)
 		if expression == "" {
@@ -77,13 +82,13 @@ func TestUpdateOfNothing(t *testing.T) {
 		if strings.Contains(expression, ":set") {
 			in.ExpressionAttributeValues = item{":set": ss("a")}
 		}
-		in.ReturnValues = "UPDATED_NEW"
+		in.ReturnValues = "ALL_NEW"
 		out, err := f.UpdateItem(t.Context(), in)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatal(expression, err)
 		}
-		same(t, out.Attributes, item(nil))
-		same(t, f.get(t, "a", "1"), key("a", "1"))
+		same(t, out.Attributes, want)
+		same(t, f.get(t, "a", "1"), want)
 	}
 }
 

@@ -67,9 +67,6 @@ func (t *Table) write(w writing) (written, error) {
 	if err != nil {
 		return written{}, err
 	}
-	if err := t.checkIndexes(new); err != nil {
-		return written{}, err
-	}
 	units := writeUnits(max(oldSize, attribute.ItemSize(new)))
 	indexes := map[string]float64{}
 	if old != nil || new != nil {
@@ -123,7 +120,7 @@ func (db *Database) putItem(in *PutItemInput) (*WriteOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.schema.checkItem(in.Item); err != nil {
+	if err := errors.Join(t.schema.checkItem(in.Item), t.checkIndexes(in.Item)); err != nil {
 		return nil, err
 	}
 	if attribute.ItemSize(in.Item) > maxItemSize {

@@ -132,6 +132,20 @@ func TestRefusedItems(t *testing.T) {
 	}
 }
 
+// A new item is looked at before the condition; what an update makes of one, after it.
+func TestIndexKeysAndConditions(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	_, err := f.PutItem(t.Context(), &api.PutItemInput{
+		TableName: aws.String("things"), Item: with(key("a", "1"), item{"gpk": n("1")}), ConditionExpression: aws.String("attribute_exists(pk)"),
+	})
+	refused(t, err, "ValidationException", "One or more parameter values were invalid: Type mismatch for Index Key gpk Expected: S Actual: N IndexName: gsi1")
+	in := change("SET gpk = :n", item{":n": n("1")})
+	in.ConditionExpression = aws.String("attribute_exists(pk)")
+	_, err = f.UpdateItem(t.Context(), in)
+	failed(t, err, nil)
+}
+
 // The members of the inputs are checked before anything else, all at once.
 func TestRefusedWriteInputs(t *testing.T) {
 	t.Parallel()

@@ -105,6 +105,11 @@ func (u *Update) Paths() []Path {
 	return append(paths, u.removes...)
 }
 
+// OnlyTakesAway tells whether the update has REMOVE and DELETE sections and no others.
+func (u *Update) OnlyTakesAway() bool {
+	return len(u.sets)+len(u.adds) == 0 && len(u.removes)+len(u.deletes) > 0
+}
+
 // Apply gives the changed item; the old one stays as it is. Each right side sees the old item.
 func (u *Update) Apply(old attribute.Item) (attribute.Item, error) {
 	item := attribute.MapOf(maps.Clone(old))
