@@ -1,0 +1,216 @@
+// Package fault lets things go wrong on purpose. A Rule says with what (a service, an action, a resource, a
+// caller), how (an error, added latency, a lost or doubled event, a killed function) and how often. A Set holds
+// the rules in effect and is asked by the simulated services before they do something; it decides, they suffer.
+//
+// What a rule says and the simulator does not know is an error that lists what is allowed: a fault that
+// never happens because of a typing error would prove that all is well.
+package fault
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"heliograph/simulator/iam"
+	"heliograph/simulator/wire"
+)
+
+// Event is something that may go wrong: an API call, an invocation, a disconnect or a delivery.
+type Event struct {
+	Service Service
+	// Action is an API action, "Invoke" for Lambda, and empty for services without actions.
+	Action string
+	// Resources are the ARNs that it touches.
+	Resources []string
+	// Caller is the name of the function that calls, empty for anybody else.
+	Caller string
+}
+
+// Outcome is what goes wrong with an event; the zero Outcome is nothing.
+type Outcome struct {
+	// Wait is how long it is held up first; for a duplicate, how long after the first delivery the
+	// second may come.
+	Wait time.Duration
+	// Error is the answer that a caller gets, nil for none.
+	Error *wire.Error
+	// NoAnswer cuts the caller's connection instead.
+	NoAnswer bool
+	// Lost means that the event never happens.
+	Lost bool
+	// Duplicate means that it is delivered once more.
+	Duplicate bool
+	// Kill gives the moment at which a function is killed, counted from the event's arrival, for one that
+	// usually takes so long. Nil leaves it alive.
+	Kill func(usual time.Duration) time.Duration
+}
+
+// Set is the rules in effect. It is safe for concurrent use. Make it with New.
+type Set struct {
+	actions map[Service][]string
+
+	mu    sync.Mutex
+	rules []*active
+	made  int
+}
+
+// active is a rule with what became of it.
+type active struct {
+	Status
+	random *rand.Rand
+}
+
+// Status is a rule in effect.
+type Status struct {
+	Rule
+	// Hits is how many events it has changed.
+	Hits int `json:"hits"`
+	// Spent is true when it has changed as many as its count: it does nothing any more.
+	Spent bool `json:"spent,omitempty"`
+}
+
+// New makes an empty Set. actions are the names of the API actions that each service knows.
+func New(actions map[Service][]string) *Set {
+	return &Set{actions: actions}
+}
+
+// Add puts a rule into effect and gives its id. A rule that makes no sense is an error that says what would.
+func (s *Set) Add(r Rule) (ID, error) {
+	if err := r.check(s.actions[r.Service]); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made++
+	r.ID = ID("fault-" + strconv.Itoa(s.made))
+	seed := r.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	s.rules = append(s.rules, &active{Status{Rule: r}, rand.New(rand.NewPCG(seed, 0))})
+	return r.ID, nil
+}
+
+// List gives all rules, oldest first, those that are spent included.
+func (s *Set) List() []Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Status, len(s.rules))
+	for i, r := range s.rules {
+		list[i] = r.Status
+	}
+	return list
+}
+
+// Remove ends a rule. An id that there is not is an error.
+func (s *Set) Remove(id ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.rules, func(r *active) bool { return r.ID == id })
+	if i < 0 {
+		return fmt.Errorf("there is no fault %q; there are %s", id, s.ids())
+	}
+	s.rules = slices.Delete(s.rules, i, i+1)
+	return nil
+}
+
+func (s *Set) ids() string {
+	if len(s.rules) == 0 {
+		return "none"
+	}
+	ids := make([]string, len(s.rules))
+	for i, r := range s.rules {
+		ids[i] = string(r.ID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// Clear ends all rules.
+func (s *Set) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = nil
+}
+
+// Meet decides what goes wrong with an event. The rules are asked in the order in which they were made. Their waits
+// add up; the first that does more than wait ends it, and later ones are not used up.
+func (s *Set) Meet(e Event) (o Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.rules {
+		if !r.matches(e) || !r.strikes() {
+			continue
+		}
+		if r.apply(&o) {
+			return o
+		}
+	}
+	return o
+}
+
+// strikes draws whether a rule that matches has its effect, and counts it.
+func (r *active) strikes() bool {
+	if r.Spent || r.Rate > 0 && r.random.Float64() >= r.Rate {
+		return false
+	}
+	r.Hits++
+	r.Spent = r.Hits == r.Count
+	return true
+}
+
+// apply adds the rule's effects to an outcome; last if no other rule shall.
+func (r *active) apply(o *Outcome) (last bool) {
+	if r.Kill { // its latency is the moment
+		o.Kill = r.moment()
+		return true
+	}
+	if r.Latency != nil {
+		o.Wait += r.Latency.draw(r.random)
+	}
+	switch {
+	case r.Lost:
+		o.Lost = true
+	case r.Duplicate:
+		o.Duplicate = true
+	case r.Error == NoAnswer:
+		o.NoAnswer = true
+	case r.code() != "":
+		o.Error = answer(r.Service, r.code())
+	default:
+		return false
+	}
+	return true
+}
+
+// moment is when a function dies: after the rule's latency, or at any moment of an invocation of usual length.
+func (r *active) moment() func(time.Duration) time.Duration {
+	if r.Latency != nil {
+		after := r.Latency.draw(r.random)
+		return func(time.Duration) time.Duration { return after }
+	}
+	share := r.random.Float64()
+	return func(usual time.Duration) time.Duration { return time.Duration(share * float64(usual)) }
+}
+
+func (r Rule) matches(e Event) bool {
+	return r.Service == e.Service &&
+		(r.Action == "" || r.Action == wildcard || r.Action == e.Action) &&
+		(r.Caller == "" || iam.Match(r.Caller, e.Caller)) &&
+		(r.Resource == "" || slices.ContainsFunc(e.Resources, func(arn string) bool { return iam.Match(r.Resource, arn) }))
+}
+
+// wildcard is the action that stands for all.
+const wildcard = "*"
+
+// sorted lists a map's keys for a message.
+func sorted[K ~string, V any](m map[K]V) string {
+	words := make([]string, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		words = append(words, string(k))
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,146 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ID names a rule in effect.
+type ID string
+
+// Service is where a rule strikes.
+type Service string
+
+// The services. The first five are AWS's APIs by their signing names.
+const (
+	DynamoDB Service = "dynamodb"
+	SQS      Service = "sqs"
+	SNS      Service = "sns"
+	SSM      Service = "ssm"
+	// Connections is the @connections API of WebSocket APIs.
+	Connections Service = "execute-api"
+	// Lambda is invocations of functions, by whomever; the resource is the function's ARN.
+	Lambda Service = "lambda"
+	// Disconnect is $disconnect events; the resource is the connection's ARN in the @connections API.
+	Disconnect Service = "disconnect"
+	// Delivery is what queues and streams hand out; the resource is the queue's or the stream's ARN.
+	Delivery Service = "delivery"
+)
+
+// Rule lets something go wrong. Service and at least one effect are required.
+type Rule struct {
+	// ID is given by Set.Add, and must be empty there.
+	ID ID `json:"id,omitempty"`
+
+	// Service, Action, Resource and Caller say with what. An empty one of the last three means any.
+	Service Service `json:"service"`
+	// Action is an action's name, such as "PutItem", or "*".
+	Action string `json:"action,omitempty"`
+	// Resource is a pattern of an ARN, in which * stands for any text and ? for any character.
+	Resource string `json:"resource,omitempty"`
+	// Caller is such a pattern of the name of the role that calls, which is the function's, such as "*-send". A
+	// rule with a caller leaves everybody alone who is no function.
+	Caller string `json:"caller,omitempty"`
+
+	// Error is the code that the service answers with, or NoAnswer.
+	Error string `json:"error,omitempty"`
+	// Down is the error of a service that is not there at all.
+	Down bool `json:"down,omitempty"`
+	// Latency holds the event up. With Kill it is when, with Duplicate how long after the first.
+	Latency *Latency `json:"latency,omitempty"`
+	// Lost lets a $disconnect never happen.
+	Lost bool `json:"lost,omitempty"`
+	// Duplicate delivers a message, or a batch of a stream, once more.
+	Duplicate bool `json:"duplicate,omitempty"`
+	// Kill kills the function at a random moment of the invocation, or after Latency; one that answers earlier is
+	// killed before its answer counts.
+	Kill bool `json:"kill,omitempty"`
+
+	// Rate is the share of events that it strikes, over 0 to 1. 0 means each.
+	Rate float64 `json:"rate,omitempty"`
+	// Count is after how many events the rule is spent. 0 means never.
+	Count int `json:"count,omitempty"`
+	// Seed makes what is random about the rule the same each time. 0 draws a seed.
+	Seed uint64 `json:"seed,omitempty"`
+}
+
+// NoAnswer stands for a connection that breaks off instead of an error code.
+const NoAnswer = "NoAnswer"
+
+// effects are what can go wrong with a service's events. Latency goes with each.
+var effects = map[Service][]string{
+	DynamoDB: {"error", "down", "latency"}, SQS: {"error", "down", "latency"}, SNS: {"error", "down", "latency"},
+	SSM: {"error", "down", "latency"}, Connections: {"error", "down", "latency"},
+	Lambda:     {"error", "down", "latency", "kill"},
+	Disconnect: {"lost", "latency"},
+	Delivery:   {"duplicate"},
+}
+
+// chosen are the effects that a rule asks for.
+func (r Rule) chosen() (names []string) {
+	for _, e := range []struct {
+		name string
+		set  bool
+	}{{"error", r.Error != ""}, {"down", r.Down}, {"lost", r.Lost}, {"duplicate", r.Duplicate}, {"kill", r.Kill}} {
+		if e.set {
+			names = append(names, e.name)
+		}
+	}
+	if len(names) == 0 && r.Latency != nil {
+		names = []string{"latency"}
+	}
+	return names
+}
+
+// check says what is wrong with a rule. actions are those of its service.
+func (r Rule) check(actions []string) error {
+	allowed, known := effects[r.Service]
+	if !known {
+		return fmt.Errorf("the service %q is not known; there are %s", r.Service, sorted(effects))
+	}
+	if r.ID != "" {
+		return fmt.Errorf("the id %q must not be given: a new rule gets one", r.ID)
+	}
+	return errors.Join(r.checkAction(actions), r.checkEffect(allowed), r.checkFrequency())
+}
+
+func (r Rule) checkAction(actions []string) error {
+	switch {
+	case r.Action == "" || r.Action == wildcard || slices.Contains(actions, r.Action):
+		return nil
+	case len(actions) == 0:
+		return fmt.Errorf("the action is %q, and %s has none: leave it out", r.Action, r.Service)
+	}
+	return fmt.Errorf("the action %q of %s is not known; there are *, %s", r.Action, r.Service, strings.Join(slices.Sorted(slices.Values(actions)), ", "))
+}
+
+func (r Rule) checkEffect(allowed []string) error {
+	chosen := r.chosen()
+	switch {
+	case len(chosen) == 0:
+		return fmt.Errorf("the rule has no effect; %s may have one of %s", r.Service, strings.Join(allowed, ", "))
+	case len(chosen) > 1:
+		return fmt.Errorf("a rule has one effect, not %s", strings.Join(chosen, " and "))
+	case !slices.Contains(allowed, chosen[0]):
+		return fmt.Errorf("the effect %s does not fit %s, which may have %s", chosen[0], r.Service, strings.Join(allowed, ", "))
+	case r.Error != "" && r.Error != NoAnswer && codes[r.Service][r.Error] == nil,
+		r.Error == NoAnswer && r.Service == Lambda: // there is no connection to cut
+		return fmt.Errorf("the error %q of %s is not known; there are %s", r.Error, r.Service, knownCodes(r.Service))
+	case r.Caller != "" && (r.Service == Lambda || r.Service == Disconnect || r.Service == Delivery):
+		return fmt.Errorf("the caller is %q, and %s has none: leave it out", r.Caller, r.Service)
+	}
+	return nil
+}
+
+func (r Rule) checkFrequency() error {
+	var errs []error
+	if !(r.Rate >= 0 && r.Rate <= 1) { // NaN, too, is neither
+		errs = append(errs, fmt.Errorf("the rate is %v; it must be over 0 and at most 1", r.Rate))
+	}
+	if r.Count < 0 {
+		errs = append(errs, fmt.Errorf("the count is %d; it must be at least 1", r.Count))
+	}
+	return errors.Join(errs...)
+}
