@@ -104,6 +104,7 @@ func (k *Keys) newer(ctx context.Context, old *keyring) *keyring {
 // refresh reads the source and keeps the last good keys if that fails.
 func (k *Keys) refresh(ctx context.Context) {
 	if err := k.read(ctx, refreshTimeout); err != nil {
+		observability.Add(ctx, observability.KeyRefreshFailures, 1)
 		observability.Log(ctx).WarnContext(ctx, "keys not refreshed, the last good ones stay in use",
 			"source", k.source, "ageSeconds", int(k.now().Sub(k.loadedAt).Seconds()), "error", err.Error())
 	}

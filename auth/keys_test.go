@@ -106,7 +106,7 @@ func TestSourceAwayWithLastGood(t *testing.T) {
 			t.Errorf("with the last good keys: %v", err)
 		}
 	})
-	for _, want := range []string{`"level":"WARN"`, "the last good ones stay in use", parameter, `"ageSeconds":300`, "away"} {
+	for _, want := range []string{`"level":"WARN"`, "the last good ones stay in use", parameter, `"ageSeconds":300`, "away", `"KeyRefreshFailures":1`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}

@@ -45,6 +45,11 @@ var (
 		Name: "TokensRejected", Unit: Count, Kind: Counter, Functions: []string{authorizer},
 		Meaning: "Tokens, or requests without one, that were answered with a Deny policy (403). The property `reason` says why.",
 	}
+	// KeyRefreshFailures counts reads of the keys that failed while older ones were at hand.
+	KeyRefreshFailures = Metric{
+		Name: "KeyRefreshFailures", Unit: Count, Kind: Counter, Functions: []string{authorizer},
+		Meaning: "Times that the secret or the published keys could not be read again. The last good ones stay in use: a rotation does not take effect.",
+	}
 )
 
 // Who is there.
@@ -160,7 +165,7 @@ var (
 // catalogue is every metric there is, sorted by name.
 var catalogue = []Metric{
 	ActiveConnections, ColdStarts, ConnectionsClosed, ConnectionsExpired, ConnectionsOpened, DeliveryLatency,
-	EventsHeldBack, EventsPublished, FollowUpsQueued, HandlerErrors, LeasesRenewed, MessagesDeadLettered,
+	EventsHeldBack, EventsPublished, FollowUpsQueued, HandlerErrors, KeyRefreshFailures, LeasesRenewed, MessagesDeadLettered,
 	MessagesExpired, MessagesOffline, MessagesReceived, MessagesRejected, OnlineQueries, OnlineUsers, PostsDelivered,
 	PostsFailed, PostsGone, SweepBacklog, TokensAccepted, TokensRejected,
 }

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
@@ -34,11 +35,11 @@ const (
 // alarms are all alarms of a stack.
 func (d *deployment) alarms(q queues) []alarm {
 	all := []alarm{
-		d.sendFailures(), d.messageAge(q.send), d.activeConnections(), d.sweepStopped(),
+		d.sendFailures(), d.messageAge(q.send), d.eventsLate(), d.activeConnections(), d.sweepStopped(), d.keysNotRefreshed(),
 		d.deadLetters("send", q.sendDeadLetters), d.deadLetters("grace", q.graceDeadLetters), d.deadLetters("stream", q.streamFailures),
 	}
 	for _, name := range FunctionNames() {
-		all = append(all, d.functionErrors(name))
+		all = append(all, d.functionErrors(name), d.handlerErrors(name))
 	}
 	return all
 }
@@ -60,6 +61,29 @@ func (d *deployment) messageAge(q queue) alarm {
 		watches: ofQueue("ApproximateAgeOfOldestMessage", q),
 		stat:    "Maximum", period: time.Minute, periods: 5,
 		limit: d.config.Thresholds.MessageAge, noValues: missingIsGood,
+	}
+}
+
+// eventsLate watches how far announce is behind the table's stream. announce reports records that it could not publish
+// one by one, which Lambda does not count as errors.
+func (d *deployment) eventsLate() alarm {
+	return alarm{
+		kind:    "events-late",
+		meaning: "Presence events wait in the table's stream for longer than users notice.",
+		watches: d.ofFunction("IteratorAge", announce),
+		stat:    "Maximum", period: time.Minute, periods: 5,
+		limit: d.config.Thresholds.MessageAge * 1000, noValues: missingIsGood, // IteratorAge is in milliseconds
+	}
+}
+
+// keysNotRefreshed fires when the trouble lasts: one read that fails is made up for by the next, half a minute later.
+func (d *deployment) keysNotRefreshed() alarm {
+	return alarm{
+		kind:    "keys-not-refreshed",
+		meaning: "The secret or the published keys can't be read again; tokens are verified with the last good ones.",
+		watches: d.own(observability.KeyRefreshFailures)[0],
+		stat:    "Sum", period: 5 * time.Minute, periods: 3,
+		limit: 1, noValues: missingIsGood,
 	}
 }
 
@@ -100,6 +124,19 @@ func (d *deployment) functionErrors(name string) alarm {
 		kind: "function-errors", of: name,
 		meaning: fmt.Sprintf("Invocations of %s fail: errors, crashes or time-outs.", name),
 		watches: d.ofFunction("Errors", name),
+		stat:    "Sum", period: 5 * time.Minute, periods: 1,
+		limit: d.config.Thresholds.FunctionErrors, noValues: missingIsGood,
+	}
+}
+
+// handlerErrors watches our own count, which knows the failures that a function answers itself: online with a 500, send with
+// a message that goes back to the queue.
+func (d *deployment) handlerErrors(name string) alarm {
+	watches := d.own(observability.HandlerErrors)
+	return alarm{
+		kind: "handler-errors", of: name,
+		meaning: fmt.Sprintf("%s fails, or answers that it failed.", name),
+		watches: watches[slices.IndexFunc(watches, func(s series) bool { return s.dimensions[observability.DimensionFunction] == name })],
 		stat:    "Sum", period: 5 * time.Minute, periods: 1,
 		limit: d.config.Thresholds.FunctionErrors, noValues: missingIsGood,
 	}

@@ -64,6 +64,8 @@ func TestAlarms(t *testing.T) {
 		// namespace, metric, statistic, period, periods, comparison, threshold, without values
 		"send-failures":      {"Heliograph", "PostsFailed", "Sum", 300.0, 1.0, atLeast, 11.0, "notBreaching"},
 		"message-age":        {"AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 60.0, 5.0, atLeast, 15.0, "notBreaching"},
+		"events-late":        {"AWS/Lambda", "IteratorAge", "Maximum", 60.0, 5.0, atLeast, 15_000.0, "notBreaching"},
+		"keys-not-refreshed": {"Heliograph", "KeyRefreshFailures", "Sum", 300.0, 3.0, atLeast, 1.0, "notBreaching"},
 		"active-connections": {"Heliograph", "ActiveConnections", "Maximum", 60.0, 3.0, atLeast, 13.0, "ignore"},
 		"sweep-stopped":      {"Heliograph", "ActiveConnections", "SampleCount", 60.0, 5.0, below, 1.0, "breaching"},
 	}
@@ -72,6 +74,7 @@ func TestAlarms(t *testing.T) {
 	}
 	for _, of := range FunctionNames() {
 		want["function-errors-"+of] = []any{"AWS/Lambda", "Errors", "Sum", 300.0, 1.0, atLeast, 14.0, "notBreaching"}
+		want["handler-errors-"+of] = []any{"Heliograph", "HandlerErrors", "Sum", 300.0, 1.0, atLeast, 14.0, "notBreaching"}
 	}
 	got := map[string][]any{}
 	for _, a := range run.ofKind("aws:cloudwatch/metricAlarm:MetricAlarm") {

@@ -67,7 +67,8 @@ func (d *deployment) comingAndGoing() widget {
 }
 
 func (d *deployment) tokens() widget {
-	return d.graph("Tokens", "Sum", d.lines(observability.TokensAccepted, observability.TokensRejected))
+	return d.graph("Tokens", "Sum",
+		d.lines(observability.TokensAccepted, observability.TokensRejected, observability.KeyRefreshFailures))
 }
 
 func (d *deployment) posts() widget {

@@ -68,7 +68,7 @@ func (c *component) declareLogGroup(name, physical string) *cloudwatch.LogGroup 
 
 // timeouts are how long each function may take. send's queue and announce's hide a message for six times as long.
 var timeouts = map[string]time.Duration{
-	authorizer: 5 * time.Second, // a device waits for it: better refused soon than late
+	authorizer: 6 * time.Second, // a device waits for it; its first read of the keys may take 3 s
 	connect:    10 * time.Second,
 	disconnect: 10 * time.Second,
 	send:       30 * time.Second,
