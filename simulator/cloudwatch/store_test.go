@@ -71,6 +71,10 @@ func TestStatistics(t *testing.T) {
 			}
 		})
 	}
+	part := Query{Namespace: "N", Name: "M", Dimensions: dims, Statistic: "Sum", Start: clock.Add(time.Minute), End: clock.Add(4 * time.Minute), Period: time.Minute}
+	if got := queryOne(t, s, part); got != 4 { // the minute of the start counts, that of the end does not
+		t.Errorf("minutes 1 to 3 are %v", got)
+	}
 	if got := queryOne(t, s, Query{Namespace: "N", Name: "M", Dimensions: dims[:1], Statistic: "Sum", Start: clock, End: clock.Add(time.Minute), Period: time.Minute}); got != 99 {
 		t.Errorf("the other metric is %v", got)
 	}
@@ -111,6 +115,20 @@ func TestPercentileIsWithinAPercent(t *testing.T) {
 			t.Fatalf("p%v of %v is %v, want %v", p, values, got, want)
 		}
 	})
+}
+
+func TestPercentileOfEqualValuesIsExact(t *testing.T) {
+	t.Parallel()
+	s := New(Options{Now: func() time.Time { return now }})
+	for range 3 {
+		if err := s.PutMetric(Datum{Namespace: "N", Name: "M", Value: 10}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := Query{Namespace: "N", Name: "M", Statistic: "p50", Start: now.Add(-time.Minute), End: now.Add(time.Minute), Period: time.Minute}
+	if got := queryOne(t, s, q); got != 10 {
+		t.Errorf("p50 of 10, 10 and 10 is %v", got)
+	}
 }
 
 func TestQueriesThatAreRefused(t *testing.T) {

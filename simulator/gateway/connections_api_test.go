@@ -217,6 +217,17 @@ func TestConnectionsHandlerServesAllAPIs(t *testing.T) {
 	}
 }
 
+func TestAConnectionBelongsToItsStage(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, newFunctions(), Options{})
+	s := socketStage(t, g)
+	other := deploy(t, s.api, StageConfig{Name: "other"})
+	dial(t, s, nil)
+	if err := post(t, management(t, other), string(g.Connections()[0].ID), "x"); !isGone(err) {
+		t.Errorf("posting by another stage gives %v", err)
+	}
+}
+
 func TestUnknownVerb(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, newFunctions(), Options{})

@@ -174,15 +174,32 @@ func TestADeploymentIsASnapshot(t *testing.T) {
 	f := newFunctions()
 	g := newGateway(t, f, Options{})
 	s := socketStage(t, g)
-	addRoute(t, s.api, "default", RouteConfig{Key: "$default"}) // comes too late
+	// What comes later is not served: a route, and another answer of the mock integration.
+	addRoute(t, s.api, "default", RouteConfig{Key: "$default"})
+	for id, in := range s.api.integrations {
+		if in.Type == "MOCK" {
+			must[IntegrationResponseID](t)(s.api.CreateIntegrationResponse(IntegrationResponseConfig{
+				Integration: id, Key: "/200/", ResponseTemplates: map[string]string{"$default": "later"},
+			}))
+		}
+	}
 	c := dial(t, s, nil)
 	write(t, c, "x")
 	if got := read(t, c); !strings.Contains(got, "Forbidden") {
 		t.Errorf("a route that was not deployed answered %q", got)
 	}
+	write(t, c, `{"action":"ping"}`)
+	if got := read(t, c); got != `{"action":"pong"}` {
+		t.Errorf("the deployed answer is %q", got)
+	}
 	later := deploy(t, s.api, StageConfig{Name: "later"})
-	write(t, dial(t, later, nil), "x")
+	c = dial(t, later, nil)
+	write(t, c, "x")
 	f.event(t, "default")
+	write(t, c, `{"action":"ping"}`)
+	if got := read(t, c); got != "later" {
+		t.Errorf("the answer that was deployed later is %q", got)
+	}
 }
 
 func TestNamesOfThings(t *testing.T) {

@@ -26,6 +26,7 @@ func TestHandshake(t *testing.T) {
 	}{
 		"allowed":                   {status: 101, invoked: true},
 		"denied":                    {authorizer: deny, status: 403, message: "Forbidden"},
+		"allowed and denied":        {authorizer: strings.Replace(allow, `[{`, `[{"Effect":"Deny","Action":"execute-api:invoke","Resource":["arn:*:?*/local/$connect"]},{`, 1), status: 403, message: "Forbidden"},
 		"not allowed":               {authorizer: implicit, status: 403, message: "Forbidden"},
 		"no policy":                 {authorizer: `{"principalId":"1"}`, status: 500, message: "Internal server error"},
 		"no JSON":                   {authorizer: `oops`, status: 500, message: "Internal server error"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -163,7 +164,6 @@ type stream struct {
 	mu      sync.Mutex
 	records []StreamRecord
 	grown   chan struct{}
-	lost    bool // the next Read says that records are lost
 	reads   []string
 }
 
@@ -203,16 +203,10 @@ func (s *stream) Read(ctx context.Context, _, after string, max int) ([]StreamRe
 	for {
 		s.mu.Lock()
 		s.reads = append(s.reads, after)
-		if s.lost {
-			s.lost = false
+		from := 1 + slices.IndexFunc(s.records, func(r StreamRecord) bool { return r.SequenceNumber == after })
+		if from == 0 && after != "" {
 			s.mu.Unlock()
 			return nil, errors.New("trimmed")
-		}
-		from := 0
-		for i, r := range s.records {
-			if r.SequenceNumber == after {
-				from = i + 1
-			}
 		}
 		batch := s.records[from:min(len(s.records), from+max)]
 		s.mu.Unlock()
