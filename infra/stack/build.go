@@ -86,7 +86,8 @@ func (t Target) complete() (Target, error) {
 }
 
 // compile runs the compiler. Whatever would make the binary differ from one machine or commit to the next is set or
-// left out: paths, version control, C code, flags and workspaces of whoever builds.
+// left out: paths, version control, C code, flags and workspaces of whoever builds. (An empty GOFLAGS would not do:
+// then Go takes those of its own settings file.)
 func (t Target) compile(ctx context.Context, names []string) error {
 	fmt.Fprintf(t.Progress, "compiling %d functions for %s/%s\n", len(names), t.GOOS, t.GOARCH)
 	args := []string{
@@ -99,14 +100,38 @@ func (t Target) compile(ctx context.Context, names []string) error {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = t.Root
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.GOOS, "GOARCH="+t.GOARCH,
-		"GOFLAGS=", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0")
+		"GOFLAGS=-trimpath", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0")
 	command.WaitDelay = time.Second // a compiler that outlives `go build` must not keep us
 	var messages bytes.Buffer
 	command.Stderr = &messages
+	defer t.reportWhile("still compiling: a first time takes minutes, later ones less than a second")()
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("compiling the functions: %w\n%s", errors.Join(ctx.Err(), err), strings.TrimSpace(messages.String()))
 	}
 	return nil
+}
+
+// reportWhile prints a line now and then, so that nobody takes a long step for a hang, until stop is called.
+func (t Target) reportWhile(text string) (stop func()) {
+	began := time.Now()
+	ticker := time.NewTicker(10 * time.Second)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-ticker.C:
+				fmt.Fprintf(t.Progress, "%s (%d s)\n", text, int(now.Sub(began).Seconds()))
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(done)
+		<-ended
+	}
 }
 
 // pack makes the archives, as many at once as there are processors.
