@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/coder/websocket"
 	"golang.org/x/sync/errgroup"
 
@@ -40,6 +42,7 @@ func TestFigures(t *testing.T) {
 	t.Run("ready", figureReady)
 	t.Run("archives", figureArchives)
 	t.Run("latency", figureLatency)
+	t.Run("throughput", figureThroughput)
 	t.Run("memory", figureMemory)
 	t.Run("thousands", figureThousands)
 	t.Run("init", figureInit)
@@ -148,6 +151,66 @@ func figureLatency(t *testing.T) {
 	slices.Sort(took)
 	report(t, "send to socket, 50/s, 100 connections, p50", took[len(took)/2], 15, "ms")
 	report(t, "send to socket, 50/s, 100 connections, p99", took[len(took)*99/100], 75, "ms")
+}
+
+// figureThroughput measures how many messages a second get from the queue to sockets, with producers, functions, simulator
+// and clients all on this machine.
+func figureThroughput(t *testing.T) {
+	const connections, batches, producers = 1000, 2000, 4
+	_, endpoints := startStack(t)
+	load := newLoad(t, endpoints)
+	var arrived atomic.Int64
+	done := make(chan struct{})
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i := range connections {
+		group.Go(func() error {
+			socket := load.connect(t, fmt.Sprint("user-", i))
+			go func() {
+				for {
+					if _, _, err := socket.Read(context.Background()); err != nil {
+						return
+					}
+					if arrived.Add(1) == batches*10 {
+						close(done)
+					}
+				}
+			}()
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	group = errgroup.Group{}
+	for producer := range producers {
+		group.Go(func() error {
+			for i := producer; i < batches; i += producers {
+				if err := load.sendTen(t.Context(), i*10, connections); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-done:
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("%d of %d messages arrived", arrived.Load(), batches*10)
+	}
+	reportAtLeast(t, "messages a second, SQS to socket, 1,000 connections", batches*10/time.Since(began).Seconds(), 2000, "/s")
+}
+
+func reportAtLeast(t *testing.T, what string, got, bound float64, unit string) {
+	t.Helper()
+	t.Logf("FIGURE %-60s %8.1f %s (at least %g)", what, got, unit, bound)
+	if got < bound {
+		t.Errorf("%s: %.1f %s, promised at least %g", what, got, unit, bound)
+	}
 }
 
 // figureMemory measures the simulator's own resident memory, without its functions, with 1,000 connections.
@@ -261,6 +324,20 @@ func (l load) send(t *testing.T, user string) {
 	if err != nil {
 		t.Errorf("send: %v", err)
 	}
+}
+
+// sendTen puts a batch of messages on the queue, for ten users in turn.
+func (l load) sendTen(ctx context.Context, first, users int) error {
+	entries := make([]types.SendMessageBatchRequestEntry, 10)
+	for i := range entries {
+		body := fmt.Sprintf(`{"UserId":"user-%d","Body":"message %d"}`, (first+i)%users, first+i)
+		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(body)}
+	}
+	out, err := l.queue.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(l.endpoints.SendQueueURL), Entries: entries})
+	if err == nil && len(out.Failed) > 0 {
+		err = fmt.Errorf("%d of a batch were refused", len(out.Failed))
+	}
+	return err
 }
 
 func median(values []float64) float64 {
