@@ -100,7 +100,7 @@ func (t Target) compile(ctx context.Context, names []string) error {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = t.Root
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.GOOS, "GOARCH="+t.GOARCH,
-		"GOFLAGS=-trimpath", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0")
+		"GOFLAGS=-mod=readonly", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0")
 	command.WaitDelay = time.Second // a compiler that outlives `go build` must not keep us
 	var messages bytes.Buffer
 	command.Stderr = &messages

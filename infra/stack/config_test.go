@@ -221,8 +221,13 @@ func TestLocal(t *testing.T) {
 			t.Errorf("%s does not do locally: %v", name, err)
 		}
 	}
-	if err := testConfig(func(c *Config) { c.Local, c.JWTSecret, c.JWKSURL = true, "", "http://id.example.com/keys" }).Validate("local"); err == nil {
-		t.Error("locally, keys come from anywhere by plain http")
+	for name, change := range map[string]func(*Config){
+		"keys from anywhere by plain http": func(c *Config) { c.JWTSecret, c.JWKSURL = "", "http://id.example.com/keys" },
+		"a secret that is too short":       func(c *Config) { c.JWTSecret = "hunter2" },
+	} {
+		if err := testConfig(change, func(c *Config) { c.Local = true }).Validate("local"); err == nil {
+			t.Errorf("%s does locally", name)
+		}
 	}
 }
 

@@ -38,7 +38,8 @@ func declareParameters(d *deployment, q queues, eventTopicARN pulumi.StringOutpu
 }
 
 // declareSecret keeps a secret encrypted by the AWS managed key alias/aws/ssm, whose policy lets the account's
-// principals decrypt through SSM: ssm:GetParameter is all that a reader needs.
+// principals decrypt through SSM: ssm:GetParameter is all that a reader needs. In Pulumi's state the SDK itself keeps
+// every parameter's value as a secret.
 func (c *component) declareSecret(name, parameter, description, value string) secretParameter {
 	if value == "" {
 		return secretParameter{}
@@ -48,7 +49,7 @@ func (c *component) declareSecret(name, parameter, description, value string) se
 		Name:        pulumi.String(full),
 		Description: pulumi.String(description),
 		Type:        pulumi.String("SecureString"),
-		Value:       pulumi.ToSecret(pulumi.String(value)).(pulumi.StringOutput),
+		Value:       pulumi.String(value),
 	})
 	return secretParameter{name: full, arn: p.Arn}
 }
