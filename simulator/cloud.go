@@ -16,6 +16,7 @@ import (
 
 	"heliograph/simulator/cloudwatch"
 	"heliograph/simulator/dynamodb"
+	"heliograph/simulator/fault"
 	"heliograph/simulator/gateway"
 	"heliograph/simulator/iam"
 	"heliograph/simulator/lambda"
@@ -48,6 +49,7 @@ type cloud struct {
 	apis       *gateway.Gateway
 	watch      *cloudwatch.Store
 	traces     *xray.Daemon
+	faults     *fault.Set
 
 	listener net.Listener
 	server   *http.Server
@@ -60,7 +62,9 @@ type cloud struct {
 	checks     []func() error // what can be judged only when everything is there
 
 	running sync.WaitGroup // the sources, the server and the table's clock
-	stop    context.CancelFunc
+	// ending is done when the cloud closes: it ends the sources, and whoever is held up.
+	ending context.Context
+	stop   context.CancelFunc
 }
 
 type rule struct{ arn, expression string }
@@ -77,10 +81,16 @@ func newCloud(o Options) (*cloud, error) {
 	c := &cloud{
 		region: DefaultRegion, account: account, port: o.Port, listener: listener, started: time.Now(),
 		console: &console{progress: o.Progress, logs: o.Logs},
-		rules:   map[string]rule{}, dashboards: map[string]string{}, stop: func() {},
+		rules:   map[string]rule{}, dashboards: map[string]string{},
 	}
+	c.ending, c.stop = context.WithCancel(context.Background())
 	if err := c.openServices(filepath.Join(filepath.Dir(o.EndpointsFile), "functions")); err != nil {
 		return nil, errors.Join(err, c.close())
+	}
+	for _, r := range o.Faults {
+		if _, err := c.faults.Add(r); err != nil {
+			return nil, errors.Join(fmt.Errorf("the fault %q: %w", r, err), c.close())
+		}
 	}
 	return c, nil
 }
@@ -125,7 +135,7 @@ func (c *cloud) openServices(functionsDir string) (err error) {
 	c.roles = iam.New(c.account)
 	c.watch = cloudwatch.New(cloudwatch.Options{})
 	c.tables = dynamodb.New(dynamodb.Options{Region: c.region, Account: c.account})
-	c.queues = sqs.New(sqs.Options{Region: c.region, Account: c.account, Endpoint: c.address()})
+	c.queues = sqs.New(sqs.Options{Region: c.region, Account: c.account, Endpoint: c.address(), Redeliver: c.redelivers})
 	c.topics = sns.New(sns.Options{
 		Region: c.region, Account: c.account, Queues: subscribedQueues{c.queues},
 		Undelivered: func(subscription sns.SubscriptionARN, _ sns.MessageID, err error) {
@@ -133,6 +143,7 @@ func (c *cloud) openServices(functionsDir string) (err error) {
 		},
 	})
 	c.parameters = ssm.New(ssm.Options{Region: c.region, Account: c.account})
+	c.faults = newFaults(c.services())
 	if c.traces, err = xray.Listen(xray.Options{}); err != nil {
 		return err
 	}
@@ -140,7 +151,7 @@ func (c *cloud) openServices(functionsDir string) (err error) {
 		return err
 	}
 	c.apis = gateway.New(gateway.Options{
-		Region: c.region, Account: c.account, Invoke: c.functions.Call, Before: c.authorize,
+		Region: c.region, Account: c.account, Invoke: c.functions.Call, Before: c.before, Disconnect: c.beforeDisconnect,
 		Permitted: func(source, function string) bool {
 			return c.functions.Permitted(function, "apigateway.amazonaws.com", source)
 		},
@@ -150,16 +161,22 @@ func (c *cloud) openServices(functionsDir string) (err error) {
 	return nil
 }
 
+// services are what the one AWS endpoint serves.
+func (c *cloud) services() []wire.Service {
+	return []wire.Service{c.tables.Service(), c.queues.Service(), c.topics.Service(), c.parameters.Service()}
+}
+
 // serve answers AWS calls, and what the command line and a browser ask.
 func (c *cloud) serve() {
-	endpoint := wire.NewEndpoint(wire.Options{Before: c.authorize})
-	for _, service := range []wire.Service{c.tables.Service(), c.queues.Service(), c.topics.Service(), c.parameters.Service()} {
+	endpoint := wire.NewEndpoint(wire.Options{Before: c.before})
+	for _, service := range c.services() {
 		endpoint.Register(service)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", endpoint)
 	mux.Handle("/@connections/", c.apis.ConnectionsHandler())
 	c.handleConsole(mux)
+	c.handleFaults(mux)
 	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	c.running.Go(func() {
 		if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -194,14 +211,12 @@ func (c *cloud) startSources() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	c.stop = stop
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.sources {
-		c.running.Go(func() { s.Run(ctx) })
+		c.running.Go(func() { s.Run(c.ending) })
 	}
-	c.running.Go(func() { c.tables.Run(ctx, time.Second) })
+	c.running.Go(func() { c.tables.Run(c.ending, time.Second) })
 	return nil
 }
 

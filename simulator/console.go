@@ -2,7 +2,6 @@ package simulator
 
 import (
 	_ "embed"
-	"encoding/json"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"heliograph/observability"
 	"heliograph/simulator/cloudwatch"
+	"heliograph/simulator/fault"
 	"heliograph/simulator/gateway"
 	"heliograph/simulator/sqs"
 	"heliograph/simulator/xray"
@@ -67,6 +67,7 @@ type consoleView struct {
 	Endpoints   map[string]string
 	Started     time.Time
 	Problems    []string
+	Faults      []fault.Status
 	Connections []gateway.Connection
 	Queues      []queueView
 	OurMetrics  []MetricSummary
@@ -94,7 +95,7 @@ const (
 func (c *cloud) view() consoleView {
 	v := consoleView{
 		Endpoints: map[string]string{"AWS APIs": c.address()}, Started: c.started, Problems: c.console.recentProblems(),
-		Connections: c.apis.Connections(), Traces: c.traces.Traces(tracesShown),
+		Faults: c.faults.List(), Connections: c.apis.Connections(), Traces: c.traces.Traces(tracesShown),
 	}
 	for _, m := range c.metrics() {
 		if m.Namespace == observability.Namespace {
@@ -114,10 +115,7 @@ func (c *cloud) view() consoleView {
 
 func (c *cloud) handleConsole(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(c.metrics()); err != nil {
-			c.console.problem("the list of metrics was not sent: " + err.Error())
-		}
+		c.writeJSON(w, http.StatusOK, c.metrics())
 	})
 	mux.HandleFunc("GET "+ConsolePath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -200,7 +200,7 @@ func (c *cloud) newStreamSource(in eventSourceMappingInputs, reports bool) (sour
 			return nil, err
 		}
 	}
-	return lambda.NewStreamSource(c.functions, polledStream{stream}, lambda.StreamSourceConfig{
+	return lambda.NewStreamSource(repeating{c.functions, c, in.EventSourceARN}, polledStream{stream}, lambda.StreamSourceConfig{
 		Function: in.FunctionName, StreamARN: in.EventSourceARN, StartingPosition: in.StartingPosition,
 		BatchSize: in.BatchSize, BatchingWindow: in.window(), Filters: in.filters(),
 		BisectOnError: in.BisectBatchOnFunctionError, ReportBatchItemFailures: reports,

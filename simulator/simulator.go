@@ -26,6 +26,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"heliograph/infra/stack"
+	"heliograph/simulator/fault"
 	"heliograph/simulator/iam"
 )
 
@@ -53,6 +54,8 @@ type Options struct {
 	// Progress takes a line for each step that takes long, and for what goes wrong while the stack runs. Nil
 	// means nowhere.
 	Progress io.Writer
+	// Faults are what goes wrong from the start; see fault.Typical for AWS's latency.
+	Faults []fault.Rule
 	// Logs takes the functions' logs. Nil means nowhere.
 	Logs io.Writer
 }

@@ -14,7 +14,7 @@ import (
 func (c *cloud) lambdaOptions(workDir string) lambda.Options {
 	return lambda.Options{
 		Region: c.region, Account: c.account, WorkDir: workDir,
-		Environ: c.functionEnviron, Log: c.functionLog, Metric: c.functionMetric,
+		Environ: c.functionEnviron, Log: c.functionLog, Metric: c.functionMetric, Before: c.beforeInvocation,
 		Segment: func(document []byte) {
 			if err := c.traces.Put(document); err != nil {
 				c.console.problem("a trace of Lambda was dropped: " + err.Error())

@@ -103,6 +103,17 @@ func NameOf(arn string) RoleName {
 	return RoleName(arn[strings.LastIndex(arn, "/")+1:])
 }
 
+// Owner is the role that an access key belongs to, false for a person's.
+func (r *Roles) Owner(accessKey string) (name RoleName, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	role := r.byKey[accessKey]
+	if role == nil {
+		return "", false
+	}
+	return role.name, true
+}
+
 // MayBeAssumedBy tells whether a role's trust policy names a service, such as "lambda.amazonaws.com".
 func (r *Roles) MayBeAssumedBy(name RoleName, service string) error {
 	r.mu.Lock()
