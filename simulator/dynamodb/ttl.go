@@ -44,7 +44,7 @@ func (t *Table) expire(item attribute.Item, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old, _ := t.get(item)
-	if old == nil || !t.isDue(old, now) {
+	if !t.isDue(old, now) { // nor is one that is gone
 		return false
 	}
 	t.replace(old, nil, TimeToLive)
