@@ -1,6 +1,7 @@
 package dynamodb_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,6 +84,37 @@ func TestIncludedAttributes(t *testing.T) {
 	in = query("id = :k AND begins_with(kind, :k)", item{":k": n("1")})
 	_, err = f.Query(t.Context(), in)
 	refused(t, err, "ValidationException", "")
+}
+
+// No key comes after all those that begin with the highest byte.
+func TestHighestPrefix(t *testing.T) {
+	t.Parallel()
+	db := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012"})
+	_, err := db.CreateTable(dynamodb.Definition{
+		Name: "things", HashKey: "pk", RangeKey: "sk", BillingMode: "PAY_PER_REQUEST",
+		Attributes: []dynamodb.Attribute{{Name: "pk", Type: "S"}, {Name: "sk", Type: "B"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := serve(t, db)
+	at := func(data ...byte) item {
+		return item{"pk": s("p"), "sk": &types.AttributeValueMemberB{Value: data}}
+	}
+	f.put(t, at(0xFE, 0xFF), at(0xFF), at(0xFF, 0xFF))
+	in := query("pk = :p AND begins_with(sk, :b)", item{":p": s("p"), ":b": at(0xFF)["sk"]})
+	for _, forward := range []bool{true, false} {
+		in.ScanIndexForward = &forward
+		out, err := f.Query(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []item{at(0xFF), at(0xFF, 0xFF)}
+		if !forward {
+			slices.Reverse(want)
+		}
+		same(t, out.Items, want)
+	}
 }
 
 func TestDescribe(t *testing.T) {

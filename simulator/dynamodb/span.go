@@ -93,7 +93,7 @@ func limits(c expression.KeyCondition) (low, high limit) {
 		return limit{true, key, false}, limit{true, c.Values[1].SortKey(), false}
 	}
 	next, some := successor(key)
-	return limit{true, key, false}, limit{some, next, true}
+	return limit{true, key, false}, limit{some, next, some}
 }
 
 // successor is the first text after all that begin with the prefix; there is none after one of 0xFF bytes only.
