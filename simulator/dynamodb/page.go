@@ -24,10 +24,10 @@ type source struct {
 
 func (db *Database) source(table string, name *string) (source, error) {
 	t, err := db.lookup(table)
-	if err != nil || name == nil {
-		if err != nil {
-			return source{}, err
-		}
+	if err != nil {
+		return source{}, err
+	}
+	if name == nil {
 		return source{table: t, schema: t.schema, rows: t.rows}, nil
 	}
 	x, err := t.findIndex(*name)

@@ -1,6 +1,9 @@
 package dynamodb
 
 import (
+	"strconv"
+	"strings"
+
 	"heliograph/simulator/dynamodb/attribute"
 	"heliograph/simulator/dynamodb/expression"
 )
@@ -36,7 +39,7 @@ func (db *Database) query(in *QueryInput) (*PageOutput, error) {
 		filterText: in.FilterExpression, projectionText: in.ProjectionExpression, consistent: in.ConsistentRead,
 		choice: in.Select, limit: in.Limit, start: in.ExclusiveStartKey, consumed: in.ReturnConsumedCapacity,
 	}
-	if err := page.check(in.TableName, "at 'Limit'"); err != nil {
+	if err := page.check(in.TableName, "Value at 'Limit'"); err != nil {
 		return nil, err
 	}
 	keys, err := in.read(&page)
@@ -93,7 +96,7 @@ func (db *Database) scan(in *ScanInput) (*PageOutput, error) {
 		filterText: in.FilterExpression, projectionText: in.ProjectionExpression, consistent: in.ConsistentRead,
 		choice: in.Select, limit: in.Limit, start: in.ExclusiveStartKey, consumed: in.ReturnConsumedCapacity,
 	}
-	if err := page.check(in.TableName, "'0' at 'limit'"); err != nil {
+	if err := page.check(in.TableName, "Value '%d' at 'limit'"); err != nil {
 		return nil, err
 	}
 	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression is null",
@@ -127,13 +130,14 @@ type paging struct {
 	projection expression.Projection
 }
 
-// check looks at the members that need no table. limitName is how AWS names the member Limit, which
-// differs between Query and Scan.
-func (p *paging) check(table, limitName string) error {
+// check looks at the members that need no table. limit is how AWS names the member Limit, which differs
+// between Query and Scan: the latter's shows the value.
+func (p *paging) check(table, limit string) error {
 	var c constraints
 	if c.table(table) {
 		if p.limit != nil && *p.limit < 1 {
-			c.failed("Value %s failed to satisfy constraint: Member must have value greater than or equal to 1", limitName)
+			named := strings.Replace(limit, "%d", strconv.Itoa(*p.limit), 1)
+			c.failed("%s failed to satisfy constraint: Member must have value greater than or equal to 1", named)
 		}
 		c.oneOf("select", p.choice, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
 		c.returnConsumedCapacity(p.consumed)

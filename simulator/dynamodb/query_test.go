@@ -363,6 +363,7 @@ func TestRefusedScans(t *testing.T) {
 	}{
 		{api.ScanInput{TableName: aws.String("nothing")}, "ResourceNotFoundException", "Requested resource not found"},
 		{api.ScanInput{TableName: aws.String("things"), Limit: aws.Int32(0)}, "ValidationException", "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
+		{api.ScanInput{TableName: aws.String("things"), Limit: aws.Int32(-1)}, "ValidationException", "1 validation error detected: Value '-1' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
 		{api.ScanInput{TableName: aws.String("things"), IndexName: aws.String("gsi1"), ConsistentRead: aws.Bool(true)}, "ValidationException", "Consistent reads are not supported on global secondary indexes"},
 		{api.ScanInput{TableName: aws.String("things"), ExpressionAttributeValues: item{":v": n("1")}}, "ValidationException", "ExpressionAttributeValues can only be specified when using expressions: FilterExpression is null"},
 		{api.ScanInput{TableName: aws.String("things"), FilterExpression: aws.String("x = :v")}, "ValidationException", "Invalid FilterExpression: An expression attribute value used in expression is not defined; attribute value: :v"},
