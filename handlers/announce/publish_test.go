@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,26 +102,6 @@ func variables(changes map[string]string) map[string]string {
 	}
 	maps.Copy(v, changes)
 	return v
-}
-
-// The function reads exactly these variables, all of them required.
-func TestEnvironment(t *testing.T) {
-	t.Parallel()
-	params, err := env.GetFieldParams(&environment{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read []string
-	for _, p := range params {
-		if !p.Required {
-			t.Errorf("%s may be missing", p.Key)
-		}
-		read = append(read, p.Key)
-	}
-	slices.Sort(read)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(variables(nil))), read); diff != "" {
-		t.Errorf("variables (-want +got):\n%s", diff)
-	}
 }
 
 // A grace period that SQS can't keep to stops the function from starting.

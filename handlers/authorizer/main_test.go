@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/caarlos0/env/v11"
-	"github.com/google/go-cmp/cmp"
 )
 
 // variables is what the program sets for secrets in SSM.
@@ -55,28 +54,5 @@ func TestBuild(t *testing.T) {
 				t.Errorf("build = %v, want an error with %q", err, test.want)
 			}
 		})
-	}
-}
-
-// The function's own variables are exactly these; each must be there, though some may be empty.
-func TestEnvironment(t *testing.T) {
-	t.Parallel()
-	params, err := env.GetFieldParams(&environment{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	declared := map[string]bool{}
-	for _, p := range params {
-		if !p.Required {
-			t.Errorf("%s may be missing", p.Key)
-		}
-		declared[p.Key] = true
-	}
-	wanted := map[string]bool{}
-	for name := range variables(nil) {
-		wanted[name] = true
-	}
-	if diff := cmp.Diff(wanted, declared); diff != "" {
-		t.Errorf("variables (-want +got):\n%s", diff)
 	}
 }

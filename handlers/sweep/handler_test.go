@@ -6,14 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/caarlos0/env/v11"
-	"github.com/google/go-cmp/cmp"
 
 	"heliograph/observability"
 )
@@ -57,26 +55,6 @@ func variables(changes map[string]string) map[string]string {
 	}
 	maps.Copy(v, changes)
 	return v
-}
-
-// The function reads exactly these variables, all of them required.
-func TestEnvironment(t *testing.T) {
-	t.Parallel()
-	params, err := env.GetFieldParams(&environment{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read []string
-	for _, p := range params {
-		if !p.Required {
-			t.Errorf("%s may be missing", p.Key)
-		}
-		read = append(read, p.Key)
-	}
-	slices.Sort(read)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(variables(nil))), read); diff != "" {
-		t.Errorf("variables (-want +got):\n%s", diff)
-	}
 }
 
 // A bad value keeps the function from starting.

@@ -17,17 +17,17 @@ import (
 	"heliograph/observability"
 )
 
-// variable is an environment variable that a handler reads: its name, and whether it may be empty.
+// variable is an environment variable that a handler reads: its name, whether it may be missing, whether it may be empty.
 type variable struct {
-	name     string
-	notEmpty bool
+	name               string
+	required, notEmpty bool
 }
 
 // parseTag reads a field's tag as caarlos0/env does.
 func parseTag(tag string) (variable, bool) {
 	text, found := reflect.StructTag(tag).Lookup("env")
 	parts := strings.Split(text, ",")
-	return variable{parts[0], slices.Contains(parts, "notEmpty")}, found
+	return variable{parts[0], slices.Contains(parts, "required"), slices.Contains(parts, "notEmpty")}, found
 }
 
 // handlerVariables reads the source of a handler: every variable that one of its structs names, and those that
@@ -80,8 +80,8 @@ func taggedVariables(t *testing.T, file *ast.File) (all []variable) {
 	return all
 }
 
-// TestEnvironment proves that the program sets exactly the variables that each handler reads, and a value where the
-// handler insists on one.
+// TestEnvironment proves that the program sets exactly the variables that each handler reads, that a handler does
+// without none of them, and that there is a value where it insists on one.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -90,6 +90,11 @@ func TestEnvironment(t *testing.T) {
 		read := handlerVariables(t, name)
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(read)), slices.Sorted(maps.Keys(set))); diff != "" {
 			t.Errorf("%s (-read +set):\n%s", name, diff)
+		}
+		for _, v := range read {
+			if !v.required {
+				t.Errorf("%s starts without %s: a typing error would go unnoticed", name, v.name)
+			}
 		}
 		for variable, value := range set {
 			if value == "" && read[variable].notEmpty {
