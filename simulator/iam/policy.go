@@ -84,14 +84,14 @@ func parseStatements(data json.RawMessage) ([]statement, error) {
 
 func (s statement) check() error {
 	if s.Effect != "Allow" && s.Effect != "Deny" {
-		return fmt.Errorf("Effect is %q; it must be Allow or Deny", s.Effect)
+		return fmt.Errorf("its Effect is %q; it must be Allow or Deny", s.Effect)
 	}
 	if len(s.Action) == 0 {
-		return errors.New("Action is missing")
+		return errors.New("its Action is missing")
 	}
 	for _, action := range s.Action {
 		if action != "*" && !strings.Contains(action, ":") {
-			return fmt.Errorf("Action %q is not <service>:<action>", action)
+			return fmt.Errorf("its Action %q is not <service>:<action>", action)
 		}
 	}
 	return nil
