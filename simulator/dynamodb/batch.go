@@ -105,8 +105,16 @@ func (db *Database) wanted(name string, request KeysAndAttributes) (wanted, erro
 	if err != nil {
 		return wanted{}, err
 	}
+	for _, key := range request.Keys {
+		if err := attribute.Check(key); err != nil {
+			return wanted{}, err
+		}
+	}
 	t, err := db.lookup(name)
 	if err != nil {
+		return wanted{}, err
+	}
+	if err := t.scalarKeys(p); err != nil {
 		return wanted{}, err
 	}
 	seen := map[position]bool{}

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -45,6 +46,9 @@ func (s source) check(p *paging, query bool) error {
 				return invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", name)
 			}
 		}
+	}
+	if err := errors.Join(s.table.scalarKeys(p.projection), s.table.scalarKeys(expression.PathsIn(p.filter))); err != nil {
+		return err
 	}
 	if s.index == nil {
 		if p.choice == "ALL_PROJECTED_ATTRIBUTES" {

@@ -1,6 +1,8 @@
 package dynamodb
 
 import (
+	"errors"
+
 	"heliograph/simulator/dynamodb/attribute"
 	"heliograph/simulator/dynamodb/expression"
 )
@@ -45,7 +47,7 @@ func (db *Database) getItem(in *GetItemInput) (*GetItemOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.schema.checkKey(in.Key); err != nil {
+	if err := errors.Join(t.schema.checkKey(in.Key), t.scalarKeys(p)); err != nil {
 		return nil, err
 	}
 	item, units := t.read(in.Key, in.ConsistentRead)

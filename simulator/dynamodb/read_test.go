@@ -134,6 +134,7 @@ func TestRefusedBatchGetItem(t *testing.T) {
 		{of(key("a", "1"), key("b", "1"), key("a", "1")), "ValidationException", "Provided list of item keys contains duplicates"},
 		{of(item{"pk": s("a")}), "ValidationException", "The provided key element does not match the schema"},
 		{map[string]types.KeysAndAttributes{"nothing": {Keys: many[:1]}}, "ResourceNotFoundException", "Requested resource not found"},
+		{map[string]types.KeysAndAttributes{"nothing": {Keys: []item{key("a", "1"), {"pk": n("x")}}}}, "ValidationException", "The parameter cannot be converted to a numeric value: x"},
 		{map[string]types.KeysAndAttributes{"no/thing": {Keys: many[:1]}}, "ValidationException", "1 validation error detected: Value 'no/thing' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"},
 		{map[string]types.KeysAndAttributes{"things": {Keys: many[:1], AttributesToGet: []string{"a"}}}, "SerializationException", ""},
 	}

@@ -3,8 +3,10 @@ package dynamodb
 import (
 	"cmp"
 	"hash/fnv"
+	"slices"
 
 	"heliograph/simulator/dynamodb/attribute"
+	"heliograph/simulator/dynamodb/expression"
 )
 
 // Key sizes in bytes. Source: "Quotas in Amazon DynamoDB", DynamoDB developer guide.
@@ -77,6 +79,23 @@ func (s schema) checkItem(item attribute.Item) error {
 		}
 	}
 	return s.checkSizes(item)
+}
+
+// scalarKeys refuses paths into attributes that are keys of the table or of an index.
+// Source: dynalite's test/getItem.js, test/query.js, test/scan.js and test/updateItem.js, made against AWS.
+func (t *Table) scalarKeys(paths []expression.Path) error {
+	const message = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s"
+	for _, path := range paths {
+		name := path[0].Name
+		switch ofIndex := func(x *index) bool { return x.schema.has(name) }; {
+		case len(path) == 1:
+		case t.schema.has(name):
+			return invalid(message, "Key", name)
+		case slices.ContainsFunc(t.indexes, ofIndex):
+			return invalid(message, "IndexKey", name)
+		}
+	}
+	return nil
 }
 
 func (s schema) checkSizes(item attribute.Item) error {

@@ -58,7 +58,7 @@ func (db *Database) updateItem(in *UpdateItemInput) (*WriteOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(t.schema.checkKey(in.Key), t.keepsKey(update)); err != nil {
+	if err := errors.Join(t.schema.checkKey(in.Key), t.keepsKey(update), t.scalarKeys(update.Paths()), t.scalarKeys(update.Sources())); err != nil {
 		return nil, err
 	}
 	change := func(old attribute.Item) (attribute.Item, error) { return t.updated(in.Key, old, update) }

@@ -3,15 +3,47 @@ package expression
 // NamesIn gives the attributes that a condition looks at, by the first step of its paths.
 func NamesIn(c Condition) map[string]bool {
 	names := map[string]bool{}
+	for _, path := range PathsIn(c) {
+		names[path[0].Name] = true
+	}
+	return names
+}
+
+// PathsIn gives all paths of a condition.
+func PathsIn(c Condition) []Path {
+	var paths []Path
 	walk(c, func(o operand) {
 		if s, ok := o.(sizeOf); ok {
 			o = s.path
 		}
 		if path, ok := o.(Path); ok {
-			names[path[0].Name] = true
+			paths = append(paths, path)
 		}
 	})
-	return names
+	return paths
+}
+
+// Sources are the paths that an update reads.
+func (u *Update) Sources() []Path {
+	var paths []Path
+	for _, c := range u.sets {
+		paths = append(paths, pathsOf(c.value)...)
+	}
+	return paths
+}
+
+func pathsOf(s source) []Path {
+	switch s := s.(type) {
+	case Path:
+		return []Path{s}
+	case ifNotExists:
+		return append(pathsOf(s.other), s.path)
+	case listAppend:
+		return append(pathsOf(s.first), pathsOf(s.second)...)
+	case arithmetic:
+		return append(pathsOf(s.left), pathsOf(s.right)...)
+	}
+	return nil
 }
 
 // walk visits all operands of a condition.
