@@ -12,12 +12,14 @@ import (
 
 	"heliograph/infra/stack"
 	"heliograph/simulator"
+	"heliograph/simulator/fault"
 )
 
 type localCommand struct {
-	Port   int               `default:"4700" help:"First of three ports: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free ones."`
-	Config map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s."`
-	Logs   bool              `help:"Show the functions' logs."`
+	Port    int               `default:"4700" help:"First of three ports: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free ones."`
+	Config  map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s."`
+	Latency string            `enum:"none,aws" default:"none" help:"aws: let each AWS call take as long as it typically does on AWS."`
+	Logs    bool              `help:"Show the functions' logs."`
 }
 
 func (localCommand) Help() string {
@@ -44,6 +46,9 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	options := simulator.Options{
 		Root: root, Port: c.Port, Config: c.Config, Progress: w.stderr,
 		EndpointsFile: line.Target,
+	}
+	if c.Latency == "aws" {
+		options.Faults = fault.Typical()
 	}
 	if c.Logs {
 		options.Logs = w.stderr

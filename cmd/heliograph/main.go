@@ -34,6 +34,7 @@ type commands struct {
 	Send    sendCommand    `cmd:"" help:"Send a message to a user, through the queue."`
 	Online  onlineCommand  `cmd:"" help:"Tell who is online."`
 	Metrics metricsCommand `cmd:"" help:"List the metrics of the local stack with their last values."`
+	Fault   faultCommand   `cmd:"" help:"Let things go wrong on purpose, in the local stack."`
 }
 
 func main() {
