@@ -28,7 +28,7 @@ var soakFor = flag.Duration("soak", 0, "how long the soak's storm lasts; 0: 25s 
 // storm is what goes wrong during a soak. Functions that send are not killed: SQS would hide their messages for three
 // minutes, and this test has no more.
 var storm = []fault.Rule{
-	{Service: fault.Connections, Action: "PostToConnection", Error: "LimitExceededException", Rate: 0.1},
+	{Service: fault.Connections, Action: "PostToConnection", Error: "LimitExceededException", Rate: 0.4},
 	{Service: fault.DynamoDB, Caller: "*", Error: "ProvisionedThroughputExceededException", Rate: 0.05},
 	{Service: fault.SNS, Error: "InternalError", Rate: 0.2},
 	{Service: fault.Lambda, Resource: "*-connect", Kill: true, Rate: 0.03},
