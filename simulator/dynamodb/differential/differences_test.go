@@ -40,7 +40,7 @@ var differences = []difference{
 	{
 		what:    "operands are looked at when an expression is evaluated, and so not at those that do not matter any more",
 		source:  "dynalite, test/query.js, test/scan.js and test/deleteItem.js: Incorrect operand type, must be distinct, same data type",
-		refusal: regexp.MustCompile(`^Invalid (Condition|Filter|KeyCondition)Expression: (The first operand must be distinct|The BETWEEN operator requires|Incorrect operand type|The function is not allowed|Invalid attribute type name)`),
+		refusal: regexp.MustCompile(`^Invalid (Condition|Filter|KeyCondition)Expression: (The first operand must be distinct|The BETWEEN operator requires|Incorrect operand type|The function is not allowed|Invalid attribute type name|An expression attribute value used in expression is not defined)`),
 		example: &api.PutItemInput{TableName: table, Item: stored, ConditionExpression: aws.String("begins_with(:n, :s)"), ExpressionAttributeValues: item{":n": n("1"), ":s": s("a")}},
 	},
 	{
