@@ -18,10 +18,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/coder/websocket"
 
 	"heliograph/auth"
+	"heliograph/simulator"
 )
 
 // patience bounds every wait for something that must happen; nothing waits that long when all is well.
@@ -33,6 +35,15 @@ func within(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// reached is a running stack, and how its AWS APIs are called. Most tests share one; those that break things
+// have their own.
+type reached struct {
+	simulator.Endpoints
+	config aws.Config
+}
+
+func shared() reached { return reached{target, awsConfig} }
 
 var users atomic.Int64
 
@@ -71,7 +82,11 @@ type device struct{ *websocket.Conn }
 
 // dial connects as the seed's clients do, with the token in the query.
 func dial(ctx context.Context, token string) (*websocket.Conn, *http.Response, error) {
-	socket, response, err := websocket.Dial(ctx, target.WebSocketURL+"?Authorization="+url.QueryEscape(token), nil)
+	return shared().dial(ctx, token)
+}
+
+func (r reached) dial(ctx context.Context, token string) (*websocket.Conn, *http.Response, error) {
+	socket, response, err := websocket.Dial(ctx, r.WebSocketURL+"?Authorization="+url.QueryEscape(token), nil)
 	if err == nil {
 		socket.SetReadLimit(1 << 20)
 	}
@@ -86,7 +101,12 @@ func connect(t *testing.T, user string) device {
 
 func connectWith(t *testing.T, token string) device {
 	t.Helper()
-	socket, response, err := dial(within(t), token)
+	return shared().connectWith(t, token)
+}
+
+func (r reached) connectWith(t *testing.T, token string) device {
+	t.Helper()
+	socket, response, err := r.dial(within(t), token)
 	if err != nil {
 		t.Fatalf("connect: %v (%v)", err, response)
 	}
@@ -117,17 +137,29 @@ func (d device) hangUp(t *testing.T) {
 // send puts {"UserId","Body"} on the queue.
 func send(t *testing.T, user, body string) {
 	t.Helper()
+	shared().send(t, user, body, nil)
+}
+
+// send puts a message on the queue, with message attributes.
+func (r reached) send(t *testing.T, user, body string, attributes map[string]sqstypes.MessageAttributeValue) (queued string) {
+	t.Helper()
 	message, err := json.Marshal(map[string]string{"UserId": user, "Body": body})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sendRaw(t, string(message))
+	r.sendRaw(t, string(message), attributes)
+	return string(message)
 }
 
 func sendRaw(t *testing.T, message string) {
 	t.Helper()
-	_, err := sqs.NewFromConfig(awsConfig).SendMessage(within(t), &sqs.SendMessageInput{
-		QueueUrl: aws.String(target.SendQueueURL), MessageBody: aws.String(message),
+	shared().sendRaw(t, message, nil)
+}
+
+func (r reached) sendRaw(t *testing.T, message string, attributes map[string]sqstypes.MessageAttributeValue) {
+	t.Helper()
+	_, err := sqs.NewFromConfig(r.config).SendMessage(within(t), &sqs.SendMessageInput{
+		QueueUrl: aws.String(r.SendQueueURL), MessageBody: aws.String(message), MessageAttributes: attributes,
 	})
 	if err != nil {
 		t.Fatalf("put a message on the queue: %v", err)
@@ -188,18 +220,31 @@ func statuses(t *testing.T, users ...string) []status {
 // for its client at once, for the stack when $disconnect has been worked on.
 func waitForConnections(t *testing.T, user string, n int) {
 	t.Helper()
-	client := dynamodb.NewFromConfig(awsConfig)
+	shared().waitForConnections(t, user, n)
+}
+
+// waitForConnections gives the ids of the connections.
+func (r reached) waitForConnections(t *testing.T, user string, n int) (ids []string) {
+	t.Helper()
+	client := dynamodb.NewFromConfig(r.config)
 	eventually(t, fmt.Sprintf("%s has %d connections", user, n), func(ctx context.Context) (bool, error) {
 		out, err := client.Query(ctx, &dynamodb.QueryInput{
-			TableName: aws.String(target.TableName), ConsistentRead: aws.Bool(true), Select: dynamodbtypes.SelectCount,
+			TableName: aws.String(r.TableName), ConsistentRead: aws.Bool(true),
 			KeyConditionExpression: aws.String("pk = :user AND begins_with(sk, :connection)"),
 			ExpressionAttributeValues: map[string]dynamodbtypes.AttributeValue{
 				":user":       &dynamodbtypes.AttributeValueMemberS{Value: "user#" + user},
 				":connection": &dynamodbtypes.AttributeValueMemberS{Value: "conn#"},
 			},
 		})
-		return err == nil && int(out.Count) == n, err
+		if err != nil || int(out.Count) != n {
+			return false, err
+		}
+		for _, item := range out.Items {
+			ids = append(ids, strings.TrimPrefix(item["sk"].(*dynamodbtypes.AttributeValueMemberS).Value, "conn#"))
+		}
+		return true, nil
 	})
+	return ids
 }
 
 // eventually tries until something holds.

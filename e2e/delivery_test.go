@@ -137,10 +137,15 @@ var letters sync.Map
 // deadLetter waits for a message with this body in the dead-letter queue.
 func deadLetter(t *testing.T, body string) types.Message {
 	t.Helper()
-	client := sqs.NewFromConfig(awsConfig)
+	return shared().deadLetter(t, body)
+}
+
+func (r reached) deadLetter(t *testing.T, body string) types.Message {
+	t.Helper()
+	client := sqs.NewFromConfig(r.config)
 	eventually(t, "a dead letter "+body[:min(60, len(body))], func(ctx context.Context) (bool, error) {
 		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: aws.String(target.DeadLetterQueueURL), MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
+			QueueUrl: aws.String(r.DeadLetterQueueURL), MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
 			MessageAttributeNames: []string{"All"},
 		})
 		if err != nil {

@@ -52,29 +52,23 @@ func runTests(m *testing.M) (code int, err error) {
 		}
 		target = local.Endpoints()
 	}
-	if awsConfig, err = loadAWS(ctx); err != nil {
+	if awsConfig, err = loadAWS(ctx, target); err != nil {
 		return 1, err
 	}
 	code = m.Run()
 	if local != nil {
-		err = errors.Join(checkPermissions(code), local.Close())
+		err = errors.Join(checkPermissions(code), local.Close(), closeBroken())
 	}
 	if code != 0 {
 		fmt.Fprintf(os.Stderr, "the functions' logs of this run:\n%s", logs.tail(64<<10))
+		fmt.Fprintf(os.Stderr, "those of the stack that was broken on purpose:\n%s", broken().logTail())
 	}
 	return code, err
 }
 
-// neededElsewhere are permissions that these tests do not need, by why the stack grants them all the same. The reasons
-// are faults that nothing here causes, and a minute that nobody waits for.
+// neededElsewhere are permissions that these tests do not need, by why the stack grants them all the same. The reason
+// is a minute that nobody waits for.
 var neededElsewhere = map[string][]string{
-	"a connect that fails takes back what it wrote": {
-		"connect dynamodb:DeleteItem", "connect dynamodb:GetItem", "connect dynamodb:Query",
-	},
-	"a connection that is gone is pruned": {
-		"send dynamodb:DeleteItem", "send dynamodb:GetItem", "send dynamodb:UpdateItem",
-	},
-	"a post that failed is tried again": {"send sqs:SendMessage"},
 	"the sweep runs once a minute, and finds nothing to close": {
 		"sweep dynamodb:BatchGetItem", "sweep dynamodb:DeleteItem", "sweep dynamodb:GetItem", "sweep dynamodb:Query",
 		"sweep dynamodb:UpdateItem", "sweep execute-api:ManageConnections", "sweep logs:CreateLogStream", "sweep logs:PutLogEvents",
@@ -95,14 +89,14 @@ func isNeededElsewhere(p iam.Permission) bool {
 // nobody needed, fail the run. It judges complete runs only.
 func checkPermissions(code int) error {
 	var errs []error
-	for _, denied := range local.Denied() {
+	for _, denied := range slices.Concat(local.Denied(), broken().denied()) {
 		errs = append(errs, fmt.Errorf("a call was denied: %s", denied))
 	}
 	if partial := flag.Lookup("test.run").Value.String() != ""; partial || code != 0 {
 		return errors.Join(errs...)
 	}
 	for _, p := range local.UnusedPermissions() {
-		if !isNeededElsewhere(p) {
+		if !isNeededElsewhere(p) && !broken().used(p) {
 			errs = append(errs, fmt.Errorf("granted and never needed: %s may %s on %s", p.Role, p.Action, p.Resource))
 		}
 	}
@@ -125,10 +119,10 @@ func startLocal(ctx context.Context, logs *safeBuffer) (*simulator.Simulator, er
 	})
 }
 
-func loadAWS(ctx context.Context) (aws.Config, error) {
-	options := []func(*config.LoadOptions) error{config.WithRegion(target.Region)}
-	if target.AWSEndpointURL != "" {
-		options = append(options, config.WithBaseEndpoint(target.AWSEndpointURL),
+func loadAWS(ctx context.Context, at simulator.Endpoints) (aws.Config, error) {
+	options := []func(*config.LoadOptions) error{config.WithRegion(at.Region)}
+	if at.AWSEndpointURL != "" {
+		options = append(options, config.WithBaseEndpoint(at.AWSEndpointURL),
 			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("e2e", "e2e", "")))
 	}
 	return config.LoadDefaultConfig(ctx, options...)

@@ -151,8 +151,13 @@ type subscriber struct {
 
 func subscribe(t *testing.T) subscriber {
 	t.Helper()
+	return shared().subscribe(t)
+}
+
+func (r reached) subscribe(t *testing.T) subscriber {
+	t.Helper()
 	ctx := within(t)
-	s := subscriber{client: sqs.NewFromConfig(awsConfig)}
+	s := subscriber{client: sqs.NewFromConfig(r.config)}
 	name := newUser()
 	queue, err := s.client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(name)})
 	if err != nil {
@@ -170,15 +175,15 @@ func subscribe(t *testing.T) subscriber {
 	}
 	arn := attributes.Attributes["QueueArn"]
 	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},`+
-		`"Action":"sqs:SendMessage","Resource":%q,"Condition":{"ArnEquals":{"aws:SourceArn":%q}}}]}`, arn, target.EventTopicARN)
+		`"Action":"sqs:SendMessage","Resource":%q,"Condition":{"ArnEquals":{"aws:SourceArn":%q}}}]}`, arn, r.EventTopicARN)
 	if _, err := s.client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
 		QueueUrl: queue.QueueUrl, Attributes: map[string]string{"Policy": policy},
 	}); err != nil {
 		t.Fatalf("let the topic send to the queue: %v", err)
 	}
-	topics := sns.NewFromConfig(awsConfig)
+	topics := sns.NewFromConfig(r.config)
 	subscription, err := topics.Subscribe(ctx, &sns.SubscribeInput{
-		TopicArn: aws.String(target.EventTopicARN), Protocol: aws.String("sqs"), Endpoint: aws.String(arn), ReturnSubscriptionArn: true,
+		TopicArn: aws.String(r.EventTopicARN), Protocol: aws.String("sqs"), Endpoint: aws.String(arn), ReturnSubscriptionArn: true,
 		Attributes: map[string]string{"RawMessageDelivery": "true"},
 	})
 	if err != nil {
