@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,6 +80,7 @@ type soak struct {
 	stack *simulator.Simulator
 	load  load
 	queue string // of the presence events
+	file  string // the endpoints file
 
 	mu      sync.Mutex
 	devices []*soakDevice
@@ -102,14 +104,14 @@ type soakMessage struct {
 
 func newSoak(t *testing.T) *soak {
 	t.Helper()
+	s := &soak{file: filepath.Join(t.TempDir(), "local.json")}
 	stack, err := simulator.Start(t.Context(), simulator.Options{
-		Root: projectRoot(t), Config: map[string]string{"presenceGrace": "1s"}, Progress: os.Stderr,
-		EndpointsFile: filepath.Join(t.TempDir(), "local.json"),
+		Root: projectRoot(t), Config: map[string]string{"presenceGrace": "1s"}, Progress: os.Stderr, EndpointsFile: s.file,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &soak{stack: stack, load: newLoad(t, stack.Endpoints())}
+	s.stack, s.load = stack, newLoad(t, stack.Endpoints())
 	s.queue = s.load.subscribe(t)
 	return s
 }
@@ -397,5 +399,14 @@ func (s *soak) stop(t *testing.T) {
 	}
 	if denied := s.stack.Denied(); len(denied) > 0 {
 		t.Errorf("calls were denied: %v", denied)
+	}
+	for _, address := range []string{endpoints.WebSocketURL, endpoints.HTTPURL, endpoints.AWSEndpointURL} {
+		if c, err := net.Dial("tcp", hostOf(address)); err == nil {
+			c.Close()
+			t.Errorf("%s still accepts connections", address)
+		}
+	}
+	if _, err := os.Stat(s.file); !os.IsNotExist(err) {
+		t.Errorf("the endpoints file is still there (%v)", err)
 	}
 }

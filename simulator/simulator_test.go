@@ -3,9 +3,12 @@ package simulator
 import (
 	"errors"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
@@ -15,6 +18,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph/infra/stack"
 )
 
 // newTestCloud makes a cloud on free ports, and closes it when the test ends.
@@ -135,6 +140,44 @@ func TestResourcesAreLive(t *testing.T) {
 	if !strings.HasPrefix(outputs["url"], c.address()) {
 		t.Errorf("the queue's URL %s is not at %s", outputs["url"], c.address())
 	}
+}
+
+// TestNothingIsLeft proves that a stack that was used and stopped leaves no goroutine behind. It runs alone, so that all
+// goroutines of the simulator are its own.
+func TestNothingIsLeft(t *testing.T) {
+	root, err := stack.FindRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := ownGoroutines()
+	s, err := Start(t.Context(), Options{Root: root, EndpointsFile: filepath.Join(t.TempDir(), "local.json"), Progress: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, _, err := websocket.Dial(t.Context(), s.Endpoints().WebSocketURL+"?Authorization=nonsense", nil)
+	if err == nil {
+		socket.CloseNow()
+		t.Error("a connection was opened with a bad token")
+	}
+	if during := ownGoroutines(); during <= before {
+		t.Errorf("%d goroutines run, %d did before: the test counts the wrong ones", during, before)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ownGoroutines() > before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines are left:\n%s", ownGoroutines()-before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+// ownGoroutines counts the goroutines that the simulator has started.
+func ownGoroutines() int {
+	stacks := make([]byte, 16<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return strings.Count(string(stacks), "created by heliograph/simulator")
 }
 
 // TestEndpointsFile proves that what is written can be read, and that a file that lacks an address is an error that
