@@ -228,7 +228,7 @@ func (s subscriber) until(t *testing.T, users []string, enough func(event) bool)
 
 // TestPresenceEvents proves that the topic carries one event when the first device of a user comes and one
 // when the last has gone, however many devices there were. That there is no third is known when a fence has
-// passed: the offline event of somebody who left after the user's.
+// passed: the events of somebody who came and went after the user's second.
 func TestPresenceEvents(t *testing.T) {
 	t.Parallel()
 	topic := subscribe(t)
@@ -239,11 +239,15 @@ func TestPresenceEvents(t *testing.T) {
 	waitForConnections(t, user, 1)
 	laptop.hangUp(t)
 	waitForConnections(t, user, 0)
+	wentOffline := func(user string) func(event) bool {
+		return func(e event) bool { return e.Data.UserID == user && !e.Data.IsOnline }
+	}
+	events := topic.until(t, []string{user}, wentOffline(user))
 	last := connect(t, fence)
 	waitForConnections(t, fence, 1)
 	last.hangUp(t)
+	events = append(events, topic.until(t, []string{user, fence}, wentOffline(fence))...)
 
-	events := topic.until(t, []string{user, fence}, func(e event) bool { return e.Data.UserID == fence && !e.Data.IsOnline })
 	var got []bool
 	var versions []int64
 	for _, e := range events {
