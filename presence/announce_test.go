@@ -98,9 +98,10 @@ func TestEventTimes(t *testing.T) {
 	if len(events) != 2 || !events[0].At.Equal(start) || !events[1].At.Equal(start.Add(3*time.Second)) {
 		t.Errorf("events: %v", events)
 	}
-	// The first connect has the first epoch, the second connect the next, and going offline the third.
-	if first := start.UnixMilli() + 1; events[0].Version != first || events[1].Version != first+2 {
-		t.Errorf("versions: %d, %d, want %d, %d", events[0].Version, events[1].Version, first, first+2)
+	// The first connect has the first epoch, the second connect the next, staying online by a new connection the
+	// third, and going offline the fourth.
+	if first := start.UnixMilli() + 1; events[0].Version != first || events[1].Version != first+3 {
+		t.Errorf("versions: %d, %d, want %d, %d", events[0].Version, events[1].Version, first, first+3)
 	}
 }
 

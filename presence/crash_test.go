@@ -108,7 +108,7 @@ func TestConnectDuringDisconnect(t *testing.T) {
 // Two devices that leave at once, in every order of their calls: the user is offline.
 func TestDisconnectTogether(t *testing.T) {
 	t.Parallel()
-	const calls = 5 // each has at the most: delete, get, query, update, get
+	const calls = 5 // delete, get, query, update, get; who has to look again after that runs to its end
 	w := newWorld(t)
 	for order := range uint(1) << (2 * calls) {
 		if bits.OnesCount(order) != calls {

@@ -65,24 +65,42 @@ func (s *Store) Settle(ctx context.Context, user UserID, lastActivity time.Time)
 		if err != nil || !read.Online {
 			return err
 		}
-		left, err := s.anyOpen(ctx, user)
-		if err != nil || left {
+		left, err := s.left(ctx, user)
+		if err != nil || left == someOpen {
 			return err
 		}
 		// A condition that fails means that somebody else got on, so this ends.
-		done, err := s.goOffline(ctx, user, read, lastActivity)
+		done, err := s.decide(ctx, user, read, left, lastActivity)
 		if err != nil || done {
 			return err
 		}
 	}
 }
 
+// decide writes what follows from the presence that was read and the connections that were left then, on
+// condition that the presence is still the same, and tells whether it was.
+func (s *Store) decide(ctx context.Context, user UserID, read presenceItem, left left, lastActivity time.Time) (bool, error) {
+	if left == someOpening {
+		return s.stayOnline(ctx, user, read)
+	}
+	return s.goOffline(ctx, user, read, lastActivity)
+}
+
+// left is what is left of a user's connections.
+type left int
+
+const (
+	noneOpen    left = iota
+	someOpening      // all that are left are so new that their Connect may still be between its two writes
+	someOpen         // there is one whose Connect is over: it has raised the epoch, or it died and never will
+)
+
 // openPage is how many connections are read at once to find one that is open. So many fit into one read
 // unit of 4 KB, and a user seldom has more.
 const openPage = 8
 
-// anyOpen tells whether a user has a connection that is open.
-func (s *Store) anyOpen(ctx context.Context, user UserID) (bool, error) {
+// left tells whether a user has a connection that is open.
+func (s *Store) left(ctx context.Context, user UserID) (left, error) {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(openPage),
 		KeyConditionExpression:    aws.String("#pk = :user AND begins_with(#sk, :connection)"),
@@ -90,30 +108,59 @@ func (s *Store) anyOpen(ctx context.Context, user UserID) (bool, error) {
 		ExpressionAttributeNames:  names("pk", "sk", "connectedAt"),
 		ExpressionAttributeValues: item{":user": text(userKey(user)), ":connection": text(connectionPrefix)},
 	}
-	now := s.clock.Now()
-	for pages := dynamodb.NewQueryPaginator(s.db, query); pages.HasMorePages(); {
+	now, found := s.clock.Now(), noneOpen
+	for pages := dynamodb.NewQueryPaginator(s.db, query); pages.HasMorePages() && found != someOpen; {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return false, fmt.Errorf("query connections that are left: %w", err)
+			return noneOpen, fmt.Errorf("query connections that are left: %w", err)
 		}
-		var found []connectionItem
-		if err := attributevalue.UnmarshalListOfMaps(page.Items, &found); err != nil {
-			return false, fmt.Errorf("decode connections that are left: %w", err)
+		var items []connectionItem
+		if err := attributevalue.UnmarshalListOfMaps(page.Items, &items); err != nil {
+			return noneOpen, fmt.Errorf("decode connections that are left: %w", err)
 		}
-		for _, c := range found {
-			if now.Before(c.decode().Limit()) {
-				return true, nil
-			}
+		for _, c := range items {
+			found = max(found, leftBy(c.decode(), now))
 		}
 	}
-	return false, nil
+	return found, nil
+}
+
+// leftBy is what one connection makes of those that are left. A Connect is over long before the first
+// lease, since its function is killed after 10 s; the rest is for clocks that differ, and for whoever
+// decided before it began and has not written yet.
+func leftBy(c Connection, now time.Time) left {
+	switch {
+	case !now.Before(c.Limit()):
+		return noneOpen
+	case now.Before(c.ConnectedAt.Add(FirstLease)):
+		return someOpening
+	}
+	return someOpen
+}
+
+// stayOnline raises the epoch of a user who stays online, on condition that the presence is still the one
+// read, and tells whether it was.
+//
+// Whoever saw no connection at the same epoch, and has not written yet, must no longer make the user
+// offline: here it was settled that the one that is coming keeps the user online, and others may have
+// been told so. Without this, a user who is connecting would flicker: online, offline, online.
+func (s *Store) stayOnline(ctx context.Context, user UserID, read presenceItem) (bool, error) {
+	return s.changePresence(ctx, "update presence that stays online", &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: presenceItemKey(user),
+		UpdateExpression:         aws.String("SET #epoch = #epoch + :one"),
+		ConditionExpression:      aws.String("#epoch = :read AND #online = :true"),
+		ExpressionAttributeNames: names("online", "epoch"),
+		ExpressionAttributeValues: item{
+			":true": flag(true), ":one": number(1), ":read": number(read.Epoch),
+		},
+	})
 }
 
 // goOffline makes a user offline on condition that the presence is still the one read, and tells whether
 // it was. The last activity never goes back: connections may be found dead in any order.
 func (s *Store) goOffline(ctx context.Context, user UserID, read presenceItem, lastActivity time.Time) (bool, error) {
 	now := s.clock.Now()
-	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	return s.changePresence(ctx, "update presence to offline", &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(user),
 		UpdateExpression: aws.String("SET #online = :false, #epoch = if_not_exists(#epoch, :now) + :one, " +
 			"#offlineSince = :now, #lastActivity = :lastActivity, #ttl = :ttl REMOVE #gpk, #gsk, #onlineSince"),
@@ -126,11 +173,16 @@ func (s *Store) goOffline(ctx context.Context, user UserID, read presenceItem, l
 			":lastActivity": number(max(millis(lastActivity), read.LastActivity)),
 		},
 	})
+}
+
+// changePresence makes a change that has a condition, and tells whether that held. what names the change in errors.
+func (s *Store) changePresence(ctx context.Context, what string, change *dynamodb.UpdateItemInput) (bool, error) {
+	_, err := s.db.UpdateItem(ctx, change)
 	if _, failed := errors.AsType[*types.ConditionalCheckFailedException](err); failed {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("update presence to offline: %w", err)
+		return false, fmt.Errorf("%s: %w", what, err)
 	}
 	return true, nil
 }

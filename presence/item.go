@@ -46,7 +46,7 @@ type presenceItem struct {
 	GSK string `dynamodbav:"gsk,omitempty"` // only while online
 
 	Online bool  `dynamodbav:"online"`
-	Epoch  int64 `dynamodbav:"epoch"` // raised by every connect and by every change to offline
+	Epoch  int64 `dynamodbav:"epoch"` // raised by every connect, every change to offline, and by stayOnline
 
 	// When the user last came or went: the one while online, the other while offline.
 	OnlineSince  int64 `dynamodbav:"onlineSince,omitempty"`

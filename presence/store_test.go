@@ -303,8 +303,20 @@ func TestCost(t *testing.T) {
 			func(t tb, f *fixture) { f.connect(t, "u", "a") }, func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, 2, 4,
 		},
 		"disconnect of one of two": {
-			func(t tb, f *fixture) { f.connect(t, "u", "a"); f.connect(t, "u", "b") },
+			func(t tb, f *fixture) {
+				f.connect(t, "u", "a")
+				f.connect(t, "u", "b")
+				f.advance(presence.FirstLease)
+			},
 			func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, 2, 2,
+		},
+		"disconnect while another is new": { // a page reload: one more, to raise the epoch
+			func(t tb, f *fixture) {
+				f.connect(t, "u", "a")
+				f.advance(presence.FirstLease)
+				f.connect(t, "u", "b")
+			},
+			func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, 2, 3,
 		},
 		"status":      {nil, func(t tb, f *fixture) { f.status(t, "u") }, 1, 0},
 		"connections": {nil, func(t tb, f *fixture) { f.open(t, "u") }, 1, 0},
