@@ -131,3 +131,41 @@ type refusingUpdates struct{ presence.DynamoDB }
 func (refusingUpdates) UpdateItem(context.Context, *api.UpdateItemInput, ...func(*api.Options)) (*api.UpdateItemOutput, error) {
 	return nil, &types.InternalServerError{}
 }
+
+// wrongTable is a table that makes the store wrong.
+type wrongTable struct {
+	presence.DynamoDB
+	update func(*api.UpdateItemInput)
+	status func(before, now *api.BatchGetItemOutput) *api.BatchGetItemOutput
+	left   func(*api.QueryOutput)
+
+	mu     sync.Mutex
+	before *api.BatchGetItemOutput // what was answered last
+}
+
+func (w *wrongTable) UpdateItem(ctx context.Context, in *api.UpdateItemInput, o ...func(*api.Options)) (*api.UpdateItemOutput, error) {
+	if w.update != nil {
+		w.update(in)
+	}
+	return w.DynamoDB.UpdateItem(ctx, in, o...)
+}
+
+func (w *wrongTable) Query(ctx context.Context, in *api.QueryInput, o ...func(*api.Options)) (*api.QueryOutput, error) {
+	out, err := w.DynamoDB.Query(ctx, in, o...)
+	if w.left != nil && err == nil {
+		w.left(out)
+	}
+	return out, err
+}
+
+func (w *wrongTable) BatchGetItem(ctx context.Context, in *api.BatchGetItemInput, o ...func(*api.Options)) (*api.BatchGetItemOutput, error) {
+	out, err := w.DynamoDB.BatchGetItem(ctx, in, o...)
+	if w.status == nil || err != nil {
+		return out, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.before
+	w.before = out
+	return w.status(before, out), nil
+}

@@ -96,6 +96,13 @@ func (p *process) finish() {
 	}
 }
 
+// until lets everything go well until the process stands before a call.
+func (p *process) until(call string) {
+	for p.next != call && !p.ended() {
+		p.step(goOn)
+	}
+}
+
 // call makes a call in a process, as its fate will have it.
 func call[Out any](p *process, name string, do func() (Out, error)) (Out, error) {
 	var none Out

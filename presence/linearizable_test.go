@@ -1,0 +1,405 @@
+package presence_test
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"heliograph/presence"
+)
+
+// The model is what a caller may believe: a user is the set of the connections that are open, and online while
+// that set is not empty. Connect puts one in, Disconnect takes one out, Statuses tells whether there is any. Nothing
+// of epochs, items or the order of writes is in it, so it holds the store to its promise and not to its code. The
+// rest follows from what the operations promise:
+//
+//   - What answered well took effect at one moment between its call and its return.
+//   - A Disconnect that failed or died took effect at some moment after its call, or never: it may have died before
+//     or after any of its writes, a write may land when it is long over, and whoever looks next, for another device
+//     or for the stream, finishes what it began. So it never returns: a checker may place it at infinity.
+//   - A Connect that failed or died is such a Connect, and beside it a Disconnect of the same connection, that never
+//     return either: what it wrote may keep the user online until its own clean-up or the sweep takes it away. The
+//     two count once each. So a dead function explains one spell of being online, and no more.
+//   - Settle, what follows the stream, is no operation: it changes nothing that a caller may believe.
+//
+// The histories keep to what the gateway and the time-outs grant. An id is used once. A connection is closed after
+// its Connect has answered; one that failed, when none of its writes can land any more, since its function is killed
+// after 10 s and the sweep comes after FirstLease. Otherwise anything may happen at once, closing twice included.
+
+// action is what an operation does.
+type action string
+
+const (
+	opens  action = "connect"
+	closes action = "disconnect"
+	asks   action = "status"
+)
+
+// operation is the input of one operation of the model.
+type operation struct {
+	action     action
+	connection int // not of asks
+}
+
+// never is when operations return that may yet take effect.
+const never = math.MaxInt64
+
+// userModel is the model as porcupine takes it. Its state has a bit for each open connection.
+var userModel = porcupine.Model{
+	Init: func() any { return uint64(0) },
+	Step: func(state, input, output any) (bool, any) {
+		open, o := state.(uint64), input.(operation)
+		switch o.action {
+		case opens:
+			return true, open | 1<<o.connection
+		case closes:
+			return true, open &^ (1 << o.connection)
+		default:
+			return output.(bool) == (open != 0), open
+		}
+	},
+	Hash: func(state any) uint64 { return state.(uint64) },
+}
+
+// history is what one user's operations were, when they began and ended, and how.
+type history struct {
+	*fixture
+	time atomic.Int64 // a count, that orders calls and returns
+
+	mu         sync.Mutex
+	operations []porcupine.Operation
+	ids        int
+}
+
+// newHistory returns an empty history, of a store over a table that may be wrong in some way.
+func newHistory(t tb, wrong func(presence.DynamoDB) presence.DynamoDB) *history {
+	f := setUp(t)
+	if wrong != nil {
+		f.db = wrong(f.db)
+		f.store = presence.NewStore(f.db, tableName, f)
+	}
+	return &history{fixture: f}
+}
+
+// newConnection is an id that was not used before.
+func (h *history) newConnection() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ids++
+	return h.ids - 1
+}
+
+// begun tells the time at which an operation begins.
+func (h *history) begun() int64 { return h.time.Add(1) }
+
+// ended records an operation that has come to its end.
+func (h *history) ended(o operation, begun int64, online bool, err error) {
+	now := h.time.Add(1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	add := func(o operation, ended int64) {
+		h.operations = append(h.operations, porcupine.Operation{Input: o, Output: online, Call: begun, Return: ended})
+	}
+	if err == nil {
+		add(o, now)
+		return
+	}
+	add(o, never)
+	if o.action == opens {
+		add(operation{closes, o.connection}, never)
+	}
+}
+
+// ask asks for the status.
+func (h *history) ask(t tb) {
+	begun := h.begun()
+	h.ended(operation{action: asks}, begun, h.status(t, "1234").Online, nil)
+}
+
+// begin starts an operation as a process, and records it when that has ended.
+func (h *history) begin(o operation) *process {
+	begun := h.begun()
+	id := presence.ConnectionID(fmt.Sprintf("c%02d", o.connection))
+	return begin(fmt.Sprint(o), func(p *process) error {
+		if o.action == opens {
+			return h.in(p).Connect(context.Background(), presence.Connection{User: "1234", ID: id})
+		}
+		return h.in(p).Disconnect(context.Background(), "1234", id, h.Now())
+	}, func(err error) { h.ended(o, begun, false, err) })
+}
+
+// linearizable tells whether the model can explain the history.
+func (h *history) linearizable(t tb) bool {
+	t.Helper()
+	result := porcupine.CheckOperationsTimeout(userModel, h.simplified(), 20*time.Second)
+	if result == porcupine.Unknown {
+		t.Fatalf("the checker came to no end with\n%s", h)
+	}
+	return result == porcupine.Ok
+}
+
+// simplified is a history that the model explains if and only if it explains this one, and that is quicker to check,
+// since the time grows with the operations that never return. A connection opens once, so one time that it closes
+// is enough. Of the Disconnects of it that never return, the first can be wherever the others could. And it has nothing
+// to do any more once one has returned, if the Connect had before.
+func (h *history) simplified() []porcupine.Operation {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slices.SortFunc(h.operations, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	opened, closed, failed := map[int]bool{}, map[int]int64{}, map[int]bool{}
+	for _, o := range h.operations {
+		switch in := o.Input.(operation); {
+		case o.Return == never:
+		case in.action == opens:
+			opened[in.connection] = true
+		case in.action == closes && (closed[in.connection] == 0 || o.Return < closed[in.connection]):
+			closed[in.connection] = o.Return
+		}
+	}
+	var simple []porcupine.Operation
+	for _, o := range h.operations {
+		in := o.Input.(operation)
+		if in.action == closes && o.Return == never {
+			if failed[in.connection] {
+				continue
+			}
+			failed[in.connection] = true
+			if by := closed[in.connection]; opened[in.connection] && by > 0 {
+				o.Return = max(by, o.Call)
+			}
+		}
+		simple = append(simple, o)
+	}
+	return simple
+}
+
+// String lists the operations in the order of their calls.
+func (h *history) String() string {
+	slices.SortFunc(h.operations, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	var s strings.Builder
+	for _, o := range h.operations {
+		in, end := o.Input.(operation), strconv.FormatInt(o.Return, 10)
+		if o.Return == never {
+			end = "never"
+		}
+		fmt.Fprintf(&s, "%4d to %-5s %s", o.Call, end, in.action)
+		if in.action == asks {
+			fmt.Fprintf(&s, ": %v\n", o.Output)
+		} else {
+			fmt.Fprintf(&s, " %d\n", in.connection)
+		}
+	}
+	return s.String()
+}
+
+const (
+	devices = 3  // of the user, at once
+	visits  = 3  // of each device, one after the other
+	asked   = 40 // times by somebody else, at the most
+	settled = 20 // times by what follows the stream, at the most
+)
+
+// live lets the devices of a user come and go at once, while somebody asks all the time and somebody follows the stream.
+func (h *history) live(t tb, seed uint64) {
+	var coming, others sync.WaitGroup
+	var over atomic.Bool
+	for n := range devices {
+		coming.Go(func() { newDevice(h, seed, uint64(n)).live(t) })
+	}
+	repeat := func(most int, do func()) {
+		others.Go(func() {
+			for n := 0; n < most && !over.Load(); n++ {
+				do()
+			}
+		})
+	}
+	repeat(asked, func() { h.ask(t) })
+	repeat(settled, func() {
+		if err := h.store.Settle(context.Background(), "1234", h.Now()); err != nil {
+			t.Errorf("settle: %v", err)
+		}
+	})
+	coming.Wait()
+	over.Store(true)
+	others.Wait()
+	h.ask(t)
+}
+
+// device is one device of the user, and the functions that work for it.
+type device struct {
+	*history
+	chance *rand.Rand
+	late   []*process // with writes that are still to land
+}
+
+func newDevice(h *history, seed, n uint64) *device {
+	return &device{history: h, chance: rand.New(rand.NewPCG(seed, n))}
+}
+
+func (d *device) live(t tb) {
+	for range visits {
+		id := d.newConnection()
+		opened := d.run(operation{opens, id})
+		d.ask(t)
+		if !opened || d.chance.IntN(3) == 0 {
+			d.land()
+		}
+		if d.chance.IntN(6) > 0 { // else its $disconnect is lost
+			d.close(t, id)
+		}
+	}
+	d.land()
+}
+
+// close closes a connection, by up to two functions at once, that are tried again if they fail.
+func (d *device) close(t tb, id int) {
+	var all sync.WaitGroup
+	closers := []*device{d}
+	if d.chance.IntN(2) == 0 {
+		closers = append(closers, newDevice(d.history, d.chance.Uint64(), 0))
+	}
+	for _, c := range closers {
+		all.Go(func() {
+			for range 3 {
+				if c.run(operation{closes, id}) {
+					break
+				}
+			}
+			c.ask(t)
+		})
+	}
+	all.Wait()
+	for _, c := range closers[1:] {
+		d.late = append(d.late, c.late...)
+	}
+}
+
+// run carries out an operation, some of whose calls fail, and tells whether it went well.
+func (d *device) run(o operation) bool {
+	p := d.begin(o)
+	for !p.ended() {
+		for range d.chance.IntN(6) {
+			runtime.Gosched()
+		}
+		p.step(d.fate())
+	}
+	if len(p.underWay) > 0 {
+		d.late = append(d.late, p)
+	}
+	return p.err == nil
+}
+
+// fate is how a call ends; mostly well.
+func (d *device) fate() fate {
+	fates := []fate{dieBefore, dieAfter, refuse, lie, lose, late}
+	if n := d.chance.IntN(8 * len(fates)); n < len(fates) {
+		return fates[n]
+	}
+	return goOn
+}
+
+func (d *device) land() {
+	for _, p := range d.late {
+		p.land()
+	}
+	d.late = nil
+}
+
+// histories is how many histories are tried: two for each of rapid's checks.
+func histories(t tb) int {
+	n, err := strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
+	if err != nil {
+		t.Fatalf("rapid.checks: %v", err)
+	}
+	return 2 * n
+}
+
+// Whatever devices do at once, retry, or die of, each answer about their user is one that can be explained by each
+// operation having happened at one moment. For more histories: go test ./presence -run Linear -rapid.checks=5000.
+func TestLinearizable(t *testing.T) {
+	t.Parallel()
+	for range histories(t) {
+		h := newHistory(t, nil)
+		h.live(t, rand.Uint64()) // no seed brings a history back: the scheduler has its part in it
+		if !h.linearizable(t) {
+			t.Fatalf("nothing explains\n%s", h)
+		}
+	}
+}
+
+// Who closed a connection was told so, and saw another that is on its way. Then the user stays online, though another
+// function, that closes the same one and has seen neither, has yet to write.
+func TestClosedTwiceWhileAnotherConnects(t *testing.T) {
+	t.Parallel()
+	h := newHistory(t, nil)
+	h.begin(operation{opens, 0}).finish()
+	slow := h.begin(operation{closes, 0})
+	slow.until("UpdateItem")
+	coming := h.begin(operation{opens, 1})
+	coming.until("UpdateItem")
+	h.begin(operation{closes, 0}).finish()
+	h.ask(t)
+	slow.finish()
+	h.ask(t)
+	coming.finish()
+	h.ask(t)
+	if !h.linearizable(t) {
+		t.Errorf("nothing explains\n%s", h)
+	}
+}
+
+// wrongs are ways for a store to be wrong.
+func wrongs() map[string]*wrongTable {
+	return map[string]*wrongTable{
+		"disconnect ignores the epoch": {update: func(in *api.UpdateItemInput) {
+			if in.ConditionExpression != nil {
+				in.ConditionExpression = aws.String(strings.Replace(*in.ConditionExpression, "#epoch = :read", ":read = :read", 1))
+			}
+		}},
+		"status is read from a copy that lags": {status: func(before, now *api.BatchGetItemOutput) *api.BatchGetItemOutput {
+			if before == nil {
+				return now
+			}
+			return before
+		}},
+		"disconnect sees one connection less": {left: func(out *api.QueryOutput) {
+			out.Items = out.Items[:max(0, len(out.Items)-1)]
+		}},
+	}
+}
+
+// The checker finds a store that is wrong, mostly in the first few histories.
+func TestLinearizableFindsWrongStores(t *testing.T) {
+	t.Parallel()
+	for name, wrong := range wrongs() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for n := range 1000 {
+				h := newHistory(t, func(db presence.DynamoDB) presence.DynamoDB {
+					return &wrongTable{DynamoDB: db, update: wrong.update, status: wrong.status, left: wrong.left}
+				})
+				h.live(t, rand.Uint64())
+				if !h.linearizable(t) {
+					t.Logf("found in history %d", n)
+					return
+				}
+			}
+			t.Error("every history could be explained")
+		})
+	}
+}
