@@ -71,7 +71,7 @@ func TestAWSCommandLine(t *testing.T) {
 	}
 	id := found.Items[0].SK.S[len("conn#"):]
 	var connection struct{ ConnectedAt, LastActiveAt string }
-	decode(t, aws("apigatewaymanagementapi", "get-connection", "--connection-id", id), &connection)
+	decode(t, aws("apigatewaymanagementapi", "get-connection", "--connection-id="+id), &connection)
 	if connection.ConnectedAt == "" || connection.LastActiveAt == "" {
 		t.Errorf("the connection is %+v", connection)
 	}
