@@ -92,6 +92,7 @@ The AWS command line wants some access key, any will do:
   queue to send through     {{.SendQueueURL}}
   dead-letter queue         {{.DeadLetterQueueURL}}
   topic of presence events  {{.EventTopicARN}}
+  console                   {{.ConsoleURL}}
 
 Ctrl-C stops it.
 `))
