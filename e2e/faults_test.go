@@ -204,7 +204,14 @@ func (b *breakable) parametersAreDown(t *testing.T) {
 		t.Error("nobody asked SSM, so this proves little")
 	}
 	b.sim.ClearFaults()
-	b.connectWith(t, tokenFor(t, user))
+	// Without any keys the authorizer asks for them once a second at most.
+	eventually(t, "the authorizer has read the secret", func(ctx context.Context) (bool, error) {
+		socket, _, err := b.dial(ctx, tokenFor(t, user))
+		if err != nil {
+			return false, nil
+		}
+		return true, socket.CloseNow()
+	})
 }
 
 // topicsAreDown: an event that can't be published is published when the topic is back.
