@@ -124,10 +124,27 @@ var (
 		Name: "MessagesExpired", Unit: Count, Kind: Counter, Functions: []string{send},
 		Meaning: "Messages that were dropped because their `ExpiresAt` had passed.",
 	}
-	// MessagesOffline counts messages whose user had no open connection.
+	// MessagesOffline counts messages that nobody was there for.
 	MessagesOffline = Metric{
 		Name: "MessagesOffline", Unit: Count, Kind: Counter, Functions: []string{send},
-		Meaning: "Messages that were dropped because their user had no open connection.",
+		Meaning: "Messages that were dropped because none of those whom they name had an open connection.",
+	}
+	// DuplicatesDropped counts what idempotency kept from being delivered again.
+	DuplicatesDropped = Metric{
+		Name: "DuplicatesDropped", Unit: Count, Kind: Counter, Functions: []string{send},
+		Meaning: "Users, or connections addressed by their id, that were not sent a message again because they had one with the same `Id` " +
+			"within `idempotencyWindow`.",
+	}
+	// BroadcastUsers is the progress of broadcasts.
+	BroadcastUsers = Metric{
+		Name: "BroadcastUsers", Unit: Count, Kind: Counter, Functions: []string{send},
+		Meaning: "Users whom broadcasts have gone through, whatever came of it. A broadcast is done when it has gone through all who are " +
+			"online: compare with OnlineUsers.",
+	}
+	// ReceiptsPublished counts receipts.
+	ReceiptsPublished = Metric{
+		Name: "ReceiptsPublished", Unit: Count, Kind: Counter, Functions: []string{send},
+		Meaning: "Receipts (`MessageSettled`) that were published for messages that asked for one.",
 	}
 	// MessagesDeadLettered counts messages put on the dead-letter queue.
 	MessagesDeadLettered = Metric{
@@ -155,19 +172,25 @@ var (
 		Meaning: "Posts to one connection that failed after the SDK's retries (429, 403, 5xx, time-out, network, or 410 on a connection " +
 			"that is still being opened). A follow-up tries again.",
 	}
+	// PostsThrottled counts what the adaptive limit reacts to.
+	PostsThrottled = Metric{
+		Name: "PostsThrottled", Unit: Count, Kind: Counter, Functions: []string{send},
+		Meaning: "Answers 429 of the gateway, those included that a retry made up for. `send` posts less at once while they come.",
+	}
 	// DeliveryLatency is how long messages are under way.
 	DeliveryLatency = Metric{
 		Name: "DeliveryLatency", Unit: Milliseconds, Kind: Observation, Functions: []string{send},
-		Meaning: "Time from when the message was first sent to the queue until the gateway took it, one value per delivered post.",
+		Meaning: "Time from when the message was first sent to the queue until the gateway took it, one value per delivered post. Broadcasts " +
+			"are not in it: they wait on purpose, so as not to exceed `broadcastRate`.",
 	}
 )
 
 // catalogue is every metric there is, sorted by name.
 var catalogue = []Metric{
-	ActiveConnections, ColdStarts, ConnectionsClosed, ConnectionsExpired, ConnectionsOpened, DeliveryLatency,
-	EventsHeldBack, EventsPublished, FollowUpsQueued, HandlerErrors, KeyRefreshFailures, LeasesRenewed, MessagesDeadLettered,
-	MessagesExpired, MessagesOffline, MessagesReceived, MessagesRejected, OnlineQueries, OnlineUsers, PostsDelivered,
-	PostsFailed, PostsGone, SweepBacklog, TokensAccepted, TokensRejected,
+	ActiveConnections, BroadcastUsers, ColdStarts, ConnectionsClosed, ConnectionsExpired, ConnectionsOpened, DeliveryLatency,
+	DuplicatesDropped, EventsHeldBack, EventsPublished, FollowUpsQueued, HandlerErrors, KeyRefreshFailures, LeasesRenewed,
+	MessagesDeadLettered, MessagesExpired, MessagesOffline, MessagesReceived, MessagesRejected, OnlineQueries, OnlineUsers,
+	PostsDelivered, PostsFailed, PostsGone, PostsThrottled, ReceiptsPublished, SweepBacklog, TokensAccepted, TokensRejected,
 }
 
 // Catalogue is every metric there is, sorted by name. The slice is the caller's own.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +25,10 @@ type environment struct {
 	ConnectionsEndpoint string `env:"CONNECTIONS_ENDPOINT,required,notEmpty"` // of the WebSocket API, https://<host>/<stage>
 	QueueURL            string `env:"QUEUE_URL,required,notEmpty"`            // where the events come from and follow-ups go
 	DeadLetterQueueURL  string `env:"DEAD_LETTER_QUEUE_URL,required,notEmpty"`
+
+	TopicARN          string        `env:"TOPIC_ARN,required,notEmpty"`          // where receipts go
+	IdempotencyWindow time.Duration `env:"IDEMPOTENCY_WINDOW,required,notEmpty"` // how long an Id is remembered
+	BroadcastRate     int           `env:"BROADCAST_RATE,required,notEmpty"`     // users a second that a broadcast goes through
 }
 
 func main() {

@@ -39,6 +39,7 @@ type Config struct {
 	SweepRate         int           // GetConnection calls a second that sweep may make
 	ExpiredTokens     string        // "close" or "keep": connections whose token has expired
 	MaxConcurrency    int           // how many batches send works on at once
+	BroadcastRate     int           // users a second that a broadcast goes through
 	IdempotencyWindow time.Duration // how long the Id of a message is remembered
 	CORSOrigins       []string      // web origins that may call the HTTP API from a browser
 
@@ -82,6 +83,7 @@ func DefaultConfig() Config {
 		SweepRate:         200,
 		ExpiredTokens:     "close",
 		MaxConcurrency:    100,
+		BroadcastRate:     500,
 		IdempotencyWindow: 10 * time.Minute,
 		CORSOrigins:       []string{},
 		APIGatewayLogRole: existingLogRole,

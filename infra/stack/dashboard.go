@@ -46,7 +46,7 @@ func (d *deployment) dashboard(q queues, alarmARNs []string, webSocketID, httpID
 	b.heading("Connections")
 	b.row(6, d.openConnections(), d.comingAndGoing(), d.tokens())
 	b.heading("Delivery")
-	b.row(6, d.posts(), d.messages(), d.latency())
+	b.row(6, d.posts(), d.messages(), d.latency(), d.extras())
 	b.heading("Presence")
 	b.row(6, d.presenceEvents(), d.verification(), d.stream())
 	b.heading("Queues and gateways")
@@ -79,6 +79,12 @@ func (d *deployment) posts() widget {
 func (d *deployment) messages() widget {
 	return d.graph("Messages", "Sum", d.lines(observability.MessagesReceived, observability.MessagesOffline,
 		observability.MessagesExpired, observability.MessagesRejected, observability.MessagesDeadLettered, observability.FollowUpsQueued))
+}
+
+// extras is what only some messages ask for.
+func (d *deployment) extras() widget {
+	return d.graph("Broadcasts, receipts, duplicates, throttling", "Sum",
+		d.lines(observability.BroadcastUsers, observability.ReceiptsPublished, observability.DuplicatesDropped, observability.PostsThrottled))
 }
 
 func (d *deployment) latency() widget {

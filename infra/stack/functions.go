@@ -109,11 +109,16 @@ func (d *deployment) send(f foundations) specification {
 		name:        send,
 		description: "Delivers queued messages to the open connections of their users",
 		memory:      sendMemory,
+		environment: map[string]string{
+			"BROADCAST_RATE":     strconv.Itoa(d.config.BroadcastRate),
+			"IDEMPOTENCY_WINDOW": d.config.IdempotencyWindow.String(),
+		},
 		wiring: pulumi.StringMap{
 			"TABLE_NAME":            f.table.name,
 			"CONNECTIONS_ENDPOINT":  f.sockets.endpoint,
 			"QUEUE_URL":             f.queues.send.url,
 			"DEAD_LETTER_QUEUE_URL": f.queues.sendDeadLetters.url,
+			"TOPIC_ARN":             f.eventTopicARN,
 		},
 		may: []statement{
 			polls(f.queues.send),

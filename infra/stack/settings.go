@@ -65,6 +65,8 @@ var settings = []setting{
 	oneOf("expiredTokens", func(c *Config) *string { return &c.ExpiredTokens }, same, shown, "close", "keep"),
 	// The bounds are Lambda's, for the concurrency of an SQS event source.
 	number("maxConcurrency", func(c *Config) *int { return &c.MaxConcurrency }, 2, 1000),
+	// A step of a broadcast is a page of the online list, which has 1000 users at most, and takes a second.
+	number("broadcastRate", func(c *Config) *int { return &c.BroadcastRate }, 1, 1000),
 	duration("idempotencyWindow", func(c *Config) *time.Duration { return &c.IdempotencyWindow }, time.Minute, 24*time.Hour),
 	origins("corsOrigins", func(c *Config) *[]string { return &c.CORSOrigins }),
 
