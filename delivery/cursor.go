@@ -1,6 +1,9 @@
 package delivery
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // cursor walks over JSON that is known to be valid, so it has nothing to check.
 type cursor struct {
@@ -53,11 +56,27 @@ func (c *cursor) passString() {
 }
 
 // passOther passes what is neither string nor bracket: within an object or array one byte of it, else the whole
-// number or word, which ends where its member does.
+// number or word, which ends where its member or element does.
 func (c *cursor) passOther(within bool) {
 	if within {
 		c.at++
 		return
 	}
-	c.at += strings.IndexAny(c.text[c.at:], ",} \t\r\n")
+	c.at += strings.IndexAny(c.text[c.at:], ",}] \t\r\n")
+}
+
+// elements are the texts of the elements of an array that is known to be valid.
+func elements(array string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		c := cursor{text: array}
+		for c.at++; c.next() != ']'; {
+			if !yield(c.value()) {
+				return
+			}
+			if c.next() == ',' {
+				c.at++
+				c.next()
+			}
+		}
+	}
 }

@@ -126,7 +126,7 @@ func (d *Deliverer) settle(ctx context.Context, r *Record) error {
 	}
 	posting, cancel := earlier(ctx, postBefore-settleBefore)
 	defer cancel()
-	connections, status, err := d.Presence.Connections(posting, j.message.User)
+	connections, status, err := d.Presence.Connections(posting, j.message.Users[0])
 	if err != nil {
 		return d.unknownTargets(ctx, j, err)
 	}
@@ -230,7 +230,7 @@ func (d *Deliverer) post(ctx context.Context, j *job, c *presence.Connection) (r
 // prune forgets a connection that is gone. If that fails the message is none the worse, and the next one,
 // or the sweep, will try again.
 func (d *Deliverer) prune(ctx context.Context, j *job, c *presence.Connection) {
-	err := d.Presence.Disconnect(ctx, j.message.User, c.ID, c.LastKnownActivity())
+	err := d.Presence.Disconnect(ctx, j.message.Users[0], c.ID, c.LastKnownActivity())
 	if err != nil {
 		j.log(ctx).WarnContext(ctx, "a gone connection could not be pruned", "connectionId", c.ID, "cause", causeOf(err, statusOf(err)))
 	}

@@ -1,12 +1,10 @@
 package delivery
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -19,23 +17,38 @@ const (
 	MaxMessage = 1 << 20   // bytes of the whole message, more than SQS ever carries
 	MaxBody    = 128 << 10 // bytes of the body as the client receives it
 	MaxUserID  = presence.MaxUserID
-	MaxID      = 256 // bytes of Id
-	MaxDepth   = 128 // nested objects and arrays, the message itself included
+	MaxUsers   = 1000 // different users of UserIds
+	MaxID      = 256  // bytes of Id
+	MaxDepth   = 128  // nested objects and arrays, the message itself included
+
+	// MaxConnectionID is the bytes of ConnectionId. API Gateway's ids have 16 of them; how long they may become it
+	// does not say.
+	MaxConnectionID = 128
 )
 
-// Message is what a producer asks for.
+// Message is what a producer asks for. It goes to exactly one of Users, Connection and Broadcast.
 type Message struct {
-	User presence.UserID
+	// Users are different from each other, in the order in which the producer named them; up to MaxUsers.
+	Users []presence.UserID
+	// Connection is the one connection that the message goes to, whoever's it is.
+	Connection presence.ConnectionID
+	// Broadcast is for a message to all users who are online.
+	Broadcast bool
 	// Body is the text that every connection receives, byte for byte.
 	Body []byte
-	// ID is the producer's own name for the message; empty if it gave none.
+	// ID is the producer's own name for the message; empty if it gave none. Who sends it again under the same name
+	// within the idempotency window does not deliver it twice.
 	ID string
 	// ExpiresAt is when the message loses its worth; zero means never.
 	ExpiresAt time.Time
+	// Receipt tells that the producer wants an event once the message is settled. Such a message has an ID.
+	Receipt bool
 }
 
-// Parse reads one message: a JSON object with UserId (a string) and Body, optionally Id (a string) and
-// ExpiresAt (RFC 3339). It returns why the message is rejected, or nil.
+// Parse reads one message: a JSON object with one target and a Body, optionally Id (a string), ExpiresAt (RFC 3339)
+// and Receipt (a bool; true needs an Id). The target is exactly one of UserId (a string), UserIds (1 to MaxUsers
+// strings; one that comes twice counts once), ConnectionId (a string) and Broadcast (true). Parse returns why the
+// message is rejected, or nil.
 //
 //   - A Body that is a string is delivered as that string, also the empty one. Any other value, null
 //     included, is delivered as its compact text: white space between tokens is gone, all else (numbers,
@@ -43,10 +56,10 @@ type Message struct {
 //     deliver: rejected.
 //   - Names match without regard to ASCII case. A known name that comes twice, in whatever case, is
 //     rejected, since no choice between the two would be right. Unknown names are ignored.
-//   - Id and ExpiresAt may be null, which is as if they were not there.
+//   - Any of them but Body may be null, which is as if it were not there, and so is false for Broadcast.
 //   - Invalid UTF-8 is rejected anywhere. Half a surrogate pair (such as "\ud83d" alone) can't be
-//     written as UTF-8, so it is rejected in every string that is decoded here: UserId, Id, ExpiresAt and
-//     a Body that is a string. In a Body that travels as JSON text it stays the escape that it was.
+//     written as UTF-8, so it is rejected in every string that is decoded here, which is all but those within
+//     a Body that travels as JSON text: there it stays the escape that it was.
 func Parse(text string) (Message, *Rejection) {
 	if rejection := checkText(text); rejection != nil {
 		return Message{}, rejection
@@ -92,11 +105,6 @@ func depth(text string) int {
 	return deepest
 }
 
-// fields are the raw values of the names that mean something; empty where the name is not there.
-type fields struct {
-	user, body, id, expires string
-}
-
 // readFields takes the object apart without decoding the values. Decoding into a struct would silently take the
 // last of several equal names.
 func readFields(text string) (fields, *Rejection) {
@@ -130,186 +138,6 @@ func syntax(data []byte) *Rejection {
 		return reject(ReasonMalformed, "not valid JSON at byte "+strconv.FormatInt(err.Offset, 10))
 	}
 	return reject(ReasonMalformed, "not valid JSON")
-}
-
-// set keeps a value if its name, which comes as a JSON string, means something.
-func (f *fields) set(literal, value string) *Rejection {
-	name, rejection := text("a name", literal)
-	if rejection != nil {
-		return nil // half a surrogate pair is in none of the names that mean something
-	}
-	known, slot := f.slot(name)
-	if slot == nil {
-		return nil
-	}
-	if *slot != "" {
-		return reject(ReasonMalformed, known+" is given twice")
-	}
-	*slot = value
-	return nil
-}
-
-// slot finds where a name's value belongs, and the name's proper spelling; nil for unknown names.
-func (f *fields) slot(name string) (string, *string) {
-	switch {
-	case equalFold(name, "UserId"):
-		return "UserId", &f.user
-	case equalFold(name, "Body"):
-		return "Body", &f.body
-	case equalFold(name, "Id"):
-		return "Id", &f.id
-	case equalFold(name, "ExpiresAt"):
-		return "ExpiresAt", &f.expires
-	}
-	return "", nil
-}
-
-// equalFold compares without regard to ASCII case. strings.EqualFold would also take the long s (ſ) for
-// an s, and a name that merely looks alike should not address anybody.
-func equalFold(name, known string) bool {
-	return len(name) == len(known) && strings.EqualFold(name, known)
-}
-
-// message decodes the fields, the cheap ones first.
-func (f *fields) message() (Message, *Rejection) {
-	var m Message
-	for _, read := range []func(*fields, *Message) *Rejection{
-		(*fields).readUser, (*fields).readID, (*fields).readExpiry, (*fields).readBody,
-	} {
-		if rejection := read(f, &m); rejection != nil {
-			return Message{}, rejection
-		}
-	}
-	return m, nil
-}
-
-func (f *fields) readUser(m *Message) *Rejection {
-	if absent(f.user) {
-		return reject(ReasonNoTarget, "UserId is missing")
-	}
-	user, rejection := text("UserId", f.user)
-	switch {
-	case rejection != nil:
-		return rejection
-	case user == "":
-		return reject(ReasonNoTarget, "UserId is empty")
-	case len(user) > MaxUserID:
-		return reject(ReasonUserTooLong, fmt.Sprintf("UserId has %d bytes, more than %d", len(user), MaxUserID))
-	}
-	m.User = presence.UserID(user)
-	return nil
-}
-
-func (f *fields) readID(m *Message) *Rejection {
-	if absent(f.id) {
-		return nil
-	}
-	id, rejection := text("Id", f.id)
-	switch {
-	case rejection != nil:
-		return rejection
-	case id == "":
-		// To take it for no Id would quietly drop a promise that the producer thinks it has.
-		return reject(ReasonMalformed, "Id is empty")
-	case len(id) > MaxID:
-		return reject(ReasonMalformed, fmt.Sprintf("Id has %d bytes, more than %d", len(id), MaxID))
-	}
-	m.ID = id
-	return nil
-}
-
-func (f *fields) readExpiry(m *Message) *Rejection {
-	if absent(f.expires) {
-		return nil
-	}
-	s, rejection := text("ExpiresAt", f.expires)
-	if rejection != nil {
-		return rejection
-	}
-	// RFC 3339 allows t and z in lower case, Go's layout does not.
-	at, err := time.Parse(time.RFC3339, strings.ToUpper(s))
-	if err != nil {
-		return reject(ReasonMalformed, "ExpiresAt is not an RFC 3339 time")
-	}
-	m.ExpiresAt = at
-	return nil
-}
-
-func (f *fields) readBody(m *Message) *Rejection {
-	switch {
-	case f.body == "":
-		return reject(ReasonMalformed, "Body is missing")
-	case f.body[0] == '"':
-		body, rejection := text("Body", f.body)
-		if rejection != nil {
-			return rejection
-		}
-		m.Body = []byte(body)
-	default:
-		var compact bytes.Buffer
-		if err := json.Compact(&compact, []byte(f.body)); err != nil {
-			return reject(ReasonMalformed, "Body is not valid JSON")
-		}
-		m.Body = compact.Bytes()
-	}
-	if len(m.Body) > MaxBody {
-		return reject(ReasonTooLarge, fmt.Sprintf("Body has %d bytes, more than %d", len(m.Body), MaxBody))
-	}
-	return nil
-}
-
-// absent tells whether a field is missing or null.
-func absent(raw string) bool { return raw == "" || raw == "null" }
-
-// text decodes a JSON string.
-func text(name, raw string) (string, *Rejection) {
-	switch {
-	case raw[0] != '"':
-		return "", reject(ReasonMalformed, name+" must be a string")
-	case !strings.Contains(raw, `\`):
-		return raw[1 : len(raw)-1], nil
-	case loneSurrogate(raw):
-		return "", reject(ReasonMalformed, name+" holds half a surrogate pair, which is not valid UTF-8")
-	}
-	var s string
-	if err := json.Unmarshal([]byte(raw), &s); err != nil {
-		return "", reject(ReasonMalformed, name+" is not a valid string")
-	}
-	return s, nil
-}
-
-// loneSurrogate tells whether a JSON string literal holds a \u escape of half a surrogate pair without its
-// other half. encoding/json would replace it by U+FFFD without a word.
-func loneSurrogate(literal string) bool {
-	for i := 0; i < len(literal); i++ {
-		if literal[i] != '\\' {
-			continue
-		}
-		unit := escapedUnit(literal[i:])
-		switch {
-		case unit < 0xD800 || unit > 0xDFFF:
-			i++ // behind the escaped character, which may be a backslash itself
-		case unit <= 0xDBFF && isLow(escapedUnit(literal[i+6:])):
-			i += 11 // both escapes have six bytes
-		default:
-			return true
-		}
-	}
-	return false
-}
-
-func isLow(unit int) bool { return unit >= 0xDC00 && unit <= 0xDFFF }
-
-// escapedUnit is the UTF-16 code unit of a \uXXXX escape at the start of s, or -1.
-func escapedUnit(s string) int {
-	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
-		return -1
-	}
-	unit, err := strconv.ParseUint(s[2:6], 16, 16)
-	if err != nil {
-		return -1
-	}
-	return int(unit)
 }
 
 // expired tells whether the message has lost its worth.

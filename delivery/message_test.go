@@ -15,6 +15,14 @@ import (
 	"heliograph/presence"
 )
 
+func users(ids ...string) []presence.UserID {
+	var all []presence.UserID
+	for _, id := range ids {
+		all = append(all, presence.UserID(id))
+	}
+	return all
+}
+
 func TestParseAccepts(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", MaxBody)
@@ -22,32 +30,32 @@ func TestParseAccepts(t *testing.T) {
 		name, text string
 		want       Message
 	}{
-		{"plain", `{"UserId":"1234","Body":"hello"}`, Message{User: "1234", Body: []byte("hello")}},
-		{"any case", `{"USERID":"1234","body":"hello"}`, Message{User: "1234", Body: []byte("hello")}},
-		{"escaped names", `{"User\u0049d":"1234","\u0042ody":"hello"}`, Message{User: "1234", Body: []byte("hello")}},
-		{"white space around all", " \t\r\n{ \"UserId\" : \"1234\" , \"Body\" : \"hello\" } \n", Message{User: "1234", Body: []byte("hello")}},
-		{"escapes in the body", `{"UserId":"1","Body":"\"q\" \\ \/ \n \u00e9 \ud83d\ude00"}`, Message{User: "1", Body: []byte("\"q\" \\ / \n é 😀")}},
-		{"escaped backslash before u", `{"UserId":"1","Body":"\\ud83d"}`, Message{User: "1", Body: []byte(`\ud83d`)}},
-		{"HTML in the body", `{"UserId":"1","Body":"<a href='x'>&</a>"}`, Message{User: "1", Body: []byte("<a href='x'>&</a>")}},
-		{"JSON text as string", `{"UserId":"1","Body":"{\"a\": 1}"}`, Message{User: "1", Body: []byte(`{"a": 1}`)}},
-		{"empty body", `{"UserId":"1","Body":""}`, Message{User: "1", Body: []byte{}}},
-		{"largest body", `{"UserId":"1","Body":"` + long + `"}`, Message{User: "1", Body: []byte(long)}},
-		{"longest user", `{"UserId":"` + long[:MaxUserID] + `","Body":"b"}`, Message{User: presence.UserID(long[:MaxUserID]), Body: []byte("b")}},
-		{"object", `{"UserId":"1","Body": { "b" : [ 1 , 2 ], "a":"<&>" } }`, Message{User: "1", Body: []byte(`{"b":[1,2],"a":"<&>"}`)}},
-		{"members that repeat inside the body", `{"UserId":"1","Body":{"a":1,"A":2,"a":3}}`, Message{User: "1", Body: []byte(`{"a":1,"A":2,"a":3}`)}},
-		{"numbers verbatim", `{"UserId":"1","Body":[1.0, 1e400, -0, 12345678901234567890]}`, Message{User: "1", Body: []byte(`[1.0,1e400,-0,12345678901234567890]`)}},
-		{"escapes inside JSON verbatim", `{"UserId":"1","Body":["\u003c\ud83d"]}`, Message{User: "1", Body: []byte(`["\u003c\ud83d"]`)}},
-		{"number", `{"UserId":"1","Body":1.50}`, Message{User: "1", Body: []byte("1.50")}},
-		{"false", `{"UserId":"1","Body":false}`, Message{User: "1", Body: []byte("false")}},
-		{"null", `{"UserId":"1","Body":null}`, Message{User: "1", Body: []byte("null")}},
-		{"deepest", `{"UserId":"1","Body":` + nested(MaxDepth-1) + `}`, Message{User: "1", Body: []byte(nested(MaxDepth - 1))}},
-		{"brackets in strings are not depth", `{"UserId":"1","Body":"\"` + strings.Repeat("[", 300) + `"}`, Message{User: "1", Body: []byte(`"` + strings.Repeat("[", 300))}},
-		{"unknown fields", `{"x":1,"X":{"UserId":"2"},"x":3,"UserId":"1","Body":"b","UserIdentity":0}`, Message{User: "1", Body: []byte("b")}},
-		{"names that only look alike", `{"Uſerid":"2","UserId":"1","Body":"b"}`, Message{User: "1", Body: []byte("b")}},
-		{"id", `{"UserId":"1","Body":"b","id":"m-1"}`, Message{User: "1", Body: []byte("b"), ID: "m-1"}},
-		{"expiry", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02T03:04:05.678Z"}`, Message{User: "1", Body: []byte("b"), ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}},
-		{"expiry with offset, lower case", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02t05:04:05+02:00"}`, Message{User: "1", Body: []byte("b"), ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}},
-		{"null id and expiry", `{"UserId":"1","Body":"b","Id":null,"ExpiresAt":null}`, Message{User: "1", Body: []byte("b")}},
+		{"plain", `{"UserId":"1234","Body":"hello"}`, Message{Users: users("1234"), Body: []byte("hello")}},
+		{"any case", `{"USERID":"1234","body":"hello"}`, Message{Users: users("1234"), Body: []byte("hello")}},
+		{"escaped names", `{"User\u0049d":"1234","\u0042ody":"hello"}`, Message{Users: users("1234"), Body: []byte("hello")}},
+		{"white space around all", " \t\r\n{ \"UserId\" : \"1234\" , \"Body\" : \"hello\" } \n", Message{Users: users("1234"), Body: []byte("hello")}},
+		{"escapes in the body", `{"UserId":"1","Body":"\"q\" \\ \/ \n \u00e9 \ud83d\ude00"}`, Message{Users: users("1"), Body: []byte("\"q\" \\ / \n é 😀")}},
+		{"escaped backslash before u", `{"UserId":"1","Body":"\\ud83d"}`, Message{Users: users("1"), Body: []byte(`\ud83d`)}},
+		{"HTML in the body", `{"UserId":"1","Body":"<a href='x'>&</a>"}`, Message{Users: users("1"), Body: []byte("<a href='x'>&</a>")}},
+		{"JSON text as string", `{"UserId":"1","Body":"{\"a\": 1}"}`, Message{Users: users("1"), Body: []byte(`{"a": 1}`)}},
+		{"empty body", `{"UserId":"1","Body":""}`, Message{Users: users("1"), Body: []byte{}}},
+		{"largest body", `{"UserId":"1","Body":"` + long + `"}`, Message{Users: users("1"), Body: []byte(long)}},
+		{"longest user", `{"UserId":"` + long[:MaxUserID] + `","Body":"b"}`, Message{Users: users(long[:MaxUserID]), Body: []byte("b")}},
+		{"object", `{"UserId":"1","Body": { "b" : [ 1 , 2 ], "a":"<&>" } }`, Message{Users: users("1"), Body: []byte(`{"b":[1,2],"a":"<&>"}`)}},
+		{"members that repeat inside the body", `{"UserId":"1","Body":{"a":1,"A":2,"a":3}}`, Message{Users: users("1"), Body: []byte(`{"a":1,"A":2,"a":3}`)}},
+		{"numbers verbatim", `{"UserId":"1","Body":[1.0, 1e400, -0, 12345678901234567890]}`, Message{Users: users("1"), Body: []byte(`[1.0,1e400,-0,12345678901234567890]`)}},
+		{"escapes inside JSON verbatim", `{"UserId":"1","Body":["\u003c\ud83d"]}`, Message{Users: users("1"), Body: []byte(`["\u003c\ud83d"]`)}},
+		{"number", `{"UserId":"1","Body":1.50}`, Message{Users: users("1"), Body: []byte("1.50")}},
+		{"false", `{"UserId":"1","Body":false}`, Message{Users: users("1"), Body: []byte("false")}},
+		{"null", `{"UserId":"1","Body":null}`, Message{Users: users("1"), Body: []byte("null")}},
+		{"deepest", `{"UserId":"1","Body":` + nested(MaxDepth-1) + `}`, Message{Users: users("1"), Body: []byte(nested(MaxDepth - 1))}},
+		{"brackets in strings are not depth", `{"UserId":"1","Body":"\"` + strings.Repeat("[", 300) + `"}`, Message{Users: users("1"), Body: []byte(`"` + strings.Repeat("[", 300))}},
+		{"unknown fields", `{"x":1,"X":{"UserId":"2"},"x":3,"UserId":"1","Body":"b","UserIdentity":0}`, Message{Users: users("1"), Body: []byte("b")}},
+		{"names that only look alike", `{"Uſerid":"2","UserId":"1","Body":"b"}`, Message{Users: users("1"), Body: []byte("b")}},
+		{"id", `{"UserId":"1","Body":"b","id":"m-1"}`, Message{Users: users("1"), Body: []byte("b"), ID: "m-1"}},
+		{"expiry", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02T03:04:05.678Z"}`, Message{Users: users("1"), Body: []byte("b"), ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}},
+		{"expiry with offset, lower case", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02t05:04:05+02:00"}`, Message{Users: users("1"), Body: []byte("b"), ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}},
+		{"null id and expiry", `{"UserId":"1","Body":"b","Id":null,"ExpiresAt":null}`, Message{Users: users("1"), Body: []byte("b")}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -88,8 +96,8 @@ func TestParseRejects(t *testing.T) {
 		{"the other half", `{"UserId":"1","Body":"a\uDE00"}`, "malformed: Body holds half a surrogate pair, which is not valid UTF-8"},
 		{"halves the wrong way round", `{"UserId":"1","Body":"\ude00\ud83d"}`, "malformed: Body holds half a surrogate pair, which is not valid UTF-8"},
 		{"half a pair in the user", `{"UserId":"\ud83d","Body":"b"}`, "malformed: UserId holds half a surrogate pair, which is not valid UTF-8"},
-		{"no user", `{"Body":"b"}`, "no-target: UserId is missing"},
-		{"null user", `{"UserId":null,"Body":"b"}`, "no-target: UserId is missing"},
+		{"no user", `{"Body":"b"}`, "no-target: none of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"null user", `{"UserId":null,"Body":"b"}`, "no-target: none of UserId, UserIds, ConnectionId and Broadcast is given"},
 		{"empty user", `{"UserId":"","Body":"b"}`, "no-target: UserId is empty"},
 		{"number for a user", `{"UserId":1234,"Body":"b"}`, "malformed: UserId must be a string"},
 		{"list for a user", `{"UserId":["1"],"Body":"b"}`, "malformed: UserId must be a string"},
@@ -132,12 +140,12 @@ func TestParseRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := Message{
-			User: presence.UserID(rapid.StringN(1, -1, MaxUserID).Draw(t, "user")),
-			Body: []byte(rapid.String().Draw(t, "body")),
-			ID:   rapid.StringN(0, -1, MaxID).Draw(t, "id"),
+			Users: users(rapid.StringN(1, -1, MaxUserID).Draw(t, "user")),
+			Body:  []byte(rapid.String().Draw(t, "body")),
+			ID:    rapid.StringN(0, -1, MaxID).Draw(t, "id"),
 		}
 		members := []string{
-			member(t, "UserId", string(want.User)), member(t, "Body", string(want.Body)), member(t, "Unknown", "x"),
+			member(t, "UserId", string(want.Users[0])), member(t, "Body", string(want.Body)), member(t, "Unknown", "x"),
 		}
 		if want.ID != "" {
 			members = append(members, member(t, "Id", want.ID))
@@ -188,7 +196,7 @@ func FuzzParse(f *testing.F) {
 		if !json.Valid([]byte(text)) || !utf8.ValidString(text) || !utf8.Valid(m.Body) {
 			t.Fatalf("accepted %q", text)
 		}
-		if m.User == "" || len(m.User) > MaxUserID || len(m.Body) > MaxBody || len(m.ID) > MaxID {
+		if len(m.Body) > MaxBody || len(m.ID) > MaxID {
 			t.Fatalf("out of bounds: %+v", m)
 		}
 		compare(t, text, m)
@@ -206,8 +214,8 @@ func compare(t *testing.T, text string, got Message) {
 		var s string
 		isString := json.Unmarshal(raw, &s) == nil && string(raw) != "null"
 		switch {
-		case len(name) == 6 && strings.EqualFold(name, "userid") && s != string(got.User):
-			t.Fatalf("user %q, want %q", got.User, s)
+		case len(name) == 6 && strings.EqualFold(name, "userid") && s != string(got.Users[0]):
+			t.Fatalf("user %q, want %q", got.Users, s)
 		case len(name) == 4 && strings.EqualFold(name, "body"):
 			if !isString {
 				var compact bytes.Buffer

@@ -202,7 +202,7 @@ func (w *world) checkEnd(t *rapid.T, r Record, dead map[string]string) {
 	bad2 := attribute(&sqs.SendMessageInput{MessageAttributes: r.Attributes}, "HeliographRetry") != ""
 	for _, c := range w.stable {
 		n := w.delivered[r.ID+" at "+c]
-		mine := bad == nil && !bad2 && m.ExpiresAt.IsZero() && strings.HasPrefix(c, string(m.User)+"-")
+		mine := bad == nil && !bad2 && m.ExpiresAt.IsZero() && strings.HasPrefix(c, string(m.Users[0])+"-")
 		switch {
 		case !mine && n > 0:
 			t.Fatalf("%s (%s) arrived at %s", r.ID, r.Body, c)

@@ -10,6 +10,10 @@ const (
 	ReasonMalformed Reason = "malformed"
 	// ReasonNoTarget: the message names nobody it should go to.
 	ReasonNoTarget Reason = "no-target"
+	// ReasonSeveralTargets: the message names its target in more than one way.
+	ReasonSeveralTargets Reason = "several-targets"
+	// ReasonTooManyUsers: the message names more than [MaxUsers] users.
+	ReasonTooManyUsers Reason = "too-many-users"
 	// ReasonUserTooLong: the user id is longer than [MaxUserID].
 	ReasonUserTooLong Reason = "user-id-too-long"
 	// ReasonTooLarge: the body is larger than a WebSocket message may be, by our own count ([MaxBody])
@@ -23,6 +27,8 @@ const (
 	ReasonUndelivered Reason = "undelivered"
 	// ReasonNoRoom: an attempt failed, and message and follow-up state together exceed what SQS takes.
 	ReasonNoRoom Reason = "no-room-for-follow-up"
+	// ReasonReceiptUnpublished: the message itself is settled, but its receipt could not be published.
+	ReasonReceiptUnpublished Reason = "receipt-unpublished"
 )
 
 // Rejection says why a message goes to the dead-letter queue.
@@ -41,8 +47,10 @@ func reject(reason Reason, detail string) *Rejection {
 
 // outcome tells a message that can never be delivered from one that only was not.
 func (r Rejection) outcome() Outcome {
-	if r.Reason == ReasonUndelivered || r.Reason == ReasonNoRoom {
+	switch r.Reason {
+	case ReasonUndelivered, ReasonNoRoom, ReasonReceiptUnpublished:
 		return Failed
+	default:
+		return Rejected
 	}
-	return Rejected
 }

@@ -30,7 +30,9 @@ func open(r *Record, now time.Time) (*job, *Rejection) {
 	if j.state, rejection = readState(r, now); rejection != nil {
 		return j, rejection
 	}
-	j.message, rejection = Parse(r.Body)
+	if j.message, rejection = Parse(r.Body); rejection == nil && len(j.message.Users) != 1 {
+		rejection = reject(ReasonNoTarget, "only messages to one user are delivered as yet")
+	}
 	return j, rejection
 }
 
@@ -142,8 +144,8 @@ func (d *Deliverer) deadLetter(ctx context.Context, j *job, why Rejection) error
 func (j *job) log(ctx context.Context) *slog.Logger {
 	l := observability.Log(ctx).With("messageId", j.record.ID, "attempt", j.state.Attempt,
 		"delivered", j.state.Delivered, "gone", j.state.Gone)
-	if j.message.User != "" {
-		l = l.With("userHash", observability.HashUser(string(j.message.User)))
+	if len(j.message.Users) == 1 {
+		l = l.With("userHash", observability.HashUser(string(j.message.Users[0])))
 	}
 	if j.message.ID != "" {
 		l = l.With("id", j.message.ID)

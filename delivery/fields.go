@@ -1,0 +1,253 @@
+package delivery
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"heliograph/presence"
+)
+
+// fields are the raw values of the names that mean something; empty where the name is not there.
+type fields struct {
+	user, users, connection, broadcast string
+	body, id, expires, receipt         string
+}
+
+// set keeps a value if its name, which comes as a JSON string, means something.
+func (f *fields) set(literal, value string) *Rejection {
+	name, rejection := text("a name", literal)
+	if rejection != nil {
+		return nil // half a surrogate pair is in none of the names that mean something
+	}
+	known, slot := f.slot(name)
+	if slot == nil {
+		return nil
+	}
+	if *slot != "" {
+		return reject(ReasonMalformed, known+" is given twice")
+	}
+	*slot = value
+	return nil
+}
+
+// slot finds where a name's value belongs, and the name's proper spelling; nil for unknown names.
+func (f *fields) slot(name string) (string, *string) {
+	for _, known := range []struct {
+		name string
+		slot *string
+	}{
+		{"UserId", &f.user},
+		{"UserIds", &f.users},
+		{"ConnectionId", &f.connection},
+		{"Broadcast", &f.broadcast},
+		{"Body", &f.body},
+		{"Id", &f.id},
+		{"ExpiresAt", &f.expires},
+		{"Receipt", &f.receipt},
+	} {
+		if equalFold(name, known.name) {
+			return known.name, known.slot
+		}
+	}
+	return "", nil
+}
+
+// equalFold compares without regard to ASCII case. strings.EqualFold would also take the long s (ſ) for
+// an s, and a name that merely looks alike should not address anybody.
+func equalFold(name, known string) bool {
+	return len(name) == len(known) && strings.EqualFold(name, known)
+}
+
+// message decodes the fields, the cheap ones first.
+func (f *fields) message() (Message, *Rejection) {
+	var m Message
+	for _, read := range []func(*fields, *Message) *Rejection{
+		(*fields).readTarget, (*fields).readID, (*fields).readExpiry, (*fields).readReceipt, (*fields).readBody,
+	} {
+		if rejection := read(f, &m); rejection != nil {
+			return Message{}, rejection
+		}
+	}
+	return m, nil
+}
+
+// targets are the names that say whom a message goes to, for people.
+const targets = "UserId, UserIds, ConnectionId and Broadcast"
+
+func (f *fields) readTarget(m *Message) *Rejection {
+	var given []func(*fields, *Message) *Rejection
+	for _, target := range []struct {
+		absent bool
+		read   func(*fields, *Message) *Rejection
+	}{
+		{absent(f.user), (*fields).readUser},
+		{absent(f.users), (*fields).readUsers},
+		{absent(f.connection), (*fields).readConnection},
+		{absent(f.broadcast) || f.broadcast == "false", (*fields).readBroadcast},
+	} {
+		if !target.absent {
+			given = append(given, target.read)
+		}
+	}
+	switch {
+	case len(given) == 0:
+		return reject(ReasonNoTarget, "none of "+targets+" is given")
+	case len(given) > 1:
+		// To pick one, or to add them up, would be a guess at whom the producer meant.
+		return reject(ReasonSeveralTargets, "more than one of "+targets+" is given")
+	}
+	return given[0](f, m)
+}
+
+func (f *fields) readUser(m *Message) *Rejection {
+	user, rejection := userID("UserId", f.user)
+	if rejection == nil {
+		m.Users = []presence.UserID{user}
+	}
+	return rejection
+}
+
+func (f *fields) readUsers(m *Message) *Rejection {
+	if f.users[0] != '[' {
+		return reject(ReasonMalformed, "UserIds must be a list")
+	}
+	seen := map[presence.UserID]bool{}
+	for raw := range elements(f.users) {
+		user, rejection := userID("one of UserIds", raw)
+		switch {
+		case rejection != nil:
+			return rejection
+		case seen[user]:
+			continue
+		case len(m.Users) == MaxUsers:
+			return reject(ReasonTooManyUsers, fmt.Sprintf("UserIds has more than %d users", MaxUsers))
+		}
+		seen[user] = true
+		m.Users = append(m.Users, user)
+	}
+	if len(m.Users) == 0 {
+		return reject(ReasonNoTarget, "UserIds is empty")
+	}
+	return nil
+}
+
+// userID decodes a user id.
+func userID(name, raw string) (presence.UserID, *Rejection) {
+	user, rejection := text(name, raw)
+	switch {
+	case rejection != nil:
+		return "", rejection
+	case user == "":
+		return "", reject(ReasonNoTarget, name+" is empty")
+	case len(user) > MaxUserID:
+		return "", reject(ReasonUserTooLong, fmt.Sprintf("%s has %d bytes, more than %d", name, len(user), MaxUserID))
+	}
+	return presence.UserID(user), nil
+}
+
+func (f *fields) readConnection(m *Message) *Rejection {
+	id, rejection := text("ConnectionId", f.connection)
+	switch {
+	case rejection != nil:
+		return rejection
+	case id == "":
+		return reject(ReasonNoTarget, "ConnectionId is empty")
+	case len(id) > MaxConnectionID:
+		return reject(ReasonMalformed, fmt.Sprintf("ConnectionId has %d bytes, more than %d", len(id), MaxConnectionID))
+	case strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
+		// It becomes part of an address and of log lines.
+		return reject(ReasonMalformed, "ConnectionId has a character that is not visible ASCII")
+	}
+	m.Connection = presence.ConnectionID(id)
+	return nil
+}
+
+func (f *fields) readBroadcast(m *Message) (rejection *Rejection) {
+	m.Broadcast, rejection = flag("Broadcast", f.broadcast)
+	return rejection
+}
+
+func (f *fields) readReceipt(m *Message) (rejection *Rejection) {
+	if absent(f.receipt) {
+		return nil
+	}
+	if m.Receipt, rejection = flag("Receipt", f.receipt); rejection != nil {
+		return rejection
+	}
+	if m.Receipt && m.ID == "" {
+		return reject(ReasonMalformed, "Receipt needs an Id, which the receipt would name")
+	}
+	return nil
+}
+
+func (f *fields) readID(m *Message) *Rejection {
+	if absent(f.id) {
+		return nil
+	}
+	id, rejection := text("Id", f.id)
+	switch {
+	case rejection != nil:
+		return rejection
+	case id == "":
+		// To take it for no Id would quietly drop a promise that the producer thinks it has.
+		return reject(ReasonMalformed, "Id is empty")
+	case len(id) > MaxID:
+		return reject(ReasonMalformed, fmt.Sprintf("Id has %d bytes, more than %d", len(id), MaxID))
+	}
+	m.ID = id
+	return nil
+}
+
+func (f *fields) readExpiry(m *Message) *Rejection {
+	if absent(f.expires) {
+		return nil
+	}
+	s, rejection := text("ExpiresAt", f.expires)
+	if rejection != nil {
+		return rejection
+	}
+	// RFC 3339 allows t and z in lower case, Go's layout does not.
+	at, err := time.Parse(time.RFC3339, strings.ToUpper(s))
+	if err != nil {
+		return reject(ReasonMalformed, "ExpiresAt is not an RFC 3339 time")
+	}
+	m.ExpiresAt = at
+	return nil
+}
+
+func (f *fields) readBody(m *Message) *Rejection {
+	switch {
+	case f.body == "":
+		return reject(ReasonMalformed, "Body is missing")
+	case f.body[0] == '"':
+		body, rejection := text("Body", f.body)
+		if rejection != nil {
+			return rejection
+		}
+		m.Body = []byte(body)
+	default:
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, []byte(f.body)); err != nil {
+			return reject(ReasonMalformed, "Body is not valid JSON")
+		}
+		m.Body = compact.Bytes()
+	}
+	if len(m.Body) > MaxBody {
+		return reject(ReasonTooLarge, fmt.Sprintf("Body has %d bytes, more than %d", len(m.Body), MaxBody))
+	}
+	return nil
+}
+
+// absent tells whether a field is missing or null.
+func absent(raw string) bool { return raw == "" || raw == "null" }
+
+// flag decodes a JSON bool.
+func flag(name, raw string) (bool, *Rejection) {
+	if raw != "true" && raw != "false" {
+		return false, reject(ReasonMalformed, name+" must be true or false")
+	}
+	return raw == "true", nil
+}

@@ -1,0 +1,58 @@
+package delivery
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// text decodes a JSON string.
+func text(name, raw string) (string, *Rejection) {
+	switch {
+	case raw[0] != '"':
+		return "", reject(ReasonMalformed, name+" must be a string")
+	case !strings.Contains(raw, `\`):
+		return raw[1 : len(raw)-1], nil
+	case loneSurrogate(raw):
+		return "", reject(ReasonMalformed, name+" holds half a surrogate pair, which is not valid UTF-8")
+	}
+	var s string
+	if err := json.Unmarshal([]byte(raw), &s); err != nil {
+		return "", reject(ReasonMalformed, name+" is not a valid string")
+	}
+	return s, nil
+}
+
+// loneSurrogate tells whether a JSON string literal holds a \u escape of half a surrogate pair without its
+// other half. encoding/json would replace it by U+FFFD without a word.
+func loneSurrogate(literal string) bool {
+	for i := 0; i < len(literal); i++ {
+		if literal[i] != '\\' {
+			continue
+		}
+		unit := escapedUnit(literal[i:])
+		switch {
+		case unit < 0xD800 || unit > 0xDFFF:
+			i++ // behind the escaped character, which may be a backslash itself
+		case unit <= 0xDBFF && isLow(escapedUnit(literal[i+6:])):
+			i += 11 // both escapes have six bytes
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+func isLow(unit int) bool { return unit >= 0xDC00 && unit <= 0xDFFF }
+
+// escapedUnit is the UTF-16 code unit of a \uXXXX escape at the start of s, or -1.
+func escapedUnit(s string) int {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(s[2:6], 16, 16)
+	if err != nil {
+		return -1
+	}
+	return int(unit)
+}
