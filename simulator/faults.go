@@ -74,10 +74,12 @@ func (c *cloud) suffer(ctx context.Context, o fault.Outcome) error {
 	if err := c.pause(ctx, o.Wait); err != nil {
 		return err
 	}
-	if o.NoAnswer {
+	switch {
+	case o.NoAnswer:
 		panic(http.ErrAbortHandler) // which is how net/http cuts a connection, in silence
-	}
-	if o.Error != nil {
+	case o.LostAnswer:
+		return wire.ErrAnswerLost
+	case o.Error != nil:
 		return o.Error
 	}
 	return nil

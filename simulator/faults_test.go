@@ -118,6 +118,21 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
+// TestLostAnswer proves that a call whose answer gets lost was carried out, on both servers that there are.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	c := newTestCloud(t)
+	mustInject(t, c, fault.Rule{Service: fault.SSM, Action: "PutParameter", Error: fault.LostAnswer, Count: 1})
+	parameters := awsssm.NewFromConfig(once(c, "anybody"))
+	put := &awsssm.PutParameterInput{Name: aws.String("/lost"), Value: aws.String("and there"), Type: ssmtypes.ParameterTypeString}
+	if _, err := parameters.PutParameter(t.Context(), put); err == nil || typed[smithy.APIError](err) || !errors.Is(err, io.EOF) {
+		t.Errorf("the SDK reads %v", err)
+	}
+	if out, err := parameters.GetParameter(t.Context(), &awsssm.GetParameterInput{Name: put.Name}); err != nil || *out.Parameter.Value != *put.Value {
+		t.Errorf("the parameter is %+v, %v", out, err)
+	}
+}
+
 // TestLatency proves that a call is held up, and not longer than its caller waits or the simulator runs.
 func TestLatency(t *testing.T) {
 	t.Parallel()

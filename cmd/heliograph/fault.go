@@ -26,7 +26,7 @@ type faultAddCommand struct {
 	Action    string         `short:"a" help:"Only this API action, such as PutItem."`
 	Resource  string         `short:"r" placeholder:"PATTERN" help:"Only resources whose ARN fits; * stands for any text, ? for any character."`
 	Caller    string         `placeholder:"PATTERN" help:"Only calls of functions whose role's name fits, such as *-send."`
-	Error     string         `short:"e" xor:"effect" placeholder:"CODE" help:"Answer with this error, such as ThrottlingException, or NoAnswer."`
+	Error     string         `short:"e" xor:"effect" placeholder:"CODE" help:"Answer with this error, such as ThrottlingException, or NoAnswer, or LostAnswer."`
 	Down      bool           `xor:"effect" help:"Answer as a service does that is not there."`
 	Lost      bool           `xor:"effect" help:"Never tell of the end of a connection (disconnect)."`
 	Duplicate bool           `xor:"effect" help:"Deliver once more (delivery)."`

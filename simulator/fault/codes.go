@@ -90,5 +90,5 @@ func knownCodes(s Service) string {
 	if s == Lambda {
 		return sorted(codes[s])
 	}
-	return sorted(codes[s]) + ", and " + NoAnswer + " for a connection that breaks off"
+	return sorted(codes[s]) + ", and " + NoAnswer + " or " + LostAnswer + " for a connection that breaks off before or after"
 }

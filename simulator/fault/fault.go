@@ -40,6 +40,8 @@ type Outcome struct {
 	Error *wire.Error
 	// NoAnswer cuts the caller's connection instead.
 	NoAnswer bool
+	// LostAnswer cuts it after the call was carried out.
+	LostAnswer bool
 	// Lost means that the event never happens.
 	Lost bool
 	// Duplicate means that it is delivered once more.
@@ -176,8 +178,8 @@ func (r *active) apply(o *Outcome) (last bool) {
 		o.Lost = true
 	case r.Duplicate:
 		o.Duplicate = true
-	case r.Error == NoAnswer:
-		o.NoAnswer = true
+	case r.breaksOff():
+		o.NoAnswer, o.LostAnswer = r.Error == NoAnswer, r.Error == LostAnswer
 	case r.code() != "":
 		o.Error = answer(r.Service, r.code())
 	default:

@@ -44,7 +44,7 @@ type Rule struct {
 	// rule with a caller leaves everybody alone who is no function.
 	Caller string `json:"caller,omitempty"`
 
-	// Error is the code that the service answers with, or NoAnswer.
+	// Error is the code that the service answers with, or NoAnswer, or LostAnswer.
 	Error string `json:"error,omitempty"`
 	// Down is the error of a service that is not there at all.
 	Down bool `json:"down,omitempty"`
@@ -66,8 +66,16 @@ type Rule struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
-// NoAnswer stands for a connection that breaks off instead of an error code.
-const NoAnswer = "NoAnswer"
+// These stand for a connection that breaks off, in the place of an error code.
+const (
+	// NoAnswer breaks off before the call is carried out.
+	NoAnswer = "NoAnswer"
+	// LostAnswer breaks off after it.
+	LostAnswer = "LostAnswer"
+)
+
+// breaksOff tells whether a rule cuts the connection.
+func (r Rule) breaksOff() bool { return r.Error == NoAnswer || r.Error == LostAnswer }
 
 // effects are what can go wrong with a service's events. Latency goes with each.
 var effects = map[Service][]string{
@@ -125,8 +133,8 @@ func (r Rule) checkEffect(allowed []string) error {
 		return fmt.Errorf("a rule has one effect, not %s", strings.Join(chosen, " and "))
 	case !slices.Contains(allowed, chosen[0]):
 		return fmt.Errorf("the effect %s does not fit %s, which may have %s", chosen[0], r.Service, strings.Join(allowed, ", "))
-	case r.Error != "" && r.Error != NoAnswer && codes[r.Service][r.Error] == nil,
-		r.Error == NoAnswer && r.Service == Lambda: // there is no connection to cut
+	case r.Error != "" && !r.breaksOff() && codes[r.Service][r.Error] == nil,
+		r.breaksOff() && r.Service == Lambda: // there is no connection to cut
 		return fmt.Errorf("the error %q of %s is not known; there are %s", r.Error, r.Service, knownCodes(r.Service))
 	case r.Caller != "" && (r.Service == Lambda || r.Service == Disconnect || r.Service == Delivery):
 		return fmt.Errorf("the caller is %q, and %s has none: leave it out", r.Caller, r.Service)

@@ -56,8 +56,12 @@ func (g *Gateway) connectionCall(w http.ResponseWriter, r *http.Request, s *Stag
 	if s == nil {
 		return apiError(http.StatusForbidden, "ForbiddenException", "Forbidden")
 	}
-	if failure := g.permit(r, s, id); failure != nil {
+	lost, failure := g.permit(r, s, id)
+	if failure != nil {
 		return failure
+	}
+	if lost {
+		defer panic(http.ErrAbortHandler) // before anything of the answer has left its buffer
 	}
 	if !g.requests.take() {
 		return apiError(http.StatusTooManyRequests, "LimitExceededException", "Too Many Requests")
@@ -85,14 +89,11 @@ func apiError(status int, code, message string) *wire.Error {
 	return &wire.Error{Code: code, Status: status, Message: message}
 }
 
-// permit asks Options.Before whether the caller may do this.
-func (g *Gateway) permit(r *http.Request, s *Stage, id ConnectionID) *wire.Error {
+// permit asks Options.Before whether the caller may do this, and whether the answer gets lost.
+func (g *Gateway) permit(r *http.Request, s *Stage, id ConnectionID) (lost bool, failure *wire.Error) {
 	key, region, failure := caller(r.Header.Get("Authorization"))
-	if failure != nil {
-		return failure
-	}
-	if g.options.Before == nil {
-		return nil
+	if failure != nil || g.options.Before == nil {
+		return false, failure
 	}
 	err := g.options.Before(r.Context(), wire.Call{
 		Service: "execute-api", Action: "ManageConnections", Permission: "execute-api:ManageConnections", AccessKey: key, Region: region,
@@ -100,11 +101,13 @@ func (g *Gateway) permit(r *http.Request, s *Stage, id ConnectionID) *wire.Error
 	})
 	switch {
 	case err == nil:
-		return nil
+		return false, nil
+	case errors.Is(err, wire.ErrAnswerLost):
+		return true, nil
 	case errors.As(err, &failure):
-		return failure
+		return false, failure
 	}
-	return apiError(http.StatusForbidden, "ForbiddenException", err.Error())
+	return false, apiError(http.StatusForbidden, "ForbiddenException", err.Error())
 }
 
 // caller reads who signed a request, from an AWS Signature Version 4 header. The signature is not verified: any key works

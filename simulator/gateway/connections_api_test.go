@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -118,7 +119,7 @@ func TestPostErrors(t *testing.T) {
 		return refuse
 	}})
 	s := socketStage(t, g)
-	dial(t, s, nil)
+	socket := dial(t, s, nil)
 	api, id := management(t, s), string(g.Connections()[0].ID)
 	if err := post(t, api, id, strings.Repeat("x", 128<<10+1)); !errors.As(err, new(*types.PayloadTooLargeException)) {
 		t.Errorf("128 KB and a byte: %v", err)
@@ -138,6 +139,13 @@ func TestPostErrors(t *testing.T) {
 	refuse = errors.New("no")
 	if err := post(t, api, id, "x"); !errors.As(err, &forbidden) {
 		t.Errorf("refused by another error: %v", err)
+	}
+	refuse = wire.ErrAnswerLost
+	if err := post(t, api, id, "lost"); err == nil || !errors.Is(err, io.EOF) {
+		t.Errorf("without an answer: %v", err)
+	}
+	if got := read(t, socket); got != "lost" {
+		t.Errorf("the post whose answer got lost arrived as %q", got)
 	}
 	if err := post(t, managementAt(t, "http://"+s.api.address+"/other"), id, "x"); !errors.As(err, &forbidden) {
 		t.Errorf("another stage: %v", err)

@@ -47,7 +47,7 @@ type Options struct {
 	// (arn:aws:execute-api:…:<api>/<stage>/<route>, or …/authorizers/<id>). Nil permits all.
 	Permitted func(sourceARN, functionARN string) bool
 	// Before is asked about each @connections call before it is carried out, as wire's endpoint does.
-	// An error refuses it. Nil allows all.
+	// An error refuses it, but wire.ErrAnswerLost. Nil allows all.
 	Before func(ctx context.Context, call wire.Call) error
 	// AccessLog takes a line of a stage's access log. Nil means nowhere.
 	AccessLog func(destinationARN, line string)

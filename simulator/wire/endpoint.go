@@ -21,11 +21,15 @@ import (
 type Options struct {
 	// Before is called with every call that names a known action, before it is carried out, and may
 	// wait, to add latency. Its error is the answer: an *Error as it is, any other as InternalFailure
-	// (500). nil: nothing is called.
+	// (500). ErrAnswerLost lets the call be carried out. nil: nothing is called.
 	Before func(ctx context.Context, call Call) error
 	// MaxBody is the largest request body in bytes; 0 means 16 MB, DynamoDB's own limit.
 	MaxBody int64
 }
+
+// ErrAnswerLost says that a call is carried out, and then its connection breaks off instead of an answer. What
+// happened, the caller can't know.
+var ErrAnswerLost = errors.New("the answer gets lost")
 
 // Endpoint serves the APIs of the services that are registered with it, on any path, and can be used
 // while services are added.
@@ -78,12 +82,18 @@ type request struct {
 
 // carryOut asks the hook, then runs the action, which finds the call in its context.
 func (e *Endpoint) carryOut(ctx context.Context, req request) (any, error) {
+	lost := false
 	if e.options.Before != nil {
-		if err := e.options.Before(ctx, req.call); err != nil {
+		err := e.options.Before(ctx, req.call)
+		if lost = errors.Is(err, ErrAnswerLost); err != nil && !lost {
 			return nil, err
 		}
 	}
-	return req.action.do(context.WithValue(ctx, callKey{}, req.call), req.in)
+	out, err := req.action.do(context.WithValue(ctx, callKey{}, req.call), req.in)
+	if lost {
+		panic(http.ErrAbortHandler) // which is how net/http cuts a connection, in silence
+	}
+	return out, err
 }
 
 // read finds out what is asked for, and tells the answer its shape as soon as it is known.
