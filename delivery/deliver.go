@@ -44,6 +44,27 @@ type Presence interface {
 	Disconnect(context.Context, presence.UserID, presence.ConnectionID, time.Time) error
 }
 
+// Claims sees to it that a message with an Id is delivered to each of its targets once. All three only say something about
+// the claim of this message at this target; an error of Claim means that nothing is known.
+type Claims interface {
+	// Claim claims a message for a target before it is posted. It passes if there is no claim that still counts, if a claim
+	// that was never done is past its lease, or if an earlier step of the very same chain holds it, done or not: what one
+	// step left over, the next one may deliver. The same step does not pass again within its lease: then it is a second copy
+	// of one record, and would deliver beside the first.
+	Claim(context.Context, Target, string, Owner) (ClaimResult, error)
+	// Done says that the message arrived at so many connections of the target. It counts for the idempotency window.
+	Done(ctx context.Context, t Target, id string, by Owner, delivered, gone int) error
+	// Release gives up a claim, so that whoever sends the message again may deliver it. One that is no longer the
+	// owner's is left as it is, and that is no error.
+	Release(context.Context, Target, string, Owner) error
+}
+
+// Owner is who holds a claim: one step of a message's chain of attempts. Steps rise by one with each follow-up.
+type Owner struct {
+	Chain string // random, the same for a message and all its follow-ups
+	Step  int
+}
+
 // Config is what a Deliverer works with. All fields are required.
 type Config struct {
 	Presence Presence
