@@ -217,6 +217,7 @@ func (c *cloud) startSources() error {
 		c.running.Go(func() { s.Run(c.ending) })
 	}
 	c.running.Go(func() { c.tables.Run(c.ending, time.Second) })
+	c.running.Go(func() { c.meterTables(c.ending) })
 	return nil
 }
 
