@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/coder/websocket"
+
+	"heliograph/auth"
+	"heliograph/infra/stack"
+	"heliograph/simulator"
+)
+
+// load drives a stack of its own.
+type load struct {
+	endpoints simulator.Endpoints
+	queue     *sqs.Client
+	topics    *sns.Client
+}
+
+func newLoad(t *testing.T, endpoints simulator.Endpoints) load {
+	t.Helper()
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(endpoints.Region), config.WithBaseEndpoint(endpoints.AWSEndpointURL),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("load", "load", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return load{endpoints, sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg)}
+}
+
+func (l load) connect(t *testing.T, user string) *websocket.Conn {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	socket, err := l.dial(ctx, user)
+	if err != nil {
+		t.Errorf("connect: %v", err)
+		return nil
+	}
+	t.Cleanup(func() { socket.CloseNow() })
+	return socket
+}
+
+func (l load) dial(ctx context.Context, user string) (*websocket.Conn, error) {
+	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", auth.UserID(user), time.Hour, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	socket, _, err := websocket.Dial(ctx, l.endpoints.WebSocketURL+"?Authorization="+token, nil)
+	return socket, err
+}
+
+// status asks whether a user is online.
+func (l load) status(ctx context.Context, user string) (bool, error) {
+	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", auth.UserID(user), time.Hour, time.Now())
+	if err != nil {
+		return false, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.endpoints.HTTPURL+"/user/online?userIds="+user, nil)
+	if err != nil {
+		return false, err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false, err
+	}
+	defer response.Body.Close()
+	var statuses []status
+	if err := json.NewDecoder(response.Body).Decode(&statuses); err != nil || len(statuses) != 1 {
+		return false, fmt.Errorf("GET /user/online: %s, %d entries, %w", response.Status, len(statuses), err)
+	}
+	return statuses[0].IsOnline, nil
+}
+
+// subscribe makes a queue that gets the presence events, and gives its URL.
+func (l load) subscribe(t *testing.T) string {
+	t.Helper()
+	queue, err := l.queue.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("events")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := aws.ToString(queue.QueueUrl)
+	arn := fmt.Sprintf("arn:aws:sqs:%s:%s:events", l.endpoints.Region, strings.Split(l.endpoints.EventTopicARN, ":")[4])
+	_, err = l.topics.Subscribe(t.Context(), &sns.SubscribeInput{
+		TopicArn: aws.String(l.endpoints.EventTopicARN), Protocol: aws.String("sqs"), Endpoint: aws.String(arn),
+		Attributes: map[string]string{"RawMessageDelivery": "true"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// send puts a message on the queue that tells when it was sent.
+func (l load) send(t *testing.T, user string) {
+	message, _ := json.Marshal(map[string]string{"UserId": user, "Body": strconv.FormatInt(time.Now().UnixNano(), 10)})
+	_, err := l.queue.SendMessage(context.Background(), &sqs.SendMessageInput{
+		QueueUrl: aws.String(l.endpoints.SendQueueURL), MessageBody: aws.String(string(message)),
+	})
+	if err != nil {
+		t.Errorf("send: %v", err)
+	}
+}
+
+// sendTen puts a batch of messages on the queue, for ten users in turn.
+func (l load) sendTen(ctx context.Context, first, users int) error {
+	entries := make([]types.SendMessageBatchRequestEntry, 10)
+	for i := range entries {
+		body := fmt.Sprintf(`{"UserId":"user-%d","Body":"message %d"}`, (first+i)%users, first+i)
+		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(body)}
+	}
+	out, err := l.queue.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(l.endpoints.SendQueueURL), Entries: entries})
+	if err == nil && len(out.Failed) > 0 {
+		err = fmt.Errorf("%d of a batch were refused", len(out.Failed))
+	}
+	return err
+}
