@@ -1,15 +1,37 @@
 package delivery
 
-import "time"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"heliograph/presence"
+)
+
+// claimLease is how long a claim holds that nobody renews. It is longer than an attempt and the pause after it, so
+// that a chain keeps its claims, and shorter than the queue's visibility time-out of 180 s, so that a record
+// which comes again after a crash finds the claim of its first delivery over.
+const claimLease = 120 * time.Second
 
 // Target is who a message is claimed for: one user, or one connection id.
 type Target string
+
+func userTarget(id presence.UserID) Target { return Target("user#" + string(id)) }
+
+func connectionTarget(id presence.ConnectionID) Target { return Target("connection#" + string(id)) }
 
 // ClaimState is what a claim found.
 type ClaimState int
 
 const (
-	// Claimed: the message is the claimer's to deliver.
+	// Claimed: the message is the claimer's to deliver, until the lease ends.
 	Claimed ClaimState = iota
 	// Duplicate: a message of this id was delivered to this target within the idempotency window.
 	Duplicate
@@ -20,8 +42,152 @@ const (
 // ClaimResult is the answer to a claim.
 type ClaimResult struct {
 	State ClaimState
-	// Delivered and Gone are, of a Duplicate, what the delivery before it came to.
+	// Delivered and Gone are, of a Duplicate, what the delivery before it came to, in connections.
 	Delivered, Gone int
-	// Until is, of one InFlight, when its claim ends unless it is renewed.
+	// Until is, of one InFlight, when its lease ends unless it is renewed.
 	Until time.Time
+}
+
+// ErrClaimLost tells that a claim was over and somebody else has the message by now.
+var ErrClaimLost = errors.New("the claim is another's by now")
+
+// ClaimTable is what claims need of DynamoDB.
+type ClaimTable interface {
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+}
+
+var _ ClaimTable = (*dynamodb.Client)(nil)
+
+// ClaimStore remembers, in the stack's table, which messages with an id were delivered to whom. Each of its methods is one
+// call, of one write unit. It holds no state of its own and may be used by many goroutines.
+type ClaimStore struct {
+	db     ClaimTable
+	table  string
+	window time.Duration
+}
+
+// NewClaims returns the claims in a table. What was delivered is remembered for the idempotency window.
+func NewClaims(db ClaimTable, table string, window time.Duration) *ClaimStore {
+	return &ClaimStore{db: db, table: table, window: window}
+}
+
+// claimItem is a claim as the table keeps it. Its sort key has a prefix, since a producer chooses the id: one
+// called presence would else pass for a presence item in the table's stream.
+type claimItem struct {
+	PK        string `dynamodbav:"pk"` // sent#user#<user id> or sent#connection#<connection id>
+	SK        string `dynamodbav:"sk"` // id#<id>
+	Owner     string `dynamodbav:"owner"`
+	Done      bool   `dynamodbav:"done"`
+	Delivered int    `dynamodbav:"delivered"`
+	Gone      int    `dynamodbav:"gone"`
+	// Expires is when nobody has to heed the item any more, in Unix milliseconds: of one that is not done the end of
+	// its lease, else the end of the window. It is compared, because DynamoDB deletes by TTL up to days late.
+	Expires int64 `dynamodbav:"expires"`
+	TTL     int64 `dynamodbav:"ttl"` // the same in seconds, rounded up
+}
+
+type item = map[string]types.AttributeValue
+
+func claimKey(target Target, id string) item {
+	return item{"pk": stringValue("sent#" + string(target)), "sk": stringValue("id#" + id)}
+}
+
+func stringValue(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func numberValue(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func boolValue(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
+
+// ttlSeconds is a time in milliseconds as DynamoDB's TTL wants it, never before it.
+func ttlSeconds(ms int64) int64 { return ms/1000 + 1 }
+
+// Claim claims the message id for a target before it is posted. Whoever owns a claim that is not done renews it.
+// An error means that nothing is known.
+func (s *ClaimStore) Claim(ctx context.Context, target Target, id, owner string) (ClaimResult, error) {
+	now := time.Now()
+	ends := now.Add(claimLease).UnixMilli()
+	put := claimKey(target, id)
+	put["owner"], put["done"] = stringValue(owner), boolValue(false)
+	put["expires"], put["ttl"] = numberValue(ends), numberValue(ttlSeconds(ends))
+	_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                &s.table,
+		Item:                     put,
+		ConditionExpression:      aws.String("attribute_not_exists(#pk) OR #expires <= :now OR (#owner = :owner AND #done = :false)"),
+		ExpressionAttributeNames: map[string]string{"#pk": "pk", "#expires": "expires", "#owner": "owner", "#done": "done"},
+		ExpressionAttributeValues: item{
+			":now": numberValue(now.UnixMilli()), ":owner": stringValue(owner), ":false": boolValue(false),
+		},
+		// Who has it comes with the refusal, so no second call asks for it.
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var refused *types.ConditionalCheckFailedException
+	switch {
+	case err == nil:
+		return ClaimResult{State: Claimed}, nil
+	case errors.As(err, &refused):
+		return claimedBefore(refused.Item)
+	}
+	return ClaimResult{}, fmt.Errorf("claim a message: %w", err)
+}
+
+// claimedBefore reads the item for which a claim was refused.
+func claimedBefore(refused item) (ClaimResult, error) {
+	var other claimItem
+	if err := attributevalue.UnmarshalMap(refused, &other); err != nil {
+		return ClaimResult{}, fmt.Errorf("decode a claim: %w", err)
+	}
+	switch {
+	case other.Expires == 0:
+		return ClaimResult{}, errors.New("claim a message: refused without the claim that it was refused for")
+	case other.Done:
+		return ClaimResult{State: Duplicate, Delivered: other.Delivered, Gone: other.Gone}, nil
+	}
+	return ClaimResult{State: InFlight, Until: time.UnixMilli(other.Expires)}, nil
+}
+
+// Done records that the message was delivered to so many of the target's connections, and so many were gone. Until
+// the window is over, claims find a Duplicate. ErrClaimLost tells that somebody else has claimed the message
+// meanwhile; what they record stays.
+func (s *ClaimStore) Done(ctx context.Context, target Target, id, owner string, delivered, gone int) error {
+	ends := time.Now().Add(s.window).UnixMilli()
+	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:           &s.table,
+		Key:                 claimKey(target, id),
+		UpdateExpression:    aws.String("SET #done = :true, #delivered = :delivered, #gone = :gone, #expires = :expires, #ttl = :ttl"),
+		ConditionExpression: aws.String("#owner = :owner"),
+		ExpressionAttributeNames: map[string]string{
+			"#done": "done", "#delivered": "delivered", "#gone": "gone", "#expires": "expires", "#ttl": "ttl", "#owner": "owner",
+		},
+		ExpressionAttributeValues: item{
+			":true": boolValue(true), ":delivered": numberValue(int64(delivered)), ":gone": numberValue(int64(gone)),
+			":expires": numberValue(ends), ":ttl": numberValue(ttlSeconds(ends)), ":owner": stringValue(owner),
+		},
+	})
+	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
+		return ErrClaimLost
+	}
+	if err != nil {
+		return fmt.Errorf("record a delivery: %w", err)
+	}
+	return nil
+}
+
+// Release gives up a claim on a message that arrived nowhere, so that whoever sends it again may deliver it. A claim
+// that is done, or another's by now, or not there, stays as it is; that is no error.
+func (s *ClaimStore) Release(ctx context.Context, target Target, id, owner string) error {
+	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName:                 &s.table,
+		Key:                       claimKey(target, id),
+		ConditionExpression:       aws.String("#owner = :owner AND #done = :false"),
+		ExpressionAttributeNames:  map[string]string{"#owner": "owner", "#done": "done"},
+		ExpressionAttributeValues: item{":owner": stringValue(owner), ":false": boolValue(false)},
+	})
+	if err == nil || errors.As(err, new(*types.ConditionalCheckFailedException)) {
+		return nil
+	}
+	return fmt.Errorf("release a claim: %w", err)
 }

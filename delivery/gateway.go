@@ -55,6 +55,7 @@ func Bounded(cfg aws.Config) aws.Config {
 func NewPoster(cfg aws.Config, endpoint string) *apigatewaymanagementapi.Client {
 	return apigatewaymanagementapi.NewFromConfig(cfg, func(o *apigatewaymanagementapi.Options) {
 		o.BaseEndpoint = &endpoint
+		o.APIOptions = append(o.APIOptions, countThrottles)
 	})
 }
 

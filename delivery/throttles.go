@@ -1,0 +1,47 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// throttles counts the 429s of one call. The SDK tells of its last answer only, and a 429 that a retry made up for
+// is one all the same.
+type throttles struct{ met atomic.Int64 }
+
+type throttlesKey struct{}
+
+// withThrottles gives a context in which a call's 429s are counted.
+func withThrottles(ctx context.Context) (context.Context, *throttles) {
+	t := &throttles{}
+	return context.WithValue(ctx, throttlesKey{}, t), t
+}
+
+// count is how many of the answers were 429s, when the call has ended with this error or none.
+func (t *throttles) count(err error) int {
+	n := int(t.met.Load())
+	if n == 0 && (statusOf(err) == http.StatusTooManyRequests || errors.As(err, new(*types.LimitExceededException))) {
+		return 1 // of a Poster that does not count
+	}
+	return n
+}
+
+// countThrottles is the part of a client that counts. It stands behind the retries, so it sees each answer.
+func countThrottles(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("CountThrottles", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleDeserialize(ctx, in)
+		response, ok := out.RawResponse.(*smithyhttp.Response)
+		if t, counted := ctx.Value(throttlesKey{}).(*throttles); ok && counted && response.StatusCode == http.StatusTooManyRequests {
+			t.met.Add(1)
+		}
+		return out, metadata, err
+	}), middleware.Before)
+}

@@ -1,0 +1,61 @@
+package delivery
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+)
+
+// TestThrottlesAreCounted proves that each 429 counts, also one that a retry made up for or another error came after, and
+// only those of the call that is asked about.
+func TestThrottlesAreCounted(t *testing.T) {
+	tests := []struct {
+		name    string
+		answers []answer
+		want    int
+	}{
+		{"none", []answer{ok}, 0},
+		{"a retry went through", []answer{throttled, ok}, 1},
+		{"the last retry went through", []answer{throttled, throttled, ok}, 2},
+		{"none went through", []answer{throttled}, 3},
+		{"gone after all", []answer{throttled, gone}, 1},
+		{"5xx", []answer{{status: 503}, throttled, {status: 500}}, 1},
+		{"broken off", []answer{throttled, {drop: true}}, 1},
+		{"without its name", []answer{{status: 429}, ok}, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(b *bed) {
+				b.gateway.answers["a"] = test.answers
+				post := func(id string) int {
+					ctx, throttles := withThrottles(b.Context())
+					_, err := b.config.Poster.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{
+						ConnectionId: aws.String(id), Data: []byte("hello"),
+					})
+					return throttles.count(err)
+				}
+				if got := post("a"); got != test.want {
+					b.Errorf("counted %d, want %d", got, test.want)
+				}
+				if got := post("another"); got != 0 {
+					b.Errorf("counted %d of the next call", got)
+				}
+			})
+		})
+	}
+}
+
+// TestThrottlesOfOtherPosters proves that the error alone tells of a 429, too.
+func TestThrottlesOfOtherPosters(t *testing.T) {
+	t.Parallel()
+	_, throttles := withThrottles(t.Context())
+	if got := throttles.count(&types.LimitExceededException{}); got != 1 {
+		t.Errorf("counted %d, want 1", got)
+	}
+	if got := throttles.count(errors.New("broken")); got != 0 {
+		t.Errorf("counted %d, want 0", got)
+	}
+}
