@@ -24,6 +24,7 @@ func (db *Database) Service() wire.Service {
 			"UpdateItem":         action(db.updateItem, func(in *UpdateItemInput) []string { return db.tableARNs(in.TableName) }),
 			"DeleteItem":         action(db.deleteItem, func(in *DeleteItemInput) []string { return db.tableARNs(in.TableName) }),
 			"BatchGetItem":       action(db.batchGetItem, db.batchARNs),
+			"BatchWriteItem":     action(db.batchWriteItem, db.batchWriteARNs),
 			"Query":              action(db.query, func(in *QueryInput) []string { return db.readARNs(in.TableName, in.IndexName) }),
 			"Scan":               action(db.scan, func(in *ScanInput) []string { return db.readARNs(in.TableName, in.IndexName) }),
 			"DescribeTable":      action(db.describeTable, func(in *DescribeTableInput) []string { return db.tableARNs(in.TableName) }),

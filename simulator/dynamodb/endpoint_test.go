@@ -21,7 +21,6 @@ func TestUnknownIsRefused(t *testing.T) {
 	const good = `"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"S":"1"}}`
 	tests := []struct{ action, body, code, names string }{
 		{"TransactWriteItems", `{}`, "UnknownOperationException", "TransactWriteItems"},
-		{"BatchWriteItem", `{}`, "UnknownOperationException", "BatchWriteItem"},
 		{"PutItem", `{` + good + `,"Expected":{}}`, "SerializationException", "Expected"},
 		{"PutItem", `{` + good + `,"returnValues":"NONE"}`, "SerializationException", "returnValues"},
 		{"PutItem", `{"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"s":"1"}}}`, "ValidationException", "Supplied AttributeValue is empty"},
@@ -67,6 +66,7 @@ func TestResources(t *testing.T) {
 	_, _ = c.Query(ctx, &api.QueryInput{TableName: name, IndexName: aws.String("gsi1")})
 	_, _ = c.Scan(ctx, &api.ScanInput{TableName: name})
 	_, _ = c.BatchGetItem(ctx, &api.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{"things": {Keys: []item{key("a", "1")}}, "others": {Keys: []item{key("a", "1")}}}})
+	_, _ = c.BatchWriteItem(ctx, &api.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"things": {putting(key("a", "1"))}, "others": {deleting(key("a", "1"))}}})
 	_, _ = c.DescribeTable(ctx, &api.DescribeTableInput{TableName: name})
 	_, _ = c.DescribeTimeToLive(ctx, &api.DescribeTimeToLiveInput{TableName: name})
 	_, _ = c.ListTables(ctx, &api.ListTablesInput{})
@@ -74,7 +74,8 @@ func TestResources(t *testing.T) {
 	same(t, touched, map[string][]string{
 		"dynamodb:PutItem": {arn}, "dynamodb:GetItem": {arn}, "dynamodb:UpdateItem": {arn}, "dynamodb:DeleteItem": {arn},
 		"dynamodb:Query": {arn + "/index/gsi1"}, "dynamodb:Scan": {arn},
-		"dynamodb:BatchGetItem":  {strings.Replace(arn, "things", "others", 1), arn},
-		"dynamodb:DescribeTable": {arn}, "dynamodb:DescribeTimeToLive": {arn}, "dynamodb:ListTables": {"*"},
+		"dynamodb:BatchGetItem":   {strings.Replace(arn, "things", "others", 1), arn},
+		"dynamodb:BatchWriteItem": {strings.Replace(arn, "things", "others", 1), arn},
+		"dynamodb:DescribeTable":  {arn}, "dynamodb:DescribeTimeToLive": {arn}, "dynamodb:ListTables": {"*"},
 	})
 }

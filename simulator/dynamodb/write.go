@@ -76,6 +76,22 @@ func (t *Table) write(w writing) (written, error) {
 	return written{old, new, t.consumed(w.returnConsumed, units, indexes)}, nil
 }
 
+// checkPut refuses an item that the table can't hold.
+func (t *Table) checkPut(item attribute.Item) error {
+	if err := errors.Join(t.schema.checkItem(item), t.checkIndexes(item)); err != nil {
+		return err
+	}
+	if attribute.ItemSize(item) > maxItemSize {
+		return invalid("Item size has exceeded the maximum allowed size")
+	}
+	return nil
+}
+
+// replaceBy is the change of a put, and, with nil, of a delete.
+func replaceBy(item attribute.Item) func(attribute.Item) (attribute.Item, error) {
+	return func(attribute.Item) (attribute.Item, error) { return item, nil }
+}
+
 func (t *Table) checkIndexes(item attribute.Item) error {
 	for _, x := range t.indexes {
 		if err := x.check(item); err != nil {
@@ -120,14 +136,10 @@ func (db *Database) putItem(in *PutItemInput) (*WriteOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(t.schema.checkItem(in.Item), t.checkIndexes(in.Item)); err != nil {
+	if err := t.checkPut(in.Item); err != nil {
 		return nil, err
 	}
-	if attribute.ItemSize(in.Item) > maxItemSize {
-		return nil, invalid("Item size has exceeded the maximum allowed size")
-	}
-	put := func(attribute.Item) (attribute.Item, error) { return in.Item, nil }
-	done, err := t.write(writing{key: in.Item, condition: c, change: put, writeOptions: in.options()})
+	done, err := t.write(writing{key: in.Item, condition: c, change: replaceBy(in.Item), writeOptions: in.options()})
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +207,7 @@ func (db *Database) deleteItem(in *DeleteItemInput) (*WriteOutput, error) {
 	if err := t.schema.checkKey(in.Key); err != nil {
 		return nil, err
 	}
-	remove := func(attribute.Item) (attribute.Item, error) { return nil, nil }
-	done, err := t.write(writing{key: in.Key, condition: c, change: remove, writeOptions: in.options()})
+	done, err := t.write(writing{key: in.Key, condition: c, change: replaceBy(nil), writeOptions: in.options()})
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func faultOf(err error) fault {
 // writes tells whether a request changes its table.
 func writes(in any) bool {
 	switch in.(type) {
-	case *api.PutItemInput, *api.UpdateItemInput, *api.DeleteItemInput:
+	case *api.PutItemInput, *api.UpdateItemInput, *api.DeleteItemInput, *api.BatchWriteItemInput:
 		return true
 	}
 	return false
@@ -79,6 +79,8 @@ func call(ctx context.Context, c *api.Client, in any) outcome {
 		out, err = c.DeleteItem(ctx, in)
 	case *api.BatchGetItemInput:
 		out, err = c.BatchGetItem(ctx, in)
+	case *api.BatchWriteItemInput:
+		out, err = c.BatchWriteItem(ctx, in)
 	case *api.QueryInput:
 		out, err = c.Query(ctx, in)
 	case *api.ScanInput:

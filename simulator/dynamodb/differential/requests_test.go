@@ -1,6 +1,7 @@
 package differential_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // request is any request of the actions that both sides know.
 func request(t *rapid.T, def dynamodb.Definition) any {
 	d := draw{t, def, map[string]string{}, item{}, map[string]bool{}}
-	makers := []func() any{d.put, d.put, d.put, d.updateItem, d.updateItem, d.updateItem, d.remove, d.get, d.query, d.query, d.query, d.batch}
+	makers := []func() any{d.put, d.put, d.put, d.updateItem, d.updateItem, d.updateItem, d.remove, d.get, d.query, d.query, d.query, d.batch, d.batchWrite}
 	if d.often(60) {
 		return d.stranger()
 	}
@@ -129,6 +130,31 @@ func (d draw) batch() any {
 	}
 }
 
+// batchWrite puts and deletes some items, now and then one of them twice.
+func (d draw) batchWrite() any {
+	var requests []types.WriteRequest
+	keys := []item{d.batchKey()}
+	for range d.upTo(5) {
+		keys = append(keys, d.batchKey())
+	}
+	if !d.often(10) {
+		keys = distinct(keys)
+	}
+	for _, key := range keys {
+		if d.often(3) {
+			requests = append(requests, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key}})
+			continue
+		}
+		whole := d.item()
+		maps.Copy(whole, key)
+		requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: whole}})
+	}
+	return &api.BatchWriteItemInput{
+		RequestItems:           map[string][]types.WriteRequest{*d.table(): requests},
+		ReturnConsumedCapacity: one[types.ReturnConsumedCapacity](d, "", "INDEXES", "TOTAL", "NONE"),
+	}
+}
+
 // batchKey is a key whose hash is written in the one way: see "equal numbers are one key".
 func (d draw) batchKey() item {
 	key := d.key()
@@ -215,6 +241,7 @@ func (d draw) stranger() any {
 		&api.DeleteItemInput{TableName: table, Key: d.key()},
 		&api.UpdateItemInput{TableName: table, Key: d.key()},
 		&api.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{*table: {Keys: []item{d.key()}}}},
+		&api.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{*table: {{DeleteRequest: &types.DeleteRequest{Key: d.key()}}}}},
 	)
 }
 

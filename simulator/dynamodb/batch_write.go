@@ -1,0 +1,162 @@
+package dynamodb
+
+import (
+	"maps"
+	"slices"
+
+	"heliograph/simulator/dynamodb/attribute"
+)
+
+// maxBatchWrites is how many items one BatchWriteItem may put and delete.
+const maxBatchWrites = 25
+
+// BatchWriteItemInput is the input of BatchWriteItem.
+type BatchWriteItemInput struct {
+	RequestItems                map[string][]WriteRequest
+	ReturnConsumedCapacity      string
+	ReturnItemCollectionMetrics string
+}
+
+// WriteRequest puts or deletes one item.
+type WriteRequest struct {
+	PutRequest    *PutRequest    `json:",omitempty"`
+	DeleteRequest *DeleteRequest `json:",omitempty"`
+}
+
+// PutRequest is an item to put.
+type PutRequest struct{ Item attribute.Item }
+
+// DeleteRequest is the key of an item to delete.
+type DeleteRequest struct{ Key attribute.Item }
+
+// BatchWriteItemOutput is the answer of BatchWriteItem. All is written: the limit of 16 MB, over which AWS leaves some
+// unprocessed, lies above that of 25 items.
+type BatchWriteItemOutput struct {
+	UnprocessedItems map[string][]WriteRequest
+	ConsumedCapacity []*ConsumedCapacity `json:",omitempty"`
+}
+
+func (db *Database) batchWriteARNs(in *BatchWriteItemInput) []string {
+	var arns []string
+	for _, table := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		arns = append(arns, db.arnOf(table))
+	}
+	return arns
+}
+
+// batchWriteItem writes nothing unless all of it can be written; then each item for itself.
+func (db *Database) batchWriteItem(in *BatchWriteItemInput) (*BatchWriteItemOutput, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	writes := map[string][]writing{}
+	for _, name := range names {
+		var err error
+		if writes[name], err = db.writings(name, in.RequestItems[name]); err != nil {
+			return nil, err
+		}
+	}
+	out := &BatchWriteItemOutput{UnprocessedItems: map[string][]WriteRequest{}}
+	for _, name := range names {
+		consumed, err := db.writeAll(name, writes[name], in.ReturnConsumedCapacity)
+		if err != nil {
+			return nil, err
+		}
+		if consumed != nil {
+			out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
+		}
+	}
+	return out, nil
+}
+
+func (in *BatchWriteItemInput) check() error {
+	if len(in.RequestItems) == 0 {
+		return invalid("The requestItems parameter is required for BatchWriteItem")
+	}
+	var c constraints
+	count := 0
+	for name, requests := range in.RequestItems {
+		c.table(name)
+		if n := len(requests); n == 0 || n > maxBatchWrites {
+			c.failed("Map value must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to 1]", maxBatchWrites)
+		}
+		count += len(requests)
+	}
+	c.returnConsumedCapacity(in.ReturnConsumedCapacity)
+	c.oneOf("returnItemCollectionMetrics", in.ReturnItemCollectionMetrics, "SIZE", "NONE")
+	if err := c.err(); err != nil {
+		return err
+	}
+	if count > maxBatchWrites {
+		return invalid("Too many items requested for the BatchWriteItem call")
+	}
+	return nil
+}
+
+// writings are the writes to one table, checked. No item may be written twice.
+func (db *Database) writings(name string, requests []WriteRequest) ([]writing, error) {
+	for _, r := range requests {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
+	}
+	t, err := db.lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	writes := make([]writing, len(requests))
+	seen := map[position]bool{}
+	for i, r := range requests {
+		if writes[i], err = t.writing(r); err != nil {
+			return nil, err
+		}
+		at := t.schema.position(writes[i].key)
+		if seen[at] {
+			return nil, invalid("Provided list of item keys contains duplicates")
+		}
+		seen[at] = true
+	}
+	return writes, nil
+}
+
+// check looks at what needs no table.
+func (r WriteRequest) check() error {
+	switch {
+	case (r.PutRequest != nil) == (r.DeleteRequest != nil):
+		return invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	case r.PutRequest != nil:
+		return attribute.Check(r.PutRequest.Item)
+	}
+	return attribute.Check(r.DeleteRequest.Key)
+}
+
+func (t *Table) writing(r WriteRequest) (writing, error) {
+	if r.DeleteRequest != nil {
+		key := r.DeleteRequest.Key
+		return writing{key: key, change: replaceBy(nil)}, t.schema.checkKey(key)
+	}
+	item := r.PutRequest.Item
+	return writing{key: item, change: replaceBy(item)}, t.checkPut(item)
+}
+
+// writeAll writes to one table, and adds up what that consumed.
+func (db *Database) writeAll(name string, writes []writing, detail string) (*ConsumedCapacity, error) {
+	t, err := db.lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	table, indexes := 0.0, map[string]float64{}
+	for _, w := range writes {
+		w.returnConsumed = "INDEXES"
+		done, err := t.write(w)
+		if err != nil {
+			return nil, err
+		}
+		table += done.consumed.Table.CapacityUnits
+		for index, c := range done.consumed.GlobalSecondaryIndexes {
+			indexes[index] += c.CapacityUnits
+		}
+	}
+	return t.consumed(detail, table, indexes), nil
+}
