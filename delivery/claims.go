@@ -58,7 +58,10 @@ type ClaimTable interface {
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
-var _ ClaimTable = (*dynamodb.Client)(nil)
+var (
+	_ ClaimTable = (*dynamodb.Client)(nil)
+	_ Claims     = (*ClaimStore)(nil)
+)
 
 // ClaimStore remembers, in the stack's table, which messages with an id were delivered to whom. Each of its methods is one
 // call, of one write unit. It holds no state of its own and may be used by many goroutines.
@@ -78,7 +81,8 @@ func NewClaims(db ClaimTable, table string, window time.Duration) *ClaimStore {
 type claimItem struct {
 	PK        string `dynamodbav:"pk"` // sent#user#<user id> or sent#connection#<connection id>
 	SK        string `dynamodbav:"sk"` // id#<id>
-	Owner     string `dynamodbav:"owner"`
+	Owner     string `dynamodbav:"owner"` // Owner.Chain
+	Step      int    `dynamodbav:"step"`  // Owner.Step
 	Done      bool   `dynamodbav:"done"`
 	Delivered int    `dynamodbav:"delivered"`
 	Gone      int    `dynamodbav:"gone"`
@@ -105,21 +109,22 @@ func boolValue(b bool) types.AttributeValue { return &types.AttributeValueMember
 // ttlSeconds is a time in milliseconds as DynamoDB's TTL wants it, never before it.
 func ttlSeconds(ms int64) int64 { return ms/1000 + 1 }
 
-// Claim claims the message id for a target before it is posted. Whoever owns a claim that is not done renews it.
-// An error means that nothing is known.
-func (s *ClaimStore) Claim(ctx context.Context, target Target, id, owner string) (ClaimResult, error) {
+// Claim claims the message id for a target before it is posted. A later step of the chain that holds a claim takes it over,
+// done or not: what the step before it left over is its to deliver. The same step does not, within its lease: it would
+// be a second copy of one record. An error means that nothing is known.
+func (s *ClaimStore) Claim(ctx context.Context, target Target, id string, by Owner) (ClaimResult, error) {
 	now := time.Now()
 	ends := now.Add(claimLease).UnixMilli()
 	put := claimKey(target, id)
-	put["owner"], put["done"] = stringValue(owner), boolValue(false)
+	put["owner"], put["step"], put["done"] = stringValue(by.Chain), numberValue(int64(by.Step)), boolValue(false)
 	put["expires"], put["ttl"] = numberValue(ends), numberValue(ttlSeconds(ends))
 	_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                &s.table,
 		Item:                     put,
-		ConditionExpression:      aws.String("attribute_not_exists(#pk) OR #expires <= :now OR (#owner = :owner AND #done = :false)"),
-		ExpressionAttributeNames: map[string]string{"#pk": "pk", "#expires": "expires", "#owner": "owner", "#done": "done"},
+		ConditionExpression:      aws.String("attribute_not_exists(#pk) OR #expires <= :now OR (#owner = :owner AND #step < :step)"),
+		ExpressionAttributeNames: map[string]string{"#pk": "pk", "#expires": "expires", "#owner": "owner", "#step": "step"},
 		ExpressionAttributeValues: item{
-			":now": numberValue(now.UnixMilli()), ":owner": stringValue(owner), ":false": boolValue(false),
+			":now": numberValue(now.UnixMilli()), ":owner": stringValue(by.Chain), ":step": numberValue(int64(by.Step)),
 		},
 		// Who has it comes with the refusal, so no second call asks for it.
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -152,19 +157,21 @@ func claimedBefore(refused item) (ClaimResult, error) {
 // Done records that the message was delivered to so many of the target's connections, and so many were gone. Until
 // the window is over, claims find a Duplicate. ErrClaimLost tells that somebody else has claimed the message
 // meanwhile; what they record stays.
-func (s *ClaimStore) Done(ctx context.Context, target Target, id, owner string, delivered, gone int) error {
+func (s *ClaimStore) Done(ctx context.Context, target Target, id string, by Owner, delivered, gone int) error {
 	ends := time.Now().Add(s.window).UnixMilli()
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:           &s.table,
 		Key:                 claimKey(target, id),
 		UpdateExpression:    aws.String("SET #done = :true, #delivered = :delivered, #gone = :gone, #expires = :expires, #ttl = :ttl"),
-		ConditionExpression: aws.String("#owner = :owner"),
+		ConditionExpression: aws.String("#owner = :owner AND #step = :step"),
 		ExpressionAttributeNames: map[string]string{
-			"#done": "done", "#delivered": "delivered", "#gone": "gone", "#expires": "expires", "#ttl": "ttl", "#owner": "owner",
+			"#done": "done", "#delivered": "delivered", "#gone": "gone", "#expires": "expires", "#ttl": "ttl",
+			"#owner": "owner", "#step": "step",
 		},
 		ExpressionAttributeValues: item{
 			":true": boolValue(true), ":delivered": numberValue(int64(delivered)), ":gone": numberValue(int64(gone)),
-			":expires": numberValue(ends), ":ttl": numberValue(ttlSeconds(ends)), ":owner": stringValue(owner),
+			":expires": numberValue(ends), ":ttl": numberValue(ttlSeconds(ends)),
+			":owner": stringValue(by.Chain), ":step": numberValue(int64(by.Step)),
 		},
 	})
 	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
@@ -178,13 +185,15 @@ func (s *ClaimStore) Done(ctx context.Context, target Target, id, owner string, 
 
 // Release gives up a claim on a message that arrived nowhere, so that whoever sends it again may deliver it. A claim
 // that is done, or another's by now, or not there, stays as it is; that is no error.
-func (s *ClaimStore) Release(ctx context.Context, target Target, id, owner string) error {
+func (s *ClaimStore) Release(ctx context.Context, target Target, id string, by Owner) error {
 	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName:                 &s.table,
-		Key:                       claimKey(target, id),
-		ConditionExpression:       aws.String("#owner = :owner AND #done = :false"),
-		ExpressionAttributeNames:  map[string]string{"#owner": "owner", "#done": "done"},
-		ExpressionAttributeValues: item{":owner": stringValue(owner), ":false": boolValue(false)},
+		TableName:                &s.table,
+		Key:                      claimKey(target, id),
+		ConditionExpression:      aws.String("#owner = :owner AND #step = :step AND #done = :false"),
+		ExpressionAttributeNames: map[string]string{"#owner": "owner", "#step": "step", "#done": "done"},
+		ExpressionAttributeValues: item{
+			":owner": stringValue(by.Chain), ":step": numberValue(int64(by.Step)), ":false": boolValue(false),
+		},
 	})
 	if err == nil || errors.As(err, new(*types.ConditionalCheckFailedException)) {
 		return nil

@@ -51,12 +51,13 @@ type Claims interface {
 	// that was never done is past its lease, or if an earlier step of the very same chain holds it, done or not: what one
 	// step left over, the next one may deliver. The same step does not pass again within its lease: then it is a second copy
 	// of one record, and would deliver beside the first.
-	Claim(context.Context, Target, string, Owner) (ClaimResult, error)
+	Claim(ctx context.Context, t Target, id string, by Owner) (ClaimResult, error)
 	// Done says that the message arrived at so many connections of the target. It counts for the idempotency window.
+	// ErrClaimLost tells that the claim was over, and is another's by now.
 	Done(ctx context.Context, t Target, id string, by Owner, delivered, gone int) error
-	// Release gives up a claim, so that whoever sends the message again may deliver it. One that is no longer the
-	// owner's is left as it is, and that is no error.
-	Release(context.Context, Target, string, Owner) error
+	// Release gives up a claim, so that whoever sends the message again may deliver it. One that is done, or no longer
+	// the owner's, is left as it is, and that is no error.
+	Release(ctx context.Context, t Target, id string, by Owner) error
 }
 
 // Owner is who holds a claim: one step of a message's chain of attempts. Steps rise by one with each follow-up.
