@@ -79,8 +79,8 @@ func NewClaims(db ClaimTable, table string, window time.Duration) *ClaimStore {
 // claimItem is a claim as the table keeps it. Its sort key has a prefix, since a producer chooses the id: one
 // called presence would else pass for a presence item in the table's stream.
 type claimItem struct {
-	PK        string `dynamodbav:"pk"` // sent#user#<user id> or sent#connection#<connection id>
-	SK        string `dynamodbav:"sk"` // id#<id>
+	PK        string `dynamodbav:"pk"`    // sent#user#<user id> or sent#connection#<connection id>
+	SK        string `dynamodbav:"sk"`    // id#<id>
 	Owner     string `dynamodbav:"owner"` // Owner.Chain
 	Step      int    `dynamodbav:"step"`  // Owner.Step
 	Done      bool   `dynamodbav:"done"`

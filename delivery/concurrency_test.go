@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -124,7 +125,7 @@ func TestConcurrency(t *testing.T) {
 	})
 }
 
-// TestPanic proves that a panic in one record's work is that record's alone.
+// TestPanic proves that a panic in a post, in a user's work, or in a record's is that one's alone.
 func TestPanic(t *testing.T) {
 	bubble(t, func(b *bed) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour), since("b", time.Hour)}
@@ -134,27 +135,37 @@ func TestPanic(t *testing.T) {
 			}
 			return nil
 		})
-		first := true
-		b.presence.read = func(context.Context) error {
-			if first {
-				first = false
-				panic("broken, too")
-			}
-			return nil
-		}
-		returned := b.deliver(b.Context(), message("1", "hello"))
-		returned = append(returned, b.deliver(b.Context(), message("2", "hello"))...)
-		if diff := cmp.Diff([]string{"1"}, returned); diff != "" {
-			b.Errorf("returned (-want +got):\n%s", diff)
-		}
-		if got := decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed; !cmp.Equal(got, []presence.ConnectionID{"b"}) {
+		b.deliver(b.Context(), message("post", "hello"))
+		if got := decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed["1234"].Connections; !cmp.Equal(got, []presence.ConnectionID{"b"}) {
 			b.Errorf("owed %v", got)
 		}
-		if got := len(b.logged("panic while delivering")); got != 2 {
-			b.Errorf("%d log lines about panics, want 2", got)
+
+		b.presence.read = func(context.Context) error { panic("broken, too") }
+		for _, id := range []string{"", `"Id":"1",`} { // with an id, the connections are read beside the claim
+			r := message("user", "hello")
+			r.Body = strings.Replace(r.Body, "{", "{"+id, 1)
+			b.deliver(b.Context(), r)
+			checkCause(b, only(b, queueURL), "panic")
 		}
-		if got := b.metrics()[observability.HandlerErrors.Name]; !cmp.Equal(got, []float64{1, 1}) {
+
+		b.queue.send = func(context.Context, *sqs.SendMessageInput) error { panic("all is broken") }
+		if returned := b.deliver(b.Context(), message("record", "hello")); !cmp.Equal(returned, []string{"record"}) {
+			b.Errorf("returned %v", returned)
+		}
+		if got := len(b.logged("panic while delivering")); got != 5 {
+			b.Errorf("%d log lines about panics, want 5", got)
+		}
+		if got := b.metrics()[observability.HandlerErrors.Name]; !cmp.Equal(got, []float64{1, 1, 1, 2}) {
 			b.Errorf("HandlerErrors %v", got)
 		}
 	})
+}
+
+// checkCause checks why the latest follow-up was queued.
+func checkCause(b *bed, _ *sqs.SendMessageInput, want string) {
+	b.Helper()
+	lines := b.logged("follow-up queued")
+	if got := lines[len(lines)-1]["cause"]; got != want {
+		b.Errorf("cause %q, want %q", got, want)
+	}
 }

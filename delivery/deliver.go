@@ -3,12 +3,8 @@ package delivery
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
@@ -16,10 +12,11 @@ import (
 	"heliograph/presence"
 )
 
-// Bounds of what one call of Deliver does side by side. 64 posts at a time bring a user with 100 devices
-// their message in two rounds, and a batch of ten messages to three devices each in one.
+// Bounds of what one call of Deliver does side by side, over all its records. 64 posts at a time bring a user with 100
+// devices their message in two rounds, and a batch of ten messages to three devices each in one.
 const (
 	maxRecords = 10
+	maxUsers   = 64
 	maxPosts   = 64
 )
 
@@ -42,6 +39,8 @@ type Presence interface {
 	Connections(context.Context, presence.UserID) ([]presence.Connection, presence.Status, error)
 	// Disconnect forgets a connection that was last active at a time. One that is unknown is no error.
 	Disconnect(context.Context, presence.UserID, presence.ConnectionID, time.Time) error
+	// Online is a page of at most so many users who are online, after the cursor of the page before.
+	Online(ctx context.Context, limit int, cursor string) (presence.Page, error)
 }
 
 // Claims sees to it that a message with an Id is delivered to each of its targets once. All three only say something about
@@ -75,17 +74,24 @@ type Config struct {
 	QueueURL string
 	// DeadLetterQueueURL is where messages go that can't be delivered.
 	DeadLetterQueueURL string
+	// Claims keep messages with an Id from being delivered twice.
+	Claims Claims
+	// Receipts publishes what became of messages that ask for it.
+	Receipts Receipts
+	// BroadcastRate is how many users a second a broadcast goes to at most, 1 to presence.MaxPage.
+	BroadcastRate int
 }
 
 // Deliverer delivers messages. Make it with New; it may be used by many goroutines.
 type Deliverer struct {
 	Config
-	posts *semaphore.Weighted
+	users *semaphore.Weighted
+	posts *limit
 }
 
 // New makes a Deliverer.
 func New(c Config) *Deliverer {
-	return &Deliverer{Config: c, posts: semaphore.NewWeighted(maxPosts)}
+	return &Deliverer{Config: c, users: semaphore.NewWeighted(maxUsers), posts: newLimit(maxPosts)}
 }
 
 // errNotStarted is why a record goes back that there was no time for.
@@ -136,131 +142,104 @@ func (d *Deliverer) deliver(ctx context.Context, r *Record) (err error) {
 	})
 }
 
-// settle is the way of one message from the queue to the sockets.
+// settle is the way of one message from the queue to the sockets: who is to be reached, reach each of them, and take
+// the chain of attempts one step further.
 func (d *Deliverer) settle(ctx context.Context, r *Record) error {
 	observability.Add(ctx, observability.MessagesReceived, 1)
 	j, rejection := open(r, time.Now())
-	if rejection != nil {
-		return d.deadLetter(ctx, j, *rejection)
-	}
-	if j.message.expired(time.Now()) {
-		return d.finish(ctx, j, Expired)
+	switch {
+	case rejection != nil:
+		return d.end(ctx, j, nil, *rejection)
+	case j.state.Settled > 0:
+		return d.receipt(ctx, j)
+	case j.message.expired(time.Now()):
+		return d.expire(ctx, j)
 	}
 	posting, cancel := earlier(ctx, postBefore-settleBefore)
 	defer cancel()
-	connections, status, err := d.Presence.Connections(posting, j.message.Users[0])
-	if err != nil {
-		return d.unknownTargets(ctx, j, err)
+	if j.paging() {
+		return d.conclude(ctx, j, d.nextPage(posting, j))
 	}
-	t := d.postAll(posting, j, j.state.targets(connections))
-	j.state.Delivered += t.delivered
-	j.state.Gone += t.gone
-	switch {
-	case t.rejection != nil:
-		return d.deadLetter(ctx, j, *t.rejection)
-	case len(t.failed) > 0:
-		return d.again(ctx, j, t.failed, t.cause)
-	case j.state.Delivered == 0:
-		// The status is from before the posts: if all were gone, the user was online until now.
-		return d.nobody(ctx, j, status.OnlineWithin(reconnect, time.Now()))
-	}
-	return d.finish(ctx, j, Delivered)
+	return d.conclude(ctx, j, d.reachAll(posting, j, j.accounts()))
 }
 
-// tally is what became of the posts of one attempt.
-type tally struct {
-	delivered, gone int
-	failed          []presence.ConnectionID
-	cause           string     // why the first of the failed ones failed
-	rejection       *Rejection // no connection will ever take this body
+// account is a user and what they are still owed.
+type account struct {
+	user presence.UserID // "" for a message to a connection id
+	debt debt
 }
 
-// postAll posts the body to all targets side by side. A target that gets no turn in time has failed.
-func (d *Deliverer) postAll(ctx context.Context, j *job, targets []presence.Connection) tally {
-	posts := make([]post, len(targets))
+// attempt is what one attempt came to, for one user or for all whom it was for.
+type attempt struct {
+	tally tally
+	// owed is what is still owed, which is for one of these: somebody failed, a claim is in flight, or a user may come back.
+	owed map[presence.UserID]debt
+	// cause is why the first of those that failed did; empty if none has.
+	cause string
+	// waiting tells that somebody may come back.
+	waiting bool
+	// until is when the last of the claims in flight ends.
+	until time.Time
+	// repeated counts users who had the message already.
+	repeated int
+	// rejection is why no connection will ever take this body.
+	rejection *Rejection
+}
+
+// reachAll reaches all accounts side by side. One that gets no turn in time has failed.
+func (d *Deliverer) reachAll(ctx context.Context, j *job, accounts []account) attempt {
+	results := make([]attempt, len(accounts))
 	var group errgroup.Group
-	for i := range targets {
-		if err := d.posts.Acquire(ctx, 1); err != nil {
-			posts[i] = post{Failed, causeOf(err, 0)}
+	for i, a := range accounts {
+		if err := d.users.Acquire(ctx, 1); err != nil {
+			results[i] = a.failed("no turn: " + causeOf(err, 0))
 			continue
 		}
 		group.Go(func() error {
-			defer d.posts.Release(1)
-			posts[i] = d.post(ctx, j, &targets[i])
+			defer d.users.Release(1)
+			results[i] = d.reach(ctx, j, a)
 			return nil
 		})
 	}
 	_ = group.Wait() // nobody returns an error
-	return count(targets, posts)
+	return sum(results)
 }
 
-// post is what became of the post to one connection, and why if it was not delivered.
-type post struct {
-	outcome Outcome
-	cause   string
-}
-
-// count goes in the connections' order, so that the same posts always give the same tally.
-func count(targets []presence.Connection, posts []post) tally {
-	var t tally
-	for i, p := range posts {
-		switch p.outcome {
-		case Delivered:
-			t.delivered++
-		case Gone:
-			t.gone++
-		case Rejected:
-			t.rejection = reject(reasonFor(p.cause), "API Gateway answered "+p.cause)
-		default:
-			if t.failed = append(t.failed, targets[i].ID); t.cause == "" {
-				t.cause = p.cause
-			}
-		}
-	}
-	return t
-}
-
-// post posts the body to one connection and notes what became of it.
-func (d *Deliverer) post(ctx context.Context, j *job, c *presence.Connection) (result post) {
+// reach brings the body to one user: it claims the message and finds the user's connections side by side, posts to all
+// of them that it is owed to, and marks the claim once nothing is owed any more.
+func (d *Deliverer) reach(ctx context.Context, j *job, a account) (result attempt) {
 	defer func() {
 		if p := recover(); p != nil {
-			result = post{Failed, panicked(ctx, p).Error()}
+			result = a.failed(panicked(ctx, p).Error())
 		}
 	}()
-	_, err := d.Poster.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{
-		ConnectionId: aws.String(string(c.ID)),
-		Data:         j.message.Body,
-	})
-	now := time.Now()
-	outcome, cause := outcomeOf(err, now.Sub(c.ConnectedAt))
-	switch outcome {
-	case Delivered:
-		observability.Add(ctx, observability.PostsDelivered, 1)
-		if sent := j.state.FirstSentAt; sent > 0 {
-			// Clocks differ: a message is never delivered before it was sent.
-			observability.Add(ctx, observability.DeliveryLatency, float64(max(0, now.UnixMilli()-sent)))
-		}
-	case Gone:
-		observability.Add(ctx, observability.PostsGone, 1)
-		d.prune(ctx, j, c)
-	case Failed:
-		observability.Add(ctx, observability.PostsFailed, 1)
+	claim, found := d.claimAndFind(ctx, j, a.user)
+	switch {
+	case claim.State == Duplicate:
+		observability.Add(ctx, observability.DuplicatesDropped, 1)
+		return attempt{tally: tally{Delivered: claim.Delivered, Gone: claim.Gone}, repeated: 1}
+	case claim.State == InFlight:
+		return a.inFlight(claim.Until)
+	case claim.err != nil:
+		return a.failed("claiming the message: " + causeOf(claim.err, statusOf(claim.err)))
+	case found.err != nil:
+		return a.unfound(found.err)
 	}
-	return post{outcome, cause}
-}
-
-// prune forgets a connection that is gone. If that fails the message is none the worse, and the next one,
-// or the sweep, will try again.
-func (d *Deliverer) prune(ctx context.Context, j *job, c *presence.Connection) {
-	err := d.Presence.Disconnect(ctx, j.message.Users[0], c.ID, c.LastKnownActivity())
-	if err != nil {
-		j.log(ctx).WarnContext(ctx, "a gone connection could not be pruned", "connectionId", c.ID, "cause", causeOf(err, statusOf(err)))
+	posts := d.postAll(ctx, j, a.user, a.debt.targets(found.connections))
+	a.debt.Delivered += posts.delivered
+	a.debt.Gone += posts.gone
+	switch {
+	case len(posts.owed) > 0:
+		a.debt.Connections = posts.owed
+		result = a.failed(posts.cause)
+		result.rejection = posts.rejection
+	// The status is from before the posts: if all were gone, the user was online until now.
+	case j.waitsFor(a, found.status.OnlineWithin(reconnect, time.Now())):
+		a.debt.Connections, a.debt.Waited = nil, true
+		result = a.awaited()
+	default:
+		result = d.mark(ctx, j, a)
 	}
-}
-
-// panicked is the error for a panic. It is logged here, where its stack is still known.
-func panicked(ctx context.Context, p any) error {
-	observability.Add(ctx, observability.HandlerErrors, 1)
-	observability.Log(ctx).ErrorContext(ctx, "panic while delivering", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-	return errors.New("panic")
+	result.tally.Delivered, result.tally.Gone = posts.delivered, posts.gone
+	return result
 }

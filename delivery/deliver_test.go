@@ -75,7 +75,8 @@ func TestPoisonBesideGood(t *testing.T) {
 		expired.Body = strings.Replace(expired.Body, "{", `{"ExpiresAt":"`+time.Now().Format(time.RFC3339)+`",`, 1)
 		tampered := map[string]string{
 			"no JSON": "?", "no number": `{"attempt":"2"}`, "attempt 0": `{}`, "attempt 4": `{"attempt":4}`,
-			"negative tally": `{"attempt":1,"delivered":-1}`, "from the future": `{"attempt":1,"firstSentAt":99999999999999}`,
+			"negative tally": `{"attempt":1,"tally":{"delivered":-1}}`, "negative debt": `{"attempt":1,"owed":{"1234":{"gone":-1}}}`,
+			"somebody else's": `{"attempt":1,"owed":{"5678":{}}}`, "negative step": `{"attempt":1,"step":-1}`, "from the future": `{"attempt":1,"firstSentAt":99999999999999}`,
 			"null": `null`, "list": `[]`, "huge": `{"attempt":1e999}`,
 		}
 		records := []Record{message("first", "one"), {ID: "no JSON", Body: "hello"}, expired}
@@ -148,7 +149,7 @@ func TestPresenceFailure(t *testing.T) {
 		b.deliver(b.Context(), first)
 		checkFollowUp(b, only(b, queueURL), state{Attempt: 2, FirstSentAt: first.SentAt.UnixMilli()}, 5, 7)
 
-		owed := state{Attempt: 2, Owed: []presence.ConnectionID{"a"}, Delivered: 1}
+		owed := state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a"}, Delivered: 1}), Tally: tally{Delivered: 1}}
 		second.Attributes = followUpOf(owed)
 		b.deliver(b.Context(), second)
 		owed.Attempt, owed.FirstSentAt = 3, second.SentAt.UnixMilli() // since the follow-up did not know it

@@ -46,7 +46,10 @@ func TestFollowUps(t *testing.T) {
 		if *in.MessageBody != r.Body || *in.MessageSystemAttributes["AWSTraceHeader"].StringValue != r.TraceHeader {
 			b.Errorf("body %q, trace %v", *in.MessageBody, in.MessageSystemAttributes)
 		}
-		want := state{Attempt: 2, FirstSentAt: sent, Owed: []presence.ConnectionID{"b", "c"}, Delivered: 1, Gone: 1}
+		want := state{
+			Attempt: 2, FirstSentAt: sent, Tally: tally{Delivered: 1, Gone: 1},
+			Owed: owedBy(debt{Connections: []presence.ConnectionID{"b", "c"}, Delivered: 1, Gone: 1}),
+		}
 		checkFollowUp(b, in, want, 5, 7)
 
 		// The second attempt reaches b, and must not post to a again.
@@ -54,7 +57,10 @@ func TestFollowUps(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		b.deliver(b.Context(), received(in, "m-2"))
 		in = only(b, queueURL)
-		want = state{Attempt: 3, FirstSentAt: sent, Owed: []presence.ConnectionID{"c"}, Delivered: 2, Gone: 1}
+		want = state{
+			Attempt: 3, FirstSentAt: sent, Tally: tally{Delivered: 2, Gone: 1},
+			Owed: owedBy(debt{Connections: []presence.ConnectionID{"c"}, Delivered: 2, Gone: 1}),
+		}
 		checkFollowUp(b, in, want, 32, 48)
 
 		// The third is the last.
@@ -66,6 +72,7 @@ func TestFollowUps(t *testing.T) {
 		}
 		attributes := map[string]string{
 			"RejectReason": "undelivered: 1 connection owed after 3 attempts, the last one: 403", "Attempts": "3", "tag": "x", "raw": "\x00\x01",
+			"HeliographOwed": `{"attempt":1,"owed":{"1234":{"connections":["c"],"delivered":2,"gone":1}},"tally":{"delivered":2,"gone":1}}`,
 		}
 		if diff := cmp.Diff(attributes, texts(in)); diff != "" {
 			b.Errorf("attributes (-want +got):\n%s", diff)
@@ -146,7 +153,7 @@ func TestOffline(t *testing.T) {
 				}
 				r := message("m", "hello")
 				if test.waited {
-					r.Attributes = followUpOf(state{Attempt: 1, Waited: true})
+					r.Attributes = followUpOf(state{Attempt: 1, Owed: owedBy(debt{Waited: true})})
 				}
 				if returned := b.deliver(b.Context(), r); returned != nil {
 					t.Fatalf("returned %v", returned)
@@ -157,7 +164,10 @@ func TestOffline(t *testing.T) {
 						t.Errorf("sent %d, metrics %v", len(b.queue.sent), metrics)
 					}
 				case "waits":
-					want := state{Attempt: 1, FirstSentAt: r.SentAt.UnixMilli(), Waited: true, Gone: len(test.open)}
+					want := state{
+						Attempt: 1, FirstSentAt: r.SentAt.UnixMilli(), Tally: tally{Gone: len(test.open)},
+						Owed: owedBy(debt{Waited: true, Gone: len(test.open)}),
+					}
 					checkFollowUp(b, only(b, queueURL), want, 5, 5)
 					if metrics["MessagesOffline"] != nil {
 						t.Errorf("counted as dropped: %v", metrics)
@@ -180,11 +190,16 @@ func TestWaitingStartsAfresh(t *testing.T) {
 		b.gateway.answers["ghost"] = []answer{gone}
 		b.presence.prune = func(context.Context) error { return errors.New("throttled") }
 		r := message("m", "hello")
-		r.Attributes = followUpOf(state{Attempt: 2, FirstSentAt: 7, Owed: []presence.ConnectionID{"ghost"}})
+		r.Attributes = followUpOf(state{Attempt: 2, FirstSentAt: 7, Owed: owedBy(debt{Connections: []presence.ConnectionID{"ghost"}})})
 		b.deliver(b.Context(), r)
-		checkFollowUp(b, only(b, queueURL), state{Attempt: 2, FirstSentAt: 7, Waited: true, Gone: 1}, 5, 5)
+		checkFollowUp(b, only(b, queueURL), state{
+			Attempt: 2, FirstSentAt: 7, Owed: owedBy(debt{Waited: true, Gone: 1}), Tally: tally{Gone: 1},
+		}, 5, 5)
 	})
 }
+
+// owedBy is what user 1234 is owed.
+func owedBy(d debt) map[presence.UserID]debt { return map[presence.UserID]debt{"1234": d} }
 
 func followUpOf(s state) map[string]types.MessageAttributeValue {
 	return map[string]types.MessageAttributeValue{"HeliographRetry": stringAttribute(s.text())}
@@ -199,12 +214,12 @@ func TestTargetsOfAFollowUp(t *testing.T) {
 		open  []presence.ConnectionID
 		want  []string
 	}{
-		{"what is owed and open", state{Attempt: 2, Owed: []presence.ConnectionID{"a", "b"}, Delivered: 1}, []presence.ConnectionID{"a", "c"}, []string{"a"}},
-		{"nothing owed is open, but it had arrived", state{Attempt: 2, Owed: []presence.ConnectionID{"a"}, Delivered: 1}, []presence.ConnectionID{"c"}, nil},
-		{"nothing owed is open, and it had arrived nowhere", state{Attempt: 2, Owed: []presence.ConnectionID{"a"}}, []presence.ConnectionID{"c"}, []string{"c"}},
+		{"what is owed and open", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a", "b"}, Delivered: 1})}, []presence.ConnectionID{"a", "c"}, []string{"a"}},
+		{"nothing owed is open, but it had arrived", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a"}, Delivered: 1})}, []presence.ConnectionID{"c"}, nil},
+		{"nothing owed is open, and it had arrived nowhere", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a"}})}, []presence.ConnectionID{"c"}, []string{"c"}},
 		{"no connection could be read before", state{Attempt: 2}, []presence.ConnectionID{"a", "c"}, []string{"a", "c"}},
-		{"another user's connection", state{Attempt: 2, Owed: []presence.ConnectionID{"stolen", "a"}}, []presence.ConnectionID{"a"}, []string{"a"}},
-		{"a connection named twice", state{Attempt: 2, Owed: []presence.ConnectionID{"a", "a"}}, []presence.ConnectionID{"a"}, []string{"a"}},
+		{"another user's connection", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"stolen", "a"}})}, []presence.ConnectionID{"a"}, []string{"a"}},
+		{"a connection named twice", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a", "a"}})}, []presence.ConnectionID{"a"}, []string{"a"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -48,6 +48,8 @@ type bed struct {
 	presence *fakePresence
 	gateway  *fakeGateway
 	queue    *fakeQueue
+	claims   *fakeClaims
+	receipts *fakeReceipts
 	config   Config
 	output   bytes.Buffer // log and metric lines
 }
@@ -57,11 +59,11 @@ func bubble(t *testing.T, test func(*bed)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bed{T: t, presence: newPresence(), queue: &fakeQueue{}}
+		b := &bed{T: t, presence: newPresence(), queue: &fakeQueue{}, claims: newClaims(), receipts: &fakeReceipts{}}
 		b.gateway = newGateway(t)
 		b.config = Config{
 			Presence: b.presence, Poster: NewPoster(b.gateway.config(), "http://gateway/dev"), Queue: b.queue,
-			QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL,
+			QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL, Claims: b.claims, Receipts: b.receipts, BroadcastRate: 10,
 		}
 		test(b)
 	})
@@ -152,8 +154,8 @@ type fakePresence struct {
 	connections  map[presence.UserID][]presence.Connection
 	lastActivity map[presence.UserID]time.Time
 	pruned       map[presence.ConnectionID]time.Time
-	// read runs before each read, prune before each Disconnect; both may wait and may fail.
-	read, prune func(context.Context) error
+	// read runs before each read, prune before each Disconnect, list before each page; they may wait and may fail.
+	read, prune, list func(context.Context) error
 }
 
 func newPresence() *fakePresence {
@@ -185,6 +187,27 @@ func (p *fakePresence) Disconnect(ctx context.Context, user presence.UserID, id 
 	p.pruned[id] = lastActivity
 	p.connections[user] = slices.DeleteFunc(p.connections[user], func(c presence.Connection) bool { return c.ID == id })
 	return nil
+}
+
+// Online lists by user id, and a cursor is the last id of the page before it.
+func (p *fakePresence) Online(ctx context.Context, limit int, cursor string) (presence.Page, error) {
+	if err := p.list(ctx); err != nil {
+		return presence.Page{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var page presence.Page
+	for _, user := range slices.Sorted(maps.Keys(p.connections)) {
+		if string(user) <= cursor || len(p.connections[user]) == 0 {
+			continue
+		}
+		if len(page.Users) == limit {
+			page.Next = string(page.Users[limit-1].User)
+			break
+		}
+		page.Users = append(page.Users, presence.Status{User: user, Online: true})
+	}
+	return page, nil
 }
 
 // fakeQueue keeps what it is sent, if SQS would.

@@ -16,7 +16,7 @@ import (
 )
 
 // Outcome is how it ended: of a post to one connection (delivered, gone, rejected, failed) or of a whole
-// message (all six). The names are those that logs and traces show.
+// message (all seven). The names are those that logs and traces show.
 type Outcome string
 
 const (
@@ -30,6 +30,8 @@ const (
 	Expired Outcome = "expired"
 	// Offline: the user has no open connection, dropped.
 	Offline Outcome = "offline"
+	// Repeated: its Id was delivered before, or is being delivered; dropped.
+	Repeated Outcome = "duplicate"
 	// Failed: it may work later: 429, 403, 5xx, time-out, network; or a 410 that came too early to be
 	// believed.
 	Failed Outcome = "failed"

@@ -141,7 +141,10 @@ func TestEveryRecordIsSettledOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
-		d := New(Config{Presence: w.presence, Poster: w, Queue: w, QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL})
+		d := New(Config{
+			Presence: w.presence, Poster: w, Queue: w, QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL,
+			Claims: newClaims(), Receipts: &fakeReceipts{}, BroadcastRate: 10,
+		})
 		var records []Record
 		for i := range rapid.IntRange(1, 12).Draw(t, "records") {
 			records = append(records, drawRecord(t, fmt.Sprintf("m%02d", i)))

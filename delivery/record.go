@@ -18,6 +18,7 @@ import (
 // names do not travel along.
 const (
 	retryAttribute    = "HeliographRetry" // on follow-ups, see state
+	owedAttribute     = "HeliographOwed"  // on dead letters of which something is still owed, see state
 	reasonAttribute   = "RejectReason"    // on dead letters: "<Reason>: <detail>"
 	attemptsAttribute = "Attempts"        // on dead letters: how many attempts were made
 	cutAttribute      = "CutFrom"         // on dead letters whose body is not whole: how many bytes it had
@@ -26,8 +27,12 @@ const (
 // Bounds of SQS. Sources: the SQS quotas page; the size counts the body and each attribute's name, type and
 // value.
 const (
-	maxQueued  = 256 << 10 // bytes of one message, as the queues of the stack are declared
-	maxForeign = 8         // attributes of the producer that travel along; SQS takes 10, and two are ours
+	maxQueued     = 256 << 10 // bytes of one message, as the queues of the stack are declared
+	maxAttributes = 10
+	// maxForeign is how many attributes of the producer travel along with follow-ups, which have one of ours. Dead letters
+	// have three, so they take one less.
+	maxForeign     = 8
+	maxForeignDead = maxAttributes - 3
 )
 
 // Record is one message as it came off the queue.
@@ -50,38 +55,40 @@ type Record struct {
 var errNoRoom = errors.New("message and reason exceed what the dead-letter queue takes")
 
 // followUp is the record once more, with what is known by now.
-func (r *Record) followUp(s state, delay int32) *sqs.SendMessageInput {
-	in := r.again(r.Body, r.foreign())
+func (r *Record) followUp(s *state, delay int32) *sqs.SendMessageInput {
+	in := r.again(r.Body, r.foreign(maxForeign))
 	in.DelaySeconds = delay
 	in.MessageAttributes[retryAttribute] = stringAttribute(s.text())
 	return in
 }
 
-// deadLetter is the record as the dead-letter queue keeps it: the message as it came, the reason, and how many
-// attempts were made. Where that is more than SQS takes, the producer's attributes stay behind. Where
-// it still is, a rejected message is cut, since it could not be delivered as it is anyway. A message that
-// only failed is never cut: it goes back, until the queue itself moves it whole.
-func (j *job) deadLetter(why Rejection) (*sqs.SendMessageInput, error) {
-	r := j.record
+// deadLetter is the record as the dead-letter queue keeps it: the message as it came, the reason, how many attempts were
+// made, and what is still owed. Where that is more than SQS takes, the producer's attributes stay behind, and then what
+// is owed: such a letter is not whole. Where it still is, a rejected message is cut, since it could not be delivered as it
+// is anyway. A message that only failed is never cut: it goes back, until the queue itself moves it whole.
+func (r *Record) deadLetter(why Rejection, attempts int, owed *state) (in *sqs.SendMessageInput, whole bool, err error) {
 	body := strings.ToValidUTF8(r.Body, "\uFFFD") // SQS takes nothing else
-	for _, foreign := range []map[string]types.MessageAttributeValue{r.foreign(), {}} {
-		in := r.again(body, foreign)
-		in.MessageAttributes[reasonAttribute] = stringAttribute(why.String())
-		in.MessageAttributes[attemptsAttribute] = numberAttribute(j.state.Attempt)
-		if size(in) <= maxQueued {
-			return in, nil
-		}
+	in = r.again(body, r.foreign(maxForeignDead))
+	in.MessageAttributes[reasonAttribute] = stringAttribute(why.String())
+	in.MessageAttributes[attemptsAttribute] = numberAttribute(attempts)
+	if owed.says() {
+		in.MessageAttributes[owedAttribute] = stringAttribute(owed.text())
+	}
+	if size(in) > maxQueued {
+		maps.DeleteFunc(in.MessageAttributes, func(name string, _ types.MessageAttributeValue) bool { return !slices.Contains(ours, name) })
+	}
+	if size(in) <= maxQueued {
+		return in, true, nil
+	}
+	if delete(in.MessageAttributes, owedAttribute); size(in) <= maxQueued {
+		return in, false, nil
 	}
 	if why.outcome() == Failed {
-		return nil, errNoRoom
+		return nil, false, errNoRoom
 	}
-	in := r.again("", map[string]types.MessageAttributeValue{
-		reasonAttribute:   stringAttribute(why.String()),
-		attemptsAttribute: numberAttribute(j.state.Attempt),
-		cutAttribute:      numberAttribute(len(r.Body)),
-	})
-	in.MessageBody = aws.String(cut(body, maxQueued-size(in)))
-	return in, nil
+	in.MessageAttributes[cutAttribute] = numberAttribute(len(r.Body))
+	in.MessageBody = aws.String(cut(body, maxQueued-size(in)+len(body)))
+	return in, false, nil
 }
 
 // again is a message with this body and these attributes, in the producer's trace.
@@ -97,15 +104,18 @@ func (r *Record) again(body string, attributes map[string]types.MessageAttribute
 	return in
 }
 
-// foreign are the producer's own attributes, the first maxForeign by name.
-func (r *Record) foreign() map[string]types.MessageAttributeValue {
-	foreign := make(map[string]types.MessageAttributeValue, len(r.Attributes)+2)
+// ours are the attributes that do not travel along.
+var ours = []string{retryAttribute, owedAttribute, reasonAttribute, attemptsAttribute, cutAttribute}
+
+// foreign are the producer's own attributes, the first most by name.
+func (r *Record) foreign(most int) map[string]types.MessageAttributeValue {
+	foreign := make(map[string]types.MessageAttributeValue, len(r.Attributes)+len(ours))
 	maps.Copy(foreign, r.Attributes)
-	for _, ours := range []string{retryAttribute, reasonAttribute, attemptsAttribute, cutAttribute} {
-		delete(foreign, ours)
+	for _, name := range ours {
+		delete(foreign, name)
 	}
-	if len(foreign) > maxForeign {
-		for _, name := range slices.Sorted(maps.Keys(foreign))[maxForeign:] {
+	if len(foreign) > most {
+		for _, name := range slices.Sorted(maps.Keys(foreign))[most:] {
 			delete(foreign, name)
 		}
 	}

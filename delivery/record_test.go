@@ -68,7 +68,7 @@ func TestRoom(t *testing.T) {
 }
 
 // followUpBytes is what the attribute of the follow-up in TestRoom counts.
-var followUpBytes = len("HeliographRetry") + len("String") + len(`{"attempt":2,"firstSentAt":946684800000,"owed":["a"]}`)
+var followUpBytes = len("HeliographRetry") + len("String") + len(`{"attempt":2,"firstSentAt":946684800000,"owed":{"1234":{"connections":["a"]}}}`)
 
 func describe(b *bed, r Record) string {
 	if len(b.queue.to(queueURL)) == 1 {
@@ -100,7 +100,7 @@ func TestManyConnectionsOwed(t *testing.T) {
 		if returned := b.deliver(b.Context(), message("m", strings.Repeat("x", MaxBody))); returned != nil {
 			b.Fatalf("returned %v", returned)
 		}
-		if got := len(decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed); got != 5000 {
+		if got := len(decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed["1234"].Connections); got != 5000 {
 			b.Errorf("%d connections owed, want 5000", got)
 		}
 		if ids := b.logged("follow-up queued")[0]["connectionIds"].([]any); len(ids) != maxLogged {
@@ -119,12 +119,21 @@ func TestForeignAttributes(t *testing.T) {
 		}
 		b.deliver(b.Context(), r)
 		in := only(b, deadLetterURL)
-		want := []string{"Attempts", "RejectReason", "a", "b", "c", "d", "e", "f", "g", "h"}
+		want := []string{"Attempts", "RejectReason", "a", "b", "c", "d", "e", "f", "g"}
 		if diff := cmp.Diff(want, sortedNames(in.MessageAttributes)); diff != "" {
 			b.Errorf("ten attributes (-want +got):\n%s", diff)
 		}
 		if *in.MessageAttributes["a"].DataType != "String.tag" {
 			b.Errorf("data type %q", *in.MessageAttributes["a"].DataType)
+		}
+
+		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
+		b.gateway.answers["a"] = []answer{{status: 403}}
+		r.Body = message("m", "hello").Body
+		b.deliver(b.Context(), r)
+		followUp := []string{"HeliographRetry", "a", "b", "c", "d", "e", "f", "g", "h"}
+		if diff := cmp.Diff(followUp, sortedNames(only(b, queueURL).MessageAttributes)); diff != "" {
+			b.Errorf("follow-up (-want +got):\n%s", diff)
 		}
 
 		// A dead letter that was put back on the queue, as `redrive` does it, is tried afresh.
@@ -157,12 +166,17 @@ func TestStateRoundTrip(t *testing.T) {
 		want := state{
 			Attempt:     rapid.IntRange(1, maxAttempts).Draw(t, "attempt"),
 			FirstSentAt: rapid.Int64Range(1, now.UnixMilli()).Draw(t, "firstSentAt"),
-			Delivered:   rapid.IntRange(0, 1000).Draw(t, "delivered"),
-			Gone:        rapid.IntRange(0, 1000).Draw(t, "gone"),
-			Waited:      rapid.Bool().Draw(t, "waited"),
+			Chain:       rapid.StringMatching(`[A-Z0-9]{0,26}`).Draw(t, "chain"),
+			Step:        rapid.IntRange(0, 1000).Draw(t, "step"),
+			Owed:        rapid.MapOfN(userIDs, debts, 0, 4).Draw(t, "owed"),
+			Cursor:      rapid.StringMatching(`[A-Za-z0-9_-]{0,20}`).Draw(t, "cursor"),
+			Listed:      rapid.Bool().Draw(t, "listed"),
+			Paused:      rapid.Bool().Draw(t, "paused"),
+			Tally:       tally{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Offline: n.Draw(t, "offline"), Failed: n.Draw(t, "failed"), Expired: n.Draw(t, "expired")},
+			Settled:     rapid.Int64Range(0, now.UnixMilli()).Draw(t, "settled"),
 		}
-		for _, id := range rapid.SliceOf(rapid.StringMatching(`[A-Za-z0-9_-]{15}=`)).Draw(t, "owed") {
-			want.Owed = append(want.Owed, presence.ConnectionID(id))
+		if len(want.Owed) == 0 {
+			want.Owed = nil // which means the same
 		}
 		got, rejection := readState(&Record{Attributes: followUpOf(want)}, now)
 		if rejection != nil {
@@ -173,6 +187,21 @@ func TestStateRoundTrip(t *testing.T) {
 		}
 	})
 }
+
+var (
+	n       = rapid.IntRange(0, 1000)
+	userIDs = rapid.Map(rapid.StringN(0, -1, MaxUserID), func(s string) presence.UserID { return presence.UserID(s) })
+	debts   = rapid.Custom(func(t *rapid.T) debt {
+		d := debt{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Waited: rapid.Bool().Draw(t, "waited")}
+		if rapid.Bool().Draw(t, "named") {
+			d.Connections = []presence.ConnectionID{}
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "connections") {
+			d.Connections = append(d.Connections, presence.ConnectionID(rapid.StringMatching(`[A-Za-z0-9_-]{15}=`).Draw(t, "connection")))
+		}
+		return d
+	})
+)
 
 // FuzzReadState holds that no HeliographRetry, whoever wrote it, does more than be rejected or be a
 // state within bounds.
@@ -187,7 +216,7 @@ func FuzzReadState(f *testing.F) {
 			}
 			return
 		}
-		if s.Attempt < 1 || s.Attempt > maxAttempts || s.FirstSentAt < 0 || s.Delivered < 0 || s.Gone < 0 || !json.Valid([]byte(s.text())) {
+		if s.Attempt < 1 || s.Attempt > maxAttempts || s.FirstSentAt < 0 || s.Tally.least() < 0 || s.Step < 0 || !json.Valid([]byte(s.text())) {
 			t.Fatalf("accepted %+v", s)
 		}
 	})

@@ -2,9 +2,8 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -15,29 +14,57 @@ import (
 // waitFor is how long a follow-up for an offline user waits for them to come back, in seconds.
 const waitFor = 5
 
-// job is one record on its way.
-type job struct {
-	record  *Record
-	message Message
-	state   state
+// longestWait is how long a follow-up can wait for a claim to end, in seconds: as long as SQS allows.
+const longestWait = 900
+
+// conclude takes the chain one step further. Here, and nowhere else, it is decided what comes after an attempt: the
+// dead-letter queue, a follow-up, the next page of a broadcast, or the end.
+func (d *Deliverer) conclude(ctx context.Context, j *job, a attempt) error {
+	j.state.Tally.add(a.tally)
+	next := j.next(a.owed)
+	switch {
+	case a.rejection != nil:
+		return d.end(ctx, j, a.owed, *a.rejection)
+	case a.cause != "" && j.state.Attempt >= maxAttempts:
+		return d.giveUp(ctx, j, a.owed, a.cause)
+	case a.cause != "":
+		next.Attempt++
+		pause := pauses[j.state.Attempt-1]
+		return d.followUp(ctx, j, next, pause+rand.Int32N(pause/2+1), Failed, a.cause)
+	case j.goesOn(a.owed):
+		return d.goOn(ctx, j, next)
+	case a.waiting:
+		return d.followUp(ctx, j, next, waitFor, Offline, "the user may come back")
+	case len(a.owed) > 0:
+		wait := time.Until(a.until)/time.Second + 1
+		return d.followUp(ctx, j, next, int32(max(1, min(wait, longestWait))), Repeated, "another delivery of this id is under way")
+	}
+	return d.finish(ctx, j, j.outcome(a.repeated))
 }
 
-// open reads a record: its message, and what is known of earlier attempts. The job is good enough for a
-// dead letter even if there is a rejection.
-func open(r *Record, now time.Time) (*job, *Rejection) {
-	j := &job{record: r}
-	var rejection *Rejection
-	if j.state, rejection = readState(r, now); rejection != nil {
-		return j, rejection
+// outcome is the one word for what became of a message that needs nothing more.
+func (j *job) outcome(repeated int) Outcome {
+	t := &j.state.Tally
+	switch {
+	case repeated > 0 && repeated == len(j.accounts()):
+		return Repeated
+	case t.Delivered > 0:
+		return Delivered
+	case t.Failed > 0:
+		return Failed
+	case t.Offline > 0:
+		return Offline
+	case t.Gone > 0:
+		return Gone
 	}
-	if j.message, rejection = Parse(r.Body); rejection == nil && len(j.message.Users) != 1 {
-		rejection = reject(ReasonNoTarget, "only messages to one user are delivered as yet")
-	}
-	return j, rejection
+	return Delivered
 }
 
-// finish is the end of a message that needs nothing more.
+// finish is the end of a message that needs nothing more, but perhaps a receipt.
 func (d *Deliverer) finish(ctx context.Context, j *job, outcome Outcome) error {
+	if err := d.receipt(ctx, j); err != nil {
+		return err
+	}
 	switch outcome {
 	case Expired:
 		observability.Add(ctx, observability.MessagesExpired, 1)
@@ -45,112 +72,83 @@ func (d *Deliverer) finish(ctx context.Context, j *job, outcome Outcome) error {
 		observability.Add(ctx, observability.MessagesOffline, 1)
 	}
 	observability.Annotate(ctx, "outcome", string(outcome))
-	if outcome != Delivered || j.state.Gone > 0 || j.state.Attempt > 1 || j.state.Waited {
-		j.log(ctx).InfoContext(ctx, "message done", "outcome", outcome)
+	if outcome != Delivered || j.state.Tally.Gone > 0 || j.state.Attempt > 1 || len(j.state.Owed) > 0 || j.message.Broadcast {
+		j.log(ctx).InfoContext(ctx, "message done", "outcome", outcome, "offline", j.state.Tally.Offline, "failed", j.state.Tally.Failed)
 	}
 	return nil
 }
 
-// unknownTargets is for a user whose connections could not be read: what is owed stays owed.
-func (d *Deliverer) unknownTargets(ctx context.Context, j *job, err error) error {
-	var invalid *presence.InvalidError
-	if errors.As(err, &invalid) {
-		return d.deadLetter(ctx, j, Rejection{ReasonNoTarget, invalid.Error()})
+// expire is the end of a message that has lost its worth.
+func (d *Deliverer) expire(ctx context.Context, j *job) error {
+	owed := map[presence.UserID]debt{}
+	for _, a := range j.accounts() {
+		owed[a.user] = a.debt
 	}
-	return d.again(ctx, j, j.state.Owed, "reading the connections: "+causeOf(err, statusOf(err)))
+	if j.state.Step > 0 {
+		d.unclaimAll(ctx, j, owed)
+	}
+	j.state.Tally.Expired += sizeOf(owed)
+	return d.finish(ctx, j, Expired)
 }
 
-// nobody is for a message that arrived nowhere because nobody was there. Who was there a moment ago has
-// perhaps only changed networks: one follow-up waits for them.
-func (d *Deliverer) nobody(ctx context.Context, j *job, recently bool) error {
-	if !recently || j.state.Waited {
-		return d.finish(ctx, j, Offline)
+// giveUp is for what the last attempt left owed. A claim that can't be marked is no reason for a dead letter.
+func (d *Deliverer) giveUp(ctx context.Context, j *job, owed map[presence.UserID]debt, cause string) error {
+	maps.DeleteFunc(owed, func(_ presence.UserID, debt debt) bool { return debt.onlyMark() })
+	if len(owed) == 0 {
+		j.log(ctx).WarnContext(ctx, "a claim could not be marked", "cause", cause)
+		return d.conclude(ctx, j, attempt{})
 	}
-	next := j.state
-	next.Waited, next.Owed = true, nil
-	return d.followUp(ctx, j, next, waitFor, Offline, "the user may come back")
+	why := Rejection{ReasonUndelivered, fmt.Sprintf("%s after %d attempts, the last one: %s", howMany(owed), j.state.Attempt, cause)}
+	if j.message.Broadcast {
+		return d.leaveBehind(ctx, j, owed, why)
+	}
+	return d.end(ctx, j, owed, why)
 }
 
-// again queues the next attempt for what is owed (none means every open connection), or gives up after
-// the last.
-func (d *Deliverer) again(ctx context.Context, j *job, owed []presence.ConnectionID, cause string) error {
-	if j.state.Attempt >= maxAttempts {
-		return d.deadLetter(ctx, j, Rejection{ReasonUndelivered, fmt.Sprintf("%s after %d attempts, the last one: %s",
-			connections(len(owed)), j.state.Attempt, cause)})
+// end is the end of a chain in the dead-letter queue.
+func (d *Deliverer) end(ctx context.Context, j *job, owed map[presence.UserID]debt, why Rejection) error {
+	d.unclaimAll(ctx, j, owed)
+	j.state.Tally.Failed += sizeOf(owed)
+	if err := d.deadLetter(ctx, j, j.next(owed).dead(), why); err != nil {
+		return err
 	}
-	next := j.state
+	return d.receipt(ctx, j)
+}
+
+// receipt publishes what became of the message, if that was wished. A receipt that can't be published is tried again as a
+// message is: by a follow-up, which knows that nothing else is to be done.
+func (d *Deliverer) receipt(ctx context.Context, j *job) error {
+	if !j.message.Receipt {
+		return nil
+	}
+	next := state{Attempt: 1, FirstSentAt: j.state.FirstSentAt, Settled: time.Now().UnixMilli(), Tally: j.state.Tally}
+	if j.state.Settled > 0 {
+		next.Attempt, next.Settled = j.state.Attempt, j.state.Settled
+	}
+	err := d.Receipts.Publish(ctx, next.receipt(j.message.ID))
+	if err == nil {
+		observability.Add(ctx, observability.ReceiptsPublished, 1)
+		return nil
+	}
+	cause := "publishing the receipt: " + causeOf(err, statusOf(err))
+	if next.Attempt >= maxAttempts {
+		return d.deadLetter(ctx, j, next.dead(), Rejection{ReasonReceiptUnpublished, fmt.Sprintf("after %d attempts, the last one: %s", next.Attempt, cause)})
+	}
+	pause := pauses[next.Attempt-1]
 	next.Attempt++
-	next.Owed = owed
-	pause := pauses[j.state.Attempt-1]
 	return d.followUp(ctx, j, next, pause+rand.Int32N(pause/2+1), Failed, cause)
 }
 
-func connections(n int) string {
-	switch n {
-	case 0:
-		return "all connections owed"
-	case 1:
-		return "1 connection owed"
+// receipt is what a settled message's receipt says.
+func (s *state) receipt(id string) Receipt {
+	r := Receipt{
+		ID: id, Delivered: s.Tally.Delivered, Gone: s.Tally.Gone, Offline: s.Tally.Offline,
+		Failed: s.Tally.Failed, Expired: s.Tally.Expired, At: time.UnixMilli(s.Settled),
 	}
-	return fmt.Sprintf("%d connections owed", n)
-}
-
-// followUp puts the message on the queue once more.
-func (d *Deliverer) followUp(ctx context.Context, j *job, next state, delay int32, outcome Outcome, cause string) error {
-	in := j.record.followUp(next, delay)
-	if size(in) > maxQueued {
-		// The detail is short, so that the dead letter fits where the follow-up did not.
-		return d.deadLetter(ctx, j, Rejection{ReasonNoRoom, cause})
+	if s.FirstSentAt > 0 {
+		r.Latency = max(0, r.At.Sub(time.UnixMilli(s.FirstSentAt))) // clocks differ
 	}
-	in.QueueUrl = &d.QueueURL
-	if _, err := d.Queue.SendMessage(ctx, in); err != nil {
-		return fmt.Errorf("queueing a follow-up: %w", err)
-	}
-	observability.Add(ctx, observability.FollowUpsQueued, 1)
-	observability.Annotate(ctx, "outcome", string(outcome))
-	level := slog.LevelInfo
-	if outcome == Failed {
-		level = slog.LevelWarn
-	}
-	j.log(ctx).Log(ctx, level, "follow-up queued", "outcome", outcome, "cause", cause,
-		"owed", len(next.Owed), "connectionIds", next.Owed[:min(len(next.Owed), maxLogged)], "delaySeconds", delay)
-	return nil
-}
-
-// maxLogged is how many connection ids a log line names.
-const maxLogged = 10
-
-// deadLetter puts the message on the dead-letter queue, with the reason.
-func (d *Deliverer) deadLetter(ctx context.Context, j *job, why Rejection) error {
-	in, err := j.deadLetter(why)
-	if err != nil {
-		return err
-	}
-	in.QueueUrl = &d.DeadLetterQueueURL
-	if _, err := d.Queue.SendMessage(ctx, in); err != nil {
-		return fmt.Errorf("writing a dead letter (%s): %w", why.Reason, err)
-	}
-	outcome := why.outcome()
-	if outcome == Rejected {
-		observability.Add(ctx, observability.MessagesRejected, 1)
-	}
-	observability.Add(ctx, observability.MessagesDeadLettered, 1)
-	observability.Annotate(ctx, "outcome", string(outcome))
-	j.log(ctx).ErrorContext(ctx, "message dead-lettered", "outcome", outcome, "reason", why.Reason, "cause", why.Detail)
-	return nil
-}
-
-// log is the logger for a line about this message: its ids and its tallies, never its body.
-func (j *job) log(ctx context.Context) *slog.Logger {
-	l := observability.Log(ctx).With("messageId", j.record.ID, "attempt", j.state.Attempt,
-		"delivered", j.state.Delivered, "gone", j.state.Gone)
-	if len(j.message.Users) == 1 {
-		l = l.With("userHash", observability.HashUser(string(j.message.Users[0])))
-	}
-	if j.message.ID != "" {
-		l = l.With("id", j.message.ID)
-	}
-	return l
+	return r
 }
 
 // goBack lists, in order, the records that were not settled.

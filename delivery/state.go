@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"heliograph/presence"
@@ -14,40 +16,90 @@ const maxAttempts = 3
 // is as long as it is so that the third attempt comes when a 410 can be believed: see settlingIn.
 var pauses = [maxAttempts - 1]int32{5, 32}
 
-// state is what a follow-up knows of the attempts before it, as JSON in the message attribute HeliographRetry.
-// It travels over a queue that others may write to, so nothing in it is trusted: it can narrow down whom of
-// a user's own connections the body goes to, and no more.
+// maxChain bounds the token of a chain, in bytes. Ours are shorter.
+const maxChain = 64
+
+// state is what is known of a message from its earlier attempts, as JSON in the message attribute HeliographRetry of a
+// follow-up, or in HeliographOwed of a dead letter. One message is one record on the queue at any time, to however many
+// users it goes: so its state is all that there is to know, and needs no counting elsewhere.
+//
+// It travels over queues that others may write to, so nothing in it is trusted: it can narrow down whom of a message's
+// own targets the body goes to, and no more.
 type state struct {
-	// Attempt is the number of the attempt that this follow-up makes, 1 to maxAttempts. Only the follow-up
-	// for a user who was offline makes the first one.
+	// Attempt is the number of the attempt that this record makes, 1 to maxAttempts. Follow-ups that only wait, for a user
+	// to come back or for a claim to end, make the same one again.
 	Attempt int `json:"attempt"`
 	// FirstSentAt is when the producer sent the message, in Unix milliseconds; 0 if nobody knows.
 	FirstSentAt int64 `json:"firstSentAt,omitempty"`
-	// Owed are the connections that the body has not arrived at; none means every open one.
-	Owed []presence.ConnectionID `json:"owed,omitempty"`
-	// Delivered and Gone are the tallies of the attempts before.
+	// Chain and Step own the chain's claims, see Owner. Only messages with an Id have them.
+	Chain string `json:"chain,omitempty"`
+	Step  int    `json:"step,omitempty"`
+	// Owed is what each user is still owed; none means everything, to everybody. A message to a connection id owes it
+	// to the user "".
+	Owed map[presence.UserID]debt `json:"owed,omitempty"`
+	// Of a broadcast: where the next page of online users begins, whether there is none any more, and whether the next
+	// one waits until what is owed has been tried again.
+	Cursor string `json:"cursor,omitempty"`
+	Listed bool   `json:"listed,omitempty"`
+	Paused bool   `json:"paused,omitempty"`
+	// Tally is what came of the chain so far.
+	Tally tally `json:"tally,omitzero"`
+	// Settled is when the message was settled, in Unix milliseconds, if only its receipt is still to be published.
+	Settled int64 `json:"settled,omitempty"`
+}
+
+// debt is what one user is still owed.
+type debt struct {
+	// Connections are those that the body has not arrived at; nil means every open one. None at all (but not nil) means
+	// that it has arrived, and that only the claim is still to be marked as done.
+	Connections []presence.ConnectionID `json:"connections,omitzero"`
+	// Delivered and Gone count what became of this user's other connections.
 	Delivered int `json:"delivered,omitempty"`
 	Gone      int `json:"gone,omitempty"`
-	// Waited is true once a follow-up has waited for an offline user to come back. It waits once.
+	// Waited is true once a follow-up has waited for the user to come back. It waits once.
 	Waited bool `json:"waited,omitempty"`
 }
 
-// readState reads a record's HeliographRetry; a record without one is at its first attempt.
+// tally counts what became of a message, in connections and in users, as a Receipt does.
+type tally struct {
+	Delivered int `json:"delivered,omitempty"`
+	Gone      int `json:"gone,omitempty"`
+	Offline   int `json:"offline,omitempty"`
+	Failed    int `json:"failed,omitempty"`
+	Expired   int `json:"expired,omitempty"`
+}
+
+func (t *tally) add(more tally) {
+	t.Delivered += more.Delivered
+	t.Gone += more.Gone
+	t.Offline += more.Offline
+	t.Failed += more.Failed
+	t.Expired += more.Expired
+}
+
+func (t *tally) least() int { return min(t.Delivered, t.Gone, t.Offline, t.Failed, t.Expired) }
+
+// readState reads what a record knows of earlier attempts: a follow-up's HeliographRetry, or the HeliographOwed of a dead
+// letter that was put back. A record without either is at its first attempt.
 func readState(r *Record, now time.Time) (state, *Rejection) {
 	first := state{Attempt: 1, FirstSentAt: unixMilli(r.SentAt)}
-	attribute, ok := r.Attributes[retryAttribute]
+	name := retryAttribute
+	attribute, ok := r.Attributes[name]
 	if !ok {
-		return first, nil
+		name = owedAttribute
+		if attribute, ok = r.Attributes[name]; !ok {
+			return first, nil
+		}
 	}
 	if attribute.StringValue == nil {
-		return first, reject(ReasonBadFollowUp, retryAttribute+" is not a string")
+		return first, reject(ReasonBadFollowUp, name+" is not a string")
 	}
 	var s state
 	if err := json.Unmarshal([]byte(*attribute.StringValue), &s); err != nil {
-		return first, reject(ReasonBadFollowUp, retryAttribute+" is not the JSON that it should be")
+		return first, reject(ReasonBadFollowUp, name+" is not the JSON that it should be")
 	}
 	if problem := s.problem(now); problem != "" {
-		return first, reject(ReasonBadFollowUp, retryAttribute+": "+problem)
+		return first, reject(ReasonBadFollowUp, name+": "+problem)
 	}
 	if s.FirstSentAt == 0 {
 		s.FirstSentAt = first.FirstSentAt
@@ -57,26 +109,68 @@ func readState(r *Record, now time.Time) (state, *Rejection) {
 
 // problem says what in a state can't be true.
 func (s *state) problem(now time.Time) string {
+	latest := now.Add(time.Minute).UnixMilli() // clocks differ
 	switch {
 	case s.Attempt < 1 || s.Attempt > maxAttempts:
 		return "attempt is out of range"
-	case s.FirstSentAt < 0 || s.FirstSentAt > now.Add(time.Minute).UnixMilli():
+	case s.FirstSentAt < 0 || s.FirstSentAt > latest:
 		return "firstSentAt is out of range"
-	case s.Delivered < 0 || s.Gone < 0:
+	case s.Settled < 0 || s.Settled > latest:
+		return "settled is out of range"
+	case len(s.Chain) > maxChain || s.Step < 0:
+		return "chain or step is out of range"
+	case s.Tally.least() < 0:
 		return "a tally is negative"
 	}
+	for _, owed := range s.Owed {
+		if min(owed.Delivered, owed.Gone) < 0 {
+			return "a user's tally is negative"
+		}
+	}
 	return ""
+}
+
+// dead is the state as a dead letter keeps it, so that whoever puts it back reaches those only who lack the body: at
+// the first attempt, measured from then on. Those that failed are tried again, so they have not failed yet.
+func (s state) dead() state {
+	s.Attempt, s.Tally.Failed, s.Paused = 1, 0, false
+	if s.Settled == 0 {
+		s.FirstSentAt = 0
+	}
+	return s
+}
+
+// says tells whether the state narrows anything down.
+func (s *state) says() bool { return len(s.Owed) > 0 || s.Cursor != "" || s.Settled > 0 }
+
+// split is the state as two, each with half of those who are owed. What is more than that has only the second.
+func (s state) split() (state, state) {
+	users := slices.Sorted(maps.Keys(s.Owed))
+	one := state{Attempt: 1, Chain: s.Chain, Step: s.Step, Listed: true, Owed: map[presence.UserID]debt{}}
+	for _, user := range users[:len(users)/2] {
+		one.Owed[user] = s.Owed[user]
+	}
+	rest := maps.Clone(s.Owed)
+	maps.DeleteFunc(rest, func(user presence.UserID, _ debt) bool { _, there := one.Owed[user]; return there })
+	s.Owed = rest
+	return one, s
+}
+
+// text is the attribute's value.
+func (s *state) text() string {
+	text, _ := json.Marshal(s) // numbers, strings and bools always encode
+	return string(text)
 }
 
 // targets are the open connections that this attempt posts to. What is owed to a connection that has closed
 // is owed to nobody, unless the body has not arrived anywhere yet: then the user has perhaps come back on
 // a new connection, and to the user it was sent.
-func (s *state) targets(open []presence.Connection) []presence.Connection {
-	if len(s.Owed) == 0 {
+func (d *debt) targets(open []presence.Connection) []presence.Connection {
+	if d.Connections == nil {
 		return open
 	}
-	owed := make(map[presence.ConnectionID]bool, len(s.Owed))
-	for _, id := range s.Owed {
+	owed := make(map[presence.ConnectionID]bool, len(d.Connections))
+	for _, id := range d.Connections {
 		owed[id] = true
 	}
 	var left []presence.Connection
@@ -85,16 +179,26 @@ func (s *state) targets(open []presence.Connection) []presence.Connection {
 			left = append(left, c)
 		}
 	}
-	if len(left) == 0 && s.Delivered == 0 {
+	if len(left) == 0 && d.Delivered == 0 {
 		return open
 	}
 	return left
 }
 
-// text is the attribute's value.
-func (s *state) text() string {
-	text, _ := json.Marshal(s) // numbers, strings and a bool always encode
-	return string(text)
+// whole tells whether nothing is known of the user yet: all that there is to say is owed.
+func (d *debt) whole() bool {
+	return d.Connections == nil && d.Delivered == 0 && d.Gone == 0 && !d.Waited
+}
+
+// onlyMark tells whether the body has arrived everywhere, and only the claim does not say so yet.
+func (d *debt) onlyMark() bool { return d.Connections != nil && len(d.Connections) == 0 }
+
+// size is what the debt counts in a tally: its connections, or the user whose connections are not known.
+func (d *debt) size() int {
+	if d.Connections == nil {
+		return 1
+	}
+	return len(d.Connections)
 }
 
 func unixMilli(t time.Time) int64 {

@@ -351,19 +351,23 @@ func (b *breakable) lastAttemptFails(t *testing.T) {
 	user := newUser()
 	_, id := b.connect(t, user)
 	b.inject(t, posts(id, fault.Rule{Down: true}))
+	owed := `"owed":{"` + user + `":{"connections":["` + id + `"]}}`
 	letter := b.deadLetter(t, b.send(t, user, "never", map[string]sqstypes.MessageAttributeValue{
-		"HeliographRetry": {DataType: aws.String("String"), StringValue: aws.String(`{"attempt":3,"owed":["` + id + `"]}`)},
+		"HeliographRetry": {DataType: aws.String("String"), StringValue: aws.String(`{"attempt":3,` + owed + `}`)},
 	}))
-	checkDeadLetter(t, letter)
+	checkDeadLetter(t, letter, `{"attempt":1,`+owed+`}`)
 }
 
-func checkDeadLetter(t *testing.T, letter sqstypes.Message) {
+func checkDeadLetter(t *testing.T, letter sqstypes.Message, owed string) {
 	t.Helper()
 	got := map[string]string{}
 	for name, a := range letter.MessageAttributes {
 		got[name] = aws.ToString(a.StringValue)
 	}
-	want := map[string]string{"Attempts": "3", "RejectReason": "undelivered: 1 connection owed after 3 attempts, the last one: 503 ServiceUnavailableException"}
+	want := map[string]string{
+		"Attempts": "3", "RejectReason": "undelivered: 1 connection owed after 3 attempts, the last one: 503 ServiceUnavailableException",
+		"HeliographOwed": owed,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -450,7 +454,7 @@ func (b *breakable) everyAttemptFails(t *testing.T) {
 	began := time.Now()
 	body := b.send(t, user, "never, really", nil)
 	patiently(t, 90*time.Second, func() bool { return hits() == 9 })
-	checkDeadLetter(t, b.deadLetter(t, body))
+	checkDeadLetter(t, b.deadLetter(t, body), `{"attempt":1,"owed":{"`+user+`":{"connections":["`+id+`"]}}}`)
 	if took := time.Since(began); took < 37*time.Second {
 		t.Errorf("given up after %v", took)
 	}

@@ -40,12 +40,15 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 		return nil, err
 	}
 	cfg = delivery.Bounded(cfg)
+	db := dynamodb.NewFromConfig(cfg)
 	return send(delivery.New(delivery.Config{
-		Presence:           presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil),
+		Presence:           presence.NewStore(db, env.TableName, nil),
 		Poster:             delivery.NewPoster(cfg, env.ConnectionsEndpoint),
 		Queue:              sqs.NewFromConfig(cfg),
 		QueueURL:           env.QueueURL,
 		DeadLetterQueueURL: env.DeadLetterQueueURL,
+		Claims:             delivery.NewClaims(db, env.TableName, env.IdempotencyWindow),
+		BroadcastRate:      env.BroadcastRate,
 	})), nil
 }
 
