@@ -76,6 +76,7 @@ Heliograph is ready ({{.Took}}). Try, each in a terminal of its own:
   send a message            go run ./cmd/heliograph send --user 1234 "Hello, world"
   who is online             go run ./cmd/heliograph online
   what was measured         go run ./cmd/heliograph metrics
+  what was not delivered    go run ./cmd/heliograph dlq list
 
 or with the tools that you know:
 

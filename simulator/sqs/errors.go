@@ -78,6 +78,11 @@ func errHandle(handle string) *wire.Error {
 	}
 }
 
+// errNotInflight is for a message that was received, and whose visibility time-out is over.
+func errNotInflight() *wire.Error {
+	return special("MessageNotInflight", "MessageNotInflight", "The specified message isn't in flight.")
+}
+
 // errContents is for a character that XML 1.0 does not have.
 func errContents(r rune) *wire.Error {
 	return wire.Errorf("InvalidMessageContents", "Invalid binary character '#x%X' was found in the message body, "+

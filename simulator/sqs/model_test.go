@@ -132,10 +132,9 @@ func (m *model) given(t *rapid.T, msg *modelMessage, received sqs.Message, dead 
 // maybeMoved settles a case that the model leaves open: a full receive may have passed a message by, or
 // have moved it. The handle tells: it is good for as long as the message is in its queue.
 func (m *model) maybeMoved(msg *modelMessage) {
-	if m.queue.ChangeVisibility(msg.handle, 0) != nil {
+	if code(m.queue.ChangeVisibility(msg.handle, 0)) != "MessageNotInflight" {
 		msg.dead, msg.handle = true, ""
 	}
-	msg.visibleAt = m.clock.Now()
 }
 
 // pick draws a message that has been received, nil if there is none.
@@ -181,7 +180,14 @@ func (m *model) deleteOld(t *rapid.T) {
 func (m *model) changeVisibility(t *rapid.T) {
 	msg := m.pick(t)
 	timeout := time.Duration(rapid.IntRange(0, 20).Draw(t, "timeout")) * time.Second
-	if err := m.home(msg).ChangeVisibility(msg.handle, timeout); err != nil {
+	err := m.home(msg).ChangeVisibility(msg.handle, timeout)
+	if !msg.visibleAt.After(m.clock.Now()) {
+		if code(err) != "MessageNotInflight" {
+			t.Fatalf("%q is visible; changing that: %v", msg.body, err)
+		}
+		return
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	msg.visibleAt = m.clock.Now().Add(timeout)

@@ -106,10 +106,14 @@ func TestQuery(t *testing.T) {
 			answer("ReceiveMessage", "<Message><MessageId>UUID</MessageId><ReceiptHandle>HANDLE</ReceiptHandle><MD5OfBody>5d41402abc4b2a76b9719d911017c592</MD5OfBody><Body>hello</Body></Message>"),
 		},
 		{"receive nothing", "Action=ReceiveMessage&" + queueURL, 200, strings.Replace(answer("ReceiveMessage", "-"), ">-<", "><", 1)},
-		{"change visibility", "Action=ChangeMessageVisibility&VisibilityTimeout=0&ReceiptHandle=HANDLE&" + queueURL, 200, answer("ChangeMessageVisibility", "")},
 		{
 			"change visibility batch", "Action=ChangeMessageVisibilityBatch&ChangeMessageVisibilityBatchRequestEntry.1.Id=a&ChangeMessageVisibilityBatchRequestEntry.1.ReceiptHandle=HANDLE&ChangeMessageVisibilityBatchRequestEntry.1.VisibilityTimeout=9&" + queueURL, 200,
 			answer("ChangeMessageVisibilityBatch", "<ChangeMessageVisibilityBatchResultEntry><Id>a</Id></ChangeMessageVisibilityBatchResultEntry>"),
+		},
+		{"change visibility", "Action=ChangeMessageVisibility&VisibilityTimeout=0&ReceiptHandle=HANDLE&" + queueURL, 200, answer("ChangeMessageVisibility", "")},
+		{
+			"change visibility of what is visible", "Action=ChangeMessageVisibility&VisibilityTimeout=0&ReceiptHandle=HANDLE&" + queueURL, 400,
+			failure("AWS.SimpleQueueService.MessageNotInflight", "The specified message isn&#39;t in flight."),
 		},
 		{"delete", "Action=DeleteMessage&ReceiptHandle=HANDLE&" + queueURL, 200, answer("DeleteMessage", "")},
 		{

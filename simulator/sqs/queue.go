@@ -329,8 +329,9 @@ func (q *Queue) Delete(receiptHandle string) error {
 }
 
 // ChangeVisibility hides a message for a time from now, 0 to 12 hours; 0 makes it visible at once. Errors:
-// ReceiptHandleIsInvalid; InvalidParameterValueException for a handle of an older receive or of a message
-// that is gone, for a time out of range, and for one that ends over 12 hours after the receive.
+// ReceiptHandleIsInvalid; MessageNotInflight for a message that is visible again; InvalidParameterValueException for a
+// handle of an older receive or of a message that is gone, for a time out of range, and for one that ends over 12 hours
+// after the receive.
 func (q *Queue) ChangeVisibility(receiptHandle string, timeout time.Duration) error {
 	if timeout < 0 || timeout > maxVisibility*time.Second {
 		return errValue(int(timeout.Seconds()), "VisibilityTimeout", "Must be between 0 and 43200.")
@@ -349,6 +350,9 @@ func (q *Queue) ChangeVisibility(receiptHandle string, timeout time.Duration) er
 	m := q.messages[id]
 	if m == nil || m.receipt != receipt {
 		return errValue(receiptHandle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.")
+	}
+	if m.pile == &q.visible {
+		return errNotInflight()
 	}
 	if now.Add(timeout).Sub(m.received) > maxVisibility*time.Second {
 		return errValue(int(timeout.Seconds()), "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+type dlqCommand struct {
+	List    dlqListCommand    `cmd:"" help:"List what lies in the dead-letter queue, without the bodies."`
+	Show    dlqShowCommand    `cmd:"" help:"Show one message with its attributes."`
+	Redrive dlqRedriveCommand `cmd:"" help:"Put messages back on the send queue."`
+	Drop    dlqDropCommand    `cmd:"" help:"Delete messages for good."`
+}
+
+// dlqHides is part of each command's help, since it concerns others.
+const dlqHides = `
+SQS can't be looked into without receiving: while the command runs, the messages that it has read are hidden from
+everybody else. When it ends, also by Ctrl-C, it gives back what it did not take away.`
+
+// dlqPicked says which messages a command is about: some by their message ids, or all, maybe of one reason.
+type dlqPicked struct {
+	IDs    []string `arg:"" name:"message-id" optional:"" help:"Messages by their ids, as list shows them."`
+	All    bool     `help:"All that lie there when the command starts."`
+	Reason string   `help:"With --all: only those whose reason has this first word, such as undelivered, or crash."`
+}
+
+func (p dlqPicked) check() error {
+	switch {
+	case p.All && len(p.IDs) > 0:
+		return errors.New("message ids and --all exclude each other")
+	case !p.All && len(p.IDs) == 0:
+		return errors.New("name messages by their ids, or all by --all; `heliograph dlq list` tells what is there")
+	case p.Reason != "" && !p.All:
+		return errors.New("--reason goes with --all")
+	}
+	return nil
+}
+
+// takes tells whether a message is meant.
+func (p dlqPicked) takes(l letter) bool {
+	if p.All {
+		return p.Reason == "" || p.Reason == l.Reason
+	}
+	return slices.Contains(p.IDs, l.MessageID)
+}
+
+// hideFor is how long messages stay hidden from others at most, if the command dies and can't give them back: long
+// enough to read n of them, and to work on them at a rate.
+func hideFor(n int, rate float64) time.Duration {
+	n = max(n, 10)                   // the number is approximate; ten come with one receive
+	seconds := 60 + float64(n)/100 + // a receive of ten takes far less than 100 ms
+		float64(n)/max(rate, 1e-9) // of the messages that are worked on
+	return time.Duration(min(seconds, 12*60*60)) * time.Second // 12 hours are SQS's limit
+}
+
+// outcomes is what became of the messages that a command was about.
+type outcomes struct {
+	found  map[string]bool
+	others map[string]int // messages that were not meant, by reason
+	later  int            // messages that came after the start
+	done   int
+	cut    int
+	failed int
+}
+
+func newOutcomes() outcomes { return outcomes{found: map[string]bool{}, others: map[string]int{}} }
+
+// all tells whether nothing that was asked for by id is left to be found.
+func (o *outcomes) all(p dlqPicked) bool {
+	return !p.All && !slices.ContainsFunc(p.IDs, func(id string) bool { return !o.found[id] })
+}
+
+// problem is what the command must not be silent about: what was asked for and did not happen.
+func (o *outcomes) problem(p dlqPicked, queue string) error {
+	var errs []error
+	if o.cut > 0 {
+		errs = append(errs, fmt.Errorf("%d in %s can't be redriven, since their bodies are not whole (attribute %s): their producers have to send them again",
+			o.cut, queue, cutAttribute))
+	}
+	if o.failed > 0 {
+		errs = append(errs, fmt.Errorf("%d failed, and are still in %s: try again", o.failed, queue))
+	}
+	var missing []string
+	for _, id := range p.IDs {
+		if !o.found[id] && !slices.Contains(missing, id) {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) > 0 {
+		errs = append(errs, notThere(queue, missing...))
+	}
+	if p.Reason != "" && len(o.found) == 0 && len(o.others) > 0 {
+		errs = append(errs, fmt.Errorf("no message in %s has the reason %s; there are: %s", queue, p.Reason, countsByName(o.others)))
+	}
+	return errors.Join(errs...)
+}
+
+func notThere(queue string, ids ...string) error {
+	return fmt.Errorf("not found in %s: %s.\n`heliograph dlq list` tells what is there; what somebody else is reading just now is hidden for a while",
+		queue, strings.Join(ids, ", "))
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// The message attributes that the function send gives a dead letter.
+const (
+	reasonAttribute   = "RejectReason" // "<reason>: <detail>"
+	attemptsAttribute = "Attempts"
+	cutAttribute      = "CutFrom" // how many bytes the body had, if it is not whole
+)
+
+// crash stands for the reason of a message that the queue moved by itself, for send never gave one.
+const (
+	crash       = "crash"
+	crashDetail = "moved here by the queue itself, since send never came to an end with it"
+)
+
+// letter is one dead letter. Its JSON is what `dlq list --json` prints.
+type letter struct {
+	MessageID string `json:"messageId"`
+	// Reason is the stable first word of the RejectReason, or "crash"; Detail is for people.
+	Reason string    `json:"reason"`
+	Detail string    `json:"detail"`
+	SentAt time.Time `json:"sentAt"`
+	// Attempts is 0 where nobody counted: after a crash.
+	Attempts int `json:"attempts,omitempty"`
+	Bytes    int `json:"bytes"` // of the body
+	CutFrom  int `json:"cutFrom,omitempty"`
+	// ID is the producer's own name for the message, empty if there is none or the body can't be read.
+	ID string `json:"id,omitempty"`
+
+	message types.Message
+}
+
+func readLetter(m types.Message) letter {
+	l := letter{MessageID: aws.ToString(m.MessageId), SentAt: sentAt(m), Bytes: len(aws.ToString(m.Body)), ID: idOf(m), message: m}
+	// A message that SQS's own redrive put back keeps the reason of its first death; what counts is the last.
+	why, given := m.MessageAttributes[reasonAttribute]
+	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || !given {
+		l.Reason, l.Detail = crash, crashDetail
+		return l
+	}
+	l.Reason, l.Detail, _ = strings.Cut(aws.ToString(why.StringValue), ": ")
+	l.Attempts = numberOf(m, attemptsAttribute)
+	l.CutFrom = numberOf(m, cutAttribute)
+	return l
+}
+
+// numberOf is a message attribute's number, 0 if there is none.
+func numberOf(m types.Message, name string) int {
+	n, _ := strconv.Atoi(aws.ToString(m.MessageAttributes[name].StringValue))
+	return n
+}
+
+// sentAt is when the message was put on this queue, or on the send queue if it was moved from there.
+func sentAt(m types.Message) time.Time {
+	return timeOf(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)])
+}
+
+// timeOf reads SQS's Unix milliseconds.
+func timeOf(text string) time.Time {
+	milliseconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(milliseconds).UTC()
+}
+
+// idOf is the message's Id, if there is a body that can be read.
+func idOf(m types.Message) string {
+	var message struct {
+		ID any `json:"Id"`
+	}
+	if json.Unmarshal([]byte(aws.ToString(m.Body)), &message) != nil {
+		return ""
+	}
+	id, _ := message.ID.(string)
+	return id
+}
+
+// why is the reason as people read it.
+func (l letter) why() string {
+	if l.Detail == "" {
+		return plain(l.Reason)
+	}
+	return plain(l.Reason) + ": " + plain(l.Detail)
+}
+
+func (l letter) attempts() string {
+	if l.Attempts == 0 {
+		return "-"
+	}
+	return strconv.Itoa(l.Attempts)
+}
+
+func (l letter) size() string {
+	if l.CutFrom > 0 {
+		return fmt.Sprintf("%d of %d", l.Bytes, l.CutFrom)
+	}
+	return strconv.Itoa(l.Bytes)
+}
+
+// age is how long ago something was, in few letters.
+func age(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
+	case d >= time.Hour:
+		return strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s")
+	}
+	return d.Truncate(time.Second).String()
+}
+
+// plain keeps what strangers wrote from steering the terminal, or filling it.
+func plain(text string) string {
+	const most = 300
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most]) + "…"
+	}
+	return quoted(text)
+}
+
+// quoted is a text as it is, or as a Go string if a terminal might take a part of it for a command.
+func quoted(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// countsByName writes numbers such as "crash (1), undelivered (3)".
+func countsByName(counts map[string]int) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%s (%d)", plain(name), counts[name]))
+	}
+	return strings.Join(all, ", ")
+}

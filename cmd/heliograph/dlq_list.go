@@ -1,0 +1,108 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"text/tabwriter"
+)
+
+type dlqListCommand struct {
+	Reason string `help:"Only those whose reason has this first word, such as undelivered, or crash."`
+	Limit  int    `default:"100" help:"How many to list at most."`
+	JSON   bool   `name:"json" help:"Print them as JSON."`
+}
+
+func (dlqListCommand) Help() string {
+	return `"crash" stands for messages without a reason: the queue itself moved them, since the function died each time.
+docs/runbooks/dead-letters.md says what each reason means, and what to do.
+` + dlqHides + `
+
+Examples:
+  heliograph dlq list
+  heliograph dlq list --reason undelivered --json`
+}
+
+// Validate is called by kong.
+func (c *dlqListCommand) Validate() error {
+	if c.Limit < 1 {
+		return fmt.Errorf("--limit is %d; it must be at least 1", c.Limit)
+	}
+	return nil
+}
+
+func (c *dlqListCommand) Run(ctx context.Context, w world, line *commands) error {
+	t, err := line.target(ctx)
+	if err != nil {
+		return err
+	}
+	return c.list(ctx, w, t.letterBox())
+}
+
+func (c *dlqListCommand) list(ctx context.Context, w world, box letterBox) error {
+	visible, hidden, err := box.count(ctx)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	letters, more := []letter{}, 0
+	walk := walk{letterBox: box, hide: hideFor(visible, 1e9)}
+	walk.visit = func(_ context.Context, l letter) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case c.Reason != "" && c.Reason != l.Reason:
+		case len(letters) < c.Limit:
+			letters = append(letters, l)
+		default:
+			more++
+		}
+		return false
+	}
+	walk.enough = func() bool { return len(letters) >= c.Limit }
+	if err := walk.run(ctx); err != nil {
+		return err
+	}
+	slices.SortFunc(letters, func(a, b letter) int {
+		return cmp.Or(a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID))
+	})
+	if err := c.print(w, letters); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return errors.New("interrupted: the list is not complete")
+	}
+	if left := visible - len(walk.held); walk.enough() && left > 0 {
+		more += left
+	}
+	c.remark(w.stderr, more, hidden)
+	return nil
+}
+
+func (c *dlqListCommand) print(w world, letters []letter) error {
+	if c.JSON {
+		return json.NewEncoder(w.stdout).Encode(letters)
+	}
+	table := tabwriter.NewWriter(w.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "MESSAGE\tAGE\tATTEMPTS\tBYTES\tID\tREASON")
+	for _, l := range letters {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
+			l.MessageID, age(w.now().Sub(l.SentAt)), l.attempts(), l.size(), plain(l.ID), l.why())
+	}
+	return table.Flush()
+}
+
+// remark says what the list does not show.
+func (c *dlqListCommand) remark(out io.Writer, more, hidden int) {
+	if more > 0 {
+		fmt.Fprintf(out, "about %d more are there: raise --limit, which is %d\n", more, c.Limit)
+	}
+	if hidden > 0 {
+		fmt.Fprintf(out, "about %d more are hidden, since somebody else is reading them\n", hidden)
+	}
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+type dlqRedriveCommand struct {
+	Picked dlqPicked `embed:""`
+	Rate   float64   `default:"10" help:"How many messages a second at most."`
+}
+
+func (dlqRedriveCommand) Help() string {
+	return `Each message goes back to the send queue as its producer sent it, with its Id and attributes, and then leaves the
+dead-letter queue. It reaches those whom it did not reach before. What dies again while the command runs is left alone.
+An interrupt loses nothing: a message may be in both queues then, but never in neither.
+` + dlqHides + `
+
+Examples:
+  heliograph dlq redrive 5fea7756-0ea4-451a-a703-a558b933e274
+  heliograph dlq redrive --all --reason undelivered --rate 50`
+}
+
+// Validate is called by kong. The bounds of the rate keep what is hidden from others within SQS's 12 hours.
+func (c *dlqRedriveCommand) Validate() error {
+	if c.Rate < 0.1 || c.Rate > 1000 {
+		return fmt.Errorf("--rate is %v; it must be 0.1 to 1000 messages a second", c.Rate)
+	}
+	return c.Picked.check()
+}
+
+func (c *dlqRedriveCommand) Run(ctx context.Context, w world, line *commands) error {
+	t, err := line.target(ctx)
+	if err != nil {
+		return err
+	}
+	return c.redrive(ctx, w, t.letterBox())
+}
+
+func (c *dlqRedriveCommand) redrive(ctx context.Context, w world, box letterBox) error {
+	pace := time.NewTicker(time.Duration(float64(time.Second) / c.Rate))
+	defer pace.Stop()
+	errand := errand{world: w, picked: c.Picked, verb: "redriven", rate: c.Rate, wholeOnly: true}
+	errand.do = func(ctx context.Context, l letter) error {
+		select {
+		case <-ctx.Done():
+		case <-pace.C:
+		}
+		if ctx.Err() != nil {
+			return errNotBegun
+		}
+		return box.putBack(ctx, l.message)
+	}
+	return errand.run(ctx, box)
+}
+
+// errNotBegun is why nothing happened to a message: the command was interrupted before its turn.
+var errNotBegun = errors.New("interrupted")
+
+// putBack sends a message to the queue that it came from and then deletes it, in this order, so that it is never in
+// neither. What has begun is brought to its end.
+func (b letterBox) putBack(ctx context.Context, m types.Message) error {
+	sending, cancel := finishing(ctx)
+	defer cancel()
+	if _, err := b.client.SendMessage(sending, b.again(m)); err != nil {
+		return fmt.Errorf("send message %s to %s: %w", aws.ToString(m.MessageId), b.sendQueue, err)
+	}
+	if err := b.remove(ctx, m); err != nil {
+		return fmt.Errorf("the message was put back, and now lies in both queues, so `heliograph dlq drop` it: %w", err)
+	}
+	return nil
+}
+
+// again is the message as it was before it died. HeliographOwed stays: it tells send whom the message did not reach.
+func (b letterBox) again(m types.Message) *sqs.SendMessageInput {
+	in := &sqs.SendMessageInput{QueueUrl: &b.sendQueue, MessageBody: m.Body, MessageAttributes: maps.Clone(m.MessageAttributes)}
+	delete(in.MessageAttributes, reasonAttribute)
+	delete(in.MessageAttributes, attemptsAttribute)
+	const trace = string(types.MessageSystemAttributeNameForSendsAWSTraceHeader)
+	if header := m.Attributes[trace]; header != "" {
+		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
+			trace: {DataType: aws.String("String"), StringValue: &header},
+		}
+	}
+	return in
+}
+
+type dlqDropCommand struct {
+	Picked dlqPicked `embed:""`
+	Yes    bool      `help:"Really delete them. Without it the command tells what it would delete."`
+}
+
+func (dlqDropCommand) Help() string {
+	return `Deleted messages can't be brought back.
+` + dlqHides + `
+
+Examples:
+  heliograph dlq drop 5fea7756-0ea4-451a-a703-a558b933e274 --yes
+  heliograph dlq drop --all --reason malformed --yes`
+}
+
+// Validate is called by kong.
+func (c *dlqDropCommand) Validate() error { return c.Picked.check() }
+
+func (c *dlqDropCommand) Run(ctx context.Context, w world, line *commands) error {
+	t, err := line.target(ctx)
+	if err != nil {
+		return err
+	}
+	return c.drop(ctx, w, t.letterBox())
+}
+
+func (c *dlqDropCommand) drop(ctx context.Context, w world, box letterBox) error {
+	errand := errand{world: w, picked: c.Picked, verb: "dropped", rate: 100}
+	errand.do = func(ctx context.Context, l letter) error {
+		if ctx.Err() != nil {
+			return errNotBegun
+		}
+		return box.remove(ctx, l.message)
+	}
+	if !c.Yes {
+		errand.verb = "would be dropped"
+		errand.do = nil
+	}
+	err := errand.run(ctx, box)
+	if err == nil && !c.Yes && errand.done > 0 {
+		err = errors.New("nothing was dropped: add --yes, and they are deleted for good")
+	}
+	return err
+}
+
+// errand does something with each message that was picked, and takes it away.
+type errand struct {
+	world
+	picked dlqPicked
+	verb   string  // what happened to a message if do succeeded
+	rate   float64 // messages a second, about
+	// wholeOnly leaves messages alone whose body is not whole.
+	wholeOnly bool
+	do        func(context.Context, letter) error // nil: only tell which messages there are
+
+	began time.Time
+	mu    sync.Mutex
+	outcomes
+}
+
+func (e *errand) run(ctx context.Context, box letterBox) error {
+	visible, _, err := box.count(ctx)
+	if err != nil {
+		return err
+	}
+	e.began, e.outcomes = e.now(), newOutcomes()
+	walk := walk{letterBox: box, hide: hideFor(visible, e.rate), visit: e.visit}
+	walk.enough = func() bool { return e.all(e.picked) }
+	err = walk.run(ctx)
+	fmt.Fprintf(e.stdout, "%d %s\n", e.done, e.verb)
+	if e.later > 0 {
+		fmt.Fprintf(e.stderr, "%d came after the start and were left alone\n", e.later)
+	}
+	if ctx.Err() != nil {
+		return errors.Join(err, fmt.Errorf("interrupted: all others are still in %s", box.url))
+	}
+	return errors.Join(err, e.problem(e.picked, box.url))
+}
+
+// visit is called for several messages at once.
+func (e *errand) visit(ctx context.Context, l letter) (taken bool) {
+	if !e.begin(l) {
+		return false
+	}
+	if e.do == nil {
+		e.end(l, nil)
+		return false
+	}
+	err := e.do(ctx, l)
+	e.end(l, err)
+	return err == nil
+}
+
+// begin notes a message that was seen, and tells whether it is one to do something with. What arrived after the start
+// may be a message that this very command has put back, and that died again: with --all that would never end.
+func (e *errand) begin(l letter) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case !e.picked.takes(l):
+		e.others[l.Reason]++
+		return false
+	case e.picked.All && l.SentAt.After(e.began):
+		e.later++
+		return false
+	}
+	e.found[l.MessageID] = true
+	if e.wholeOnly && l.CutFrom > 0 {
+		e.cut++
+		fmt.Fprintf(e.stderr, "left\t%s\t%d of %d bytes are there\n", l.MessageID, l.Bytes, l.CutFrom)
+		return false
+	}
+	return true
+}
+
+// end notes what became of a message.
+func (e *errand) end(l letter, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case err == nil:
+		e.done++
+		fmt.Fprintf(e.stdout, "%s\t%s\t%s\t%s\n", e.verb, l.MessageID, plain(l.ID), l.why())
+	case !errors.Is(err, errNotBegun):
+		e.failed++
+		fmt.Fprintf(e.stderr, "failed\t%s\t%v\n", l.MessageID, err)
+	}
+}
