@@ -69,11 +69,17 @@ func (a *Announcer) Handle(ctx context.Context, r Record) error {
 
 // presenceChanged compares what is so with what was announced. It looks at the state and not at the
 // change, so that a record which never came, or came to nothing, is made up for by the next; the
-// Announcer's own writes are among those.
+// Announcer's own writes are among those. Only the verification goes by the change: once for each.
 func (a *Announcer) presenceChanged(ctx context.Context, user UserID, r Record) error {
+	before, errBefore := decodePresence(r.Old)
 	p, err := decodePresence(r.New)
-	if err != nil {
+	if err := errors.Join(errBefore, err); err != nil {
 		return err
+	}
+	if p.Online && !before.Online {
+		if untrue, err := a.verify(ctx, user, p); err != nil || untrue {
+			return err
+		}
 	}
 	switch {
 	case p.Online && !p.Announced:
@@ -84,6 +90,25 @@ func (a *Announcer) presenceChanged(ctx context.Context, user UserID, r Record) 
 		}
 	}
 	return nil
+}
+
+// verify takes back that a user came online if that was without a connection, and tells whether it did.
+//
+// A connect writes the connection first. Where that was deleted by the time of the second write, by a $disconnect that
+// ran in between, or by the sweep because the write was under way for so long, no lease is left to end, and who settled
+// the presence did so too early. Nothing but a connect's second write makes a user online, so the record of that
+// change is the one place to find out. It is no matter for the grace period: a user who was announced as online before,
+// and is taken back now, goes offline by a record of its own.
+func (a *Announcer) verify(ctx context.Context, user UserID, came presenceItem) (untrue bool, err error) {
+	err = observability.Trace(ctx, "presence.verify", func(ctx context.Context) error {
+		untrue, err = a.store.verify(ctx, user, came)
+		return err
+	})
+	if untrue {
+		observability.Log(ctx).Info("a user came online without a connection, and is offline again",
+			"user", observability.HashUser(string(user)))
+	}
+	return untrue, err
 }
 
 // connectionRemoved goes the disconnect path once more, after whoever deleted the connection. It mends

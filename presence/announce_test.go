@@ -278,6 +278,7 @@ func TestAnnouncerDies(t *testing.T) {
 					}
 					return nil
 				}, nil)
+				p.until("UpdateItem") // who comes is verified first
 				for range step {
 					p.step(goOn)
 				}

@@ -18,7 +18,17 @@ func TestCostBehindRequests(t *testing.T) {
 		before, do  func(t tb, w *world)
 		read, write float64
 	}{
-		"announce who comes": {comes, func(t tb, w *world) { w.settle(t) }, 0, 2},
+		"announce who comes": {comes, func(t tb, w *world) { w.settle(t) }, 1, 2}, // after a look for the connection
+		"announce who is back within the grace period": { // and one look for each time that the user went
+			func(t tb, w *world) {
+				comes(t, w)
+				w.settle(t)
+				w.disconnect(t, "u", "a")
+				w.deliver(t)
+				w.connect(t, "u", "b")
+			},
+			func(t tb, w *world) { w.settle(t) }, 1, 1,
+		},
 		"announce who goes": { // after one more look for connections that may be left
 			func(t tb, w *world) { comes(t, w); w.settle(t); w.disconnect(t, "u", "a") },
 			func(t tb, w *world) { w.settle(t) }, 1, 2,

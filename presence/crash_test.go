@@ -155,6 +155,93 @@ func TestDisconnectBeforeConnect(t *testing.T) {
 	w.checkEvents(t, "1234", false)
 }
 
+// A client that gives up while its $connect runs has its $disconnect run between the two writes of that, and no lease
+// is left to end. If what follows the stream comes late, the deletion makes the user offline once more. If it was
+// there before the second write, it sees that the user came without a connection, takes that back, and says nothing.
+func TestDisconnectDuringConnect(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before       func(t tb, w *world)
+		late, prompt string // what is announced in the end
+	}{
+		"who never was here": {func(tb, *world) {}, "+-", ""},
+		"who is away for less than the grace period": {func(t tb, w *world) {
+			w.connect(t, "u", "old")
+			w.settle(t)
+			w.disconnect(t, "u", "old")
+			w.deliver(t)
+		}, "+-", "+-"},
+		"who is away for longer": {func(t tb, w *world) {
+			w.connect(t, "u", "old")
+			w.settle(t)
+			w.disconnect(t, "u", "old")
+			w.settle(t)
+		}, "+-+-", "+-"},
+		"who is here": {func(t tb, w *world) {
+			w.connect(t, "u", "old")
+			w.sockets.open("old")
+			w.settle(t)
+		}, "+", "+"},
+	}
+	for name, test := range tests {
+		for announced, want := range map[string]string{"late": test.late, "promptly": test.prompt} {
+			t.Run(name+", announced "+announced, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				test.before(t, w)
+				online := w.status(t, "u").Online
+				p := w.beginConnect("u", "a")
+				p.until("UpdateItem")
+				w.disconnect(t, "u", "a")
+				if announced == "promptly" {
+					w.deliver(t)
+				}
+				p.finish()
+				if p.err != nil || len(w.open(t, "u")) != len(w.sockets.alive) {
+					t.Fatalf("connect: %v; open: %v", p.err, w.open(t, "u"))
+				}
+				w.settle(t) // no sweep, for it could not help
+				if got := w.status(t, "u").Online; got != online {
+					t.Errorf("online: %v, want %v", got, online)
+				}
+				w.checkEvents(t, "u", online)
+				if got := w.transitions(t, "u"); got != want || len(w.heard) != len(want) {
+					t.Errorf("announced %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
+// The write that makes a user online may land when the function that made it is long dead, and the sweep has
+// taken the connection away.
+func TestConnectLandsLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.beginConnect("u", "a")
+	p.until("UpdateItem")
+	p.step(late)
+	p.finish()
+	w.converge(t)
+	if len(w.open(t, "u")) != 0 || w.status(t, "u").Online {
+		t.Fatal("the sweep left a ghost")
+	}
+	p.land()
+	if !w.status(t, "u").Online {
+		t.Fatal("the write did not land, so this proves nothing")
+	}
+	w.settle(t)
+	same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: start})
+	w.checkEvents(t, "u", false)
+}
+
+// beginConnect starts a connect as a process.
+func (w *world) beginConnect(user presence.UserID, id presence.ConnectionID) *process {
+	return begin("connect "+string(id), func(p *process) error {
+		return w.in(p).Connect(context.Background(), presence.Connection{User: user, ID: id})
+	}, nil)
+}
+
 // A connection that nobody deleted is taken away by the table itself, and the user with it.
 func TestTimeToLive(t *testing.T) {
 	t.Parallel()

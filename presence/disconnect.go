@@ -77,6 +77,29 @@ func (s *Store) Settle(ctx context.Context, user UserID, lastActivity time.Time)
 	}
 }
 
+// verify makes a user offline who has come online without a connection, and tells whether it did. came is the
+// presence as it was when the user came: it stands for a first read, however old it is, since nothing is written
+// unless the presence is still that.
+//
+// Other than Settle it leaves a user alone who is connecting: raising the epoch of each who comes would cost a write,
+// and nobody is told of a verification.
+func (s *Store) verify(ctx context.Context, user UserID, came presenceItem) (bool, error) {
+	for read := came; read.Online; {
+		left, err := s.left(ctx, user)
+		if err != nil || left != noneOpen {
+			return false, err
+		}
+		done, err := s.goOffline(ctx, user, read, fromMillis(read.OnlineSince))
+		if err != nil || done {
+			return done, err
+		}
+		if read, err = s.readPresence(ctx, user); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
 // decide writes what follows from the presence that was read and the connections that were left then, on
 // condition that the presence is still the same, and tells whether it was.
 func (s *Store) decide(ctx context.Context, user UserID, read presenceItem, left left, lastActivity time.Time) (bool, error) {

@@ -10,10 +10,11 @@
 // epoch is still the one read before looking for connections that are left. So of two devices that come
 // and go at once, one always sees the other, without transactions.
 //
-// Each function may die between any two writes. Three nets catch what it leaves: a connection whose
+// Each function may die between any two writes. Four nets catch what it leaves: a connection whose
 // function died has a lease that ends; a connection that was deleted leaves a record in the table's
-// stream, from which the Announcer settles the presence again; an announced change that was never
-// published stays marked as unpublished until somebody has published it.
+// stream, from which the Announcer settles the presence again; so does a user who came online, and the
+// Announcer looks whether there is a connection; an announced change that was never published stays
+// marked as unpublished until somebody has published it.
 //
 // What is announced to other systems lags behind presence on purpose: a user who is back within the
 // grace period was never away. See Announcer.

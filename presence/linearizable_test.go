@@ -21,6 +21,7 @@ import (
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"heliograph/presence"
+	"heliograph/simulator/dynamodb"
 )
 
 // The model is what a caller may believe: a user is the set of the connections that are open, and online while
@@ -35,10 +36,13 @@ import (
 //   - A Connect that failed or died is such a Connect, and beside it a Disconnect of the same connection, that never
 //     return either: what it wrote may keep the user online until its own clean-up or the sweep takes it away. The
 //     two count once each. So a dead function explains one spell of being online, and no more.
-//   - Settle, what follows the stream, is no operation: it changes nothing that a caller may believe.
+//   - What follows the stream is no operation: it changes nothing that a caller may believe.
+//   - A Disconnect beside its own Connect, of a client that gave up when the connection was written, explains two
+//     spells: until it deletes the connection, and from the Connect's second write until what follows the stream takes
+//     that back. Both are over when the stream has been followed.
 //
 // The histories keep to what the gateway and the time-outs grant. An id is used once. A connection is closed after
-// its Connect has answered; one that failed, when none of its writes can land any more, since its function is killed
+// it was written; one that failed, when none of its writes can land any more, since its function is killed
 // after 10 s and the sweep comes after FirstLease. Otherwise anything may happen at once, closing twice included.
 
 // action is what an operation does.
@@ -47,6 +51,7 @@ type action string
 const (
 	opens  action = "connect"
 	closes action = "disconnect"
+	leaves action = "disconnect beside its connect"
 	asks   action = "status"
 )
 
@@ -69,6 +74,8 @@ var userModel = porcupine.Model{
 			return true, open | 1<<o.connection
 		case closes:
 			return true, open &^ (1 << o.connection)
+		case leaves: // nobody else closes it, and it was open before
+			return open&(1<<o.connection) != 0, open &^ (1 << o.connection)
 		default:
 			return output.(bool) == (open != 0), open
 		}
@@ -83,7 +90,10 @@ type history struct {
 
 	mu         sync.Mutex
 	operations []porcupine.Operation
+	beside     []porcupine.Operation // those that are over when what follows the stream is
 	ids        int
+
+	after dynamodb.Sequence // the stream has been followed up to here
 }
 
 // newHistory returns an empty history, of a store over a table that may be wrong in some way.
@@ -134,7 +144,7 @@ func (h *history) ask(t tb) {
 // begin starts an operation as a process, and records it when that has ended.
 func (h *history) begin(o operation) *process {
 	begun := h.begun()
-	id := presence.ConnectionID(fmt.Sprintf("c%02d", o.connection))
+	id := connectionID(o.connection)
 	return begin(fmt.Sprint(o), func(p *process) error {
 		if o.action == opens {
 			return h.in(p).Connect(context.Background(), presence.Connection{User: "1234", ID: id})
@@ -142,6 +152,60 @@ func (h *history) begin(o operation) *process {
 		return h.in(p).Disconnect(context.Background(), "1234", id, h.Now())
 	}, func(err error) { h.ended(o, begun, false, err) })
 }
+
+// follow hands the announcer what is new in the stream. What it announces matters elsewhere.
+func (h *history) follow(t tb) {
+	announcer := presence.NewAnnouncer(h.store, mute{}, mute{})
+	for _, r := range h.records(t, h.after) {
+		if err := announcer.Handle(context.Background(), recordOf(r)); err != nil {
+			t.Errorf("handle a record: %v", err)
+		}
+		h.after = r.Sequence
+	}
+}
+
+// mute is a topic and a queue that nobody listens to.
+type mute struct{}
+
+func (mute) Publish(context.Context, presence.Event) error { return nil }
+func (mute) Queue(context.Context, presence.Grace) error   { return nil }
+
+// followed follows the stream to its end, and records what is over by then.
+func (h *history) followed(t tb) {
+	for h.after != h.table.Stream().Latest() {
+		h.follow(t)
+	}
+	now := h.time.Add(1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.beside {
+		o.Return = now
+		h.operations = append(h.operations, o)
+	}
+	h.beside = nil
+}
+
+// giveUp lets a client go away when its connection is written, and its user not yet online. Before the user is, there
+// is time for something else.
+func (h *history) giveUp(t tb, id int, meanwhile func()) {
+	coming := h.begin(operation{opens, id})
+	coming.until("UpdateItem")
+	begun := h.begun()
+	if err := h.store.Disconnect(context.Background(), "1234", connectionID(id), h.Now()); err != nil {
+		t.Errorf("disconnect: %v", err)
+	}
+	again := h.newConnection() // stands for the second spell
+	h.mu.Lock()
+	for _, o := range []operation{{leaves, id}, {opens, again}, {leaves, again}} {
+		h.beside = append(h.beside, porcupine.Operation{Input: o, Output: false, Call: begun})
+	}
+	h.mu.Unlock()
+	meanwhile()
+	coming.finish()
+	h.ask(t)
+}
+
+func connectionID(n int) presence.ConnectionID { return presence.ConnectionID(fmt.Sprintf("c%02d", n)) }
 
 // linearizable tells whether the model can explain the history.
 func (h *history) linearizable(t tb) bool {
@@ -211,7 +275,7 @@ const (
 	devices = 3  // of the user, at once
 	visits  = 3  // of each device, one after the other
 	asked   = 40 // times by somebody else, at the most
-	settled = 20 // times by what follows the stream, at the most
+	settled = 20 // times by somebody else, and by what follows the stream, at the most
 )
 
 // live lets the devices of a user come and go at once, while somebody asks all the time and somebody follows the stream.
@@ -234,9 +298,11 @@ func (h *history) live(t tb, seed uint64) {
 			t.Errorf("settle: %v", err)
 		}
 	})
+	repeat(settled, func() { h.follow(t) })
 	coming.Wait()
 	over.Store(true)
 	others.Wait()
+	h.followed(t)
 	h.ask(t)
 }
 
@@ -254,6 +320,10 @@ func newDevice(h *history, seed, n uint64) *device {
 func (d *device) live(t tb) {
 	for range visits {
 		id := d.newConnection()
+		if d.chance.IntN(12) == 0 { // seldom, since the checker takes long over it
+			d.giveUp(t, id, func() { d.ask(t) })
+			continue
+		}
 		opened := d.run(operation{opens, id})
 		d.ask(t)
 		if !opened || d.chance.IntN(3) == 0 {
@@ -357,6 +427,18 @@ func TestClosedTwiceWhileAnotherConnects(t *testing.T) {
 	slow.finish()
 	h.ask(t)
 	coming.finish()
+	h.ask(t)
+	if !h.linearizable(t) {
+		t.Errorf("nothing explains\n%s", h)
+	}
+}
+
+// Who gives up while connecting is not online for longer than what follows the stream takes.
+func TestGaveUpWhileConnecting(t *testing.T) {
+	t.Parallel()
+	h := newHistory(t, nil)
+	h.giveUp(t, h.newConnection(), func() { h.follow(t) })
+	h.followed(t)
 	h.ask(t)
 	if !h.linearizable(t) {
 		t.Errorf("nothing explains\n%s", h)

@@ -20,9 +20,13 @@ import (
 func TestPresenceConverges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		m := &machine{world: newWorld(t), owner: map[presence.ConnectionID]presence.UserID{}}
+		m := &machine{
+			world: newWorld(t),
+			owner: map[presence.ConnectionID]presence.UserID{}, gaveUp: map[presence.ConnectionID]bool{},
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"connect":   m.doConnect,
+			"give up":   m.doGiveUp,
 			"leave":     m.doLeave,
 			"prune":     m.doPrune,
 			"step":      m.doStep,
@@ -41,6 +45,7 @@ func TestPresenceConverges(t *testing.T) {
 type machine struct {
 	*world
 	owner   map[presence.ConnectionID]presence.UserID // of every connection there ever was
+	gaveUp  map[presence.ConnectionID]bool            // connections whose client went away before they were open
 	running []*process
 	handler *process // at most one works on the stream
 }
@@ -69,10 +74,36 @@ func (m *machine) doConnect(t *rapid.T) {
 	m.spawn("connect "+string(id), func(p *process) error {
 		return m.in(p).Connect(context.Background(), presence.Connection{User: user, ID: id})
 	}, func(err error) {
-		if err == nil {
+		if err == nil && !m.gaveUp[id] {
 			m.sockets.open(id)
 		}
 	})
+}
+
+// doGiveUp lets a client go away while its connection is being made. Its $disconnect, and what follows the stream, may
+// be done at once, before the connect goes on.
+func (m *machine) doGiveUp(t *rapid.T) {
+	id := m.one(t, slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id presence.ConnectionID) bool {
+		return m.gaveUp[id] || !m.connecting(id)
+	}))
+	m.gaveUp[id] = true
+	p := m.disconnectLater(id)
+	if rapid.Bool().Draw(t, "at once") {
+		p.finish()
+		m.catchUp(t)
+	}
+}
+
+// catchUp handles all that is in the stream, unless a batch is being handled.
+func (m *machine) catchUp(t *rapid.T) {
+	if m.handler == nil || m.handler.ended() {
+		m.deliver(t)
+	}
+}
+
+// connecting tells whether the connect of a connection has not ended.
+func (m *machine) connecting(id presence.ConnectionID) bool {
+	return slices.ContainsFunc(m.running, func(p *process) bool { return p.name == "connect "+string(id) && !p.ended() })
 }
 
 // doLeave closes a connection that is alive. Its $disconnect may never come.
@@ -87,9 +118,8 @@ func (m *machine) doLeave(t *rapid.T) {
 // doPrune closes a connection that is not alive, as delivery does, or a $disconnect that comes twice, or late.
 func (m *machine) doPrune(t *rapid.T) {
 	dead := slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id presence.ConnectionID) bool {
-		pending := slices.ContainsFunc(m.running, func(p *process) bool { return p.name == "connect "+string(id) && !p.ended() })
 		_, alive := m.sockets.alive[id]
-		return alive || pending
+		return alive || m.connecting(id)
 	})
 	m.disconnectLater(m.one(t, dead))
 }
@@ -101,8 +131,8 @@ func (m *machine) one(t *rapid.T, ids []presence.ConnectionID) presence.Connecti
 	return rapid.SampledFrom(ids).Draw(t, "connection")
 }
 
-func (m *machine) disconnectLater(id presence.ConnectionID) {
-	m.spawn("disconnect "+string(id), func(p *process) error {
+func (m *machine) disconnectLater(id presence.ConnectionID) *process {
+	return m.spawn("disconnect "+string(id), func(p *process) error {
 		return m.in(p).Disconnect(context.Background(), m.owner[id], id, m.Now())
 	}, nil)
 }
