@@ -31,7 +31,7 @@ type commands struct {
 	Local   localCommand   `cmd:"" help:"Run the whole service on this machine."`
 	Token   tokenCommand   `cmd:"" help:"Print a token that lets a user connect."`
 	Connect connectCommand `cmd:"" help:"Connect as a user and print what arrives."`
-	Send    sendCommand    `cmd:"" help:"Send a message to a user, through the queue."`
+	Send    sendCommand    `cmd:"" help:"Send a message to users, a connection or everybody, through the queue."`
 	DLQ     dlqCommand     `cmd:"" name:"dlq" help:"See what could not be delivered, and put it back or drop it."`
 	Online  onlineCommand  `cmd:"" help:"Tell who is online."`
 	Metrics metricsCommand `cmd:"" help:"List the metrics of the local stack with their last values."`

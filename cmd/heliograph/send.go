@@ -1,26 +1,56 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 type sendCommand struct {
-	User string `required:"" short:"u" help:"The user to send to."`
+	Users      []string `name:"user" short:"u" sep:"none" placeholder:"USER" help:"The user to send to; again for more users."`
+	Connection string   `placeholder:"ID" help:"Send to this connection only."`
+	Broadcast  bool     `help:"Send to everybody who is online."`
+
+	ID      string `help:"Name the message, so that it is not delivered again if it is sent again."`
+	Receipt bool   `help:"Let the topic tell what became of it; needs --id."`
+	Expires string `placeholder:"TIME" help:"Do not deliver it later than this: a time such as 2026-01-02T15:04:05Z, or one from now such as 90s."`
+
 	Body string `arg:"" help:"What to send; - reads it from standard input."`
 }
 
 func (sendCommand) Help() string {
-	return `The message goes the way that a backend's messages go: through the SQS queue, to every open connection of the user.
+	return `The message goes the way that a backend's messages go: through the SQS queue, to every open connection of its target.
 
 Examples:
   heliograph send --user 1234 "Hello, world"
+  heliograph send --user 1234 --user 5678 --id order-7 --receipt "Shipped"
+  heliograph send --broadcast --expires 90s "We restart in a minute"
   heliograph --stack dev send --user 1234 - <message.json`
+}
+
+// Validate is called by kong.
+func (c *sendCommand) Validate() error {
+	targets := 0
+	for _, given := range []bool{len(c.Users) > 0, c.Connection != "", c.Broadcast} {
+		if given {
+			targets++
+		}
+	}
+	switch {
+	case targets != 1:
+		return errors.New("say whom to send to by one of --user, --connection and --broadcast")
+	case c.Receipt && c.ID == "":
+		return errors.New("--receipt needs --id, by which the receipt is told from others")
+	}
+	return nil
 }
 
 func (c *sendCommand) Run(ctx context.Context, w world, line *commands) error {
@@ -28,7 +58,7 @@ func (c *sendCommand) Run(ctx context.Context, w world, line *commands) error {
 	if err != nil {
 		return err
 	}
-	message, err := c.message(w.stdin)
+	message, err := c.message(w)
 	if err != nil {
 		return err
 	}
@@ -42,16 +72,54 @@ func (c *sendCommand) Run(ctx context.Context, w world, line *commands) error {
 	return err
 }
 
-// message is the queue's contract: {"UserId","Body"}.
-func (c *sendCommand) message(stdin io.Reader) (string, error) {
-	body := c.Body
-	if body == "-" {
-		data, err := io.ReadAll(stdin)
+// queued is the queue's contract.
+type queued struct {
+	UserID       string   `json:"UserId,omitempty"`
+	UserIDs      []string `json:"UserIds,omitempty"`
+	ConnectionID string   `json:"ConnectionId,omitempty"`
+	Broadcast    bool     `json:",omitempty"`
+	Body         string
+	ID           string     `json:"Id,omitempty"`
+	ExpiresAt    *time.Time `json:",omitempty"`
+	Receipt      bool       `json:",omitempty"`
+}
+
+func (c *sendCommand) message(w world) (string, error) {
+	m := queued{ConnectionID: c.Connection, Broadcast: c.Broadcast, Body: c.Body, ID: c.ID, Receipt: c.Receipt}
+	if len(c.Users) == 1 {
+		m.UserID = c.Users[0]
+	} else {
+		m.UserIDs = c.Users
+	}
+	if c.Body == "-" {
+		data, err := io.ReadAll(w.stdin)
 		if err != nil {
 			return "", fmt.Errorf("read the body from standard input: %w", err)
 		}
-		body = string(data)
+		m.Body = string(data)
 	}
-	message, err := json.Marshal(struct{ UserId, Body string }{c.User, body})
-	return string(message), err
+	if c.Expires != "" {
+		at, err := expiry(c.Expires, w.now())
+		if err != nil {
+			return "", err
+		}
+		m.ExpiresAt = &at
+	}
+	// What json.Marshal escapes for HTML would count towards SQS's 256 KB several times.
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(m)
+	return strings.TrimSuffix(text.String(), "\n"), err
+}
+
+// expiry reads a time, or a duration from now.
+func expiry(text string, now time.Time) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(d).UTC(), nil
+	}
+	return time.Time{}, fmt.Errorf("--expires is %q; it must be a time such as 2026-01-02T15:04:05Z, or one from now such as 90s or 1h30m", text)
 }
