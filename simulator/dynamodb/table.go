@@ -31,10 +31,11 @@ type Table struct {
 	schema  schema
 	stream  *Stream // nil if the table has none
 
-	mu      sync.RWMutex
-	rows    *btree.BTreeG[row]
-	bytes   int
-	indexes []*index
+	mu       sync.RWMutex
+	rows     *btree.BTreeG[row]
+	bytes    int
+	indexes  []*index
+	expiries *btree.BTreeG[expiry]
 
 	meter meter
 }
@@ -42,7 +43,7 @@ type Table struct {
 func newTable(def Definition, options Options) *Table {
 	t := &Table{
 		def: def, options: options, created: options.Now(),
-		schema: def.schema(def.HashKey, def.RangeKey), rows: newTree(),
+		schema: def.schema(def.HashKey, def.RangeKey), rows: newTree(), expiries: newExpiries(),
 		meter: meter{indexes: map[string]Units{}},
 	}
 	for _, x := range def.Indexes {
@@ -99,6 +100,7 @@ func (t *Table) replace(old, new attribute.Item, by Identity) map[string]float64
 		t.rows.Set(row{position: at, item: new, size: attribute.ItemSize(new)})
 	}
 	t.bytes += attribute.ItemSize(new) - attribute.ItemSize(old)
+	t.follow(at, old, new)
 	units := map[string]float64{}
 	for _, x := range t.indexes {
 		if n := x.replace(at, old, new); n > 0 {

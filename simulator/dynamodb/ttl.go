@@ -1,8 +1,11 @@
 package dynamodb
 
 import (
+	"cmp"
 	"strconv"
 	"time"
+
+	"github.com/tidwall/btree"
 
 	"heliograph/simulator/dynamodb/attribute"
 )
@@ -25,16 +28,40 @@ func (t *Table) ExpireDue(now time.Time) int {
 	return expired
 }
 
+// expiry is when an item expires: an entry of the list by which expired items are found without looking at all.
+type expiry struct {
+	seconds int64 // Unix
+	at      position
+	item    attribute.Item
+}
+
+func newExpiries() *btree.BTreeG[expiry] {
+	less := func(a, b expiry) bool { return cmp.Or(cmp.Compare(a.seconds, b.seconds), a.at.compare(b.at)) < 0 }
+	return btree.NewBTreeGOptions(less, btree.Options{NoLocks: true}) // the table's lock guards it
+}
+
+// follow keeps the list of expiries up with a change of the item at a place. The caller holds the lock.
+func (t *Table) follow(at position, old, new attribute.Item) {
+	was, had := t.expiresAt(old)
+	will, has := t.expiresAt(new)
+	if had && (!has || was != will) {
+		t.expiries.Delete(expiry{seconds: was, at: at})
+	}
+	if has {
+		t.expiries.Set(expiry{seconds: will, at: at, item: new})
+	}
+}
+
 // due finds the expired items under the read lock, so that others can go on meanwhile.
 func (t *Table) due(now time.Time) []attribute.Item {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	var due []attribute.Item
-	t.rows.Scan(func(r row) bool {
-		if t.isDue(r.item, now) {
-			due = append(due, r.item)
+	t.expiries.Ascend(expiry{seconds: now.Add(-tooOld).Unix()}, func(e expiry) bool {
+		if t.isDue(e.item, now) {
+			due = append(due, e.item)
 		}
-		return true
+		return e.seconds <= now.Unix()
 	})
 	return due
 }
@@ -51,13 +78,19 @@ func (t *Table) expire(item attribute.Item, now time.Time) bool {
 	return true
 }
 
-// isDue holds for a number of Unix seconds that has passed; anything else never expires.
+// isDue holds for an item whose time has passed.
 func (t *Table) isDue(item attribute.Item, now time.Time) bool {
+	seconds, ok := t.expiresAt(item)
+	at := time.Unix(seconds, 0)
+	return ok && at.Before(now) && at.After(now.Add(-tooOld))
+}
+
+// expiresAt is the whole second in which an item expires, if it has a number of Unix seconds; anything else never does.
+func (t *Table) expiresAt(item attribute.Item) (int64, bool) {
 	v := item[t.def.TTLAttribute]
 	if v.Kind() != attribute.Number {
-		return false
+		return 0, false
 	}
 	seconds, err := strconv.ParseFloat(v.Text(), 64)
-	at := time.Unix(int64(seconds), 0)
-	return err == nil && at.Before(now) && at.After(now.Add(-tooOld))
+	return int64(seconds), err == nil
 }

@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
 	"heliograph/simulator/dynamodb/attribute"
 )
 
@@ -33,4 +36,51 @@ func TestExpiryIsPutOff(t *testing.T) {
 	if !table.expire(due[0], now) || table.expire(due[0], now) {
 		t.Error("a due item must be deleted once")
 	}
+}
+
+// The list of expiries finds just what a look at all items would, whatever was put, changed and deleted before.
+func TestDueIsAllThatIsDue(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_767_323_045, 0)
+	values := []attribute.Value{
+		{},
+		attribute.StringOf("1767323044"), attribute.IntOf(-1), attribute.IntOf(0),
+		attribute.IntOf(int(now.Add(-tooOld).Unix())), attribute.IntOf(int(now.Add(-tooOld).Unix()) + 1),
+		attribute.IntOf(int(now.Unix()) - 1), attribute.IntOf(int(now.Unix())), attribute.IntOf(int(now.Unix()) + 1),
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		table, err := New(Options{Region: "eu-west-1", Account: "123456789012"}).CreateTable(Definition{
+			Name: "things", HashKey: "pk", Attributes: []Attribute{{"pk", "S"}}, BillingMode: "PAY_PER_REQUEST", TTLAttribute: "ttl",
+		})
+		if err != nil {
+			r.Fatal(err)
+		}
+		for range rapid.IntRange(1, 30).Draw(r, "writes") {
+			item := attribute.Item{"pk": attribute.StringOf(rapid.StringMatching("[a-f]").Draw(r, "pk"))}
+			write := writing{key: item, change: replaceBy(nil)}
+			if rapid.IntRange(0, 3).Draw(r, "put") > 0 {
+				if v := rapid.SampledFrom(values).Draw(r, "ttl"); v.Exists() {
+					item["ttl"] = v
+				}
+				write.change = replaceBy(item)
+			}
+			if _, err := table.write(write); err != nil {
+				r.Fatal(err)
+			}
+		}
+		want := map[string]bool{}
+		table.rows.Scan(func(one row) bool {
+			if table.isDue(one.item, now) {
+				want[one.item["pk"].Text()] = true
+			}
+			return true
+		})
+		got := map[string]bool{}
+		for _, item := range table.due(now) {
+			got[item["pk"].Text()] = true
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			r.Error(diff)
+		}
+	})
 }
