@@ -66,13 +66,13 @@ func runTests(m *testing.M) (code int, err error) {
 	return code, err
 }
 
-// neededElsewhere are permissions that these tests do not need, by why the stack grants them all the same. The reason
-// is a minute that nobody waits for.
+// neededElsewhere are permissions that these tests do not need, by why the stack grants them all the same.
 var neededElsewhere = map[string][]string{
 	"the sweep runs once a minute, and finds nothing to close": {
 		"sweep dynamodb:BatchGetItem", "sweep dynamodb:DeleteItem", "sweep dynamodb:GetItem", "sweep dynamodb:Query",
 		"sweep dynamodb:UpdateItem", "sweep execute-api:ManageConnections", "sweep logs:CreateLogStream", "sweep logs:PutLogEvents",
 	},
+	"a broadcast would reach the devices of all other tests, so it has a stack of its own": {"send dynamodb:Query"},
 }
 
 func isNeededElsewhere(p iam.Permission) bool {

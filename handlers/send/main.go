@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"heliograph/delivery"
@@ -48,6 +49,7 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 		QueueURL:           env.QueueURL,
 		DeadLetterQueueURL: env.DeadLetterQueueURL,
 		Claims:             delivery.NewClaims(db, env.TableName, env.IdempotencyWindow),
+		Receipts:           topic{sns.NewFromConfig(cfg), env.TopicARN},
 		BroadcastRate:      env.BroadcastRate,
 	})), nil
 }

@@ -103,7 +103,8 @@ func (d *deployment) disconnect(f foundations) specification {
 }
 
 // send delivers messages. The Query that settles a user also finds the connections to post to; those that are gone
-// it forgets.
+// it forgets. It claims messages with an id by the same table, finds those to broadcast to by the index, and publishes
+// receipts.
 func (d *deployment) send(f foundations) specification {
 	return specification{
 		name:        send,
@@ -125,7 +126,10 @@ func (d *deployment) send(f foundations) specification {
 			allow("sqs:SendMessage").on(f.queues.send.arn, f.queues.sendDeadLetters.arn),
 			forgets(f.table),
 			settles(f.table),
+			allow("dynamodb:PutItem").on(f.table.arn),
+			allow("dynamodb:Query").on(f.table.indexARN),
 			manages(f.sockets, "POST"),
+			allow("sns:Publish").on(f.eventTopicARN),
 		},
 	}
 }

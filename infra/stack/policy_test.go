@@ -145,6 +145,7 @@ func TestGrants(t *testing.T) {
 		disconnect: append([]string{"dynamodb:DeleteItem table"}, settle...),
 		send: slices.Concat(poll("send"), settle, []string{
 			"sqs:SendMessage send", "sqs:SendMessage send-dead-letters", "dynamodb:DeleteItem table",
+			"dynamodb:PutItem table", "dynamodb:Query gsi1", "sns:Publish events",
 			"execute-api:ManageConnections POST",
 		}),
 		online: {"dynamodb:Query gsi1", "dynamodb:BatchGetItem table"},
