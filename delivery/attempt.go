@@ -90,13 +90,14 @@ func (d *Deliverer) unclaim(ctx context.Context, j *job, a account) error {
 	return nil
 }
 
-// unclaimAll ends the claims of all who are given up. A claim that can't be marked as done ends with its lease: then a
+// unclaimAll ends the claims of all who are given up. It comes after their dead letter: if that could not be written, the
+// record would come again and find its own claims done. A claim that can't be marked as done ends with its lease: then a
 // message that is sent again arrives again, at those connections that have it.
 func (d *Deliverer) unclaimAll(ctx context.Context, j *job, owed map[presence.UserID]debt) {
 	if j.message.ID == "" {
 		return
 	}
-	ctx, cancel := earlier(ctx, settleBefore/2) // the dead letter needs its time, too
+	ctx, cancel := earlier(ctx, settleBefore/2) // the receipt needs its time, too
 	defer cancel()
 	var ending sync.WaitGroup
 	for user, debt := range owed {

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,10 +17,10 @@ import (
 	"heliograph/presence"
 )
 
-// benchmarkDeliver measures one invocation with records for users with devices, all of them delivered, per
-// delivered post. SDK calls cost nothing here: what is left is our own code, from the record to the settled
-// record, within an invocation whose trace is not sampled.
-func benchmarkDeliver(b *testing.B, records, devices, bytes int) {
+// delivering makes an invocation with records for users with devices, all of which are delivered. SDK calls cost nothing
+// here: what is left is our own code, from the record to the settled record, within an invocation whose trace is not
+// sampled.
+func delivering(records, devices, bytes int) func() error {
 	p := newPresence()
 	var batch []Record
 	for i := range records {
@@ -35,25 +36,41 @@ func benchmarkDeliver(b *testing.B, records, devices, bytes int) {
 	invoke := observability.Wrap(f, func(ctx context.Context, batch []Record) (int, error) {
 		return len(d.Deliver(ctx, batch)), nil
 	})
-	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r"})
-	ctx, cancel := context.WithTimeout(ctx, time.Hour) // as every invocation has a deadline
-	defer cancel()
-	slog.SetDefault(slog.New(slog.DiscardHandler))
-
-	b.ReportAllocs()
-	for b.Loop() {
-		if failed, err := invoke(ctx, batch); failed > 0 || err != nil {
-			b.Fatal(failed, err)
+	return func() error {
+		ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r"})
+		ctx, cancel := context.WithTimeout(ctx, time.Hour) // as every invocation has a deadline
+		defer cancel()
+		back, err := invoke(ctx, batch)
+		if err == nil && back > 0 {
+			err = fmt.Errorf("%d records go back", back)
 		}
+		return err
 	}
-	posts := float64(b.N * records * devices)
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/posts, "ns/post")
 }
 
 func BenchmarkDeliver(b *testing.B) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	for _, c := range []struct{ records, devices, bytes int }{{1, 1, 100}, {10, 1, 100}, {10, 3, 100}, {1, 100, 100}, {10, 1, 10_000}} {
 		b.Run(fmt.Sprintf("records=%d/devices=%d/bytes=%d", c.records, c.devices, c.bytes), func(b *testing.B) {
-			benchmarkDeliver(b, c.records, c.devices, c.bytes)
+			invoke := delivering(c.records, c.devices, c.bytes)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := invoke(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*c.records*c.devices), "ns/post")
 		})
+	}
+}
+
+// TestAllocations holds what a delivered message may cost our own code: the worst case, alone in its invocation, with
+// all that an invocation costs.
+func TestAllocations(t *testing.T) {
+	const most = 80
+	invoke := delivering(1, 1, 100)
+	var err error
+	if got := testing.AllocsPerRun(100, func() { err = errors.Join(err, invoke()) }); err != nil || got > most {
+		t.Errorf("%v allocations, want %d at most (%v)", got, most, err)
 	}
 }

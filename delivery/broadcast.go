@@ -98,13 +98,13 @@ func (d *Deliverer) goOn(ctx context.Context, j *job, next state) error {
 
 // leaveBehind puts those whom a broadcast gives up in the dead-letter queue, and goes on without them.
 func (d *Deliverer) leaveBehind(ctx context.Context, j *job, owed map[presence.UserID]debt, why Rejection) error {
-	d.unclaimAll(ctx, j, owed)
-	j.state.Tally.Failed += sizeOf(owed)
 	left := j.next(owed).dead()
 	left.Listed, left.Cursor, left.Tally = true, "", tally{} // the chain keeps the rest
 	if err := d.deadLetter(ctx, j, left, why); err != nil {
 		return err
 	}
+	d.unclaimAll(ctx, j, owed)
+	j.state.Tally.Failed += sizeOf(owed)
 	j.state.Owed = nil
 	return d.conclude(ctx, j, attempt{})
 }

@@ -163,7 +163,7 @@ func (s *ClaimStore) Done(ctx context.Context, target Target, id string, by Owne
 		TableName:           &s.table,
 		Key:                 claimKey(target, id),
 		UpdateExpression:    aws.String("SET #done = :true, #delivered = :delivered, #gone = :gone, #expires = :expires, #ttl = :ttl"),
-		ConditionExpression: aws.String("#owner = :owner AND #step = :step"),
+		ConditionExpression: aws.String("#owner = :owner AND #step <= :step"),
 		ExpressionAttributeNames: map[string]string{
 			"#done": "done", "#delivered": "delivered", "#gone": "gone", "#expires": "expires", "#ttl": "ttl",
 			"#owner": "owner", "#step": "step",
@@ -189,7 +189,7 @@ func (s *ClaimStore) Release(ctx context.Context, target Target, id string, by O
 	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName:                &s.table,
 		Key:                      claimKey(target, id),
-		ConditionExpression:      aws.String("#owner = :owner AND #step = :step AND #done = :false"),
+		ConditionExpression:      aws.String("#owner = :owner AND #step <= :step AND #done = :false"),
 		ExpressionAttributeNames: map[string]string{"#owner": "owner", "#step": "step", "#done": "done"},
 		ExpressionAttributeValues: item{
 			":owner": stringValue(by.Chain), ":step": numberValue(int64(by.Step)), ":false": boolValue(false),

@@ -6,15 +6,14 @@ import (
 	"time"
 )
 
-// idempotencyWindow is how long fakeClaims remember.
-const idempotencyWindow = 10 * time.Minute
-
 // fakeClaims keep claims as Claims promises it.
 type fakeClaims struct {
+	window time.Duration // how long they remember
+
 	mu   sync.Mutex
 	held map[string]*heldClaim
-	// call runs before each call, with its name; it may wait and may fail.
-	call  func(context.Context, string) error
+	// call runs before each call, with its name and the message's id; it may wait and may fail.
+	call  func(ctx context.Context, name, id string) error
 	calls []string // the names of the calls, in their order
 }
 
@@ -25,14 +24,17 @@ type heldClaim struct {
 	ends            time.Time
 }
 
+// before tells whether a claim is that of an owner, or of an earlier step of its chain.
+func (o Owner) before(by Owner) bool { return o.Chain == by.Chain && o.Step <= by.Step }
+
 var _ Claims = (*fakeClaims)(nil)
 
 func newClaims() *fakeClaims {
-	return &fakeClaims{held: map[string]*heldClaim{}, call: func(context.Context, string) error { return nil }}
+	return &fakeClaims{window: 10 * time.Minute, held: map[string]*heldClaim{}, call: func(context.Context, string, string) error { return nil }}
 }
 
-func (c *fakeClaims) begin(ctx context.Context, name string) error {
-	err := c.call(ctx, name)
+func (c *fakeClaims) begin(ctx context.Context, name, id string) error {
+	err := c.call(ctx, name, id)
 	c.mu.Lock()
 	c.calls = append(c.calls, name)
 	if err != nil {
@@ -42,7 +44,7 @@ func (c *fakeClaims) begin(ctx context.Context, name string) error {
 }
 
 func (c *fakeClaims) Claim(ctx context.Context, t Target, id string, by Owner) (ClaimResult, error) {
-	if err := c.begin(ctx, "claim"); err != nil {
+	if err := c.begin(ctx, "claim", id); err != nil {
 		return ClaimResult{}, err
 	}
 	defer c.mu.Unlock()
@@ -58,24 +60,24 @@ func (c *fakeClaims) Claim(ctx context.Context, t Target, id string, by Owner) (
 }
 
 func (c *fakeClaims) Done(ctx context.Context, t Target, id string, by Owner, delivered, gone int) error {
-	if err := c.begin(ctx, "done"); err != nil {
+	if err := c.begin(ctx, "done", id); err != nil {
 		return err
 	}
 	defer c.mu.Unlock()
 	held := c.held[string(t)+" "+id]
-	if held == nil || held.owner != by {
+	if held == nil || !held.owner.before(by) {
 		return ErrClaimLost
 	}
-	*held = heldClaim{owner: by, done: true, delivered: delivered, gone: gone, ends: time.Now().Add(idempotencyWindow)}
+	*held = heldClaim{owner: by, done: true, delivered: delivered, gone: gone, ends: time.Now().Add(c.window)}
 	return nil
 }
 
 func (c *fakeClaims) Release(ctx context.Context, t Target, id string, by Owner) error {
-	if err := c.begin(ctx, "release"); err != nil {
+	if err := c.begin(ctx, "release", id); err != nil {
 		return err
 	}
 	defer c.mu.Unlock()
-	if held := c.held[string(t)+" "+id]; held != nil && held.owner == by && !held.done {
+	if held := c.held[string(t)+" "+id]; held != nil && held.owner.before(by) && !held.done {
 		delete(c.held, string(t)+" "+id)
 	}
 	return nil

@@ -51,7 +51,8 @@ type Claims interface {
 	// step left over, the next one may deliver. The same step does not pass again within its lease: then it is a second copy
 	// of one record, and would deliver beside the first.
 	Claim(ctx context.Context, t Target, id string, by Owner) (ClaimResult, error)
-	// Done says that the message arrived at so many connections of the target. It counts for the idempotency window.
+	// Done says that the message arrived at so many connections of the target. It counts for the idempotency window. The
+	// claim may be that of an earlier step: this one's may have failed.
 	// ErrClaimLost tells that the claim was over, and is another's by now.
 	Done(ctx context.Context, t Target, id string, by Owner, delivered, gone int) error
 	// Release gives up a claim, so that whoever sends the message again may deliver it. One that is done, or no longer

@@ -107,11 +107,11 @@ func (d *Deliverer) giveUp(ctx context.Context, j *job, owed map[presence.UserID
 
 // end is the end of a chain in the dead-letter queue.
 func (d *Deliverer) end(ctx context.Context, j *job, owed map[presence.UserID]debt, why Rejection) error {
-	d.unclaimAll(ctx, j, owed)
-	j.state.Tally.Failed += sizeOf(owed)
 	if err := d.deadLetter(ctx, j, j.next(owed).dead(), why); err != nil {
 		return err
 	}
+	d.unclaimAll(ctx, j, owed)
+	j.state.Tally.Failed += sizeOf(owed)
 	return d.receipt(ctx, j)
 }
 

@@ -1,0 +1,281 @@
+package delivery
+
+import (
+	"encoding/json"
+	commandline "flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"heliograph/presence"
+)
+
+var rounds = commandline.Int("rounds", 4, "rounds of TestNoLoss, of 1,000 messages each")
+
+// hard is how often things go wrong in TestNoLoss: a fifth of all posts.
+var hard = rates{
+	throttled: 0.08, broken: 0.08, timeOut: 0.04, arrivedAll: 0.1, database: 0.2, topic: 0.5, refused: 0.005, killed: 0.005, twice: 0.005,
+}
+
+// TestNoLoss proves that no message is lost: whatever fails, and whenever functions die, it arrives at every connection
+// that stayed open, or lies in the dead-letter queue, which says why and who lacks it. Whatever arrives twice has an
+// excuse of its own, and is rare. Once the failures are over and the dead letters are put back, everybody has
+// everything, and nobody gets anything again.
+func TestNoLoss(t *testing.T) {
+	t.Parallel()
+	var all checker // its sums only
+	for round := range *rounds {
+		synctest.Test(t, func(t *testing.T) {
+			m := newModel(uint64(round), 40, hard)
+			sent := m.produce(1000)
+			m.run(t.Context(), 4)
+			c := checker{T: t, model: m, letters: lettersByName(m.dead)}
+			c.checkReasons()
+			for _, s := range sent {
+				c.checkArrival(s)
+				c.checkReceipt(s)
+			}
+			c.checkDuplicates()
+			t.Logf("seed %d: %d posts, %d dead letters, %d of %d deliveries were duplicates", round, m.posts, len(m.dead), c.duplicates, c.deliveries)
+			c.redrive(sent)
+			all.duplicates += c.duplicates
+			all.deliveries += c.deliveries
+		})
+	}
+	if all.duplicates*100 > all.deliveries {
+		t.Errorf("%d of %d deliveries were duplicates", all.duplicates, all.deliveries)
+	}
+}
+
+// produced is a message as it was sent.
+type produced struct {
+	name    string
+	message Message
+	cursed  bool
+	copies  int // with one Id
+}
+
+// produce puts messages of all kinds on the queue, over two minutes. Each is called by its body.
+func (m *model) produce(n int) []produced {
+	users := m.users()
+	some := func() presence.UserID { return users[m.random.IntN(len(users))] }
+	var all []produced
+	for i := range n {
+		name := fmt.Sprintf("m%04d", i)
+		fields := map[string]any{"Body": name}
+		switch kind := m.random.IntN(20); {
+		case kind < 10:
+			fields["UserId"] = some()
+		case kind < 15:
+			to := []presence.UserID{}
+			for range 2 + m.random.IntN(7) {
+				to = append(to, some())
+			}
+			fields["UserIds"] = to
+		case kind < 18 || i > 100:
+			user := some()
+			fields["ConnectionId"] = fmt.Sprintf("%s-%d", user, m.random.IntN(max(1, len(m.presence.connections[user]))))
+		default:
+			fields["Broadcast"] = true
+		}
+		p := produced{name: name, copies: 1}
+		if m.chance(0.5) {
+			fields["Id"] = name
+			fields["Receipt"] = m.chance(0.5)
+			if m.chance(0.1) {
+				p.copies = 2
+			}
+		}
+		text, _ := json.Marshal(fields)
+		p.message, _ = Parse(string(text))
+		p.cursed = i%400 == 7
+		for range p.copies {
+			m.put(p, string(text))
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func (m *model) put(p produced, text string) {
+	at := time.Now().Add(time.Duration(m.random.IntN(120_000)) * time.Millisecond)
+	q := &queued{
+		id: fmt.Sprint(m.random.Uint64()), body: text, sentAt: at, visibleAt: at,
+		attribute: map[string]types.MessageAttributeValue{"name": foreign(p.name)},
+	}
+	if p.cursed {
+		q.attribute["cursed"] = foreign("yes")
+	}
+	m.queue = append(m.queue, q)
+}
+
+// checker holds the ledger against what was sent.
+type checker struct {
+	*testing.T
+	model                  *model
+	letters                map[string][]*queued
+	duplicates, deliveries int
+}
+
+func lettersByName(dead []*queued) map[string][]*queued {
+	all := map[string][]*queued{}
+	for _, q := range dead {
+		all[q.name()] = append(all[q.name()], q)
+	}
+	return all
+}
+
+func reasonOf(q *queued) string {
+	if a, ok := q.attribute[reasonAttribute]; ok {
+		return *a.StringValue
+	}
+	return ""
+}
+
+// checkReasons checks that a dead letter has a reason, unless every try crashed.
+func (c *checker) checkReasons() {
+	for _, q := range c.model.dead {
+		if reasonOf(q) == "" && (q.died+q.returned != maxReceives || q.died == 0) {
+			c.Errorf("%s has no reason, after %d receives of which %d died and %d went back", q.name(), q.receives, q.died, q.returned)
+		}
+		if reason := reasonOf(q); reason != "" && !strings.HasPrefix(reason, "undelivered: ") && !strings.HasPrefix(reason, "receipt-unpublished: ") {
+			c.Errorf("%s: %s", q.name(), reason)
+		}
+	}
+}
+
+// recipients are the users of a message, by those of their connections that have to get it.
+func (c *checker) recipients(s produced) map[presence.UserID][]string {
+	to := map[presence.UserID][]string{}
+	users := s.message.Users
+	if s.message.Broadcast {
+		users = c.model.users()
+	}
+	for _, user := range users {
+		to[user] = c.model.stable(user)
+	}
+	if id := string(s.message.Connection); id != "" && slices.Contains(c.model.stable(presence.UserID(id[:6])), id) {
+		to[""] = []string{id}
+	}
+	return to
+}
+
+// checkArrival checks that a message arrived at whoever should have it, or that a dead letter names them.
+func (c *checker) checkArrival(s produced) {
+	for user, connections := range c.recipients(s) {
+		for _, id := range connections {
+			if c.model.delivered[delivered{s.name, id}] == 0 && !c.named(s.name, user, id) {
+				c.Errorf("%s (%+v) is lost for %s: dead letters %v", s.name, s.message, id, c.letters[s.name])
+			}
+		}
+	}
+}
+
+// named tells whether a dead letter owes the message to a connection.
+func (c *checker) named(name string, user presence.UserID, id string) bool {
+	for _, q := range c.letters[name] {
+		s, rejection := readState(&Record{Attributes: q.attribute}, time.Now())
+		if rejection != nil {
+			c.Errorf("%s: %v", name, rejection)
+			continue
+		}
+		owed, ok := s.Owed[user]
+		all := len(s.Owed) == 0 && s.Settled == 0
+		if all || !s.Listed && s.Cursor < string(user) && s.Cursor != "" || ok && (owed.Connections == nil || slices.Contains(owed.Connections, presence.ConnectionID(id))) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkDuplicates checks that each duplicate has its excuse, and counts them.
+func (c *checker) checkDuplicates() {
+	for one, n := range c.model.delivered {
+		c.deliveries += n
+		c.duplicates += n - 1
+		if n > 1 && c.model.excuses[one] == "" && c.model.excuses[delivered{one.message, ""}] == "" {
+			c.Errorf("%s arrived %d times at %s without excuse", one.message, n, one.connection)
+		}
+	}
+}
+
+// checkReceipt checks that who wished a receipt got one, with the counts of what happened where nothing happened twice.
+func (c *checker) checkReceipt(s produced) {
+	var receipts []Receipt
+	for _, r := range c.model.receipts.published {
+		if r.ID == s.message.ID && r.ID != "" {
+			receipts = append(receipts, r)
+		}
+	}
+	unpublished := slices.ContainsFunc(c.letters[s.name], func(q *queued) bool {
+		return reasonOf(q) == "" || strings.HasPrefix(reasonOf(q), string(ReasonReceiptUnpublished))
+	})
+	switch {
+	case !s.message.Receipt:
+		if len(receipts) > 0 {
+			c.Errorf("%s has receipts that nobody wished", s.name)
+		}
+		return
+	case len(receipts) == 0 && !unpublished:
+		c.Errorf("%s has no receipt", s.name)
+		return
+	case s.copies > 1 || unpublished || c.disturbed(s.name):
+		return
+	}
+	if len(receipts) > 1 {
+		c.Errorf("%s has %d receipts", s.name, len(receipts))
+	}
+	arrived := 0
+	for one, n := range c.model.delivered {
+		if one.message == s.name {
+			arrived += n
+		}
+	}
+	if r := receipts[0]; r.Delivered != arrived || (r.Failed > 0) != (len(c.letters[s.name]) > 0) || r.Latency < 0 {
+		c.Errorf("%s: receipt %+v, but %d arrived, and there are %d dead letters", s.name, r, arrived, len(c.letters[s.name]))
+	}
+}
+
+// disturbed tells whether anything happened to a message that may make its counts differ from what arrived.
+func (c *checker) disturbed(name string) bool {
+	if c.model.doubled[name] {
+		return true
+	}
+	for one := range maps.Keys(c.model.excuses) {
+		if one.message == name {
+			return true
+		}
+	}
+	return false
+}
+
+// redrive puts all dead letters back, as they are, when all is well again.
+func (c *checker) redrive(sent []produced) {
+	m := c.model
+	m.rates, m.queue, m.dead = rates{}, m.dead, nil
+	before := maps.Clone(m.delivered)
+	for _, q := range m.queue {
+		delete(q.attribute, "cursed")
+		q.receives, q.died, q.visibleAt, q.sentAt = 0, 0, time.Now(), time.Now()
+	}
+	letters := c.letters
+	m.run(c.Context(), 4)
+	if len(m.dead) > 0 {
+		c.Errorf("%d dead letters died again: %s", len(m.dead), reasonOf(m.dead[0]))
+	}
+	for _, s := range sent {
+		c.letters = nil
+		c.checkArrival(s)
+	}
+	for one, n := range m.delivered {
+		if n > 1 && before[one] > 0 && before[one] < n && m.excuses[one] == "" && m.excuses[delivered{one.message, ""}] == "" {
+			c.Errorf("%s arrived at %s again, when its dead letter was put back: %s", one.message, one.connection, reasonOf(letters[one.message][0]))
+		}
+	}
+}
