@@ -2,3 +2,6 @@ package presence
 
 // OnlinePartition is where the index lists a user who is online.
 func OnlinePartition(u UserID) string { return onlinePartition(shard(string(u))) }
+
+// LeasePartition is where the index lists the lease of a connection.
+func LeasePartition(c ConnectionID) string { return leasePartition(shard(string(c))) }
