@@ -185,28 +185,12 @@ func TestRecordsComeLate(t *testing.T) {
 	}
 }
 
-// deafTopic is a topic that can't be reached for some time.
-type deafTopic struct {
-	*world
-	deaf bool
-}
-
-var errDeaf = errors.New("the topic can't be reached")
-
-func (d *deafTopic) Publish(ctx context.Context, e presence.Event) error {
-	if d.deaf {
-		return errDeaf
-	}
-	return d.world.Publish(ctx, e)
-}
-
 // What was decided while the topic could not be reached is published before anything else is decided: a user
 // who went, and is back when the topic is, has been away.
 func TestTopicDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	topic := &deafTopic{world: w}
-	announcer := presence.NewAnnouncer(w.store, topic, w)
+	announcer := w.announcer()
 	handleAll := func() (failed error) {
 		for _, r := range w.records(t, w.after) {
 			if err := announcer.Handle(t.Context(), recordOf(r)); err != nil {
@@ -224,7 +208,7 @@ func TestTopicDown(t *testing.T) {
 	if err := handleAll(); err != nil || len(w.graces) != 1 {
 		t.Fatalf("notes: %v, %v", w.graces, err)
 	}
-	topic.deaf = true
+	w.deaf = true
 	note := w.graces[0]
 	if err := announcer.GraceOver(t.Context(), note); !errors.Is(err, errDeaf) {
 		t.Fatalf("end of the grace period: %v", err)
@@ -233,7 +217,7 @@ func TestTopicDown(t *testing.T) {
 	if err := handleAll(); !errors.Is(err, errDeaf) {
 		t.Fatalf("records: %v", err)
 	}
-	topic.deaf = false
+	w.deaf = false
 	came := w.records(t, w.after)[0] // the one that failed; no other is needed
 	if err := announcer.Handle(t.Context(), recordOf(came)); err != nil || w.transitions(t, "u") != "+-+" {
 		t.Fatalf("announced %q: %v, %v", w.transitions(t, "u"), w.heard, err)

@@ -12,11 +12,13 @@ import (
 	"pgregory.net/rapid"
 
 	"heliograph/presence"
+	"heliograph/simulator/dynamodb"
 )
 
 // TestPresenceConverges lets functions of two users interleave, die and be answered wrongly at every call,
-// loses $disconnects, repeats records and notes. At all times, who has a connection is online. In the end,
-// one lease and two sweeps after the last of it, all that is stored and all that was announced is true.
+// loses $disconnects, repeats records and notes, and lets the topic be down. At all times, who has a connection is
+// online, and what has been handled has been announced. In the end, one lease and two sweeps after the last of it, all
+// that is stored and all that was announced is true, and nothing was announced more often than need be.
 func TestPresenceConverges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -36,6 +38,7 @@ func TestPresenceConverges(t *testing.T) {
 			"grace":     m.doGrace,
 			"pass time": m.doPassTime,
 			"sweep":     m.doSweep,
+			"topic":     m.doTopic,
 			"":          m.check,
 		})
 		m.end(t)
@@ -48,6 +51,9 @@ type machine struct {
 	gaveUp  map[presence.ConnectionID]bool            // connections whose client went away before they were open
 	running []*process
 	handler *process // at most one works on the stream
+
+	failed   int // announcers that did not end well
+	overlaps int // pairs of announcers that worked at the same time
 }
 
 func (m *machine) spawn(name string, work func(p *process) error, after func(error)) *process {
@@ -96,7 +102,7 @@ func (m *machine) doGiveUp(t *rapid.T) {
 
 // catchUp handles all that is in the stream, unless a batch is being handled.
 func (m *machine) catchUp(t *rapid.T) {
-	if m.handler == nil || m.handler.ended() {
+	if !m.deaf && (m.handler == nil || m.handler.ended()) {
 		m.deliver(t)
 	}
 }
@@ -168,24 +174,49 @@ func (s steppedWorld) Queue(ctx context.Context, g presence.Grace) error {
 	return err
 }
 
+// announce starts an announcer.
+func (m *machine) announce(name string, work func(*presence.Announcer) error, after func(error)) *process {
+	for _, p := range m.running {
+		if p.announces && !p.ended() {
+			m.overlaps++
+		}
+	}
+	p := m.spawn(name, func(p *process) error { return work(m.announcerIn(p)) }, func(err error) {
+		if err != nil {
+			m.failed++
+		}
+		after(err)
+	})
+	p.announces = true
+	return p
+}
+
+// doTopic lets the topic go down, or come back.
+func (m *machine) doTopic(t *rapid.T) {
+	m.deaf = rapid.IntRange(0, 2).Draw(t, "down") == 0
+}
+
 // doHandle takes the next record of the stream. If that fails, the record comes again, and some before it may, too.
 func (m *machine) doHandle(t *rapid.T) {
 	if m.handler != nil && !m.handler.ended() {
 		t.Skip("a batch is being handled")
 	}
-	if rapid.IntRange(0, 19).Draw(t, "again") == 0 {
-		m.after = "" // Lambda tries a whole batch again if the function dies
+	if rapid.IntRange(0, 19).Draw(t, "again") == 0 { // Lambda tries a whole batch again if the function dies
+		all := append([]dynamodb.Record{{}}, m.records(t, "")...)
+		last := slices.IndexFunc(all, func(r dynamodb.Record) bool { return r.Sequence == m.after })
+		m.after = all[rapid.IntRange(0, last).Draw(t, "from")].Sequence
 	}
 	records := m.records(t, m.after)
 	if len(records) == 0 {
 		t.Skip("the stream is at its end")
 	}
 	next := records[0]
-	m.handler = m.spawn("announce", func(p *process) error {
-		return m.announcerIn(p).Handle(context.Background(), recordOf(next))
+	m.handler = m.announce("announce", func(a *presence.Announcer) error {
+		return a.Handle(context.Background(), recordOf(next))
 	}, func(err error) {
 		if err == nil {
 			m.after = next.Sequence
+			m.checkHandled(t, recordOf(next))
 		}
 	})
 }
@@ -199,11 +230,14 @@ func (m *machine) doGrace(t *rapid.T) {
 	g := m.graces[i]
 	m.graces = slices.Delete(m.graces, i, i+1)
 	again := rapid.IntRange(0, 4).Draw(t, "again") == 0
-	m.spawn("grace", func(p *process) error {
-		return m.announcerIn(p).GraceOver(context.Background(), g)
+	m.announce("grace", func(a *presence.Announcer) error {
+		return a.GraceOver(context.Background(), g)
 	}, func(err error) {
 		if err != nil || again {
 			m.graces = append(m.graces, g)
+		}
+		if err == nil {
+			m.checkGone(t, g)
 		}
 	})
 }
@@ -252,9 +286,13 @@ func (m *machine) check(t *rapid.T) {
 
 // end lets everything come to rest, and checks it all.
 func (m *machine) end(t *rapid.T) {
+	m.deaf = false
 	for _, p := range m.running {
 		p.finish()
 		p.land()
+		if errors.Is(p.err, errLoop) {
+			t.Fatalf("%s: %v", p.name, p.err)
+		}
 	}
 	m.converge(t)
 	for _, user := range []presence.UserID{"ann", "bob"} {
@@ -272,5 +310,7 @@ func (m *machine) end(t *rapid.T) {
 			t.Errorf("%s is online: %v, with connections %v", user, online, alive)
 		}
 		m.checkEvents(t, user, len(alive) > 0)
+		m.checkDecisions(t, user)
 	}
+	m.checkRepeats(t)
 }

@@ -20,9 +20,11 @@ type process struct {
 	done  chan error
 	dead  bool
 
-	since time.Time // when it began
+	since     time.Time // when it began
+	announces bool
 
 	next  string // the call that it stands before now; empty: it has ended
+	made  int    // how many calls it has come to
 	err   error  // what it ended with
 	after func(error)
 
@@ -53,7 +55,11 @@ const (
 var (
 	errDead = errors.New("the function is dead")
 	errLost = errors.New("no answer came")
+	errLoop = errors.New("the function comes to no end")
 )
+
+// maxCalls is more than a function makes, whatever the others do meanwhile in a test.
+const maxCalls = 60
 
 // GoString is how rapid names it in the story of a failure.
 func (p *process) GoString() string { return p.name + " before " + p.next }
@@ -81,8 +87,12 @@ func (p *process) wait() {
 	}
 }
 
-// step lets the call that the process stands before end in some way, and runs it up to the next.
+// step lets the call that the process stands before end in some way, and runs it up to the next. If it has ended,
+// nothing is left to do.
 func (p *process) step(f fate) {
+	if p.ended() {
+		return
+	}
 	p.fates <- f
 	p.wait()
 }
@@ -108,6 +118,9 @@ func call[Out any](p *process, name string, do func() (Out, error)) (Out, error)
 	var none Out
 	if p.dead {
 		return none, errDead
+	}
+	if p.made++; p.made > maxCalls {
+		return none, errLoop
 	}
 	p.calls <- name
 	switch <-p.fates {

@@ -2,6 +2,7 @@ package presence_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -87,7 +88,17 @@ type world struct {
 	after   dynamodb.Sequence // the stream has been handled up to here
 	graces  []presence.Grace
 	heard   []presence.Event
+	deaf    bool // the topic can't be reached
 }
+
+// These are more than what one test may publish, and how often something new may come of the stream before it is at
+// its end: nothing goes round in a circle.
+const (
+	maxHeard  = 1000
+	maxRounds = 200
+)
+
+var errDeaf = errors.New("the topic can't be reached")
 
 func newWorld(t tb) *world {
 	f := setUp(t)
@@ -96,6 +107,12 @@ func newWorld(t tb) *world {
 
 // Publish and Queue make the world the announcer's topic and queue.
 func (w *world) Publish(_ context.Context, e presence.Event) error {
+	switch {
+	case w.deaf:
+		return errDeaf
+	case len(w.heard) >= maxHeard:
+		return errLoop
+	}
 	w.heard = append(w.heard, e)
 	return nil
 }
@@ -110,10 +127,13 @@ func (w *world) announcer() *presence.Announcer { return presence.NewAnnouncer(w
 // deliver hands the announcer all that is in the stream, without what comes of it in the queue.
 func (w *world) deliver(t tb) {
 	t.Helper()
-	for {
+	for round := 0; ; round++ {
 		records := w.records(t, w.after)
 		if len(records) == 0 {
 			return
+		}
+		if round > maxRounds {
+			t.Fatalf("the stream comes to no end: its last record is %v", records[len(records)-1])
 		}
 		for _, r := range records {
 			if err := w.announcer().Handle(context.Background(), recordOf(r)); err != nil {
