@@ -175,7 +175,7 @@ func (p *fakePresence) Connections(ctx context.Context, user presence.UserID) ([
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	open := slices.Clone(p.connections[user])
-	return open, presence.Status{User: user, Online: len(open) > 0, LastActivity: p.lastActivity[user]}, nil
+	return open, presence.Status{User: user, Online: len(open) > 0, OfflineSince: p.lastActivity[user]}, nil
 }
 
 func (p *fakePresence) Disconnect(ctx context.Context, user presence.UserID, id presence.ConnectionID, lastActivity time.Time) error {

@@ -67,7 +67,7 @@ func (i presenceItem) status(user UserID, now time.Time) Status {
 	if i.Online {
 		return Status{User: user, Online: true, LastActivity: now}
 	}
-	return Status{User: user, LastActivity: fromMillis(i.LastActivity)}
+	return Status{User: user, LastActivity: fromMillis(i.LastActivity), OfflineSince: fromMillis(i.OfflineSince)}
 }
 
 // The table knows no "no time": a zero time is 0, which is left out.

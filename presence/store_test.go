@@ -113,13 +113,13 @@ func TestTwoDevices(t *testing.T) {
 		f.disconnect(t, "1234", order[1])
 		f.advance(time.Second)
 		same(t, "open", f.open(t, "1234"), []presence.ConnectionID{})
-		same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: left})
+		same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: left, OfflineSince: left})
 		same(t, "online list", f.listed(t, 0), []presence.UserID{"other"})
 		_, status, err := f.store.Connections(t.Context(), "1234")
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, "status with the connections", status, presence.Status{User: "1234", LastActivity: left})
+		same(t, "status with the connections", status, presence.Status{User: "1234", LastActivity: left, OfflineSince: left})
 	}
 }
 
@@ -152,7 +152,7 @@ func TestLastActivityNeverGoesBack(t *testing.T) {
 	if err := f.store.Disconnect(t.Context(), "1234", "ghost", start.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: start})
+	same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: start, OfflineSince: start})
 }
 
 // A connection past its limit is not open, even if nobody has deleted it, and keeps nobody online.
@@ -172,7 +172,7 @@ func TestLimit(t *testing.T) {
 	f.advance(time.Second)
 	same(t, "open at the limit", f.open(t, "1234"), []presence.ConnectionID{"young"})
 	f.disconnect(t, "1234", "young")
-	same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: f.Now()})
+	same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: f.Now(), OfflineSince: f.Now()})
 }
 
 // All connections of a user are found, however many pages they take.
@@ -207,11 +207,13 @@ func TestOnlineWithin(t *testing.T) {
 		status presence.Status
 		want   bool
 	}{
-		"unknown": {presence.Status{}, false},
-		"online":  {presence.Status{Online: true, LastActivity: start}, true},
-		"9 s ago": {presence.Status{LastActivity: start.Add(-9 * time.Second)}, true},
-		"10 s":    {presence.Status{LastActivity: start.Add(-10 * time.Second)}, false},
-		"ahead":   {presence.Status{LastActivity: start.Add(time.Second)}, true}, // clocks differ
+		"unknown":     {presence.Status{}, false},
+		"online":      {presence.Status{Online: true, LastActivity: start}, true},
+		"9 s ago":     {presence.Status{OfflineSince: start.Add(-9 * time.Second)}, true},
+		"10 s":        {presence.Status{OfflineSince: start.Add(-10 * time.Second)}, false},
+		"ahead":       {presence.Status{OfflineSince: start.Add(time.Second)}, true}, // clocks differ
+		"lost unseen": {presence.Status{LastActivity: start.Add(-time.Hour), OfflineSince: start.Add(-time.Second)}, true},
+		"seen later":  {presence.Status{LastActivity: start, OfflineSince: start.Add(-time.Minute)}, false},
 	}
 	for name, test := range tests {
 		if got := test.status.OnlineWithin(10*time.Second, start); got != test.want {
@@ -233,7 +235,7 @@ func TestStatuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "statuses", got, []presence.Status{
-		{User: "off", LastActivity: start}, {User: "nobody"}, {User: "on", Online: true, LastActivity: f.Now()},
+		{User: "off", LastActivity: start, OfflineSince: start}, {User: "nobody"}, {User: "on", Online: true, LastActivity: f.Now()},
 	})
 	got, err = f.store.Statuses(t.Context(), nil)
 	if err != nil || len(got) != 0 {

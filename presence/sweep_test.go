@@ -101,7 +101,7 @@ func TestSweep(t *testing.T) {
 			}
 			if test.lease == 0 {
 				same(t, "open", w.open(t, "u"), []presence.ConnectionID{})
-				same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: start.Add(test.activity)})
+				same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: start.Add(test.activity), OfflineSince: w.Now()})
 				return
 			}
 			same(t, "lease", w.one(t, "u").LeaseEnds, start.Add(test.lease).Truncate(time.Second))
@@ -131,7 +131,7 @@ func TestSweepRemembersActivity(t *testing.T) {
 	w.sockets.close("a")
 	w.advance(lease)
 	w.sweep(t)
-	same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: active})
+	same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: active, OfflineSince: w.Now()})
 }
 
 // The oldest leases come first, over all shards, in every run; a run goes on where the last one stopped.

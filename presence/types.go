@@ -64,11 +64,14 @@ type Status struct {
 	// LastActivity is now for a user who is online, else when the last connection was last active. Zero
 	// if nothing is known of the user.
 	LastActivity time.Time
+	// OfflineSince is when the user went offline. For a connection that was lost unseen, that is when this was found
+	// out, which may be long after its last activity. Zero for a user who is online or not known.
+	OfflineSince time.Time
 }
 
-// OnlineWithin tells whether the user is online, or was at most so long before now.
+// OnlineWithin tells whether the user is online, or was so less than d before now.
 func (s Status) OnlineWithin(d time.Duration, now time.Time) bool {
-	return s.Online || (!s.LastActivity.IsZero() && now.Sub(s.LastActivity) < d)
+	return s.Online || (!s.OfflineSince.IsZero() && now.Sub(s.OfflineSince) < d)
 }
 
 // Clock is what presence knows of time, so that tests need not wait.
