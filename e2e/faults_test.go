@@ -155,6 +155,7 @@ func TestFaults(t *testing.T) {
 		t.Run("posts fail", b.postsFail)
 		t.Run("a post takes too long", b.postTakesTooLong)
 		t.Run("the last attempt fails", b.lastAttemptFails)
+		t.Run("a dead letter is redriven", b.redriven)
 		t.Run("a disconnect is lost", b.disconnectIsLost)
 		t.Run("a disconnect is late", b.disconnectIsLate)
 		t.Run("every attempt fails", b.everyAttemptFails)

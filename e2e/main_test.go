@@ -103,7 +103,8 @@ func checkPermissions(code int) error {
 	return errors.Join(errs...)
 }
 
-// startLocal starts the simulator as `heliograph local` does, with a grace period that a test can wait for.
+// startLocal starts the simulator as `heliograph local` does, with a grace period that a test can wait for, and a rate at
+// which a broadcast to a few users takes several steps.
 func startLocal(ctx context.Context, logs *safeBuffer) (*simulator.Simulator, error) {
 	root, err := stack.FindRoot(".")
 	if err != nil {
@@ -114,7 +115,7 @@ func startLocal(ctx context.Context, logs *safeBuffer) (*simulator.Simulator, er
 		return nil, err
 	}
 	return simulator.Start(ctx, simulator.Options{
-		Root: root, Port: 0, Config: map[string]string{"presenceGrace": "1s"},
+		Root: root, Port: 0, Config: map[string]string{"presenceGrace": "1s", "broadcastRate": "10"},
 		Progress: os.Stderr, Logs: logs, EndpointsFile: filepath.Join(directory, "local.json"),
 	})
 }

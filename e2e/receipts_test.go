@@ -3,39 +3,49 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
 )
 
-// receipt is the event that tells what became of a message.
+// receipt is the event MessageSettled.
 type receipt struct {
 	EventName string
 	Data      struct {
-		ID                                                   string `json:"Id"`
-		Delivered, Gone, Offline, Failed, Expired, LatencyMs int
-		At                                                   time.Time
+		ID        string `json:"Id"`
+		Delivered int
+		Gone      int
+		Offline   int
+		Failed    int
+		Expired   int
+		LatencyMs int64
+		At        time.Time
 	}
 }
 
-// receiptOf waits for the receipt of a message.
-func (s subscriber) receiptOf(t *testing.T, id string) (found receipt) {
+// counts are Delivered, Gone, Offline, Failed and Expired.
+func (r receipt) counts() [5]int {
+	return [5]int{r.Data.Delivered, r.Data.Gone, r.Data.Offline, r.Data.Failed, r.Data.Expired}
+}
+
+// receipt waits for the next receipt of a message. Others that come before it are not kept.
+func (s subscriber) receipt(t *testing.T, id string) (found receipt) {
 	t.Helper()
 	eventually(t, "the receipt of "+id, func(ctx context.Context) (bool, error) {
-		out, err := s.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(s.url), MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
+		out, err := s.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &s.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
 		if err != nil {
 			return false, err
 		}
-		for _, message := range out.Messages {
-			if _, err := s.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(s.url), ReceiptHandle: message.ReceiptHandle}); err != nil {
+		for _, m := range out.Messages {
+			if _, err := s.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &s.url, ReceiptHandle: m.ReceiptHandle}); err != nil {
 				return false, err
 			}
 			var r receipt
-			if err := json.Unmarshal([]byte(aws.ToString(message.Body)), &r); err != nil {
-				return false, fmt.Errorf("event %s: %w", aws.ToString(message.Body), err)
+			if err := json.Unmarshal([]byte(aws.ToString(m.Body)), &r); err != nil {
+				return false, err
 			}
 			if r.EventName == "MessageSettled" && r.Data.ID == id {
 				found = r
@@ -46,26 +56,57 @@ func (s subscriber) receiptOf(t *testing.T, id string) (found receipt) {
 	return found
 }
 
-// TestReceipt proves that a message that asks for a receipt is told of, in users and connections, and that the same message sent
-// again arrives nowhere and is told of alike.
+// TestReceipt proves what the event about a settled message says of connections and users.
 func TestReceipt(t *testing.T) {
 	t.Parallel()
-	topic := subscribe(t)
-	user, nobody := newUser(), newUser()
-	phone, laptop := connect(t, user), connect(t, user)
-	waitForConnections(t, user, 2)
-	message := fmt.Sprintf(`{"UserIds":[%q,%q],"Body":"hello","Id":"receipt of %s","Receipt":true}`, user, nobody, user)
-	for _, try := range []string{"the first", "the same again"} {
-		sendRaw(t, message)
-		r := topic.receiptOf(t, "receipt of "+user)
-		if d := r.Data; d.Delivered != 2 || d.Offline != 1 || d.Gone+d.Failed+d.Expired != 0 || time.Since(d.At).Abs() > patience {
-			t.Errorf("the receipt of %s is %+v", try, r)
+	topic, user := subscribe(t), newUser()
+	connect(t, user)
+	connect(t, user)
+	for name, tt := range map[string]struct {
+		message message
+		want    [5]int
+	}{
+		"delivered":             {message{UserID: user}, [5]int{2}},
+		"offline":               {message{UserID: newUser()}, [5]int{0, 0, 1}},
+		"delivered and offline": {message{UserIDs: []string{user, newUser(), newUser()}}, [5]int{2, 0, 2}},
+		"expired":               {message{UserIDs: []string{user, newUser()}, ExpiresAt: "2020-01-01T00:00:00Z"}, [5]int{0, 0, 0, 0, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			tt.message.Body, tt.message.ID, tt.message.Receipt = "Hello", newUser(), true
+			tt.message.send(t)
+			got := topic.receipt(t, tt.message.ID)
+			if diff := cmp.Diff(tt.want, got.counts()); diff != "" {
+				t.Errorf("delivered, gone, offline, failed, expired: %s", diff)
+			}
+			took := time.Since(began)
+			if late := got.Data.At.Sub(began); late < -time.Minute || late > took+time.Minute { // clocks differ
+				t.Errorf("settled %v after it was sent, by its own time", late)
+			}
+			if got.Data.LatencyMs < 0 || got.Data.LatencyMs > took.Milliseconds()+60_000 {
+				t.Errorf("a latency of %d ms, and it took %v", got.Data.LatencyMs, took)
+			}
+		})
+	}
+}
+
+// TestSameID proves that a message which is sent again under its Id arrives once, that its second receipt tells what
+// became of the first, and that others of the same user and for other users are not held to be the same.
+func TestSameID(t *testing.T) {
+	t.Parallel()
+	topic, user, other := subscribe(t), newUser(), newUser()
+	phone, tablet := connect(t, user), connect(t, other)
+	m := message{UserIDs: []string{user, newUser()}, Body: "once", ID: newUser(), Receipt: true}
+	for i := range 3 {
+		m.send(t)
+		if got := topic.receipt(t, m.ID).counts(); got != [5]int{1, 0, 1} {
+			t.Errorf("receipt %d says %v, want 1 delivered and 1 offline", i, got)
 		}
 	}
-	send(t, user, "fence")
-	for _, d := range []device{phone, laptop} {
-		if first, second := d.next(t), d.next(t); first != "hello" || second != "fence" {
-			t.Errorf("arrived %q and %q", first, second)
-		}
-	}
+	phone.getsOnce(t, user, "once")
+	message{UserIDs: []string{user, other}, Body: "once for the other", ID: m.ID}.send(t)
+	tablet.getsOnce(t, other, "once for the other")
+	phone.getsNothing(t, user)
+	message{UserID: user, Body: "another", ID: newUser()}.send(t)
+	phone.getsOnce(t, user, "another")
 }
