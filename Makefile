@@ -28,7 +28,7 @@ generate: ## Write docs/metrics.md and the golden files anew.
 	go test ./observability -update
 
 figures: ## Measure what the README and the docs quote.
-	go test ./e2e -run '^TestFigures$$' -figures -v -count=1 -timeout 10m
+	go test ./e2e -run '^TestFigures$$' -figures -v -count=1 -parallel 4 -timeout 20m
 
 ci: ## Run what CI runs.
 	bash .ci/run

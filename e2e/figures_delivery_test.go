@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,24 +59,65 @@ func figureLatency(t *testing.T) {
 // figureThroughput measures how many messages a second get from the queue to sockets, with producers, functions, simulator
 // and clients all on this machine.
 func figureThroughput(t *testing.T) {
-	const connections, batches, producers = 1000, 2000, 4
+	const users, batches = 1000, 2000
+	c := newCrowd(t, users)
+	took := c.deliver(t, batches, batches*10, func(batch int) (bodies []string) {
+		for i := range 10 {
+			bodies = append(bodies, fmt.Sprintf(`{"UserId":"user-%d","Body":"message %d"}`, (batch*10+i)%users, batch*10+i))
+		}
+		return bodies
+	})
+	reportAtLeast(t, "messages a second, SQS to socket, 1,000 connections", batches*10/took.Seconds(), 2000, "/s")
+}
+
+// figureAddressing measures the same of a mix of all ways to address a message, and what a broadcast takes, which is
+// paced.
+func figureAddressing(t *testing.T) {
+	const users, batches, arrivals = 1000, 500, 5 + 2 + 2*10 + 1 // of a batch
+	c := newCrowd(t, users)
+	ids := c.connections(t)
+	took := c.deliver(t, batches, batches*arrivals, func(batch int) (bodies []string) {
+		at := func(i int) int { return (batch*arrivals + i) % users }
+		for i := range 5 {
+			bodies = append(bodies, fmt.Sprintf(`{"UserId":"user-%d","Body":"one"}`, at(i)))
+		}
+		for i := range 2 {
+			bodies = append(bodies, fmt.Sprintf(`{"ConnectionId":%q,"Body":"device"}`, ids[at(5+i)]))
+			var ten []string
+			for j := range 10 {
+				ten = append(ten, fmt.Sprintf(`"user-%d"`, at(7+10*i+j)))
+			}
+			bodies = append(bodies, fmt.Sprintf(`{"UserIds":[%s],"Body":"several"}`, strings.Join(ten, ",")))
+		}
+		return append(bodies, fmt.Sprintf(`{"UserId":"user-%d","Body":"claimed","Id":"mix-%d","Receipt":true}`, at(27), batch))
+	})
+	reportAtLeast(t, "arrivals a second of messages addressed in all ways", batches*arrivals/took.Seconds(), 1000, "/s")
+	took = c.deliver(t, 1, users, func(int) []string { return []string{`{"Broadcast":true,"Body":"to all"}`} })
+	report(t, "broadcast to 1,000 users at 500 a second", took.Seconds(), 5, "s")
+}
+
+// crowd is many users with a connection each, on a stack of their own, who count what arrives.
+type crowd struct {
+	load
+	users   int
+	arrived *atomic.Int64
+}
+
+func newCrowd(t *testing.T, users int) crowd {
+	t.Helper()
 	_, endpoints := startStack(t)
-	load := newLoad(t, endpoints)
-	var arrived atomic.Int64
-	done := make(chan struct{})
+	c := crowd{newLoad(t, endpoints), users, new(atomic.Int64)}
 	var group errgroup.Group
 	group.SetLimit(8)
-	for i := range connections {
+	for i := range users {
 		group.Go(func() error {
-			socket := load.connect(t, fmt.Sprint("user-", i))
+			socket := c.connect(t, fmt.Sprint("user-", i))
 			go func() {
 				for {
 					if _, _, err := socket.Read(context.Background()); err != nil {
 						return
 					}
-					if arrived.Add(1) == batches*10 {
-						close(done)
-					}
+					c.arrived.Add(1)
 				}
 			}()
 			return nil
@@ -84,12 +126,34 @@ func figureThroughput(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	group = errgroup.Group{}
+	return c
+}
+
+// connections are the ids of the users' connections.
+func (c crowd) connections(t *testing.T) []string {
+	t.Helper()
+	ids := make([]string, c.users)
+	for i := range ids {
+		key, err := c.connectionOf(t.Context(), fmt.Sprint("user-", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[i] = strings.TrimPrefix(textOf(key["sk"]), "conn#")
+	}
+	return ids
+}
+
+// deliver sends batches of up to ten messages from four producers, and gives how long it took until all that has to
+// arrive has. Nothing arrives beyond that.
+func (c crowd) deliver(t *testing.T, batches, arrivals int, batch func(int) []string) time.Duration {
+	t.Helper()
+	const producers = 4
+	before, began := c.arrived.Load(), time.Now()
+	var group errgroup.Group
 	for producer := range producers {
 		group.Go(func() error {
 			for i := producer; i < batches; i += producers {
-				if err := load.sendTen(t.Context(), i*10, connections); err != nil {
+				if err := c.sendAll(t.Context(), batch(i)); err != nil {
 					return err
 				}
 			}
@@ -99,10 +163,15 @@ func figureThroughput(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-done:
-	case <-time.After(2 * time.Minute):
-		t.Fatalf("%d of %d messages arrived", arrived.Load(), batches*10)
+	for late := time.Now().Add(2 * time.Minute); c.arrived.Load()-before < int64(arrivals); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("%d of %d arrived", c.arrived.Load()-before, arrivals)
+		}
 	}
-	reportAtLeast(t, "messages a second, SQS to socket, 1,000 connections", batches*10/time.Since(began).Seconds(), 2000, "/s")
+	took := time.Since(began)
+	time.Sleep(100 * time.Millisecond)
+	if got := c.arrived.Load() - before; got != int64(arrivals) {
+		t.Errorf("%d arrived, %d were to", got, arrivals)
+	}
+	return took
 }

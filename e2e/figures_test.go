@@ -34,6 +34,9 @@ func TestFigures(t *testing.T) {
 	t.Run("archives", figureArchives)
 	t.Run("latency", figureLatency)
 	t.Run("throughput", figureThroughput)
+	t.Run("addressing", figureAddressing)
+	t.Run("online", figureOnline)
+	t.Run("sweeps", figureSweeps)
 	t.Run("memory", figureMemory)
 	t.Run("thousands", figureThousands)
 	t.Run("init", figureInit)
@@ -132,11 +135,20 @@ func figureMemory(t *testing.T) {
 // resident is a process's resident set, in MB.
 func resident(t *testing.T, pid int) float64 {
 	t.Helper()
+	return memory(t, pid, "VmRSS")
+}
+
+// memory is a size that Linux tells of a process, in MB.
+func memory(t *testing.T, pid int, name string) float64 {
+	t.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(data)
+	found := regexp.MustCompile(name + `:\s+(\d+) kB`).FindSubmatch(data)
+	if found == nil {
+		t.Fatalf("process %d has no %s", pid, name)
+	}
 	kilobytes, err := strconv.ParseFloat(string(found[1]), 64)
 	if err != nil {
 		t.Fatal(err)
@@ -148,13 +160,7 @@ var reportLine = regexp.MustCompile(`(\w+)\s+REPORT .*Init Duration: ([\d.]+) ms
 
 // figureInit measures the cold starts that the functions' REPORT lines tell of.
 func figureInit(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "local.json")
-	p := start(t, "--target", file, "local", "--port", "0", "--logs", "--config", "presenceGrace=1s")
-	p.waitFor(t, "Ctrl-C stops it")
-	endpoints, err := simulator.ReadEndpoints(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, endpoints := startStack(t, "--logs", "--config", "presenceGrace=1s")
 	load := newLoad(t, endpoints)
 	socket := load.connect(t, "1234")
 	load.send(t, "1234")
@@ -162,7 +168,7 @@ func figureInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket.Close(websocket.StatusNormalClosure, "")
-	runCommand(t, file, "online")
+	runCommand(t, p.Args[2], "online")
 	starts := map[string]float64{}
 	for deadline := time.Now().Add(70 * time.Second); len(starts) < len(stack.FunctionNames()) && time.Now().Before(deadline); time.Sleep(time.Second) {
 		for _, found := range reportLine.FindAllStringSubmatch(p.stderr.String(), -1) {

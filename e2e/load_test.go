@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -26,6 +27,7 @@ import (
 // load drives a stack of its own.
 type load struct {
 	endpoints simulator.Endpoints
+	config    aws.Config
 	queue     *sqs.Client
 	topics    *sns.Client
 }
@@ -37,7 +39,7 @@ func newLoad(t *testing.T, endpoints simulator.Endpoints) load {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return load{endpoints, sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg)}
+	return load{endpoints, cfg, sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg)}
 }
 
 func (l load) connect(t *testing.T, user string) *websocket.Conn {
@@ -114,11 +116,10 @@ func (l load) send(t *testing.T, user string) {
 	}
 }
 
-// sendTen puts a batch of messages on the queue, for ten users in turn.
-func (l load) sendTen(ctx context.Context, first, users int) error {
-	entries := make([]types.SendMessageBatchRequestEntry, 10)
-	for i := range entries {
-		body := fmt.Sprintf(`{"UserId":"user-%d","Body":"message %d"}`, (first+i)%users, first+i)
+// sendAll puts a batch of up to ten messages on the queue.
+func (l load) sendAll(ctx context.Context, bodies []string) error {
+	entries := make([]types.SendMessageBatchRequestEntry, len(bodies))
+	for i, body := range bodies {
 		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(body)}
 	}
 	out, err := l.queue.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(l.endpoints.SendQueueURL), Entries: entries})
@@ -126,4 +127,20 @@ func (l load) sendTen(ctx context.Context, first, users int) error {
 		err = fmt.Errorf("%d of a batch were refused", len(out.Failed))
 	}
 	return err
+}
+
+// connectionOf is the key of the item of a user's one connection.
+func (l load) connectionOf(ctx context.Context, user string) (item, error) {
+	out, err := dynamodb.NewFromConfig(l.config).Query(ctx, &dynamodb.QueryInput{
+		TableName: &l.endpoints.TableName, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :user AND begins_with(sk, :connection)"),
+		ExpressionAttributeValues: item{":user": text("user#" + user), ":connection": text("conn#")},
+	})
+	if err == nil && len(out.Items) != 1 {
+		err = fmt.Errorf("%s has %d connections", user, len(out.Items))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return item{"pk": out.Items[0]["pk"], "sk": out.Items[0]["sk"]}, nil
 }

@@ -104,11 +104,11 @@ func (p program) waitFor(t *testing.T, text string) {
 	t.Fatalf("ended without printing %q; stderr:\n%s", text, p.stderr)
 }
 
-// startStack runs `heliograph local` on free ports and waits until it is ready.
-func startStack(t *testing.T) (program, simulator.Endpoints) {
+// startStack runs `heliograph local` on free ports, with further arguments, and waits until it is ready.
+func startStack(t *testing.T, arguments ...string) (program, simulator.Endpoints) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "local.json")
-	p := start(t, "--target", file, "local", "--port", "0")
+	p := start(t, append([]string{"--target", file, "local", "--port", "0"}, arguments...)...)
 	p.waitFor(t, "Ctrl-C stops it")
 	endpoints, err := simulator.ReadEndpoints(file)
 	if err != nil {

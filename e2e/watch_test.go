@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"heliograph/simulator"
+	"heliograph/simulator/fault"
+)
+
+// watched is a stack of its own, whose sweep is watched from outside.
+type watched struct {
+	endpoints simulator.Endpoints
+	counter   fault.ID // of a fault that does no harm and counts the calls of GetConnection
+}
+
+func watch(t *testing.T, endpoints simulator.Endpoints) watched {
+	t.Helper()
+	w := watched{endpoints: endpoints}
+	w.counter = w.inject(t, fault.Rule{Service: fault.Connections, Action: "GetConnection", Latency: fault.Fixed(1)})
+	return w
+}
+
+// holdOffSweep kills the sweep as soon as it starts, until the fault is removed: so the first that does anything finds
+// all that a test has prepared.
+func (w watched) holdOffSweep(t *testing.T) fault.ID {
+	t.Helper()
+	return w.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-sweep", Kill: true, Latency: fault.Fixed(1)})
+}
+
+// holdOffAnnounce lets nobody hear of changes, for good: they are a seeder's, whose users need not have connections,
+// and who announces a hundred thousand of them has no time for anything else.
+func (w watched) holdOffAnnounce(t *testing.T) {
+	t.Helper()
+	w.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-announce", Down: true})
+}
+
+// observed is what was seen of the sweep up to a moment.
+type observed struct {
+	at              time.Time
+	looks           int           // calls of GetConnection
+	runs, errors    float64       // that have ended, and those of them that failed
+	longest         time.Duration // of the runs
+	closed, renewed float64       // connections
+	peak            float64       // memory of the function's process, in MB
+}
+
+func (w watched) now(t *testing.T) observed {
+	t.Helper()
+	o := observed{at: time.Now(), looks: w.hits(t, w.counter)}
+	runs := w.metric(t, "Duration", "FunctionName=heliograph-local-sweep")
+	o.runs, o.longest = runs.Count, time.Duration(runs.Max*float64(time.Millisecond))
+	o.errors = w.metric(t, "Errors", "FunctionName=heliograph-local-sweep").Sum
+	o.closed, o.renewed = w.metric(t, "ConnectionsClosed", "Stage=local").Sum, w.metric(t, "LeasesRenewed", "Stage=local").Sum
+	for _, process := range children(t, w.endpoints) {
+		environment, err := os.ReadFile(filepath.Join(process, "environ"))
+		if err != nil || !bytes.Contains(environment, []byte("AWS_LAMBDA_FUNCTION_NAME=heliograph-local-sweep")) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(process))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.peak = memory(t, pid, "VmHWM")
+	}
+	return o
+}
+
+// run watches each half second until something holds, for at most the minute until the next sweep and its time-out.
+func (w watched) run(t *testing.T, began observed, until func(observed) bool) (seen []observed) {
+	t.Helper()
+	for late := time.After(2 * time.Minute); ; {
+		now := w.now(t)
+		now.peak = max(now.peak, began.peak)
+		began = now
+		if seen = append(seen, now); until(now) {
+			return seen
+		}
+		select {
+		case <-late:
+			t.Fatalf("nothing came of the sweep: %+v", now)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// mostIn is the most looks a second in any span of time.
+func mostIn(seen []observed, span time.Duration) (most float64) {
+	for i, first := range seen {
+		for _, last := range seen[i:] {
+			if took := last.at.Sub(first.at); took >= span {
+				most = max(most, float64(last.looks-first.looks)/took.Seconds())
+				break
+			}
+		}
+	}
+	return most
+}
+
+// metric is a metric's values since the stack was started; zero if it has none.
+func (w watched) metric(t *testing.T, name, dimensions string) simulator.MetricSummary {
+	t.Helper()
+	var list []simulator.MetricSummary
+	w.ask(t, http.MethodGet, simulator.MetricsPath, nil, &list)
+	for _, m := range list {
+		if m.Name == name && m.Dimensions == dimensions {
+			return m
+		}
+	}
+	return simulator.MetricSummary{}
+}
+
+func (w watched) inject(t *testing.T, r fault.Rule) fault.ID {
+	t.Helper()
+	var added fault.Status
+	w.ask(t, http.MethodPost, simulator.FaultsPath, r, &added)
+	return added.ID
+}
+
+func (w watched) remove(t *testing.T, id fault.ID) {
+	t.Helper()
+	w.ask(t, http.MethodDelete, simulator.FaultsPath+"/"+string(id), nil, nil)
+}
+
+// hits is how often a fault has struck.
+func (w watched) hits(t *testing.T, id fault.ID) int {
+	t.Helper()
+	var list []fault.Status
+	w.ask(t, http.MethodGet, simulator.FaultsPath, nil, &list)
+	for _, f := range list {
+		if f.ID == id {
+			return f.Hits
+		}
+	}
+	t.Fatalf("the fault %s is gone", id)
+	return 0
+}
+
+// ask calls the simulator's own API.
+func (w watched) ask(t *testing.T, method, path string, in, out any) {
+	t.Helper()
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, w.endpoints.AWSEndpointURL+path, &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode > 299 {
+		t.Fatalf("%s %s: %s %s %v", method, path, response.Status, answer, err)
+	}
+	if out == nil {
+		return
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+}
