@@ -54,7 +54,7 @@ func (s *Store) Due(ctx context.Context, shard int, at time.Time, after Lease, l
 }
 
 // Leased reads the connections that still have these leases, in the order given. Those that were closed
-// or renewed since are left out.
+// or renewed since are left out. Beside an error it gives those that could be read.
 func (s *Store) Leased(ctx context.Context, leases []Lease) ([]Connection, error) {
 	keys := make([]item, len(leases))
 	for i, l := range leases {
@@ -62,15 +62,18 @@ func (s *Store) Leased(ctx context.Context, leases []Lease) ([]Connection, error
 	}
 	// A read that lags does no harm: whatever is done to the connection has a condition, or bears repeating.
 	found := make(map[Lease]Connection, len(leases))
+	var undecoded []error // one that can't be read must not keep the others from being looked at
 	err := s.batchGet(ctx, keys, false, func(i item) error {
-		var read connectionItem
-		err := attributevalue.UnmarshalMap(i, &read)
-		c := read.decode()
+		c, err := decodeConnection(i)
+		if err != nil {
+			undecoded = append(undecoded, err)
+			return nil
+		}
 		found[Lease{User: c.User, Connection: c.ID, Ends: c.LeaseEnds}] = c
-		return err
+		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read connections: %w", err)
+	if err = errors.Join(append(undecoded, err)...); err != nil {
+		err = fmt.Errorf("read connections: %w", err)
 	}
 	connections := make([]Connection, 0, len(found))
 	for _, l := range leases {
@@ -78,7 +81,7 @@ func (s *Store) Leased(ctx context.Context, leases []Lease) ([]Connection, error
 			connections = append(connections, c)
 		}
 	}
-	return connections, nil
+	return connections, err
 }
 
 // Renew gives a connection a lease until a time, and notes when the gateway last saw traffic on it (zero:

@@ -17,7 +17,7 @@ type run struct {
 	slot time.Time // when the gateway may be called next
 
 	started  int  // how many connections have been looked at
-	complete bool // all that was due has been looked at
+	complete bool // the list of those due came to its end
 
 	workers sync.WaitGroup
 	places  chan struct{} // holds one for each connection that is being looked at
@@ -25,7 +25,7 @@ type run struct {
 	mu         sync.Mutex
 	unverified int
 	example    error // why one of the unverified could not be verified
-	failed     error // the first failure of the table
+	failed     error // the first failure of the table; what it is about is still due
 }
 
 func (s *Sweeper) newRun(ctx context.Context) *run {
@@ -36,32 +36,45 @@ func (s *Sweeper) newRun(ctx context.Context) *run {
 	return r
 }
 
-// sweep looks at connections one batch after the other, several at once, within the rate.
+// sweep looks at connections one batch after the other, several at once, within the rate. Trouble with some of
+// them is noted, and does not keep it from the others.
 func (r *run) sweep(ctx context.Context) error {
-	err := r.lookAll(ctx)
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
+	r.lookAll(ctx)
 	r.workers.Wait()
-	return errors.Join(err, r.failed)
+	return r.failed
 }
 
-func (r *run) lookAll(ctx context.Context) error {
+// bound ends what is under way a while after the time to stop, so that a table which hangs leaves time to count.
+func (r *run) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.stop.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, r.stop.Sub(r.at)+callTimeout)
+}
+
+func (r *run) lookAll(ctx context.Context) {
 	due := &dueList{store: r.store, at: r.at}
-	for {
-		leases, err := due.next(ctx, sweepBatch)
-		if err != nil || len(leases) == 0 {
-			r.complete = err == nil
-			return err
+	defer func() { r.note(ctx, tally{}, due.err()) }()
+	for !r.over(r.store.clock.Now()) {
+		leases := due.next(ctx, sweepBatch)
+		if len(leases) == 0 {
+			r.complete = true
+			return
 		}
 		batch, err := r.store.Leased(ctx, leases)
-		if err != nil {
-			return err
-		}
+		r.note(ctx, tally{}, err)
 		for _, c := range batch {
 			if !r.start(ctx, c) {
-				return nil
+				return
 			}
 		}
 	}
 }
+
+// over tells whether a time is too late to go on.
+func (r *run) over(at time.Time) bool { return !r.stop.IsZero() && !at.Before(r.stop) }
 
 // start looks at a connection in the background, and tells whether there was time for it. The wait for
 // a free place comes before the wait for the rate, or calls would pile up in the one and then come at once.
@@ -99,7 +112,7 @@ func (r *run) pace(ctx context.Context) bool {
 	if r.slot.Before(now) {
 		r.slot = now
 	}
-	if !r.stop.IsZero() && !r.slot.Before(r.stop) {
+	if r.over(r.slot) {
 		return false
 	}
 	if wait := r.slot.Sub(now); wait > 0 && r.store.clock.Sleep(ctx, wait) != nil {
@@ -130,10 +143,10 @@ func add(ctx context.Context, m observability.Metric, n int) {
 	}
 }
 
-// count emits the gauges. Where all that was due has been looked at, there is no backlog to be counted.
+// count emits the gauges. Where all that was due has been dealt with, there is no backlog to be counted.
 func (r *run) count(ctx context.Context) error {
 	due := r.at
-	if r.complete {
+	if r.complete && r.failed == nil {
 		due = time.Time{}
 	}
 	counts, err := r.store.Count(ctx, due)

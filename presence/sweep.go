@@ -59,8 +59,8 @@ func NewSweeper(store *Store, gateway Gateway, options SweepOptions) *Sweeper {
 // goes on where this one stopped. Then it counts, and emits ActiveConnections, OnlineUsers and
 // SweepBacklog.
 //
-// A connection that the gateway can't tell about is kept, and not an error. An error means that the table
-// could not be read or written; what was not done is still due.
+// A connection that the gateway can't tell about is kept, and not an error. An error means that some of the table
+// could not be read or written; what was not done is still due, and the rest is done.
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	r := s.newRun(ctx)
 	swept := observability.Trace(ctx, "presence.sweep", r.sweep)
