@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -24,17 +25,17 @@ type found struct {
 
 // claimAndFind claims the message for a user, if it has an Id, and meanwhile finds the user's connections: together
 // they take no longer than one of them.
-func (d *Deliverer) claimAndFind(ctx context.Context, j *job, user presence.UserID) (c claimed, f found) {
+func (d *Deliverer) claimAndFind(ctx context.Context, j *job, a account) (c claimed, f found) {
 	if j.message.ID == "" {
-		return c, d.find(ctx, j, user)
+		return c, d.find(ctx, j, a.user)
 	}
 	var finding sync.WaitGroup
 	var p any
 	finding.Go(func() {
 		defer func() { p = recover() }()
-		f = d.find(ctx, j, user)
+		f = d.find(ctx, j, a.user)
 	})
-	c = d.claim(ctx, j, user)
+	c.ClaimResult, c.err = d.Claims.Claim(ctx, j.target(a.user), j.message.ID, j.owner(a))
 	if finding.Wait(); p != nil {
 		panic(p)
 	}
@@ -50,11 +51,6 @@ func (d *Deliverer) find(ctx context.Context, j *job, user presence.UserID) (f f
 	}
 	f.connections, f.status, f.err = d.Presence.Connections(ctx, user)
 	return f
-}
-
-func (d *Deliverer) claim(ctx context.Context, j *job, user presence.UserID) (c claimed) {
-	c.ClaimResult, c.err = d.Claims.Claim(ctx, j.target(user), j.message.ID, j.owner())
-	return c
 }
 
 // mark is the end for a user who is owed nothing more. Where the claim can't be marked it stays owed, since the
@@ -77,14 +73,14 @@ func (d *Deliverer) unclaim(ctx context.Context, j *job, a account) error {
 	case j.message.ID == "":
 		return nil
 	case a.debt.Delivered > 0:
-		err := d.Claims.Done(ctx, j.target(a.user), j.message.ID, j.owner(), a.debt.Delivered, a.debt.Gone)
+		err := d.Claims.Done(ctx, j.target(a.user), j.message.ID, j.owner(a), a.debt.Delivered, a.debt.Gone)
 		if errors.Is(err, ErrClaimLost) {
 			j.log(ctx).WarnContext(ctx, "a claim was over before the message had settled: it may have arrived twice")
 			return nil
 		}
 		return err
 	}
-	if err := d.Claims.Release(ctx, j.target(a.user), j.message.ID, j.owner()); err != nil {
+	if err := d.Claims.Release(ctx, j.target(a.user), j.message.ID, j.owner(a)); err != nil {
 		j.log(ctx).WarnContext(ctx, "a claim could not be released", "cause", causeOf(err, statusOf(err)))
 	}
 	return nil
@@ -124,6 +120,13 @@ func (a account) failed(cause string) attempt {
 	return attempt{owed: a.owed(), cause: cause}
 }
 
+// unclaimed is the attempt for a user for whom the message could not be claimed: the attempt before still holds the claim,
+// unless a second copy of this record has taken it over.
+func (a account) unclaimed(j *job, err error) attempt {
+	a.debt.Holder = cmp.Or(a.debt.Holder, j.state.Holder)
+	return a.failed("claiming the message: " + causeOf(err, statusOf(err)))
+}
+
 // unfound is the attempt for a user whose connections could not be read. One whom presence will never take can have none.
 func (a account) unfound(err error) attempt {
 	result := a.failed("reading the connections: " + causeOf(err, statusOf(err)))
@@ -135,6 +138,7 @@ func (a account) unfound(err error) attempt {
 
 // inFlight is the attempt that leaves the user to another delivery, until that has had its time.
 func (a account) inFlight(until time.Time) attempt {
+	a.debt.Holder = nobody
 	return attempt{owed: a.owed(), until: until}
 }
 

@@ -81,8 +81,7 @@ func NewClaims(db ClaimTable, table string, window time.Duration) *ClaimStore {
 type claimItem struct {
 	PK        string `dynamodbav:"pk"`    // sent#user#<user id> or sent#connection#<connection id>
 	SK        string `dynamodbav:"sk"`    // id#<id>
-	Owner     string `dynamodbav:"owner"` // Owner.Chain
-	Step      int    `dynamodbav:"step"`  // Owner.Step
+	Owner     string `dynamodbav:"owner"` // Owner.Token
 	Done      bool   `dynamodbav:"done"`
 	Delivered int    `dynamodbav:"delivered"`
 	Gone      int    `dynamodbav:"gone"`
@@ -109,22 +108,21 @@ func boolValue(b bool) types.AttributeValue { return &types.AttributeValueMember
 // ttlSeconds is a time in milliseconds as DynamoDB's TTL wants it, never before it.
 func ttlSeconds(ms int64) int64 { return ms/1000 + 1 }
 
-// Claim claims the message id for a target before it is posted. A later step of the chain that holds a claim takes it over,
-// done or not: what the step before it left over is its to deliver. The same step does not, within its lease: it would
-// be a second copy of one record. An error means that nothing is known.
+// Claim claims the message id for a target before it is posted. It takes over the claim of the attempt before, done or
+// not: what that one left over is this one's to deliver. An error means that nothing is known.
 func (s *ClaimStore) Claim(ctx context.Context, target Target, id string, by Owner) (ClaimResult, error) {
 	now := time.Now()
 	ends := now.Add(claimLease).UnixMilli()
 	put := claimKey(target, id)
-	put["owner"], put["step"], put["done"] = stringValue(by.Chain), numberValue(int64(by.Step)), boolValue(false)
+	put["owner"], put["done"] = stringValue(by.Token), boolValue(false)
 	put["expires"], put["ttl"] = numberValue(ends), numberValue(ttlSeconds(ends))
 	_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                &s.table,
 		Item:                     put,
-		ConditionExpression:      aws.String("attribute_not_exists(#pk) OR #expires <= :now OR (#owner = :owner AND #step < :step)"),
-		ExpressionAttributeNames: map[string]string{"#pk": "pk", "#expires": "expires", "#owner": "owner", "#step": "step"},
+		ConditionExpression:      aws.String("attribute_not_exists(#pk) OR #expires <= :now OR #owner IN (:token, :after)"),
+		ExpressionAttributeNames: map[string]string{"#pk": "pk", "#expires": "expires", "#owner": "owner"},
 		ExpressionAttributeValues: item{
-			":now": numberValue(now.UnixMilli()), ":owner": stringValue(by.Chain), ":step": numberValue(int64(by.Step)),
+			":now": numberValue(now.UnixMilli()), ":token": stringValue(by.Token), ":after": stringValue(by.After),
 		},
 		// Who has it comes with the refusal, so no second call asks for it.
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -163,15 +161,14 @@ func (s *ClaimStore) Done(ctx context.Context, target Target, id string, by Owne
 		TableName:           &s.table,
 		Key:                 claimKey(target, id),
 		UpdateExpression:    aws.String("SET #done = :true, #delivered = :delivered, #gone = :gone, #expires = :expires, #ttl = :ttl"),
-		ConditionExpression: aws.String("#owner = :owner AND #step <= :step"),
+		ConditionExpression: aws.String("#owner IN (:token, :after)"),
 		ExpressionAttributeNames: map[string]string{
-			"#done": "done", "#delivered": "delivered", "#gone": "gone", "#expires": "expires", "#ttl": "ttl",
-			"#owner": "owner", "#step": "step",
+			"#done": "done", "#delivered": "delivered", "#gone": "gone", "#expires": "expires", "#ttl": "ttl", "#owner": "owner",
 		},
 		ExpressionAttributeValues: item{
 			":true": boolValue(true), ":delivered": numberValue(int64(delivered)), ":gone": numberValue(int64(gone)),
 			":expires": numberValue(ends), ":ttl": numberValue(ttlSeconds(ends)),
-			":owner": stringValue(by.Chain), ":step": numberValue(int64(by.Step)),
+			":token": stringValue(by.Token), ":after": stringValue(by.After),
 		},
 	})
 	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
@@ -189,10 +186,10 @@ func (s *ClaimStore) Release(ctx context.Context, target Target, id string, by O
 	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName:                &s.table,
 		Key:                      claimKey(target, id),
-		ConditionExpression:      aws.String("#owner = :owner AND #step <= :step AND #done = :false"),
-		ExpressionAttributeNames: map[string]string{"#owner": "owner", "#step": "step", "#done": "done"},
+		ConditionExpression:      aws.String("#owner IN (:token, :after) AND #done = :false"),
+		ExpressionAttributeNames: map[string]string{"#owner": "owner", "#done": "done"},
 		ExpressionAttributeValues: item{
-			":owner": stringValue(by.Chain), ":step": numberValue(int64(by.Step)), ":false": boolValue(false),
+			":token": stringValue(by.Token), ":after": stringValue(by.After), ":false": boolValue(false),
 		},
 	})
 	if err == nil || errors.As(err, new(*types.ConditionalCheckFailedException)) {

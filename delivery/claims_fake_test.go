@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -15,22 +16,31 @@ type fakeClaims struct {
 	// call runs before each call, with its name and the message's id; it may wait and may fail.
 	call  func(ctx context.Context, name, id string) error
 	calls []string // the names of the calls, in their order
+	// answered is told what each call found and did.
+	answered func(id string, what ...any)
 }
 
 type heldClaim struct {
-	owner           Owner
+	owner           string
 	done            bool
 	delivered, gone int
 	ends            time.Time
 }
 
-// before tells whether a claim is that of an owner, or of an earlier step of its chain.
-func (o Owner) before(by Owner) bool { return o.Chain == by.Chain && o.Step <= by.Step }
+// holds tells whether an owner holds a claim with this token.
+func (o Owner) holds(token string) bool { return token == o.Token || token == o.After }
 
 var _ Claims = (*fakeClaims)(nil)
 
+func (h *heldClaim) String() string {
+	if h == nil {
+		return "free"
+	}
+	return fmt.Sprintf("held by %v, done %v (%d), until %s", h.owner, h.done, h.delivered, h.ends.Format("15:04:05"))
+}
+
 func newClaims() *fakeClaims {
-	return &fakeClaims{window: 10 * time.Minute, held: map[string]*heldClaim{}, call: func(context.Context, string, string) error { return nil }}
+	return &fakeClaims{window: 10 * time.Minute, answered: func(string, ...any) {}, held: map[string]*heldClaim{}, call: func(context.Context, string, string) error { return nil }}
 }
 
 func (c *fakeClaims) begin(ctx context.Context, name, id string) error {
@@ -49,9 +59,10 @@ func (c *fakeClaims) Claim(ctx context.Context, t Target, id string, by Owner) (
 	}
 	defer c.mu.Unlock()
 	held, now := c.held[string(t)+" "+id], time.Now()
+	c.answered(id, "claim", t, "by", by, held)
 	switch {
-	case held == nil || !held.ends.After(now) || (held.owner.Chain == by.Chain && held.owner.Step < by.Step):
-		c.held[string(t)+" "+id] = &heldClaim{owner: by, ends: now.Add(claimLease)}
+	case held == nil || !held.ends.After(now) || by.holds(held.owner):
+		c.held[string(t)+" "+id] = &heldClaim{owner: by.Token, ends: now.Add(claimLease)}
 		return ClaimResult{}, nil
 	case held.done:
 		return ClaimResult{State: Duplicate, Delivered: held.delivered, Gone: held.gone}, nil
@@ -65,10 +76,11 @@ func (c *fakeClaims) Done(ctx context.Context, t Target, id string, by Owner, de
 	}
 	defer c.mu.Unlock()
 	held := c.held[string(t)+" "+id]
-	if held == nil || !held.owner.before(by) {
+	c.answered(id, "done", t, "by", by, held)
+	if held == nil || !by.holds(held.owner) {
 		return ErrClaimLost
 	}
-	*held = heldClaim{owner: by, done: true, delivered: delivered, gone: gone, ends: time.Now().Add(c.window)}
+	*held = heldClaim{owner: held.owner, done: true, delivered: delivered, gone: gone, ends: time.Now().Add(c.window)}
 	return nil
 }
 
@@ -77,7 +89,8 @@ func (c *fakeClaims) Release(ctx context.Context, t Target, id string, by Owner)
 		return err
 	}
 	defer c.mu.Unlock()
-	if held := c.held[string(t)+" "+id]; held != nil && held.owner.before(by) && !held.done {
+	c.answered(id, "release", t, "by", by, c.held[string(t)+" "+id])
+	if held := c.held[string(t)+" "+id]; held != nil && by.holds(held.owner) && !held.done {
 		delete(c.held, string(t)+" "+id)
 	}
 	return nil

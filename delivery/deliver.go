@@ -47,23 +47,23 @@ type Presence interface {
 // the claim of this message at this target; an error of Claim means that nothing is known.
 type Claims interface {
 	// Claim claims a message for a target before it is posted. It passes if there is no claim that still counts, if a claim
-	// that was never done is past its lease, or if an earlier step of the very same chain holds it, done or not: what one
-	// step left over, the next one may deliver. The same step does not pass again within its lease: then it is a second copy
-	// of one record, and would deliver beside the first.
+	// that was never done is past its lease, or if the attempt before holds it, done or not: what one attempt left
+	// over, the next one may deliver.
 	Claim(ctx context.Context, t Target, id string, by Owner) (ClaimResult, error)
 	// Done says that the message arrived at so many connections of the target. It counts for the idempotency window. The
-	// claim may be that of an earlier step: this one's may have failed.
-	// ErrClaimLost tells that the claim was over, and is another's by now.
+	// claim may be that of the attempt before: this one's may have failed. ErrClaimLost tells that the claim was over, and
+	// is another's by now.
 	Done(ctx context.Context, t Target, id string, by Owner, delivered, gone int) error
 	// Release gives up a claim, so that whoever sends the message again may deliver it. One that is done, or no longer
 	// the owner's, is left as it is, and that is no error.
 	Release(ctx context.Context, t Target, id string, by Owner) error
 }
 
-// Owner is who holds a claim: one step of a message's chain of attempts. Steps rise by one with each follow-up.
+// Owner is who holds a claim: one attempt, and not the chain of them. SQS may deliver a follow-up twice at once, and of the
+// two copies only the one that comes first finds the claim of the attempt before.
 type Owner struct {
-	Chain string // random, the same for a message and all its follow-ups
-	Step  int
+	Token string // random, of this attempt
+	After string // the token under which the attempt before claimed the message for this target
 }
 
 // Config is what a Deliverer works with. All fields are required.
@@ -214,7 +214,7 @@ func (d *Deliverer) reach(ctx context.Context, j *job, a account) (result attemp
 			result = a.failed(panicked(ctx, p).Error())
 		}
 	}()
-	claim, found := d.claimAndFind(ctx, j, a.user)
+	claim, found := d.claimAndFind(ctx, j, a)
 	switch {
 	case claim.State == Duplicate:
 		observability.Add(ctx, observability.DuplicatesDropped, 1)
@@ -222,10 +222,12 @@ func (d *Deliverer) reach(ctx context.Context, j *job, a account) (result attemp
 	case claim.State == InFlight:
 		return a.inFlight(claim.Until)
 	case claim.err != nil:
-		return a.failed("claiming the message: " + causeOf(claim.err, statusOf(claim.err)))
+		return a.unclaimed(j, claim.err)
 	case found.err != nil:
+		a.debt.Holder = ""
 		return a.unfound(found.err)
 	}
+	a.debt.Holder = "" // this attempt
 	posts := d.postAll(ctx, j, a.user, a.debt.targets(found.connections))
 	a.debt.Delivered += posts.delivered
 	a.debt.Gone += posts.gone

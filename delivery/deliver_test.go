@@ -76,7 +76,7 @@ func TestPoisonBesideGood(t *testing.T) {
 		tampered := map[string]string{
 			"no JSON": "?", "no number": `{"attempt":"2"}`, "attempt 0": `{}`, "attempt 4": `{"attempt":4}`,
 			"negative tally": `{"attempt":1,"tally":{"delivered":-1}}`, "negative debt": `{"attempt":1,"owed":{"1234":{"gone":-1}}}`,
-			"somebody else's": `{"attempt":1,"owed":{"5678":{}}}`, "negative step": `{"attempt":1,"step":-1}`, "from the future": `{"attempt":1,"firstSentAt":99999999999999}`,
+			"somebody else's": `{"attempt":1,"owed":{"5678":{}}}`, "long holder": `{"attempt":1,"holder":"` + strings.Repeat("x", maxToken+1) + `"}`, "from the future": `{"attempt":1,"firstSentAt":99999999999999}`,
 			"null": `null`, "list": `[]`, "huge": `{"attempt":1e999}`,
 		}
 		records := []Record{message("first", "one"), {ID: "no JSON", Body: "hello"}, expired}

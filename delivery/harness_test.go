@@ -154,6 +154,7 @@ type fakePresence struct {
 	connections  map[presence.UserID][]presence.Connection
 	lastActivity map[presence.UserID]time.Time
 	pruned       map[presence.ConnectionID]time.Time
+	unreadable   map[presence.UserID]bool
 	// read runs before each read, prune before each Disconnect, list before each page; they may wait and may fail.
 	read, prune, list func(context.Context) error
 }
@@ -164,7 +165,8 @@ func newPresence() *fakePresence {
 		connections:  map[presence.UserID][]presence.Connection{},
 		lastActivity: map[presence.UserID]time.Time{},
 		pruned:       map[presence.ConnectionID]time.Time{},
-		read:         nothing, prune: nothing,
+		unreadable:   map[presence.UserID]bool{},
+		read:         nothing, prune: nothing, list: nothing,
 	}
 }
 
@@ -174,6 +176,9 @@ func (p *fakePresence) Connections(ctx context.Context, user presence.UserID) ([
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.unreadable[user] {
+		return nil, presence.Status{}, errors.New("throttled")
+	}
 	open := slices.Clone(p.connections[user])
 	return open, presence.Status{User: user, Online: len(open) > 0, OfflineSince: p.lastActivity[user]}, nil
 }

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -17,6 +18,7 @@ type job struct {
 	record  *Record
 	message Message
 	state   state
+	token   string // under which this attempt claims the message, if it has an Id
 }
 
 // open reads a record: its message, and what is known of earlier attempts. The job is good enough for a
@@ -30,8 +32,8 @@ func open(r *Record, now time.Time) (*job, *Rejection) {
 	if j.message, rejection = Parse(r.Body); rejection != nil {
 		return j, rejection
 	}
-	if j.message.ID != "" && j.state.Chain == "" {
-		j.state.Chain = rand.Text()
+	if j.message.ID != "" {
+		j.token = rand.Text()[:12]
 	}
 	return j, j.problem()
 }
@@ -71,10 +73,7 @@ func (j *job) accounts() []account {
 // no words: a message to many users may have no room for them.
 func (j *job) next(owed map[presence.UserID]debt) state {
 	next := j.state
-	if j.message.ID != "" {
-		next.Step++
-	}
-	next.Owed = owed
+	next.Owed, next.Holder = owed, j.token
 	if !j.message.Broadcast && len(owed) == max(1, len(j.message.Users)) && allWhole(owed) {
 		next.Owed = nil
 	}
@@ -104,7 +103,13 @@ func (j *job) target(user presence.UserID) Target {
 	return userTarget(user)
 }
 
-func (j *job) owner() Owner { return Owner{j.state.Chain, j.state.Step} }
+// owner is who claims the message for an account in this attempt.
+func (j *job) owner(a account) Owner {
+	return Owner{Token: j.token, After: cmp.Or(a.debt.Holder, j.state.Holder, nobody)}
+}
+
+// nobody is a token that no attempt has.
+const nobody = "-"
 
 // firstSent is when the producer sent the message, or now if nobody knows.
 func (j *job) firstSent() time.Time {

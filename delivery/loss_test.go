@@ -20,7 +20,7 @@ var rounds = commandline.Int("rounds", 4, "rounds of TestNoLoss, of 1,000 messag
 
 // hard is how often things go wrong in TestNoLoss: a fifth of all posts.
 var hard = rates{
-	throttled: 0.08, broken: 0.08, timeOut: 0.04, arrivedAll: 0.1, database: 0.2, topic: 0.5, refused: 0.005, killed: 0.005, twice: 0.005,
+	throttled: 0.08, broken: 0.08, timeOut: 0.04, arrivedAll: 0.1, database: 0.2, topic: 0.5, refused: 0.005, killed: 0.005, twice: 0.005, twiceWithID: 0.1,
 }
 
 // TestNoLoss proves that no message is lost: whatever fails, and whenever functions die, it arrives at every connection
@@ -171,7 +171,7 @@ func (c *checker) checkArrival(s produced) {
 	for user, connections := range c.recipients(s) {
 		for _, id := range connections {
 			if c.model.delivered[delivered{s.name, id}] == 0 && !c.named(s.name, user, id) {
-				c.Errorf("%s (%+v) is lost for %s: dead letters %v", s.name, s.message, id, c.letters[s.name])
+				c.Errorf("%s is lost for %s:\n%s", s.name, id, c.model.stories[s.name])
 			}
 		}
 	}
@@ -200,7 +200,7 @@ func (c *checker) checkDuplicates() {
 		c.deliveries += n
 		c.duplicates += n - 1
 		if n > 1 && c.model.excuses[one] == "" && c.model.excuses[delivered{one.message, ""}] == "" {
-			c.Errorf("%s arrived %d times at %s without excuse", one.message, n, one.connection)
+			c.Errorf("%s arrived %d times at %s without excuse:\n%s", one.message, n, one.connection, c.model.stories[one.message])
 		}
 	}
 }
@@ -264,7 +264,6 @@ func (c *checker) redrive(sent []produced) {
 		delete(q.attribute, "cursed")
 		q.receives, q.died, q.visibleAt, q.sentAt = 0, 0, time.Now(), time.Now()
 	}
-	letters := c.letters
 	m.run(c.Context(), 4)
 	if len(m.dead) > 0 {
 		c.Errorf("%d dead letters died again: %s", len(m.dead), reasonOf(m.dead[0]))
@@ -275,7 +274,7 @@ func (c *checker) redrive(sent []produced) {
 	}
 	for one, n := range m.delivered {
 		if n > 1 && before[one] > 0 && before[one] < n && m.excuses[one] == "" && m.excuses[delivered{one.message, ""}] == "" {
-			c.Errorf("%s arrived at %s again, when its dead letter was put back: %s", one.message, one.connection, reasonOf(letters[one.message][0]))
+			c.Errorf("%s arrived at %s again, when its dead letter was put back:\n%s", one.message, one.connection, m.stories[one.message])
 		}
 	}
 }

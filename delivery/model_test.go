@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ type model struct {
 	delivered map[delivered]int
 	excuses   map[delivered]string // by message alone, or by message and connection
 	doubled   map[string]bool      // messages that SQS delivered twice
+	stories   map[string][]string  // what happened to each message, for who has to find out why
 	posts     int
 }
 
@@ -43,7 +45,8 @@ type rates struct {
 	arrivedAll                 float64 // of the posts that time out, those that arrived all the same
 	database, topic            float64 // of each of the SDK's tries
 	refused                    float64 // of messages sent
-	killed, twice              float64 // of invocations, and of receives
+	killed                     float64 // of invocations
+	twice, twiceWithID         float64 // of receives, of messages without and with an Id
 }
 
 type delivered struct{ message, connection string }
@@ -123,6 +126,8 @@ func (m *model) PostToConnection(ctx context.Context, in *apigatewaymanagementap
 	defer m.mu.Unlock()
 	m.posts++
 	one := delivered{string(in.Data), *in.ConnectionId}
+	before := m.delivered[one]
+	defer func() { m.tell(one.message, "post to", one.connection, m.delivered[one]-before) }()
 	if closed, ok := m.closed[one.connection]; ok && !time.Now().Before(closed) {
 		return nil, &apitypes.GoneException{}
 	}
@@ -160,6 +165,7 @@ func (m *model) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...
 		id: fmt.Sprint(m.random.Uint64()), body: *in.MessageBody, attribute: in.MessageAttributes, sentAt: time.Now(),
 		visibleAt: time.Now().Add(time.Duration(in.DelaySeconds) * time.Second),
 	}
+	m.tell(q.name(), "send", path.Base(*in.QueueUrl), in.DelaySeconds, attribute(in, retryAttribute), attribute(in, owedAttribute), attribute(in, reasonAttribute))
 	if *in.QueueUrl == deadLetterURL {
 		m.dead = append(m.dead, q)
 	} else {
@@ -184,17 +190,26 @@ func (m *model) receive() []*queued {
 			continue
 		}
 		q.receives++
+		m.tell(q.name(), "receive", q.receives, q.id)
 		batch = append(batch, q)
 		q.visibleAt = now.Add(180 * time.Second)
-		if m.chance(m.rates.twice) {
-			q.visibleAt = now.Add(time.Duration(m.random.IntN(3000)) * time.Millisecond)
+		message, _ := Parse(q.body)
+		switch {
+		case message.ID != "" && m.chance(m.rates.twiceWithID):
 			m.doubled[q.name()] = true
-			if message, _ := Parse(q.body); message.ID == "" {
-				m.excuses[delivered{q.name(), ""}] = "SQS delivered a message without Id twice"
-			}
+		case message.ID == "" && m.chance(m.rates.twice):
+			m.excuses[delivered{q.name(), ""}] = "SQS delivered a message without Id twice"
+		default:
+			continue
 		}
+		q.visibleAt = now.Add(time.Duration(m.random.IntN(100)*m.random.IntN(100)) * time.Millisecond)
 	}
 	return batch
+}
+
+// tell adds to a message's story.
+func (m *model) tell(message string, what ...any) {
+	m.stories[message] = append(m.stories[message], time.Now().Format("15:04:05.000 ")+fmt.Sprintln(what...))
 }
 
 func (m *model) remove(q *queued) {
@@ -277,7 +292,7 @@ func (m *model) left() bool {
 func newModel(seed uint64, users int, r rates) *model {
 	m := &model{
 		presence: newPresence(), claims: newClaims(), rates: r, random: rand.New(rand.NewPCG(seed, 0)),
-		closed: map[string]time.Time{}, delivered: map[delivered]int{}, excuses: map[delivered]string{}, doubled: map[string]bool{},
+		closed: map[string]time.Time{}, delivered: map[delivered]int{}, excuses: map[delivered]string{}, doubled: map[string]bool{}, stories: map[string][]string{},
 	}
 	database := func(ctx context.Context) error {
 		return m.throttle(ctx, func(r *rates) float64 { return r.database })
@@ -290,6 +305,11 @@ func newModel(seed uint64, users int, r rates) *model {
 			m.excuse(id, "the claim could not be marked")
 		}
 		return err
+	}
+	m.claims.answered = func(id string, what ...any) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.tell(id, what...)
 	}
 	m.receipts = &fakeReceipts{publish: func(ctx context.Context) error {
 		return m.throttle(ctx, func(r *rates) float64 { return r.topic })

@@ -166,12 +166,12 @@ func TestStateRoundTrip(t *testing.T) {
 		want := state{
 			Attempt:     rapid.IntRange(1, maxAttempts).Draw(t, "attempt"),
 			FirstSentAt: rapid.Int64Range(1, now.UnixMilli()).Draw(t, "firstSentAt"),
-			Chain:       rapid.StringMatching(`[A-Z0-9]{0,26}`).Draw(t, "chain"),
-			Step:        rapid.IntRange(0, 1000).Draw(t, "step"),
+			Holder:      rapid.StringMatching(`[A-Z0-9]{0,26}`).Draw(t, "holder"),
 			Owed:        rapid.MapOfN(userIDs, debts, 0, 4).Draw(t, "owed"),
 			Cursor:      rapid.StringMatching(`[A-Za-z0-9_-]{0,20}`).Draw(t, "cursor"),
 			Listed:      rapid.Bool().Draw(t, "listed"),
 			Paused:      rapid.Bool().Draw(t, "paused"),
+			OwedSince:   rapid.Int64Range(0, now.UnixMilli()).Draw(t, "owedSince"),
 			Tally:       tally{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Offline: n.Draw(t, "offline"), Failed: n.Draw(t, "failed"), Expired: n.Draw(t, "expired")},
 			Settled:     rapid.Int64Range(0, now.UnixMilli()).Draw(t, "settled"),
 		}
@@ -192,7 +192,7 @@ var (
 	n       = rapid.IntRange(0, 1000)
 	userIDs = rapid.Map(rapid.StringN(0, -1, MaxUserID), func(s string) presence.UserID { return presence.UserID(s) })
 	debts   = rapid.Custom(func(t *rapid.T) debt {
-		d := debt{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Waited: rapid.Bool().Draw(t, "waited")}
+		d := debt{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Waited: rapid.Bool().Draw(t, "waited"), Holder: rapid.StringMatching(`[A-Z0-9]{0,12}`).Draw(t, "holder")}
 		if rapid.Bool().Draw(t, "named") {
 			d.Connections = []presence.ConnectionID{}
 		}
@@ -216,7 +216,7 @@ func FuzzReadState(f *testing.F) {
 			}
 			return
 		}
-		if s.Attempt < 1 || s.Attempt > maxAttempts || s.FirstSentAt < 0 || s.Tally.least() < 0 || s.Step < 0 || !json.Valid([]byte(s.text())) {
+		if s.Attempt < 1 || s.Attempt > maxAttempts || s.FirstSentAt < 0 || s.Tally.least() < 0 || !json.Valid([]byte(s.text())) {
 			t.Fatalf("accepted %+v", s)
 		}
 	})

@@ -31,13 +31,13 @@ func (d *Deliverer) conclude(ctx context.Context, j *job, a attempt) error {
 		next.Attempt++
 		pause := pauses[j.state.Attempt-1]
 		return d.followUp(ctx, j, next, pause+rand.Int32N(pause/2+1), Failed, a.cause)
-	case j.goesOn(a.owed):
-		return d.goOn(ctx, j, next)
 	case a.waiting:
 		return d.followUp(ctx, j, next, waitFor, Offline, "the user may come back")
-	case len(a.owed) > 0:
+	case !a.until.IsZero():
 		wait := time.Until(a.until)/time.Second + 1
 		return d.followUp(ctx, j, next, int32(max(1, min(wait, longestWait))), Repeated, "another delivery of this id is under way")
+	case j.goesOn(a.owed):
+		return d.goOn(ctx, j, next)
 	}
 	return d.finish(ctx, j, j.outcome(a.repeated))
 }
@@ -84,7 +84,7 @@ func (d *Deliverer) expire(ctx context.Context, j *job) error {
 	for _, a := range j.accounts() {
 		owed[a.user] = a.debt
 	}
-	if j.state.Step > 0 {
+	if j.state.Holder != "" {
 		d.unclaimAll(ctx, j, owed)
 	}
 	j.state.Tally.Expired += sizeOf(owed)

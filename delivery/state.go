@@ -16,8 +16,8 @@ const maxAttempts = 3
 // is as long as it is so that the third attempt comes when a 410 can be believed: see settlingIn.
 var pauses = [maxAttempts - 1]int32{5, 32}
 
-// maxChain bounds the token of a chain, in bytes. Ours are shorter.
-const maxChain = 64
+// maxToken bounds the token of an attempt, in bytes. Ours are shorter.
+const maxToken = 64
 
 // state is what is known of a message from its earlier attempts, as JSON in the message attribute HeliographRetry of a
 // follow-up, or in HeliographOwed of a dead letter. One message is one record on the queue at any time, to however many
@@ -31,9 +31,8 @@ type state struct {
 	Attempt int `json:"attempt"`
 	// FirstSentAt is when the producer sent the message, in Unix milliseconds; 0 if nobody knows.
 	FirstSentAt int64 `json:"firstSentAt,omitempty"`
-	// Chain and Step own the chain's claims, see Owner. Only messages with an Id have them.
-	Chain string `json:"chain,omitempty"`
-	Step  int    `json:"step,omitempty"`
+	// Holder is the token under which the attempt before claimed the message. Only messages with an Id have it.
+	Holder string `json:"holder,omitempty"`
 	// Owed is what each user is still owed; none means everything, to everybody. A message to a connection id owes it
 	// to the user "".
 	Owed map[presence.UserID]debt `json:"owed,omitempty"`
@@ -42,6 +41,8 @@ type state struct {
 	Cursor string `json:"cursor,omitempty"`
 	Listed bool   `json:"listed,omitempty"`
 	Paused bool   `json:"paused,omitempty"`
+	// OwedSince is when the first of those owed was not reached, in Unix milliseconds. Of a broadcast only.
+	OwedSince int64 `json:"owedSince,omitempty"`
 	// Tally is what came of the chain so far.
 	Tally tally `json:"tally,omitzero"`
 	// Settled is when the message was settled, in Unix milliseconds, if only its receipt is still to be published.
@@ -58,6 +59,8 @@ type debt struct {
 	Gone      int `json:"gone,omitempty"`
 	// Waited is true once a follow-up has waited for the user to come back. It waits once.
 	Waited bool `json:"waited,omitempty"`
+	// Holder is the token under which the message is claimed for this user, where that is not the state's.
+	Holder string `json:"holder,omitempty"`
 }
 
 // tally counts what became of a message, in connections and in users, as a Receipt does.
@@ -117,14 +120,14 @@ func (s *state) problem(now time.Time) string {
 		return "firstSentAt is out of range"
 	case s.Settled < 0 || s.Settled > latest:
 		return "settled is out of range"
-	case len(s.Chain) > maxChain || s.Step < 0:
-		return "chain or step is out of range"
+	case len(s.Holder) > maxToken:
+		return "holder is out of range"
 	case s.Tally.least() < 0:
 		return "a tally is negative"
 	}
 	for _, owed := range s.Owed {
-		if min(owed.Delivered, owed.Gone) < 0 {
-			return "a user's tally is negative"
+		if min(owed.Delivered, owed.Gone) < 0 || len(owed.Holder) > maxToken {
+			return "what a user is owed is out of range"
 		}
 	}
 	return ""
@@ -133,9 +136,9 @@ func (s *state) problem(now time.Time) string {
 // dead is the state as a dead letter keeps it, so that whoever puts it back reaches those only who lack the body: at
 // the first attempt, measured from then on. Those that failed are tried again, so they have not failed yet.
 func (s state) dead() state {
-	s.Attempt, s.Tally.Failed, s.Paused = 1, 0, false
+	s.Attempt, s.Paused, s.OwedSince = 1, false, 0
 	if s.Settled == 0 {
-		s.FirstSentAt = 0
+		s.FirstSentAt, s.Tally.Failed = 0, 0
 	}
 	return s
 }
@@ -146,7 +149,7 @@ func (s *state) says() bool { return len(s.Owed) > 0 || s.Cursor != "" || s.Sett
 // split is the state as two, each with half of those who are owed. What is more than that has only the second.
 func (s state) split() (state, state) {
 	users := slices.Sorted(maps.Keys(s.Owed))
-	one := state{Attempt: 1, Chain: s.Chain, Step: s.Step, Listed: true, Owed: map[presence.UserID]debt{}}
+	one := state{Attempt: 1, Holder: s.Holder, Listed: true, Owed: map[presence.UserID]debt{}}
 	for _, user := range users[:len(users)/2] {
 		one.Owed[user] = s.Owed[user]
 	}
@@ -187,7 +190,7 @@ func (d *debt) targets(open []presence.Connection) []presence.Connection {
 
 // whole tells whether nothing is known of the user yet: all that there is to say is owed.
 func (d *debt) whole() bool {
-	return d.Connections == nil && d.Delivered == 0 && d.Gone == 0 && !d.Waited
+	return d.Connections == nil && d.Delivered == 0 && d.Gone == 0 && !d.Waited && d.Holder == ""
 }
 
 // onlyMark tells whether the body has arrived everywhere, and only the claim does not say so yet.

@@ -1,0 +1,270 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
+
+	"heliograph/presence"
+)
+
+// failing is a neighbor that is out of order.
+func failing(context.Context) error { return errors.New("throttled") }
+
+// asking is a record with these fields and the body "hello", sent just now.
+func asking(id, fields string) Record {
+	return Record{ID: id, Body: `{` + fields + `,"Body":"hello"}`, SentAt: time.Now()}
+}
+
+// online gives a user devices that have been open for an hour, called by the user and a number.
+func (b *bed) online(user presence.UserID, devices int) {
+	for i := range devices {
+		c := since(presence.ConnectionID(fmt.Sprint(user, i+1)), time.Hour)
+		c.User = user
+		b.presence.connections[user] = append(b.presence.connections[user], c)
+	}
+}
+
+// walk delivers a record and then all its follow-ups, each when the queue would, until none is left. It returns the
+// dead letters.
+func (b *bed) walk(r Record) []*sqs.SendMessageInput {
+	b.Helper()
+	var dead []*sqs.SendMessageInput
+	for step := 0; ; step++ {
+		if step > 100 {
+			b.Fatal("the message goes round and round")
+		}
+		if back := b.deliver(b.Context(), r); back != nil {
+			b.Fatalf("step %d went back:\n%s", step, &b.output)
+		}
+		dead = append(dead, b.queue.to(deadLetterURL)...)
+		next := b.queue.to(queueURL)
+		b.queue.sent = nil
+		if len(next) == 0 {
+			return dead
+		}
+		if len(next) > 1 {
+			b.Fatalf("%d follow-ups of one message", len(next))
+		}
+		time.Sleep(time.Duration(next[0].DelaySeconds) * time.Second)
+		r = received(next[0], fmt.Sprint(r.ID, "+"))
+	}
+}
+
+// posts are how often each connection was posted to since the last look.
+func (b *bed) posts() map[string]int {
+	b.gateway.mu.Lock()
+	defer b.gateway.mu.Unlock()
+	counts := map[string]int{}
+	for id, bodies := range b.gateway.posts {
+		counts[id] = len(bodies)
+	}
+	clear(b.gateway.posts)
+	return counts
+}
+
+func (b *bed) checkPosts(what string, want map[string]int) {
+	b.Helper()
+	if diff := cmp.Diff(want, b.posts()); diff != "" {
+		b.Errorf("%s: posts (-want +got):\n%s", what, diff)
+	}
+}
+
+// TestSeveralUsers walks a message to four users through its attempts: each ends in a way of its own, follow-ups name those
+// only who are owed something, and nothing that arrived is sent again.
+func TestSeveralUsers(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.online("fine", 2)
+		b.online("half", 2)
+		b.online("broken", 1)
+		b.presence.lastActivity["leaving"] = time.Now().Add(-time.Second)
+		b.gateway.answers["half2"] = []answer{{status: 403}, ok}
+		b.gateway.answers["broken1"] = []answer{{status: 403}}
+		r := asking("m", `"UserIds":["fine","half","broken","leaving","away"]`)
+		b.deliver(b.Context(), r)
+		b.checkPosts("first attempt", map[string]int{"fine1": 1, "fine2": 1, "half1": 1, "half2": 1, "broken1": 1})
+		in := only(b, queueURL)
+		checkFollowUp(b, in, state{
+			Attempt: 2, FirstSentAt: r.SentAt.UnixMilli(), Tally: tally{Delivered: 3, Offline: 1},
+			Owed: map[presence.UserID]debt{
+				"half":    {Connections: []presence.ConnectionID{"half2"}, Delivered: 1},
+				"broken":  {Connections: []presence.ConnectionID{"broken1"}},
+				"leaving": {Waited: true},
+			},
+		}, 5, 7)
+
+		dead := b.walk(received(in, "again"))
+		b.checkPosts("second and third attempt", map[string]int{"half2": 1, "broken1": 2})
+		if len(dead) != 1 {
+			b.Fatalf("%d dead letters, want one", len(dead))
+		}
+		want := map[string]string{
+			"RejectReason": "undelivered: 1 connection owed after 3 attempts, the last one: 403", "Attempts": "3",
+			"HeliographOwed": `{"attempt":1,"owed":{"broken":{"connections":["broken1"]}},"tally":{"delivered":4,"offline":2}}`,
+		}
+		if diff := cmp.Diff(want, texts(dead[0])); diff != "" {
+			b.Errorf("dead letter (-want +got):\n%s", diff)
+		}
+
+		// Put back as it is, by whatever tool, it reaches the one who lacks it.
+		b.gateway.answers["broken1"] = []answer{ok}
+		if dead := b.walk(received(dead[0], "redriven")); len(dead) > 0 {
+			b.Errorf("dead again: %v", texts(dead[0]))
+		}
+		b.checkPosts("put back", map[string]int{"broken1": 1})
+	})
+}
+
+// TestOneUserCantBeRead proves that the others of a message get it at once, and the one as soon as may be.
+func TestOneUserCantBeRead(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.online("a", 1)
+		b.online("b", 1)
+		b.presence.unreadable["b"] = true
+		b.deliver(b.Context(), asking("m", `"UserIds":["a","b"]`))
+		b.checkPosts("unreadable", map[string]int{"a1": 1})
+		in := only(b, queueURL)
+		if got := decode(b.T, attribute(in, "HeliographRetry")).Owed; !cmp.Equal(got, map[presence.UserID]debt{"b": {}}) {
+			b.Errorf("owed %v", got)
+		}
+		b.presence.unreadable["b"] = false
+		b.walk(received(in, "again"))
+		b.checkPosts("readable", map[string]int{"b1": 1})
+	})
+}
+
+// TestAllOwedNeedsNoWords proves that a follow-up for all of a message's users names none of them: a large message might
+// have no room for that.
+func TestAllOwedNeedsNoWords(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.presence.read = failing
+		var users []string
+		for i := range MaxUsers {
+			users = append(users, fmt.Sprintf(`"%0200d"`, i))
+		}
+		r := asking("m", `"UserIds":[`+strings.Join(users, ",")+`]`)
+		b.deliver(b.Context(), r)
+		in := only(b, queueURL)
+		checkFollowUp(b, in, state{Attempt: 2, FirstSentAt: r.SentAt.UnixMilli()}, 5, 7)
+		dead := b.walk(received(in, "again"))
+		if len(dead) != 1 || attribute(dead[0], "HeliographOwed") != "" {
+			b.Errorf("dead letters: %v", dead)
+		}
+	})
+}
+
+// TestOneLetterIsNotEnough proves that several dead letters name those who are owed where one has no room for them.
+func TestOneLetterIsNotEnough(t *testing.T) {
+	bubble(t, func(b *bed) {
+		var users []string
+		for i := range MaxUsers {
+			user := fmt.Sprintf("%0200d", i)
+			users = append(users, `"`+user+`"`)
+			b.online(presence.UserID(user), 1)
+		}
+		b.online("fine", 1)
+		b.config.Poster = stub(func(_ context.Context, id string) error {
+			if id == "fine1" {
+				return nil
+			}
+			return errors.New("network")
+		})
+		users[0] = `"fine"`
+		dead := b.walk(asking("m", `"UserIds":[`+strings.Join(users, ",")+`]`))
+		owed := map[presence.UserID]int{}
+		for _, in := range dead {
+			if !strings.HasPrefix(attribute(in, "RejectReason"), "no-room-for-follow-up: ") {
+				b.Errorf("reason %q", attribute(in, "RejectReason"))
+			}
+			for user := range decode(b.T, attribute(in, "HeliographOwed")).Owed {
+				owed[user]++
+			}
+		}
+		if len(dead) < 2 || len(owed) != MaxUsers-1 || slices.Max(slices.Collect(maps.Values(owed))) > 1 {
+			b.Errorf("%d dead letters name %d users", len(dead), len(owed))
+		}
+	})
+}
+
+// TestConnection proves what becomes of a message to one connection, about which nothing is known but that it was there
+// when the message was sent.
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		answers []answer
+		sent    time.Duration // ago
+		posts   int
+		outcome string
+		dead    string // what the dead letter owes
+	}{
+		{name: "delivered", answers: []answer{ok}, posts: 1},
+		{name: "gone, sent long ago", answers: []answer{gone}, sent: settlingIn + time.Second, posts: 1, outcome: "gone"},
+		{name: "gone, sent just now", answers: []answer{gone}, posts: 3, outcome: "gone"},
+		{name: "gone, then it settles in", answers: []answer{gone, ok}, posts: 2, outcome: "delivered"},
+		{
+			name: "failing", answers: []answer{{status: 403}}, posts: 3,
+			dead: `{"attempt":1,"owed":{"":{"connections":["c1="]}}}`,
+		},
+		{
+			name: "not an id", answers: []answer{{status: 400, code: "BadRequestException"}}, posts: 1,
+			dead: `{"attempt":1,"owed":{"":{"connections":["c1="]}}}`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(b *bed) {
+				b.online("c", 1) // whose connections are none of its business
+				b.gateway.answers["c1="] = test.answers
+				r := asking("m", `"ConnectionId":"c1="`)
+				r.SentAt = r.SentAt.Add(-test.sent)
+				dead := b.walk(r)
+				b.checkPosts("walk", map[string]int{"c1=": test.posts})
+				if len(b.presence.pruned) > 0 {
+					t.Errorf("pruned %v", b.presence.pruned)
+				}
+				outcome := ""
+				for _, l := range b.logged("message done") {
+					outcome = fmt.Sprint(l["outcome"])
+				}
+				if outcome != test.outcome {
+					t.Errorf("outcome %q, want %q", outcome, test.outcome)
+				}
+				if (len(dead) > 0) != (test.dead != "") || (len(dead) > 0 && attribute(dead[0], "HeliographOwed") != test.dead) {
+					t.Errorf("dead letters: %v", dead)
+				}
+				for _, in := range dead {
+					b.gateway.answers["c1="] = []answer{ok}
+					b.walk(received(in, "redriven"))
+					b.checkPosts("redriven", map[string]int{"c1=": 1})
+				}
+			})
+		})
+	}
+}
+
+// TestOneBodyIsRefused proves that a body that no connection will take ends the chain at once, and that the dead letter
+// names those who lack it.
+func TestOneBodyIsRefused(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.online("a", 1)
+		b.online("b", 1)
+		b.gateway.answers["b1"] = []answer{{status: 413}}
+		dead := b.walk(asking("m", `"UserIds":["a","b"]`))
+		b.checkPosts("walk", map[string]int{"a1": 1, "b1": 1})
+		if len(dead) != 1 || attribute(dead[0], "RejectReason") != "body-too-large: API Gateway answered 413" {
+			b.Fatalf("dead letters: %v", dead)
+		}
+		if got, want := attribute(dead[0], "HeliographOwed"), `{"attempt":1,"owed":{"b":{"connections":["b1"]}},"tally":{"delivered":1}}`; got != want {
+			b.Errorf("owed %s, want %s", got, want)
+		}
+	})
+}
