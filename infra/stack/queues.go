@@ -11,7 +11,8 @@ import (
 const deadLetterRetention = 14 * 24 * time.Hour
 
 // maxReceiveCount guards against crashes alone: the functions do their own retries and write the dead-letter queue
-// themselves. A batch can be received a few times without any fault of a message, so it is generous.
+// themselves. A batch can be received a few times without any fault of a message, so it is generous. What announce can't
+// publish of the grace queue stays there instead, and comes again for as long as a record of the stream does.
 const maxReceiveCount = 10
 
 // queue is one SQS queue.
@@ -29,8 +30,8 @@ type queues struct {
 
 func declareQueues(d *deployment) queues {
 	var q queues
-	q.send, q.sendDeadLetters = declareQueue(d, "messages", "send", timeouts[send])
-	q.grace, q.graceDeadLetters = declareQueue(d, "grace", "grace", timeouts[announce])
+	q.send, q.sendDeadLetters = declareQueue(d, "messages", "send", timeouts[send], maxReceiveCount)
+	q.grace, q.graceDeadLetters = declareQueue(d, "grace", "grace", timeouts[announce], int(streamPatience/hidden(timeouts[announce])))
 
 	c := d.newComponent("Queue", "stream")
 	defer c.complete()
@@ -39,7 +40,8 @@ func declareQueues(d *deployment) queues {
 }
 
 // declareQueue declares a queue whose messages a function with the given time-out works on, and its dead-letter queue.
-func declareQueue(d *deployment, component, name string, timeout time.Duration) (queue, queue) {
+// A message that was received so often, and not deleted, becomes a dead letter.
+func declareQueue(d *deployment, component, name string, timeout time.Duration, receives int) (queue, queue) {
 	c := d.newComponent("Queue", component)
 	defer c.complete()
 	physical := d.physical(name)
@@ -48,17 +50,20 @@ func declareQueue(d *deployment, component, name string, timeout time.Duration) 
 		"sourceQueueArns":   []string{d.home.arn("sqs", physical)},
 	}))
 	live := declare(c, "queue", sqs.NewQueue, &sqs.QueueArgs{
-		Name: pulumi.String(physical),
-		// Six time-outs, as AWS advises: Lambda may try a throttled batch again before the messages show up once more.
-		VisibilityTimeoutSeconds: seconds(6 * timeout),
+		Name:                     pulumi.String(physical),
+		VisibilityTimeoutSeconds: seconds(hidden(timeout)),
 		SqsManagedSseEnabled:     pulumi.Bool(true),
 		RedrivePolicy: pulumi.JSONMarshal(map[string]any{
 			"deadLetterTargetArn": dead.arn,
-			"maxReceiveCount":     maxReceiveCount,
+			"maxReceiveCount":     receives,
 		}),
 	})
 	return queue{name: physical, url: live.Url, arn: live.Arn}, dead
 }
+
+// hidden is how long a message stays away after it was received: six time-outs, as AWS advises, since Lambda may try a
+// throttled batch again before the messages show up once more.
+func hidden(timeout time.Duration) time.Duration { return 6 * timeout }
 
 // declareDeadLetters declares a queue that keeps what is put there until somebody looks.
 func declareDeadLetters(c *component, name, physical string, allow pulumi.StringPtrInput) queue {
