@@ -26,7 +26,7 @@ var rules = []rule{
 	{"auth", []string{"observability"}, "who somebody is does not depend on what they do"},
 	{"presence", []string{"observability"}, "who is online does not depend on what is sent to them"},
 	{"delivery", []string{"observability", "presence"}, "delivery asks presence for connections, and nothing else"},
-	{"handlers", []string{"observability", "auth", "presence", "delivery"}, "a handler joins an event to the domain; it knows no infrastructure and no simulator"},
+	{"handlers", []string{"observability", "auth", "presence", "delivery", "handlers/internal"}, "a handler joins an event to the domain; it knows no infrastructure and no simulator"},
 	{"infra", []string{"observability", "infra"}, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
 	{"simulator", []string{"infra/stack", "observability", "simulator"}, "it runs the program and compiled functions, so that what works here is what is deployed"},
 	{"cmd", []string{"auth", "infra/stack", "observability", "simulator", "cmd"}, "the command line talks to a running stack; it is not a part of it"},

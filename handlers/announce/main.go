@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"heliograph/handlers/internal/topic"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -40,7 +41,7 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 	}
 	return announce(presence.NewAnnouncer(
 		presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil),
-		topic{client: sns.NewFromConfig(cfg), arn: env.TopicARN},
+		changes{topic.Topic{Client: sns.NewFromConfig(cfg), ARN: env.TopicARN}},
 		graceQueue{client: sqs.NewFromConfig(cfg), url: env.GraceQueueURL, grace: env.PresenceGrace},
 	)), nil
 }

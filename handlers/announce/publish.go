@@ -7,68 +7,30 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"heliograph/handlers/internal/topic"
 	"heliograph/presence"
 )
 
-// eventName is the one kind of event there is.
-const eventName = "OnlineStatusChanged"
+// changes publishes who came and who went.
+type changes struct{ topic topic.Topic }
 
-// timeFormat always has three digits of milliseconds; the time must be in UTC.
-const timeFormat = "2006-01-02T15:04:05.000Z"
+var _ presence.Publisher = changes{}
 
-// message is an event, in the words of the contract.
-type message struct {
-	EventName string
-	Data      struct {
-		UserID   presence.UserID `json:"UserId"`
-		IsOnline bool
-		Version  int64
-		At       string
-	}
+// change is a presence event in the words of the contract.
+type change struct {
+	UserID   presence.UserID `json:"UserId"`
+	IsOnline bool
+	Version  int64
+	At       string
 }
 
-// topic publishes events on SNS. Those who subscribe can filter them by two attributes.
-type topic struct {
-	client publisher
-	arn    string
-}
-
-// publisher is what a topic needs of SNS.
-type publisher interface {
-	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
-}
-
-var (
-	_ publisher          = (*sns.Client)(nil)
-	_ presence.Publisher = topic{}
-)
-
-// Publish publishes one event.
-func (t topic) Publish(ctx context.Context, e presence.Event) error {
-	m := message{EventName: eventName}
-	m.Data.UserID, m.Data.IsOnline, m.Data.Version = e.User, e.Online, e.Version
-	m.Data.At = e.At.UTC().Format(timeFormat)
-	body, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("encode the event: %w", err)
-	}
-	_, err = t.client.Publish(ctx, &sns.PublishInput{
-		TopicArn: &t.arn,
-		Message:  new(string(body)),
-		MessageAttributes: map[string]types.MessageAttributeValue{
-			"EventName": stringAttribute(eventName),
-			"IsOnline":  stringAttribute(strconv.FormatBool(e.Online)),
-		},
-	})
-	return err
-}
-
-func stringAttribute(value string) types.MessageAttributeValue {
-	return types.MessageAttributeValue{DataType: new("String"), StringValue: &value}
+// Publish publishes one event. Those who subscribe can filter by whether the user is online, too.
+func (p changes) Publish(ctx context.Context, e presence.Event) error {
+	return p.topic.Publish(ctx, "OnlineStatusChanged",
+		change{UserID: e.User, IsOnline: e.Online, Version: e.Version, At: topic.Time(e.At)},
+		map[string]string{"IsOnline": strconv.FormatBool(e.Online)})
 }
 
 // graceQueue is an SQS queue that hands a note back when the grace period is over.

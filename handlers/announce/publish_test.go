@@ -14,6 +14,7 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph/handlers/internal/topic"
 	"heliograph/presence"
 )
 
@@ -44,7 +45,7 @@ func TestPublish(t *testing.T) {
 	for _, online := range []bool{true, false} {
 		client := &fakeSNS{}
 		event := presence.Event{User: "1234", Online: online, Version: 1767323045679, At: at}
-		if err := (topic{client, "arn:topic"}).Publish(t.Context(), event); err != nil {
+		if err := (changes{topic.Topic{Client: client, ARN: "arn:topic"}}).Publish(t.Context(), event); err != nil {
 			t.Fatal(err)
 		}
 		flag := map[bool]string{true: "true", false: "false"}[online]
@@ -85,7 +86,7 @@ func TestGraceQueue(t *testing.T) {
 func TestServicesDown(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
-	if err := (topic{&fakeSNS{err: down}, "t"}).Publish(t.Context(), presence.Event{}); !errors.Is(err, down) {
+	if err := (changes{topic.Topic{Client: &fakeSNS{err: down}, ARN: "t"}}).Publish(t.Context(), presence.Event{}); !errors.Is(err, down) {
 		t.Errorf("publish: %v", err)
 	}
 	if err := (graceQueue{&fakeSQS{err: down}, "q", 0}).Queue(t.Context(), presence.Grace{}); !errors.Is(err, down) {

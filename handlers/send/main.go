@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"heliograph/delivery"
+	"heliograph/handlers/internal/topic"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -49,7 +50,7 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 		QueueURL:           env.QueueURL,
 		DeadLetterQueueURL: env.DeadLetterQueueURL,
 		Claims:             delivery.NewClaims(db, env.TableName, env.IdempotencyWindow),
-		Receipts:           topic{sns.NewFromConfig(cfg), env.TopicARN},
+		Receipts:           receipts{topic.Topic{Client: sns.NewFromConfig(cfg), ARN: env.TopicARN}},
 		BroadcastRate:      env.BroadcastRate,
 	})), nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"heliograph/delivery"
+	"heliograph/handlers/internal/topic"
 )
 
 type fakeSNS struct {
@@ -27,11 +28,11 @@ func TestPublish(t *testing.T) {
 	t.Parallel()
 	down := errors.New("SNS is down")
 	client := &fakeSNS{err: down}
-	receipt := delivery.Receipt{
+	settled := delivery.Receipt{
 		ID: `order "17"`, Delivered: 1, Gone: 2, Offline: 3, Failed: 4, Expired: 5,
 		Latency: 38*time.Millisecond + 999*time.Microsecond, At: time.Date(2026, 1, 2, 4, 4, 5, 0, time.FixedZone("", 3600)),
 	}
-	if err := (topic{client, "arn:topic"}).Publish(t.Context(), receipt); !errors.Is(err, down) {
+	if err := (receipts{topic.Topic{Client: client, ARN: "arn:topic"}}).Publish(t.Context(), settled); !errors.Is(err, down) {
 		t.Errorf("error %v", err)
 	}
 	want := `{"EventName":"MessageSettled","Data":{"Id":"order \"17\"","Delivered":1,"Gone":2,"Offline":3,"Failed":4,"Expired":5,` +

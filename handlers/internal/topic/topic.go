@@ -1,0 +1,50 @@
+// Package topic publishes events on the stack's topic, all in the one form that its subscribers know.
+package topic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+)
+
+// Publisher is what a Topic needs of SNS.
+type Publisher interface {
+	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
+}
+
+var _ Publisher = (*sns.Client)(nil)
+
+// Topic is an SNS topic.
+type Topic struct {
+	Client Publisher
+	ARN    string
+}
+
+// Publish publishes {"EventName": name, "Data": data}. Those who subscribe can filter by the message attribute EventName,
+// and by further ones. An error of SNS comes back as it is.
+func (t Topic) Publish(ctx context.Context, name string, data any, further map[string]string) error {
+	body, err := json.Marshal(struct {
+		EventName string
+		Data      any
+	}{name, data})
+	if err != nil {
+		return fmt.Errorf("encode the event %s: %w", name, err)
+	}
+	attributes := map[string]types.MessageAttributeValue{"EventName": stringAttribute(name)}
+	for key, value := range further {
+		attributes[key] = stringAttribute(value)
+	}
+	_, err = t.Client.Publish(ctx, &sns.PublishInput{TopicArn: &t.ARN, Message: new(string(body)), MessageAttributes: attributes})
+	return err
+}
+
+func stringAttribute(value string) types.MessageAttributeValue {
+	return types.MessageAttributeValue{DataType: new("String"), StringValue: &value}
+}
+
+// Time is a time as events tell it: UTC, always with three digits of milliseconds, as the contract's are.
+func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
