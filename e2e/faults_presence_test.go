@@ -1,0 +1,216 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"heliograph/simulator/fault"
+)
+
+// connectIsThrottled: a handshake fails with 5xx when the presence can't be written, and leaves no connection
+// behind, whether or not the user is there with another device; the next one succeeds.
+func (b *breakable) connectIsThrottled(t *testing.T) {
+	there, away := newUser(), newUser()
+	b.connect(t, there)
+	for user, left := range map[string]int{there: 1, away: 0} {
+		// As often as the SDK tries. The connection is written before the presence, so there is something to undo.
+		hits := b.inject(t, fault.Rule{
+			Service: fault.DynamoDB, Action: "UpdateItem", Caller: "*-connect", Error: "ProvisionedThroughputExceededException", Count: 3,
+		})
+		_, response, err := b.dial(within(t), tokenFor(t, user))
+		if err == nil || response == nil || response.StatusCode < http.StatusInternalServerError {
+			t.Errorf("connecting while DynamoDB throttles: %v, %v", response, err)
+		}
+		if hits() != 3 {
+			t.Errorf("throttled %d times", hits())
+		}
+		b.waitForConnections(t, user, left)
+	}
+	b.connect(t, away)
+}
+
+// topicsAreDown: an event that can't be published is published when the topic is back.
+func (b *breakable) topicsAreDown(t *testing.T) {
+	topic, user := b.subscribe(t), newUser()
+	// More often than the SDK tries, so that the stream has to deliver again.
+	hits := b.inject(t, fault.Rule{Service: fault.SNS, Action: "Publish", Down: true, Count: 4})
+	b.connect(t, user)
+	topic.until(t, []string{user}, func(e event) bool { return e.Data.IsOnline })
+	if hits() != 4 {
+		t.Errorf("%d calls failed, want 4", hits())
+	}
+}
+
+// topicsAreDownForGoing: a going that can't be published when the grace period is over is published when the topic
+// is back.
+func (b *breakable) topicsAreDownForGoing(t *testing.T) {
+	topic, user := b.subscribe(t), newUser()
+	phone, _ := b.connect(t, user)
+	topic.until(t, []string{user}, func(e event) bool { return e.Data.IsOnline })
+	b.hideFor(t, b.graceQueueURL(), 2)
+	hits := b.inject(t, fault.Rule{Service: fault.SNS, Action: "Publish", Down: true, Count: 4})
+	phone.hangUp(t)
+	events := topic.until(t, []string{user}, func(e event) bool { return !e.Data.IsOnline })
+	if transitions(t, events) != 1 || hits() != 4 {
+		t.Errorf("events: %+v; %d calls failed, want 4", events, hits())
+	}
+}
+
+// announceIsKilled: the grace period survives the death of functions. Whoever works on the records of somebody who
+// goes, or on the note that is left for the end of the grace period, is killed a few times; after that it is
+// announced, in turn, and with one version.
+func (b *breakable) announceIsKilled(t *testing.T) {
+	topic, user := b.subscribe(t), newUser()
+	phone, _ := b.connect(t, user)
+	came := func(e event) bool { return e.Data.IsOnline }
+	events := topic.until(t, []string{user}, came)
+	b.hideFor(t, b.graceQueueURL(), 2)
+	hits := b.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-announce", Kill: true, Count: 3})
+	phone.hangUp(t)
+	events = append(events, topic.until(t, []string{user}, func(e event) bool { return !e.Data.IsOnline })...)
+	b.connect(t, user)
+	events = append(events, topic.until(t, []string{user}, came)...)
+	if transitions(t, events) != 3 || hits() != 3 {
+		t.Errorf("want 3 transitions, and 3 functions killed, not %d: %+v", hits(), events)
+	}
+}
+
+// transitions counts a user's events, those that came twice once. In a queue they may have changed places.
+func transitions(t *testing.T, events []event) int {
+	t.Helper()
+	versions := map[int64]bool{}
+	for _, e := range events {
+		if online, seen := versions[e.Data.Version]; seen && online != e.Data.IsOnline {
+			t.Errorf("version %d is both online and offline", e.Data.Version)
+		}
+		versions[e.Data.Version] = e.Data.IsOnline
+	}
+	var turns []bool
+	for _, version := range slices.Sorted(maps.Keys(versions)) {
+		turns = append(turns, versions[version])
+	}
+	if len(slices.Compact(turns)) != len(versions) {
+		t.Errorf("events do not take turns: %+v", events)
+	}
+	return len(versions)
+}
+
+// graceQueueURL is where announce leaves its notes. It stands beside the send queue.
+func (b *breakable) graceQueueURL() string {
+	return strings.TrimSuffix(b.SendQueueURL, "send") + "grace"
+}
+
+// streamDeliversTwice: a change that arrives twice is announced with one version, so that whoever listens can tell.
+func (b *breakable) streamDeliversTwice(t *testing.T) {
+	topic, user, fence := b.subscribe(t), newUser(), newUser()
+	hits := b.inject(t, fault.Rule{Service: fault.Delivery, Resource: "*/stream/*", Duplicate: true})
+	phone, _ := b.connect(t, user)
+	phone.hangUp(t)
+	b.waitForConnections(t, user, 0)
+	other, _ := b.connect(t, fence)
+	other.hangUp(t)
+	events := topic.until(t, []string{user, fence}, func(e event) bool { return e.Data.UserID == fence && !e.Data.IsOnline })
+	events = slices.DeleteFunc(events, func(e event) bool { return e.Data.UserID != user })
+	if transitions(t, events) != 2 || hits() == 0 {
+		t.Errorf("want 2 transitions; %d batches came twice: %+v", hits(), events)
+	}
+}
+
+// ghost makes a connection whose end nobody was told of, and gives its id.
+func (b *breakable) ghost(t *testing.T, user string) string {
+	t.Helper()
+	phone, id := b.connect(t, user)
+	hits := b.inject(t, fault.Rule{Service: fault.Disconnect, Resource: "*/@connections/" + id, Lost: true})
+	phone.hangUp(t)
+	eventually(t, "the disconnect is lost", func(context.Context) (bool, error) { return hits() == 1, nil })
+	b.waitForConnections(t, user, 1)
+	return id
+}
+
+// disconnectIsLost: the next message finds that nobody is there, and the user is offline. A 410 is believed of
+// connections over 35 s old only, so this one is made older in the table.
+func (b *breakable) disconnectIsLost(t *testing.T) {
+	t.Parallel()
+	user := newUser()
+	id := b.ghost(t, user)
+	_, err := dynamodb.NewFromConfig(b.config).UpdateItem(within(t), &dynamodb.UpdateItemInput{
+		TableName: &b.TableName,
+		Key: map[string]dynamodbtypes.AttributeValue{
+			"pk": &dynamodbtypes.AttributeValueMemberS{Value: "user#" + user}, "sk": &dynamodbtypes.AttributeValueMemberS{Value: "conn#" + id},
+		},
+		UpdateExpression: aws.String("SET connectedAt = connectedAt - :minute"),
+		ExpressionAttributeValues: map[string]dynamodbtypes.AttributeValue{
+			":minute": &dynamodbtypes.AttributeValueMemberN{Value: fmt.Sprint(time.Minute.Milliseconds())},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.send(t, user, "nobody is there", nil)
+	b.waitForConnections(t, user, 0)
+	b.waitForOffline(t, user)
+}
+
+// waitForOffline waits until the table says that a user is offline.
+func (b *breakable) waitForOffline(t *testing.T, user string) {
+	t.Helper()
+	eventually(t, user+" is offline", func(ctx context.Context) (bool, error) {
+		out, err := dynamodb.NewFromConfig(b.config).GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: &b.TableName, ConsistentRead: aws.Bool(true),
+			Key: map[string]dynamodbtypes.AttributeValue{
+				"pk": &dynamodbtypes.AttributeValueMemberS{Value: "user#" + user}, "sk": &dynamodbtypes.AttributeValueMemberS{Value: "presence"},
+			},
+		})
+		if err != nil {
+			return false, err
+		}
+		online, ok := out.Item["online"].(*dynamodbtypes.AttributeValueMemberBOOL)
+		return ok && !online.Value, nil
+	})
+}
+
+// disconnectIsLate: a user who is back before the news of the old connection's end arrives stays online.
+func (b *breakable) disconnectIsLate(t *testing.T) {
+	t.Parallel()
+	user := newUser()
+	old, id := b.connect(t, user)
+	b.inject(t, fault.Rule{Service: fault.Disconnect, Resource: "*/@connections/" + id, Latency: fault.Fixed(time.Second)})
+	old.hangUp(t)
+	back := b.connectWith(t, tokenFor(t, user))
+	b.waitForConnections(t, user, 2)
+	b.waitForConnections(t, user, 1)
+	b.send(t, user, "still here", nil)
+	if got := back.next(t); got != "still here" {
+		t.Errorf("arrived %q", got)
+	}
+}
+
+// ghostIsSwept: a ghost that nobody sends to is found by the sweep after its first lease.
+func (b *breakable) ghostIsSwept(t *testing.T) {
+	if !*slow {
+		t.Skip("waits for two sweeps: run it with -slow")
+	}
+	t.Parallel()
+	user := newUser()
+	id := b.ghost(t, user)
+	client := dynamodb.NewFromConfig(b.config)
+	patiently(t, 3*time.Minute, func() bool {
+		out, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: &b.TableName, Key: map[string]dynamodbtypes.AttributeValue{
+				"pk": &dynamodbtypes.AttributeValueMemberS{Value: "user#" + user}, "sk": &dynamodbtypes.AttributeValueMemberS{Value: "conn#" + id},
+			},
+		})
+		return err == nil && out.Item == nil
+	})
+	b.waitForOffline(t, user)
+}
