@@ -57,7 +57,7 @@ func (b *breakable) topicsAreDownForGoing(t *testing.T) {
 	topic, user := b.subscribe(t), newUser()
 	phone, _ := b.connect(t, user)
 	topic.until(t, []string{user}, func(e event) bool { return e.Data.IsOnline })
-	b.hideFor(t, b.graceQueueURL(), 2)
+	b.hideFor(t, b.graceQueueURL(), 4) // longer than the SDK tries, so that who fails can't have been overtaken
 	hits := b.inject(t, fault.Rule{Service: fault.SNS, Action: "Publish", Down: true, Count: 4})
 	phone.hangUp(t)
 	events := topic.until(t, []string{user}, func(e event) bool { return !e.Data.IsOnline })
