@@ -136,9 +136,9 @@ func (a account) unfound(err error) attempt {
 	return result
 }
 
-// inFlight is the attempt that leaves the user to another delivery, until that has had its time.
+// inFlight is the attempt that leaves the user to another delivery, until that has had its time. Under this attempt's token
+// nobody holds a claim, so the next one comes as a stranger.
 func (a account) inFlight(until time.Time) attempt {
-	a.debt.Holder = nobody
 	return attempt{owed: a.owed(), until: until}
 }
 

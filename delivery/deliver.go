@@ -223,11 +223,11 @@ func (d *Deliverer) reach(ctx context.Context, j *job, a account) (result attemp
 		return a.inFlight(claim.Until)
 	case claim.err != nil:
 		return a.unclaimed(j, claim.err)
-	case found.err != nil:
-		a.debt.Holder = ""
-		return a.unfound(found.err)
 	}
 	a.debt.Holder = "" // this attempt
+	if found.err != nil {
+		return a.unfound(found.err)
+	}
 	posts := d.postAll(ctx, j, a.user, a.debt.targets(found.connections))
 	a.debt.Delivered += posts.delivered
 	a.debt.Gone += posts.gone

@@ -155,6 +155,7 @@ type fakePresence struct {
 	lastActivity map[presence.UserID]time.Time
 	pruned       map[presence.ConnectionID]time.Time
 	unreadable   map[presence.UserID]bool
+	left         map[presence.UserID]bool // who is on the list only
 	// read runs before each read, prune before each Disconnect, list before each page; they may wait and may fail.
 	read, prune, list func(context.Context) error
 }
@@ -166,6 +167,7 @@ func newPresence() *fakePresence {
 		lastActivity: map[presence.UserID]time.Time{},
 		pruned:       map[presence.ConnectionID]time.Time{},
 		unreadable:   map[presence.UserID]bool{},
+		left:         map[presence.UserID]bool{},
 		read:         nothing, prune: nothing, list: nothing,
 	}
 }
@@ -178,6 +180,9 @@ func (p *fakePresence) Connections(ctx context.Context, user presence.UserID) ([
 	defer p.mu.Unlock()
 	if p.unreadable[user] {
 		return nil, presence.Status{}, errors.New("throttled")
+	}
+	if p.left[user] {
+		return nil, presence.Status{User: user, OfflineSince: p.lastActivity[user]}, nil
 	}
 	open := slices.Clone(p.connections[user])
 	return open, presence.Status{User: user, Online: len(open) > 0, OfflineSince: p.lastActivity[user]}, nil

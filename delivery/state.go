@@ -134,11 +134,11 @@ func (s *state) problem(now time.Time) string {
 }
 
 // dead is the state as a dead letter keeps it, so that whoever puts it back reaches those only who lack the body: at
-// the first attempt, measured from then on. Those that failed are tried again, so they have not failed yet.
+// the first attempt, measured from then on.
 func (s state) dead() state {
 	s.Attempt, s.Paused, s.OwedSince = 1, false, 0
 	if s.Settled == 0 {
-		s.FirstSentAt, s.Tally.Failed = 0, 0
+		s.FirstSentAt = 0
 	}
 	return s
 }

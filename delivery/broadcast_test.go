@@ -1,0 +1,295 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
+
+	"heliograph/presence"
+)
+
+const toAll = `"Broadcast":true`
+
+// crowd brings users online, with one device each. The bed's rate is ten users a second.
+func (b *bed) crowd(n int) {
+	for i := range n {
+		b.online(presence.UserID(fmt.Sprintf("u%03d-", i)), 1)
+	}
+}
+
+// device is the device of one of the crowd.
+func device(i int) string { return fmt.Sprintf("u%03d-1", i) }
+
+// once is one post to each of the crowd from one to before another.
+func once(from, to int) map[string]int {
+	posts := map[string]int{}
+	for i := from; i < to; i++ {
+		posts[device(i)] = 1
+	}
+	return posts
+}
+
+// TestBroadcast proves that a broadcast reaches everybody who is online once, page by page, no faster than it may, and that
+// its progress shows.
+func TestBroadcast(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.crowd(25)
+		var times []time.Time
+		var mu sync.Mutex
+		b.config.Poster = stub(func(_ context.Context, id string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			times = append(times, time.Now())
+			b.gateway.posts[id] = append(b.gateway.posts[id], "")
+			return nil
+		})
+		start := time.Now()
+		if dead := b.walk(asking("m", toAll)); len(dead) > 0 {
+			b.Errorf("dead letters: %v", dead)
+		}
+		b.checkPosts("walk", once(0, 25))
+		for i := 10; i < len(times); i++ {
+			if times[i].Sub(times[i-10]) < time.Second {
+				b.Errorf("posts %d to %d came within %v", i-10, i, times[i].Sub(times[i-10]))
+			}
+		}
+		if took := time.Since(start); took != 2*time.Second {
+			b.Errorf("took %v, want a second between the pages", took)
+		}
+		want := map[string][]float64{"MessagesReceived": {1, 1, 1}, "PostsDelivered": {10, 10, 5}, "BroadcastUsers": {10, 10, 5}}
+		if diff := cmp.Diff(want, b.metrics()); diff != "" {
+			b.Errorf("metrics (-want +got):\n%s", diff)
+		}
+		if got := len(b.logged("broadcast page done")); got != 3 {
+			b.Errorf("%d log lines, want one a page", got)
+		}
+	})
+}
+
+// TestBroadcastToNobody proves that a broadcast ends where nobody is online.
+func TestBroadcastToNobody(t *testing.T) {
+	bubble(t, func(b *bed) {
+		if dead := b.walk(asking("m", toAll+`,"Id":"1","Receipt":true`)); len(dead) > 0 || len(b.receipts.published) != 1 {
+			b.Errorf("dead letters %v, receipts %v", dead, b.receipts.published)
+		}
+	})
+}
+
+// TestBroadcastGoesOnAfterACrash proves that a page whose function died is brought again by SQS and that the broadcast
+// goes on from there; with an Id nobody gets it again.
+func TestBroadcastGoesOnAfterACrash(t *testing.T) {
+	t.Parallel()
+	for fields, again := range map[string]map[string]int{toAll: once(10, 20), toAll + `,"Id":"1"`: {}} {
+		t.Run(fields, func(t *testing.T) {
+			bubble(t, func(b *bed) {
+				b.crowd(25)
+				b.deliver(b.Context(), asking("m", fields))
+				second := received(only(b, queueURL), "second")
+				b.queue.send = func(context.Context, *sqs.SendMessageInput) error { return errors.New("the function is dead") }
+				b.deliver(b.Context(), second)
+				b.checkPosts("until the crash", once(0, 20))
+				b.queue.send = nil
+				time.Sleep(180 * time.Second)
+				b.deliver(b.Context(), second)
+				b.checkPosts("the page again", again)
+				b.walk(received(only(b, queueURL), "third"))
+				b.checkPosts("the rest", once(20, 25))
+			})
+		})
+	}
+}
+
+// TestBroadcastOwes proves that whom a page could not reach is tried again at the list's end, and that the dead letter of
+// who is given up reaches nobody else when it is put back.
+func TestBroadcastOwes(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.crowd(25)
+		b.gateway.answers[device(3)] = []answer{{status: 403}}
+		b.gateway.answers[device(12)] = []answer{{status: 403}, ok}
+		dead := b.walk(asking("m", toAll+`,"Id":"1","Receipt":true`))
+		posts := once(0, 25)
+		posts[device(3)], posts[device(12)] = 3, 2
+		b.checkPosts("walk", posts)
+		if len(dead) != 1 || attribute(dead[0], "RejectReason") != "undelivered: 1 connection owed after 3 attempts, the last one: 403" {
+			b.Fatalf("dead letters: %v", dead)
+		}
+		if r := b.receipts.published; len(r) != 1 || r[0].Delivered != 24 || r[0].Failed != 1 {
+			b.Errorf("receipts %+v", r)
+		}
+		b.gateway.answers[device(3)] = []answer{ok}
+		b.walk(received(dead[0], "redriven"))
+		b.checkPosts("put back", map[string]int{device(3): 1})
+		if r := b.receipts.published; len(r) != 2 || r[1].Delivered != 1 || r[1].Failed != 0 {
+			b.Errorf("receipts %+v", r)
+		}
+	})
+}
+
+// TestBroadcastPauses proves that the paging pauses once many are owed, or somebody is owed for long: they are tried again,
+// those given up are left behind, and the paging goes on.
+func TestBroadcastPauses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		crowd  int
+		broken []int
+		before int // how many the broadcast has gone through when those are tried again
+	}{
+		{"half of a page is owed", 30, []int{0, 2, 4, 6, 8}, 10},
+		{"half of a page is owed over two pages", 30, []int{0, 2, 4, 10, 12}, 17},
+		{"one is owed for long", 400, []int{0}, 280},
+		{"all are owed", 20, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 10},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(b *bed) {
+				b.crowd(test.crowd)
+				posts := once(0, test.crowd)
+				for _, i := range test.broken {
+					b.gateway.answers[device(i)] = []answer{{status: 403}}
+					posts[device(i)] = 3
+				}
+				before := 0
+				b.queue.send = func(_ context.Context, in *sqs.SendMessageInput) error {
+					if before == 0 && strings.Contains(attribute(in, "HeliographRetry"), `"paused":true`) {
+						before = len(b.gateway.received())
+					}
+					return nil
+				}
+				dead := b.walk(asking("m", toAll))
+				b.checkPosts("walk", posts)
+				if before != test.before {
+					t.Errorf("paused after %d users, want %d", before, test.before)
+				}
+				owed := map[presence.UserID]debt{}
+				for _, in := range dead {
+					for user, debt := range decode(t, attribute(in, "HeliographOwed")).Owed {
+						owed[user] = debt
+					}
+				}
+				if len(dead) != 1 || len(owed) != len(test.broken) {
+					t.Errorf("%d dead letters name %d users, want one that names %d", len(dead), len(owed), len(test.broken))
+				}
+				for _, i := range test.broken {
+					b.gateway.answers[device(i)] = []answer{ok}
+				}
+				b.queue.send = nil
+				b.walk(received(dead[0], "redriven"))
+				if got := b.posts(); len(got) != len(test.broken) {
+					t.Errorf("put back, it reached %v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestBroadcastToAMovingCrowd proves that who stays online gets it once while others come and go, and that nobody is waited
+// for.
+func TestBroadcastToAMovingCrowd(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.crowd(25)
+		b.deliver(b.Context(), asking("m", toAll+`,"Id":"1","Receipt":true`))
+		b.online("a", 1) // before the cursor: too late
+		b.online("z", 1)
+		delete(b.presence.connections, "u005-")
+		delete(b.presence.connections, "u015-")
+		b.presence.list = func(context.Context) error {
+			// The list lags behind: who is on it may have left a moment ago.
+			b.presence.lastActivity["z"] = time.Now().Add(-time.Second)
+			return nil
+		}
+		b.presence.left["z"] = true
+		b.walk(received(only(b, queueURL), "again"))
+		if waits := b.logged("follow-up queued"); len(waits) > 0 {
+			b.Errorf("somebody was waited for: %v", waits)
+		}
+		posts := once(0, 25)
+		delete(posts, device(15))
+		b.checkPosts("walk", posts)
+		if r := b.receipts.published; len(r) != 1 || r[0].Delivered != 24 || r[0].Offline != 1 {
+			b.Errorf("receipts %+v", r)
+		}
+	})
+}
+
+// TestBroadcastPageUnreadable proves that a page that can't be read is tried again, and that the dead letter after the last
+// attempt goes on where the broadcast stopped.
+func TestBroadcastPageUnreadable(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.crowd(25)
+		b.gateway.answers[device(1)] = []answer{{status: 403}, ok}
+		b.deliver(b.Context(), asking("m", toAll+`,"Id":"1"`))
+		second := received(only(b, queueURL), "second")
+		b.presence.list = failing
+		dead := b.walk(second)
+		b.checkPosts("until the table fails", once(0, 10))
+		const want = "undelivered: the rest of the online users owed after 3 attempts, the last one: reading who is online: no answer"
+		if len(dead) != 1 || attribute(dead[0], "RejectReason") != want {
+			b.Fatalf("dead letters: %v", dead)
+		}
+		b.presence.list = func(context.Context) error { return nil }
+		time.Sleep(time.Hour)
+		b.walk(received(dead[0], "redriven"))
+		rest := once(10, 25)
+		rest[device(1)] = 1
+		b.checkPosts("put back", rest)
+	})
+}
+
+// TestBroadcastEnds proves what ends a broadcast at once, in the dead-letter queue.
+func TestBroadcastEnds(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		prepare func(*bed)
+		record  func() Record
+		reason  string
+		posts   int
+	}{
+		{
+			name: "nobody will take the body", posts: 10, reason: "body-too-large: API Gateway answered 413",
+			prepare: func(b *bed) { b.gateway.answers[device(2)] = []answer{{status: 413}} },
+			record:  func() Record { return asking("m", toAll) },
+		},
+		{
+			name: "the cursor is none", reason: "bad-follow-up: the cursor is not one of the list of online users",
+			prepare: func(b *bed) {
+				b.presence.list = func(context.Context) error { return &presence.InvalidError{Field: "cursor", Reason: "is odd"} }
+			},
+			record: func() Record {
+				r := asking("m", toAll)
+				r.Attributes = followUpOf(state{Attempt: 1, Cursor: "?"})
+				return r
+			},
+		},
+		{
+			name: "no room", reason: "no-room-for-follow-up: a broadcast must leave room for what its follow-ups know",
+			prepare: func(*bed) {},
+			record: func() Record {
+				return asking("m", toAll+`,"padding":"`+strings.Repeat("x", maxQueued-broadcastRoom)+`"`)
+			},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(b *bed) {
+				b.crowd(25)
+				test.prepare(b)
+				dead := b.walk(test.record())
+				if len(dead) != 1 || attribute(dead[0], "RejectReason") != test.reason {
+					t.Fatalf("dead letters: %v", dead)
+				}
+				if got := len(b.posts()); got != test.posts {
+					t.Errorf("%d posts, want %d", got, test.posts)
+				}
+			})
+		})
+	}
+}
