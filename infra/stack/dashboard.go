@@ -160,6 +160,8 @@ func (d *deployment) tableThrottles() widget {
 		{d.ofTable("WriteThrottleEvents"), "writes throttled", ""},
 		{d.ofTable("ConsumedReadCapacityUnits"), "read units", ""},
 		{d.ofTable("ConsumedWriteCapacityUnits"), "write units", ""},
+		{d.ofIndex("ConsumedReadCapacityUnits"), "read units, index", ""},
+		{d.ofIndex("ConsumedWriteCapacityUnits"), "write units, index", ""},
 	})
 }
 

@@ -132,17 +132,18 @@ func TestMetricsAreEmitted(t *testing.T) {
 // nativeMetrics are those of AWS that we may name, by their dimensions. Sources: AWS's pages on the metrics of Lambda,
 // SQS, DynamoDB, WebSocket and HTTP APIs.
 var nativeMetrics = map[string][]string{
-	"AWS/Lambda [FunctionName]":    {"Duration", "Errors", "IteratorAge", "Throttles"},
-	"AWS/SQS [QueueName]":          {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
-	"AWS/DynamoDB [TableName]":     {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"},
-	"AWS/ApiGateway [ApiId Stage]": {"4xx", "5xx", "ClientError", "ConnectCount", "Count", "ExecutionError", "IntegrationError", "MessageCount"},
+	"AWS/Lambda [FunctionName]":                         {"Duration", "Errors", "IteratorAge", "Throttles"},
+	"AWS/SQS [QueueName]":                               {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
+	"AWS/DynamoDB [TableName]":                          {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"},
+	"AWS/DynamoDB [GlobalSecondaryIndexName TableName]": {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"},
+	"AWS/ApiGateway [ApiId Stage]":                      {"4xx", "5xx", "ClientError", "ConnectCount", "Count", "ExecutionError", "IntegrationError", "MessageCount"},
 }
 
 // TestNativeMetrics proves that AWS has the metrics we name, and that they are of resources of this stack.
 func TestNativeMetrics(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
-	ours := map[string]bool{"id-websocket-api": true, "id-http-api": true, "$default": true, testStage: true}
+	ours := map[string]bool{"id-websocket-api": true, "id-http-api": true, "$default": true, testStage: true, leaseIndex: true}
 	for _, kind := range []string{"aws:lambda/function:Function", "aws:sqs/queue:Queue", "aws:dynamodb/table:Table"} {
 		for _, res := range run.ofKind(kind) {
 			ours[res.text("name")] = true

@@ -50,6 +50,11 @@ func (d *deployment) ofTable(metric string) series {
 	return series{"AWS/DynamoDB", metric, map[string]string{"TableName": d.physical("")}}
 }
 
+// ofIndex is a metric of the table's index, which DynamoDB meters apart: the online list, the sweep and the gauges read it.
+func (d *deployment) ofIndex(metric string) series {
+	return series{"AWS/DynamoDB", metric, map[string]string{"TableName": d.physical(""), "GlobalSecondaryIndexName": leaseIndex}}
+}
+
 func ofAPI(metric, api, stage string) series {
 	return series{"AWS/ApiGateway", metric, map[string]string{"ApiId": api, "Stage": stage}}
 }
