@@ -30,6 +30,7 @@ type load struct {
 	config    aws.Config
 	queue     *sqs.Client
 	topics    *sns.Client
+	table     *dynamodb.Client
 }
 
 func newLoad(t *testing.T, endpoints simulator.Endpoints) load {
@@ -39,7 +40,7 @@ func newLoad(t *testing.T, endpoints simulator.Endpoints) load {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return load{endpoints, cfg, sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg)}
+	return load{endpoints, cfg, sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg)}
 }
 
 func (l load) connect(t *testing.T, user string) *websocket.Conn {
@@ -55,11 +56,17 @@ func (l load) connect(t *testing.T, user string) *websocket.Conn {
 }
 
 func (l load) dial(ctx context.Context, user string) (*websocket.Conn, error) {
+	return l.dialAs(ctx, user, "load")
+}
+
+// dialAs connects with a user agent, by which the connection can be found in the table.
+func (l load) dialAs(ctx context.Context, user, agent string) (*websocket.Conn, error) {
 	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", auth.UserID(user), time.Hour, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	socket, _, err := websocket.Dial(ctx, l.endpoints.WebSocketURL+"?Authorization="+token, nil)
+	socket, _, err := websocket.Dial(ctx, l.endpoints.WebSocketURL+"?Authorization="+token,
+		&websocket.DialOptions{HTTPHeader: http.Header{"User-Agent": {agent}}})
 	return socket, err
 }
 

@@ -201,7 +201,7 @@ func (r *active) moment() func(time.Duration) time.Duration {
 func (r Rule) matches(e Event) bool {
 	return r.Service == e.Service &&
 		(r.Action == "" || r.Action == wildcard || r.Action == e.Action) &&
-		(r.Caller == "" || iam.Match(r.Caller, e.Caller)) &&
+		(r.Caller == "" || e.Caller != "" && iam.Match(r.Caller, e.Caller)) &&
 		(r.Resource == "" || slices.ContainsFunc(e.Resources, func(arn string) bool { return iam.Match(r.Resource, arn) }))
 }
 

@@ -64,7 +64,7 @@ func TestWhoIsStruck(t *testing.T) {
 		})
 	}
 	s := New(actions)
-	mustAdd(t, s, Rule{Service: DynamoDB, Caller: "*-connect", Down: true})
+	mustAdd(t, s, Rule{Service: DynamoDB, Caller: "*", Down: true})
 	if got := s.Meet(Event{Service: DynamoDB, Action: "PutItem"}); got.Error != nil {
 		t.Error("a rule for a function struck somebody who is none")
 	}
