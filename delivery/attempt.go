@@ -122,9 +122,9 @@ func (a account) failed(cause string) attempt {
 
 // unclaimed is the attempt for a user for whom the message could not be claimed: the attempt before still holds the claim,
 // unless a second copy of this record has taken it over.
-func (a account) unclaimed(j *job, err error) attempt {
+func (a account) unclaimed(j *job, cause string) attempt {
 	a.debt.Holder = cmp.Or(a.debt.Holder, j.state.Holder)
-	return a.failed("claiming the message: " + causeOf(err, statusOf(err)))
+	return a.failed(cause)
 }
 
 // unfound is the attempt for a user whose connections could not be read. One whom presence will never take can have none.

@@ -193,7 +193,7 @@ func (d *Deliverer) reachAll(ctx context.Context, j *job, accounts []account) at
 	var group errgroup.Group
 	for i, a := range accounts {
 		if err := d.users.Acquire(ctx, 1); err != nil {
-			results[i] = a.failed("no turn: " + causeOf(err, 0))
+			results[i] = a.unclaimed(j, "no turn: "+causeOf(err, 0))
 			continue
 		}
 		group.Go(func() error {
@@ -222,7 +222,7 @@ func (d *Deliverer) reach(ctx context.Context, j *job, a account) (result attemp
 	case claim.State == InFlight:
 		return a.inFlight(claim.Until)
 	case claim.err != nil:
-		return a.unclaimed(j, claim.err)
+		return a.unclaimed(j, "claiming the message: "+causeOf(claim.err, statusOf(claim.err)))
 	}
 	a.debt.Holder = "" // this attempt
 	if found.err != nil {
