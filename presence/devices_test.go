@@ -57,7 +57,7 @@ func newDevice(h *history, seed, n uint64) *device {
 func (d *device) live(t tb) {
 	for range visits {
 		id := d.newConnection()
-		if d.givingUp && d.chance.IntN(8) == 0 {
+		if d.givingUp && d.chance.IntN(20) == 0 {
 			d.giveUp(t, id, func() { d.ask(t) })
 			continue
 		}
