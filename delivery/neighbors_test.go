@@ -61,8 +61,9 @@ func newStreet(b *bed) *street {
 
 	cfg := b.gateway.config()
 	cfg.HTTPClient, cfg.BaseEndpoint = inProcess{endpoint}, aws.String("http://aws.test")
-	s := &street{bed: b, sqs: awssqs.NewFromConfig(cfg), store: presence.NewStore(awsdynamodb.NewFromConfig(cfg), "presence", nil)}
-	b.config.Presence, b.config.Queue = s.store, s.sqs
+	db := awsdynamodb.NewFromConfig(cfg)
+	s := &street{bed: b, sqs: awssqs.NewFromConfig(cfg), store: presence.NewStore(db, "presence", nil)}
+	b.config.Presence, b.config.Queue, b.config.Claims = s.store, s.sqs, NewClaims(db, "presence", 10*time.Minute)
 	b.config.QueueURL, b.config.DeadLetterQueueURL = send.URL(), dead.URL()
 	return s
 }
@@ -172,6 +173,34 @@ func TestWholeWay(t *testing.T) {
 		if err != nil || len(open) != 2 {
 			b.Errorf("open connections %v (%v), want all but the ghost, after %v", open, err, time.Since(start))
 		}
+	})
+}
+
+// TestWholeWayWithId proves, against the simulated queue and table, that follow-ups pass the claims of the attempts before
+// them, that whoever sends the message again does not, and that the dead letter does once it is put back as it is.
+func TestWholeWayWithId(t *testing.T) {
+	bubble(t, func(b *bed) {
+		s := newStreet(b)
+		s.connect("1234", "works=")
+		s.connect("1234", "broken=")
+		s.connect("5678", "slow=")
+		b.gateway.answers["broken="] = []answer{{status: 403}}
+		b.gateway.answers["slow="] = []answer{{status: 403}, ok}
+		const body = `{"UserIds":["1234","5678"],"Body":"hello","Id":"1"}`
+		s.produce(body, nil)
+		s.produce(body, nil)
+		s.work(4 * time.Minute)
+		b.checkPosts("sent twice", map[string]int{"works=": 1, "broken=": 3, "slow=": 2})
+
+		b.gateway.answers["broken="] = []answer{ok}
+		dead := s.receive(s.config.DeadLetterQueueURL)
+		if len(dead) != 1 {
+			b.Fatalf("%d dead letters, want one", len(dead))
+		}
+		s.produce(body, nil)
+		s.produce(*dead[0].Body, dead[0].MessageAttributes)
+		s.work(time.Minute)
+		b.checkPosts("sent again and put back", map[string]int{"broken=": 1})
 	})
 }
 
