@@ -21,7 +21,7 @@ import (
 	"heliograph/simulator/fault"
 )
 
-var soakFor = flag.Duration("soak", 0, "how long the soak's storm lasts; 0: 25s in CI, no soak elsewhere")
+var soakFor = flag.Duration("soak", 0, "how long the soak's storm lasts; 0: no soak")
 
 // storm is what goes wrong during a soak, beside those of its faults whose strikes are counted.
 var storm = []fault.Rule{
@@ -51,11 +51,7 @@ const sendHides = "40"
 // or lies in the dead-letter queue, and comes twice only where that is excused; every receipt that was asked for came;
 // who is online is the truth, and so is the last event about everybody; and nothing of the stack is left when it stops.
 func TestSoak(t *testing.T) {
-	lasts := *soakFor
-	if lasts == 0 && os.Getenv("CI") != "" {
-		lasts = 25 * time.Second
-	}
-	if lasts == 0 {
+	if *soakFor == 0 {
 		t.Skip("takes four minutes: run it with `go test ./e2e -run TestSoak -soak 30s`")
 	}
 	needLinux(t)
@@ -64,7 +60,7 @@ func TestSoak(t *testing.T) {
 		s.inject(t, rule)
 	}
 	s.killed, s.doubled = s.inject(t, killSend), s.inject(t, twiceSend)
-	ctx, cancel := context.WithTimeout(t.Context(), lasts)
+	ctx, cancel := context.WithTimeout(t.Context(), *soakFor)
 	defer cancel()
 	var users sync.WaitGroup
 	for i := range 20 {
