@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,21 @@ func users(ids ...string) []presence.UserID {
 		all = append(all, presence.UserID(id))
 	}
 	return all
+}
+
+// numbers are so many user ids, 0, 1 and so on.
+func numbers(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = strconv.Itoa(i)
+	}
+	return all
+}
+
+// jsonList is numbers as JSON.
+func jsonList(n int) string {
+	text, _ := json.Marshal(numbers(n))
+	return string(text)
 }
 
 func TestParseAccepts(t *testing.T) {
@@ -55,6 +71,23 @@ func TestParseAccepts(t *testing.T) {
 		{"id", `{"UserId":"1","Body":"b","id":"m-1"}`, Message{Users: users("1"), Body: []byte("b"), ID: "m-1"}},
 		{"expiry", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02T03:04:05.678Z"}`, Message{Users: users("1"), Body: []byte("b"), ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}},
 		{"expiry with offset, lower case", `{"UserId":"1","Body":"b","ExpiresAt":"2026-01-02t05:04:05+02:00"}`, Message{Users: users("1"), Body: []byte("b"), ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}},
+		{"several users", `{"UserIds":["2","1","é"],"Body":"b"}`, Message{Users: users("2", "1", "é"), Body: []byte("b")}},
+		{"one of several", `{"userids" : [ "1" ] ,"Body":"b"}`, Message{Users: users("1"), Body: []byte("b")}},
+		{"users that come twice", `{"UserIds":["b","a","\u0062","b","c","a"],"Body":"b"}`, Message{Users: users("b", "a", "c"), Body: []byte("b")}},
+		{"users in another case", `{"UserIds":["a","A"],"Body":"b"}`, Message{Users: users("a", "A"), Body: []byte("b")}},
+		{"most users", `{"UserIds":` + jsonList(MaxUsers) + `,"Body":"b"}`, Message{Users: users(numbers(MaxUsers)...), Body: []byte("b")}},
+		{"most users, many times", `{"UserIds":[` + strings.Repeat(strings.Trim(jsonList(MaxUsers), "[]")+",", 9) + `"0"],"Body":"b"}`, Message{Users: users(numbers(MaxUsers)...), Body: []byte("b")}},
+		{"longest users", `{"UserIds":["` + long[:MaxUserID] + `","1"],"Body":"b"}`, Message{Users: users(long[:MaxUserID], "1"), Body: []byte("b")}},
+		{"connection", `{"ConnectionId":"L0SM9cOFvHcCIhw=","Body":"b"}`, Message{Connection: "L0SM9cOFvHcCIhw=", Body: []byte("b")}},
+		{"longest connection", `{"connectionID":"` + long[:MaxConnectionID] + `","Body":"b"}`, Message{Connection: presence.ConnectionID(long[:MaxConnectionID]), Body: []byte("b")}},
+		{"broadcast", `{"BROADCAST":true,"Body":"b"}`, Message{Broadcast: true, Body: []byte("b")}},
+		{"targets that are not there", `{"UserId":null,"UserIds":["1"],"ConnectionId":null,"Broadcast":false,"Body":"b"}`, Message{Users: users("1"), Body: []byte("b")}},
+		{"null for all but a connection", `{"UserId":null,"UserIds":null,"ConnectionId":"c","Broadcast":null,"Body":"b"}`, Message{Connection: "c", Body: []byte("b")}},
+		{"receipt", `{"UserId":"1","Body":"b","Id":"m-1","receipt":true}`, Message{Users: users("1"), Body: []byte("b"), ID: "m-1", Receipt: true}},
+		{"no receipt", `{"UserId":"1","Body":"b","Receipt":false}`, Message{Users: users("1"), Body: []byte("b")}},
+		{"null for a receipt", `{"UserId":"1","Body":"b","Receipt":null}`, Message{Users: users("1"), Body: []byte("b")}},
+		{"all that SQS takes", `{"UserId":"1","Body":"b","x":"` + strings.Repeat("x", maxQueued-33) + `"}`, Message{Users: users("1"), Body: []byte("b")}},
+		{"all that the parser takes", `{"UserId":"1","Body":"b","x":"` + strings.Repeat("x", MaxMessage-33) + `"}`, Message{Users: users("1"), Body: []byte("b")}},
 		{"null id and expiry", `{"UserId":"1","Body":"b","Id":null,"ExpiresAt":null}`, Message{Users: users("1"), Body: []byte("b")}},
 	}
 	for _, test := range tests {
@@ -96,6 +129,43 @@ func TestParseRejects(t *testing.T) {
 		{"the other half", `{"UserId":"1","Body":"a\uDE00"}`, "malformed: Body holds half a surrogate pair, which is not valid UTF-8"},
 		{"halves the wrong way round", `{"UserId":"1","Body":"\ude00\ud83d"}`, "malformed: Body holds half a surrogate pair, which is not valid UTF-8"},
 		{"half a pair in the user", `{"UserId":"\ud83d","Body":"b"}`, "malformed: UserId holds half a surrogate pair, which is not valid UTF-8"},
+		{"half a pair in one of the users", `{"UserIds":["1","\ude00"],"Body":"b"}`, "malformed: one of UserIds holds half a surrogate pair, which is not valid UTF-8"},
+		{"half a pair in the connection", `{"ConnectionId":"\ud83d","Body":"b"}`, "malformed: ConnectionId holds half a surrogate pair, which is not valid UTF-8"},
+		{"user and users", `{"UserId":"1","UserIds":["1"],"Body":"b"}`, "several-targets: more than one of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"user and connection", `{"ConnectionId":"c","UserId":"1","Body":"b"}`, "several-targets: more than one of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"users and broadcast", `{"UserIds":["1"],"Broadcast":true,"Body":"b"}`, "several-targets: more than one of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"connection and broadcast", `{"ConnectionId":"c","Broadcast":true,"Body":"b"}`, "several-targets: more than one of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"user and no users", `{"UserId":"1","UserIds":[],"Body":"b"}`, "several-targets: more than one of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"empty user and connection", `{"UserId":"","ConnectionId":"c","Body":"b"}`, "several-targets: more than one of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"users in two cases", `{"UserIds":["1"],"USERIDS":null,"Body":"b"}`, "malformed: UserIds is given twice"},
+		{"no broadcast", `{"Broadcast":false,"Body":"b"}`, "no-target: none of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"no users", `{"UserIds":[ ],"Body":"b"}`, "no-target: UserIds is empty"},
+		{"an empty one of the users", `{"UserIds":["1",""],"Body":"b"}`, "no-target: one of UserIds is empty"},
+		{"empty connection", `{"ConnectionId":"","Body":"b"}`, "no-target: ConnectionId is empty"},
+		{"text for users", `{"UserIds":"1","Body":"b"}`, "malformed: UserIds must be a list"},
+		{"an object for users", `{"UserIds":{"1":"2"},"Body":"b"}`, "malformed: UserIds must be a list"},
+		{"false for users", `{"UserIds":false,"Body":"b"}`, "malformed: UserIds must be a list"},
+		{"false for a user", `{"UserId":false,"Body":"b"}`, "malformed: UserId must be a string"},
+		{"a number among the users", `{"UserIds":["1",2],"Body":"b"}`, "malformed: one of UserIds must be a string"},
+		{"null among the users", `{"UserIds":[null],"Body":"b"}`, "malformed: one of UserIds must be a string"},
+		{"a list among the users", `{"UserIds":[["1"]],"Body":"b"}`, "malformed: one of UserIds must be a string"},
+		{"a number for a connection", `{"ConnectionId":1,"Body":"b"}`, "malformed: ConnectionId must be a string"},
+		{"a connection that is none", `{"ConnectionId":"a b","Body":"b"}`, "malformed: ConnectionId has a character that is not visible ASCII"},
+		{"a connection beyond ASCII", `{"ConnectionId":"é","Body":"b"}`, "malformed: ConnectionId has a character that is not visible ASCII"},
+		{"a connection with a line break", `{"ConnectionId":"a\n","Body":"b"}`, "malformed: ConnectionId has a character that is not visible ASCII"},
+		{"connection too long", `{"ConnectionId":"` + long[:MaxConnectionID+1] + `","Body":"b"}`, "malformed: ConnectionId has 129 bytes, more than 128"},
+		{"text for a broadcast", `{"Broadcast":"true","Body":"b"}`, "malformed: Broadcast must be true or false"},
+		{"a number for a broadcast", `{"Broadcast":1,"Body":"b"}`, "malformed: Broadcast must be true or false"},
+		{"one user too many", `{"UserIds":` + jsonList(MaxUsers+1) + `,"Body":"b"}`, "too-many-users: UserIds has more than 1000 users"},
+		{"far too many users", `{"UserIds":` + jsonList(100_000) + `,"Body":"b"}`, "too-many-users: UserIds has more than 1000 users"},
+		{"one of the users too long", `{"UserIds":["1","` + long[:MaxUserID+1] + `"],"Body":"b"}`, "user-id-too-long: one of UserIds has 257 bytes, more than 256"},
+		{"a huge user", `{"UserId":"` + long + `","Body":"b"}`, "user-id-too-long: UserId has 131073 bytes, more than 256"},
+		{"a huge name", `{"` + long + `":"1","Body":"b"}`, "no-target: none of UserId, UserIds, ConnectionId and Broadcast is given"},
+		{"deep users", `{"UserIds":` + nested(MaxDepth) + `,"Body":"b"}`, "malformed: nested deeper than 128"},
+		{"invalid UTF-8 in one of the users", "{\"UserIds\":[\"\xc3\"],\"Body\":\"b\"}", "malformed: not valid UTF-8"},
+		{"receipt without an id", `{"UserId":"1","Body":"b","Receipt":true}`, "malformed: Receipt needs an Id, which the receipt would name"},
+		{"receipt with a null id", `{"UserId":"1","Body":"b","Receipt":true,"Id":null}`, "malformed: Receipt needs an Id, which the receipt would name"},
+		{"text for a receipt", `{"UserId":"1","Body":"b","Id":"m","Receipt":"true"}`, "malformed: Receipt must be true or false"},
 		{"no user", `{"Body":"b"}`, "no-target: none of UserId, UserIds, ConnectionId and Broadcast is given"},
 		{"null user", `{"UserId":null,"Body":"b"}`, "no-target: none of UserId, UserIds, ConnectionId and Broadcast is given"},
 		{"empty user", `{"UserId":"","Body":"b"}`, "no-target: UserId is empty"},
@@ -135,20 +205,21 @@ func nested(depth int) string {
 }
 
 // TestParseRoundTrip proves that whatever a producer's encoder makes of a message, the message is what
-// comes out: any user, any body as a string, names in any case, members in any order, white space anywhere.
+// comes out: any target, any body as a string, names in any case, members in any order, white space anywhere.
 func TestParseRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := Message{
-			Users: users(rapid.StringN(1, -1, MaxUserID).Draw(t, "user")),
-			Body:  []byte(rapid.String().Draw(t, "body")),
-			ID:    rapid.StringN(0, -1, MaxID).Draw(t, "id"),
+			Body:    []byte(rapid.String().Draw(t, "body")),
+			ID:      rapid.StringN(0, -1, MaxID).Draw(t, "id"),
+			Receipt: rapid.Bool().Draw(t, "receipt"),
 		}
-		members := []string{
-			member(t, "UserId", string(want.Users[0])), member(t, "Body", string(want.Body)), member(t, "Unknown", "x"),
-		}
+		members := []string{drawTarget(t, &want), member(t, "Body", string(want.Body)), member(t, "Unknown", "x")}
 		if want.ID != "" {
 			members = append(members, member(t, "Id", want.ID))
+		}
+		if want.Receipt = want.Receipt && want.ID != ""; want.Receipt || rapid.Bool().Draw(t, "receipt is named") {
+			members = append(members, member(t, "Receipt", want.Receipt))
 		}
 		text := "{" + strings.Join(rapid.Permutation(members).Draw(t, "order"), ",") + "}"
 		got, rejection := Parse(text)
@@ -161,9 +232,28 @@ func TestParseRoundTrip(t *testing.T) {
 	})
 }
 
+// drawTarget gives the message a target, and returns the member that says so.
+func drawTarget(t *rapid.T, m *Message) string {
+	ids := rapid.Map(rapid.StringN(1, -1, MaxUserID), func(id string) presence.UserID { return presence.UserID(id) })
+	switch rapid.SampledFrom([]string{"user", "users", "connection", "all"}).Draw(t, "target") {
+	case "user":
+		m.Users = []presence.UserID{ids.Draw(t, "user")}
+		return member(t, "UserId", m.Users[0])
+	case "users":
+		m.Users = rapid.SliceOfNDistinct(ids, 1, 20, rapid.ID[presence.UserID]).Draw(t, "users")
+		return member(t, "UserIds", append(m.Users[:len(m.Users):len(m.Users)], m.Users[0]))
+	case "connection":
+		m.Connection = presence.ConnectionID(rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "connection"))
+		return member(t, "ConnectionId", m.Connection)
+	default:
+		m.Broadcast = true
+		return member(t, "Broadcast", true)
+	}
+}
+
 // member writes a member with its name in random case and its value as encoding/json would, with HTML
 // escaped or not.
-func member(t *rapid.T, name, value string) string {
+func member(t *rapid.T, name string, value any) string {
 	cased := []rune(name)
 	for i, upper := range rapid.SliceOfN(rapid.Bool(), len(cased), len(cased)).Draw(t, "case of "+name) {
 		if upper {
