@@ -93,9 +93,13 @@ func (o *outcomes) problem(p dlqPicked, queue string) error {
 		errs = append(errs, notThere(queue, missing...))
 	}
 	if p.Reason != "" && len(o.found) == 0 && len(o.others) > 0 {
-		errs = append(errs, fmt.Errorf("no message in %s has the reason %s; there are: %s", queue, p.Reason, countsByName(o.others)))
+		errs = append(errs, errors.New(noneWith(p.Reason, queue, o.others)))
 	}
 	return errors.Join(errs...)
+}
+
+func noneWith(reason, queue string, others map[string]int) string {
+	return fmt.Sprintf("no message in %s has the reason %s; there are: %s", queue, reason, countsByName(others))
 }
 
 func notThere(queue string, ids ...string) error {

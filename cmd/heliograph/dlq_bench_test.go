@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -76,7 +77,14 @@ func create(t *testing.T, server *sqs.Server, name string, attributes map[string
 // inProcess is an HTTP client whose requests need no network.
 type inProcess struct{ http.Handler }
 
-func (p inProcess) Do(r *http.Request) (*http.Response, error) {
+func (p inProcess) Do(r *http.Request) (_ *http.Response, err error) {
+	defer func() {
+		if problem := recover(); problem == http.ErrAbortHandler {
+			err = io.ErrUnexpectedEOF // as the client of a server sees it
+		} else if problem != nil {
+			panic(problem)
+		}
+	}()
 	w := httptest.NewRecorder()
 	p.ServeHTTP(w, r)
 	return w.Result(), r.Context().Err()

@@ -50,13 +50,14 @@ func (c *dlqListCommand) list(ctx context.Context, w world, box letterBox) error
 		return err
 	}
 	var mu sync.Mutex
-	letters, more := []letter{}, 0
+	letters, more, others := []letter{}, 0, map[string]int{}
 	walk := walk{letterBox: box, hide: hideFor(visible, 1e9)}
 	walk.visit = func(_ context.Context, l letter) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
 		case c.Reason != "" && c.Reason != l.Reason:
+			others[l.Reason]++
 		case len(letters) < c.Limit:
 			letters = append(letters, l)
 		default:
@@ -77,16 +78,25 @@ func (c *dlqListCommand) list(ctx context.Context, w world, box letterBox) error
 	if ctx.Err() != nil {
 		return errors.New("interrupted: the list is not complete")
 	}
+	if len(letters) == 0 {
+		c.nothing(w.stderr, box.url, others)
+	}
 	if left := visible - len(walk.held); walk.enough() && left > 0 {
 		more += left
 	}
-	c.remark(w.stderr, more, hidden)
+	if more > 0 {
+		fmt.Fprintf(w.stderr, "about %d more are there: raise --limit, which is %d\n", more, c.Limit)
+	}
+	walk.remark(w.stderr, hidden)
 	return nil
 }
 
 func (c *dlqListCommand) print(w world, letters []letter) error {
 	if c.JSON {
 		return json.NewEncoder(w.stdout).Encode(letters)
+	}
+	if len(letters) == 0 {
+		return nil
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "MESSAGE\tAGE\tATTEMPTS\tBYTES\tID\tREASON")
@@ -97,12 +107,11 @@ func (c *dlqListCommand) print(w world, letters []letter) error {
 	return table.Flush()
 }
 
-// remark says what the list does not show.
-func (c *dlqListCommand) remark(out io.Writer, more, hidden int) {
-	if more > 0 {
-		fmt.Fprintf(out, "about %d more are there: raise --limit, which is %d\n", more, c.Limit)
+// nothing says why the list is empty.
+func (c *dlqListCommand) nothing(out io.Writer, queue string, others map[string]int) {
+	if len(others) > 0 {
+		fmt.Fprintf(out, "%s\n", noneWith(c.Reason, queue, others))
+		return
 	}
-	if hidden > 0 {
-		fmt.Fprintf(out, "about %d more are hidden, since somebody else is reading them\n", hidden)
-	}
+	fmt.Fprintf(out, "there is nothing to see in %s\n", queue)
 }

@@ -13,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"heliograph/simulator/sqs"
+	"heliograph/simulator/wire"
 )
 
 // TestList proves what a list shows and what it does not, and that it hides nothing afterwards.
@@ -98,6 +99,74 @@ func TestListSaysWhatItDoesNotShow(t *testing.T) {
 			t.Errorf("%d messages are hidden, want the 2 that somebody else has", stats.NotVisible)
 		}
 	})
+}
+
+// TestListOfNothing proves that an empty list says why it is empty.
+func TestListOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, buried, reason, want string }{
+		{"empty queue", "", "", "there is nothing to see in http://sqs.test/123456789012/dead\n"},
+		{"all hidden", "taken", "", "there is nothing to see in http://sqs.test/123456789012/dead\nabout 1 more are hidden, since somebody else is reading them\n"},
+		{"other reasons", "there", "crash", "no message in http://sqs.test/123456789012/dead has the reason crash; there are: undelivered (1)\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, b *bench) {
+				if tt.buried != "" {
+					b.bury(t, "{}", "undelivered: tried")
+				}
+				if tt.buried == "taken" {
+					visible(t, b.dead)
+				}
+				if err := (&dlqListCommand{Limit: 100, Reason: tt.reason}).list(t.Context(), b.world, b.box); err != nil {
+					t.Fatal(err)
+				}
+				if diff := gocmp.Diff(tt.want, b.err.String()); diff != "" || b.out.Len() > 0 {
+					t.Errorf("%s\n%s", b.out, diff)
+				}
+			})
+		})
+	}
+}
+
+// TestLostAnswer proves that a command tells of messages that it can't give back, since it never learned which they are.
+// The SDK makes up for such a call, and says nothing.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	for name, command := range map[string]func(*bench, context.Context, string) error{
+		"list": func(b *bench, ctx context.Context, _ string) error {
+			return new(dlqListCommand{Limit: 100}).list(ctx, b.world, b.box)
+		},
+		"redrive": func(b *bench, ctx context.Context, _ string) error {
+			return new(dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 100}).redrive(ctx, b.world, b.box)
+		},
+		"show": func(b *bench, ctx context.Context, id string) error {
+			return new(dlqShowCommand{ID: id}).show(ctx, b.world, b.box)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, b *bench) {
+				b.buryMany(t, 12)
+				last := b.bury(t, "{}", "undelivered: tried")
+				b.fault = func(action string, n int) error {
+					if action == "ReceiveMessage" && n == 1 {
+						return wire.ErrAnswerLost
+					}
+					return nil
+				}
+				if err := command(b, t.Context(), last); err != nil {
+					t.Error(err)
+				}
+				if want := "an answer of SQS was lost: up to 10 messages of http://sqs.test/123456789012/dead stay hidden for up to 1m"; !strings.HasPrefix(b.err.String(), want) {
+					t.Errorf("the command says %q, want %q", b.err, want)
+				}
+				if got := b.dead.Stats().NotVisible; got != 10 {
+					t.Errorf("%d messages are hidden, want the 10 of the lost answer", got)
+				}
+			})
+		})
+	}
 }
 
 // TestListGivesBack proves that a list gives back what it read when it is interrupted, and when reading fails, and that it

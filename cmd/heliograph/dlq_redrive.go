@@ -153,7 +153,7 @@ type errand struct {
 }
 
 func (e *errand) run(ctx context.Context, box letterBox) error {
-	visible, _, err := box.count(ctx)
+	visible, hidden, err := box.count(ctx)
 	if err != nil {
 		return err
 	}
@@ -165,6 +165,10 @@ func (e *errand) run(ctx context.Context, box letterBox) error {
 	if e.later > 0 {
 		fmt.Fprintf(e.stderr, "%d came after the start and were left alone\n", e.later)
 	}
+	if !e.picked.All {
+		hidden = 0 // what was asked for by id and not found is named below
+	}
+	walk.remark(e.stderr, hidden)
 	if ctx.Err() != nil {
 		return errors.Join(err, fmt.Errorf("interrupted: all others are still in %s", box.url))
 	}

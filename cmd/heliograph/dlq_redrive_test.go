@@ -44,6 +44,22 @@ func TestRedrive(t *testing.T) {
 	})
 }
 
+// TestAllSaysWhatIsHidden proves that nobody takes all that could be seen for all.
+func TestAllSaysWhatIsHidden(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.buryMany(t, 5)
+		if _, err := b.dead.Receive(t.Context(), 2, 0); err != nil {
+			t.Fatal(err)
+		}
+		drop := dlqDropCommand{Picked: dlqPicked{All: true}, Yes: true}
+		wantError(t, drop.drop(t.Context(), b.world, b.box), "")
+		if got, want := b.err.String(), "about 2 more are hidden, since somebody else is reading them\n"; got != want || !strings.HasSuffix(b.out.String(), "3 dropped\n") {
+			t.Errorf("the command says %q, want %q\n%s", got, want, b.out)
+		}
+	})
+}
+
 // TestRedriveKeepsItsPace proves the rate.
 func TestRedriveKeepsItsPace(t *testing.T) {
 	t.Parallel()

@@ -53,6 +53,7 @@ func (c *dlqShowCommand) show(ctx context.Context, w world, box letterBox) error
 	if err := walk.run(ctx); err != nil {
 		return err
 	}
+	walk.remark(w.stderr, 0)
 	switch l := found.Load(); {
 	case l != nil:
 		return c.print(w, *l)

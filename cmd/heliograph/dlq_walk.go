@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,8 +13,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // letterBox is a dead-letter queue, and the queue that its messages came from.
@@ -60,6 +65,7 @@ type walk struct {
 
 	held  map[string]string // receipt handles by message id, of what was received and not taken away
 	taken map[string]bool
+	lost  int // answers that never came, with what SQS hid for them
 }
 
 // run walks until nothing more is there, or enough was seen, or ctx ends, which is no error. It gives back what was not
@@ -97,7 +103,32 @@ func (w *walk) receive(ctx context.Context) ([]types.Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read messages of %s: %w", w.url, err)
 	}
+	w.lost += lostAnswers(out.ResultMetadata)
 	return out.Messages, nil
+}
+
+// lostAnswers counts the tries of a call that SQS has perhaps carried out although no answer, or half of one, came back.
+// The SDK tries again and keeps silent. What such a receive was given stays hidden, and nobody can give it back.
+func lostAnswers(metadata middleware.Metadata) (lost int) {
+	attempts, _ := retry.GetAttemptResults(metadata)
+	for _, a := range attempts.Results {
+		var answer *smithyhttp.ResponseError
+		refused := errors.As(a.Err, &answer) && answer.HTTPStatusCode() >= http.StatusBadRequest
+		if a.Err != nil && !refused {
+			lost++
+		}
+	}
+	return lost
+}
+
+// remark says what of the queue this walk could not see. hidden is what others had when it began.
+func (w *walk) remark(out io.Writer, hidden int) {
+	if hidden > 0 {
+		fmt.Fprintf(out, "about %d more are hidden, since somebody else is reading them\n", hidden)
+	}
+	if w.lost > 0 {
+		fmt.Fprintf(out, "an answer of SQS was lost: up to %d messages of %s stay hidden for up to %v; look again then\n", 10*w.lost, w.url, w.hide)
+	}
 }
 
 // unseen are the messages that did not come before. SQS may deliver one twice, even after it was deleted.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"text/template"
 	"time"
 
@@ -57,7 +59,7 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	if err != nil {
 		return err
 	}
-	if err := welcome(w.stdout, sim.Endpoints(), w.now().Sub(started)); err != nil {
+	if err := welcome(w.stdout, sim.Endpoints(), itself(directory, line.Target), w.now().Sub(started)); err != nil {
 		return errors.Join(err, sim.Close())
 	}
 	<-ctx.Done()
@@ -72,11 +74,11 @@ const seedToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkw
 var welcomeText = template.Must(template.New("welcome").Parse(`
 Heliograph is ready ({{.Took}}). Try, each in a terminal of its own:
 
-  connect as user 1234      go run ./cmd/heliograph connect --user 1234
-  send a message            go run ./cmd/heliograph send --user 1234 "Hello, world"
-  who is online             go run ./cmd/heliograph online
-  what was measured         go run ./cmd/heliograph metrics
-  what was not delivered    go run ./cmd/heliograph dlq list
+  connect as user 1234      {{.Command}} connect --user 1234
+  send a message            {{.Command}} send --user 1234 "Hello, world"
+  who is online             {{.Command}} online
+  what was measured         {{.Command}} metrics
+  what was not delivered    {{.Command}} dlq list
 
 or with the tools that you know:
 
@@ -98,11 +100,21 @@ The AWS command line wants some access key, any will do:
 Ctrl-C stops it.
 `))
 
-// welcome tells what runs where, and what to try.
-func welcome(out io.Writer, endpoints simulator.Endpoints, took time.Duration) error {
+// welcome tells what runs where, and what to try. command is how to call the command line.
+func welcome(out io.Writer, endpoints simulator.Endpoints, command string, took time.Duration) error {
 	return welcomeText.Execute(out, struct {
 		simulator.Endpoints
-		Took  time.Duration
-		Token string
-	}{endpoints, took.Round(100 * time.Millisecond), seedToken})
+		Command string
+		Took    time.Duration
+		Token   string
+	}{endpoints, command, took.Round(100 * time.Millisecond), seedToken})
+}
+
+// itself is how to call this command line from a directory, so that it talks to the stack of an endpoints file.
+func itself(directory, endpoints string) string {
+	const command = "go run ./cmd/heliograph"
+	if endpoints == filepath.Join(directory, ".heliograph", "local.json") {
+		return command // the default
+	}
+	return command + " --target '" + strings.ReplaceAll(endpoints, "'", `'\''`) + "'"
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/logging"
 
 	"heliograph/auth"
 	"heliograph/simulator"
@@ -36,7 +37,10 @@ func (c *commands) target(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []func(*config.LoadOptions) error{config.WithRegion(endpoints.Region)}
+	options := []func(*config.LoadOptions) error{
+		config.WithRegion(endpoints.Region),
+		config.WithLogger(logging.Nop{}), // it would warn of connections that it can't use again; what matters comes as an error
+	}
 	if endpoints.AWSEndpointURL != "" {
 		// The simulator takes any access key, so nobody needs an AWS account to try it.
 		options = append(options,
