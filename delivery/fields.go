@@ -79,17 +79,20 @@ const targets = "UserId, UserIds, ConnectionId and Broadcast"
 
 func (f *fields) readTarget(m *Message) *Rejection {
 	var given []func(*fields, *Message) *Rejection
+	var names []string
 	for _, target := range []struct {
+		name   string
 		absent bool
 		read   func(*fields, *Message) *Rejection
 	}{
-		{absent(f.user), (*fields).readUser},
-		{absent(f.users), (*fields).readUsers},
-		{absent(f.connection), (*fields).readConnection},
-		{absent(f.broadcast) || f.broadcast == "false", (*fields).readBroadcast},
+		{"UserId", absent(f.user), (*fields).readUser},
+		{"UserIds", absent(f.users), (*fields).readUsers},
+		{"ConnectionId", absent(f.connection), (*fields).readConnection},
+		{"Broadcast", absent(f.broadcast) || f.broadcast == "false", (*fields).readBroadcast},
 	} {
 		if !target.absent {
 			given = append(given, target.read)
+			names = append(names, target.name)
 		}
 	}
 	switch {
@@ -97,7 +100,7 @@ func (f *fields) readTarget(m *Message) *Rejection {
 		return reject(ReasonNoTarget, "none of "+targets+" is given")
 	case len(given) > 1:
 		// To pick one, or to add them up, would be a guess at whom the producer meant.
-		return reject(ReasonSeveralTargets, "more than one of "+targets+" is given")
+		return reject(ReasonSeveralTargets, strings.Join(names, " and ")+" are given, and only one may be")
 	}
 	return given[0](f, m)
 }
@@ -212,7 +215,7 @@ func (f *fields) readExpiry(m *Message) *Rejection {
 	// RFC 3339 allows t and z in lower case, Go's layout does not.
 	at, err := time.Parse(time.RFC3339, strings.ToUpper(s))
 	if err != nil {
-		return reject(ReasonMalformed, "ExpiresAt is not an RFC 3339 time")
+		return reject(ReasonMalformed, "ExpiresAt is not an RFC 3339 time such as 2026-01-02T15:04:05Z")
 	}
 	m.ExpiresAt = at
 	return nil
