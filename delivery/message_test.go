@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -270,53 +269,4 @@ func member(t *rapid.T, name string, value any) string {
 	}
 	space := rapid.SampledFrom([]string{"", " ", "\n\t"}).Draw(t, "space")
 	return space + `"` + string(cased) + `"` + space + ":" + space + encoded.String()
-}
-
-// FuzzParse holds, for any text at all: no panic; what is accepted is valid JSON within the bounds, whose
-// fields are those that encoding/json finds; what is rejected has a reason that SQS takes as an attribute.
-func FuzzParse(f *testing.F) {
-	f.Fuzz(func(t *testing.T, text string) {
-		m, rejection := Parse(text)
-		if rejection != nil {
-			if rejection.Reason == "" || rejection.Detail == "" || !utf8.ValidString(rejection.String()) || len(rejection.String()) > 200 {
-				t.Fatalf("rejection %q", rejection.String())
-			}
-			return
-		}
-		if !json.Valid([]byte(text)) || !utf8.ValidString(text) || !utf8.Valid(m.Body) {
-			t.Fatalf("accepted %q", text)
-		}
-		if len(m.Body) > MaxBody || len(m.ID) > MaxID {
-			t.Fatalf("out of bounds: %+v", m)
-		}
-		compare(t, text, m)
-	})
-}
-
-// compare reads the text in another way: by encoding/json's own matching of names.
-func compare(t *testing.T, text string, got Message) {
-	t.Helper()
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &all); err != nil {
-		t.Fatal(err)
-	}
-	for name, raw := range all {
-		var s string
-		isString := json.Unmarshal(raw, &s) == nil && string(raw) != "null"
-		switch {
-		case len(name) == 6 && strings.EqualFold(name, "userid") && s != string(got.Users[0]):
-			t.Fatalf("user %q, want %q", got.Users, s)
-		case len(name) == 4 && strings.EqualFold(name, "body"):
-			if !isString {
-				var compact bytes.Buffer
-				if err := json.Compact(&compact, raw); err != nil {
-					t.Fatal(err)
-				}
-				s = compact.String()
-			}
-			if s != string(got.Body) {
-				t.Fatalf("body %q, want %q", got.Body, s)
-			}
-		}
-	}
 }

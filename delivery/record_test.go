@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -202,22 +200,3 @@ var (
 		return d
 	})
 )
-
-// FuzzReadState holds that no HeliographRetry, whoever wrote it, does more than be rejected or be a
-// state within bounds.
-func FuzzReadState(f *testing.F) {
-	now := time.Now()
-	f.Fuzz(func(t *testing.T, text string) {
-		r := Record{Attributes: map[string]types.MessageAttributeValue{retryAttribute: {StringValue: aws.String(text)}}}
-		s, rejection := readState(&r, now)
-		if rejection != nil {
-			if rejection.Reason != ReasonBadFollowUp {
-				t.Fatalf("reason %q", rejection.Reason)
-			}
-			return
-		}
-		if s.Attempt < 1 || s.Attempt > maxAttempts || s.FirstSentAt < 0 || s.Tally.least() < 0 || !json.Valid([]byte(s.text())) {
-			t.Fatalf("accepted %+v", s)
-		}
-	})
-}
