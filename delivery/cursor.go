@@ -75,7 +75,6 @@ func elements(array string) iter.Seq[string] {
 			}
 			if c.next() == ',' {
 				c.at++
-				c.next()
 			}
 		}
 	}

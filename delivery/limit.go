@@ -51,7 +51,7 @@ func (l *limit) acquire(ctx context.Context) error {
 		return err
 	}
 	l.mu.Lock()
-	if l.inUse < int(l.size) && l.waiting.Len() == 0 {
+	if l.inUse < int(l.size) { // then nobody waits: see admit
 		l.inUse++
 		l.mu.Unlock()
 		return nil

@@ -32,7 +32,7 @@ func takeTurns(t *testing.T, l *limit, turns int) {
 func (l *limit) free() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.inUse < int(l.size) && l.waiting.Len() == 0
+	return l.inUse < int(l.size)
 }
 
 func connectionOf(n int) presence.ConnectionID { return presence.ConnectionID(fmt.Sprint(n)) }
@@ -213,6 +213,67 @@ func TestLimitTurnAndContextAtOnce(t *testing.T) {
 			if !l.free() || l.inUse != 0 || l.waiting.Len() != 0 {
 				t.Fatalf("%d in use, %d wait", l.inUse, l.waiting.Len())
 			}
+		})
+	}
+}
+
+// TestLimitTurnComesTooLate proves that a turn goes to the next one if it comes when its time is over, but who waited has not
+// left yet.
+func TestLimitTurnComesTooLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimit(1)
+		takeTurns(t, l, 1)
+		turn := make(chan struct{})
+		place := l.waiting.PushBack(turn) // as acquire does it
+		next := make(chan error)
+		go func() { next <- l.acquire(t.Context()) }()
+		synctest.Wait()
+		l.release("a", false)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.leave(over, turn, place); !errors.Is(err, context.Canceled) {
+			t.Errorf("left with %v", err)
+		}
+		if err := <-next; err != nil || l.inUse != 1 {
+			t.Errorf("the next one: %v, with %d in use", err, l.inUse)
+		}
+	})
+}
+
+// TestLimitCountsConnections proves that a round is judged by how many connections met a 429 in it, however often, and whatever
+// else they met.
+func TestLimitCountsConnections(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name             string
+		throttled, total int // connections
+		posts            int // to each
+		want             float64
+	}{
+		{"one alone", 1, 1, 100, 64},
+		{"one of two", 1, 2, 100, 64},
+		{"both", 2, 2, 2, 32},
+		{"two of 50", 2, 50, 2, 64},
+		{"three of 50", 3, 50, 2, 32},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newLimit(64)
+				for post := range test.posts {
+					for c := range test.total {
+						takeTurns(t, l, 1)
+						l.release(connectionOf(c), c < test.throttled && post == 0)
+					}
+				}
+				time.Sleep(limitRound)
+				takeTurns(t, l, 1)
+				if l.release("one more", true); l.size != test.want {
+					t.Errorf("the limit is %v, want %v", l.size, test.want)
+				}
+			})
 		})
 	}
 }
