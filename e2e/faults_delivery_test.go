@@ -114,6 +114,20 @@ func (b *breakable) postsFail(t *testing.T) {
 	}
 }
 
+// postAnswerGetsLost: a post that nobody heard the answer of is made again, and arrives again. No one can know better; an
+// Id does not help, for it is one delivery.
+func (b *breakable) postAnswerGetsLost(t *testing.T) {
+	t.Parallel()
+	user := newUser()
+	phone, id := b.connect(t, user)
+	b.inject(t, posts(id, fault.Rule{Error: fault.LostAnswer, Count: 1}))
+	b.send(t, user, "unheard", nil)
+	if got := phone.next(t); got != "unheard" {
+		t.Errorf("arrived %q", got)
+	}
+	b.arrivesOnce(t, phone, user, "unheard")
+}
+
 // postTakesTooLong: a post without an answer is given up after 3 s and tried anew, and arrives once.
 func (b *breakable) postTakesTooLong(t *testing.T) {
 	t.Parallel()

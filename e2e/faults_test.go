@@ -121,6 +121,7 @@ func TestFaults(t *testing.T) {
 	t.Run("SNS is down", b.topicsAreDown)
 	t.Run("SNS is down when somebody goes", b.topicsAreDownForGoing)
 	t.Run("announce is killed", b.announceIsKilled)
+	t.Run("the table's answers get lost", b.answersGetLost)
 	t.Run("a stream delivers twice", b.streamDeliversTwice)
 	t.Run("a queue delivers twice", b.queueDeliversTwice)
 	t.Run("send is killed", b.sendIsKilled)
@@ -128,6 +129,7 @@ func TestFaults(t *testing.T) {
 	t.Run("for one connection", func(t *testing.T) {
 		t.Run("posts fail", b.postsFail)
 		t.Run("a post takes too long", b.postTakesTooLong)
+		t.Run("a post's answer gets lost", b.postAnswerGetsLost)
 		t.Run("the last attempt fails", b.lastAttemptFails)
 		t.Run("a dead letter is redriven", b.redriven)
 		t.Run("a disconnect is lost", b.disconnectIsLost)

@@ -27,6 +27,7 @@ var soakFor = flag.Duration("soak", 0, "how long the soak's storm lasts; 0: no s
 var storm = []fault.Rule{
 	{Service: fault.Connections, Action: "PostToConnection", Error: "LimitExceededException", Rate: 0.4},
 	{Service: fault.DynamoDB, Caller: "*", Error: "ProvisionedThroughputExceededException", Rate: 0.05},
+	{Service: fault.DynamoDB, Caller: "*", Error: fault.LostAnswer, Rate: 0.01},
 	{Service: fault.SNS, Error: "InternalError", Rate: 0.2},
 	{Service: fault.Lambda, Resource: "*-connect", Kill: true, Rate: 0.03},
 	{Service: fault.Lambda, Resource: "*-disconnect", Kill: true, Rate: 0.05},
