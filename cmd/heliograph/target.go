@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os/exec"
 	"strings"
 	"time"
@@ -50,6 +51,9 @@ func (c *commands) target(ctx context.Context) (*target, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	if endpoints.AWSEndpointURL != "" {
+		cfg.HTTPClient = loopback{http.DefaultClient}
 	}
 	return &target{Endpoints: endpoints, aws: cfg}, nil
 }
