@@ -42,11 +42,14 @@ var (
 // to settle a message.
 func Bounded(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
-	// net/http's own time-out holds for one attempt. One idle connection is kept for each post that may run at a
-	// time, else every burst would begin with handshakes.
+	// net/http's own time-out holds for one attempt. One idle connection is kept for each call that may run at a time, else
+	// every burst would begin with handshakes: a post to the gateway, and for each user a claim beside a look for
+	// connections. There are but a few hosts, so no bound on all of them is needed.
 	cfg.HTTPClient = awshttp.NewBuildableClient().
 		WithTimeout(attemptTimeout).
-		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = maxPosts })
+		WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(maxPosts, 2*maxUsers)
+		})
 	cfg.Retryer = newRetryer
 	return cfg
 }
