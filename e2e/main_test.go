@@ -72,7 +72,6 @@ var neededElsewhere = map[string][]string{
 		"sweep dynamodb:BatchGetItem", "sweep dynamodb:DeleteItem", "sweep dynamodb:GetItem", "sweep dynamodb:Query",
 		"sweep dynamodb:UpdateItem", "sweep execute-api:ManageConnections", "sweep logs:CreateLogStream", "sweep logs:PutLogEvents",
 	},
-	"a broadcast would reach the devices of all other tests, so it has a stack of its own": {"send dynamodb:Query"},
 }
 
 func isNeededElsewhere(p iam.Permission) bool {
