@@ -54,6 +54,8 @@ type cloud struct {
 	listener net.Listener
 	server   *http.Server
 
+	naming sync.Mutex // held from asking whether a name is taken to taking it
+
 	mu         sync.Mutex
 	rules      map[string]rule // schedules that wait for their target
 	dashboards map[string]string

@@ -116,6 +116,8 @@ func (in queueInputs) attributes() map[string]string {
 }
 
 func createQueue(c *cloud, _ declared, in queueInputs) (created, error) {
+	c.naming.Lock() // SQS gives the queue that is there to whoever creates an equal one, and resources come side by side
+	defer c.naming.Unlock()
 	if _, err := c.queues.Queue(in.Name); err == nil {
 		return created{}, errors.New("a queue of that name exists")
 	}
@@ -132,6 +134,8 @@ type topicInputs struct {
 }
 
 func createTopic(c *cloud, _ declared, in topicInputs) (created, error) {
+	c.naming.Lock()
+	defer c.naming.Unlock()
 	attributes := map[string]string{}
 	if in.KMSMasterKeyID != "" {
 		attributes["KmsMasterKeyId"] = in.KMSMasterKeyID
