@@ -7,26 +7,22 @@ import (
 	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"heliograph"
 )
 
 // DefaultUserIDClaim is the claim that holds the user id unless configured otherwise.
 const DefaultUserIDClaim = "userId"
 
-// MaxUserIDBytes is the longest user id. Presence and delivery have the same limit.
-const MaxUserIDBytes = 256
-
 // lastSecond is the end of the year 9999. A date beyond it is a mistake, most often milliseconds where seconds
 // belong, and would make a token that never ends.
 const lastSecond = 253402300799
 
-// UserID names a user: 1 to MaxUserIDBytes bytes of UTF-8 text.
-type UserID string
-
-// check reports whether a user id may be one. It refuses broken UTF-8, for which ContainsRune finds U+FFFD, and
-// U+FFFD itself: encoding/json puts that in place of broken UTF-8 and of half a surrogate pair, so that two ids
-// that differ only there would be one user.
-func (u UserID) check() bool {
-	return u != "" && len(u) <= MaxUserIDBytes && !strings.ContainsRune(string(u), utf8.RuneError)
+// usable reports whether a token may name this user. Beyond the rule that all processes share it refuses U+FFFD:
+// encoding/json puts that in place of broken UTF-8 and of half a surrogate pair, so two ids that differ only there
+// would be one user.
+func usable(u heliograph.UserID) bool {
+	return u.Check() == nil && !strings.ContainsRune(string(u), utf8.RuneError)
 }
 
 // identity reads the claims of a token whose signature is good and whose issuer and audience are right.
@@ -54,18 +50,18 @@ func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 // userID reads the user id claim: a string, or a whole number in plain digits, whose id is the text as it
 // stands in the token. So 1234 and "1234" are the same user, and a number of twenty digits is not rounded. A
 // number with a fraction or an exponent is refused, since the same number could then be several users.
-func userID(claim any) (UserID, bool) {
-	var id UserID
+func userID(claim any) (heliograph.UserID, bool) {
+	var id heliograph.UserID
 	switch c := claim.(type) {
 	case string:
-		id = UserID(c)
+		id = heliograph.UserID(c)
 	case json.Number:
 		if strings.ContainsAny(c.String(), ".eE") {
 			return "", false
 		}
-		id = UserID(c.String())
+		id = heliograph.UserID(c.String())
 	}
-	return id, id.check()
+	return id, usable(id)
 }
 
 // instant reads a NumericDate (RFC 7519, section 2): seconds since 1970, perhaps with a fraction, which is cut.

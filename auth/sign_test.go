@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"heliograph"
 )
 
 // What is signed here passes a verifier with the same secret and claim, until its time is up.
@@ -44,12 +46,12 @@ func TestSignHS256Refuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		secret string
-		user   UserID
+		user   heliograph.UserID
 		want   string
 	}{
 		"short secret":    {strings.Repeat("s", MinSecretBytes-1), "ada", "the secret has 31 bytes"},
 		"no user":         {secret, "", "1 to 256 bytes"},
-		"long user":       {secret, UserID(strings.Repeat("x", 257)), "1 to 256 bytes"},
+		"long user":       {secret, heliograph.UserID(strings.Repeat("x", 257)), "1 to 256 bytes"},
 		"user of no text": {secret, "a\xff", "1 to 256 bytes"},
 	}
 	for name, test := range tests {

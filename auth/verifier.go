@@ -9,6 +9,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"heliograph"
 	"heliograph/observability"
 )
 
@@ -31,7 +32,7 @@ type Rules struct {
 
 // Identity is what a good token says.
 type Identity struct {
-	UserID UserID
+	UserID heliograph.UserID
 	// Expires is the token's exp, in whole seconds, rounded down. It lies in the future.
 	Expires time.Time
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 // failing is a neighbor that is out of order.
@@ -25,9 +25,9 @@ func asking(id, fields string) Record {
 }
 
 // online gives a user devices that have been open for an hour, called by the user and a number.
-func (b *bed) online(user presence.UserID, devices int) {
+func (b *bed) online(user heliograph.UserID, devices int) {
 	for i := range devices {
-		c := since(presence.ConnectionID(fmt.Sprint(user, i+1)), time.Hour)
+		c := since(heliograph.ConnectionID(fmt.Sprint(user, i+1)), time.Hour)
 		c.User = user
 		b.presence.connections[user] = append(b.presence.connections[user], c)
 	}
@@ -94,9 +94,9 @@ func TestSeveralUsers(t *testing.T) {
 		in := only(b, queueURL)
 		checkFollowUp(b, in, state{
 			Attempt: 2, FirstSentAt: r.SentAt.UnixMilli(), Tally: tally{Delivered: 3, Offline: 1},
-			Owed: map[presence.UserID]debt{
-				"half":    {Connections: []presence.ConnectionID{"half2"}, Delivered: 1},
-				"broken":  {Connections: []presence.ConnectionID{"broken1"}},
+			Owed: map[heliograph.UserID]debt{
+				"half":    {Connections: []heliograph.ConnectionID{"half2"}, Delivered: 1},
+				"broken":  {Connections: []heliograph.ConnectionID{"broken1"}},
 				"leaving": {Waited: true},
 			},
 		}, 5, 7)
@@ -132,7 +132,7 @@ func TestOneUserCantBeRead(t *testing.T) {
 		b.deliver(b.Context(), asking("m", `"UserIds":["a","b"]`))
 		b.checkPosts("unreadable", map[string]int{"a1": 1})
 		in := only(b, queueURL)
-		if got := decode(b.T, attribute(in, "HeliographRetry")).Owed; !cmp.Equal(got, map[presence.UserID]debt{"b": {}}) {
+		if got := decode(b.T, attribute(in, "HeliographRetry")).Owed; !cmp.Equal(got, map[heliograph.UserID]debt{"b": {}}) {
 			b.Errorf("owed %v", got)
 		}
 		b.presence.unreadable["b"] = false
@@ -168,7 +168,7 @@ func TestOneLetterIsNotEnough(t *testing.T) {
 		for i := range MaxUsers {
 			user := fmt.Sprintf("%0200d", i)
 			users = append(users, `"`+user+`"`)
-			b.online(presence.UserID(user), 1)
+			b.online(heliograph.UserID(user), 1)
 		}
 		b.online("fine", 1)
 		b.config.Poster = stub(func(_ context.Context, id string) error {
@@ -179,7 +179,7 @@ func TestOneLetterIsNotEnough(t *testing.T) {
 		})
 		users[0] = `"fine"`
 		dead := b.walk(asking("m", `"UserIds":[`+strings.Join(users, ",")+`]`))
-		owed := map[presence.UserID]int{}
+		owed := map[heliograph.UserID]int{}
 		for _, in := range dead {
 			if !strings.HasPrefix(attribute(in, "RejectReason"), "no-room-for-follow-up: ") {
 				b.Errorf("reason %q", attribute(in, "RejectReason"))

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -43,7 +44,7 @@ func (d *Deliverer) claimAndFind(ctx context.Context, j *job, a account) (c clai
 }
 
 // find finds the connections of a user, or those that the message names.
-func (d *Deliverer) find(ctx context.Context, j *job, user presence.UserID) (f found) {
+func (d *Deliverer) find(ctx context.Context, j *job, user heliograph.UserID) (f found) {
 	if j.message.Connection != "" {
 		// The connection was there when the message was sent, so it is at least as old.
 		f.connections = []presence.Connection{{ID: j.message.Connection, ConnectedAt: j.firstSent()}}
@@ -57,7 +58,7 @@ func (d *Deliverer) find(ctx context.Context, j *job, user presence.UserID) (f f
 // message would else be delivered again to who sends it again.
 func (d *Deliverer) mark(ctx context.Context, j *job, a account) attempt {
 	if err := d.unclaim(ctx, j, a); err != nil {
-		a.debt.Connections = []presence.ConnectionID{}
+		a.debt.Connections = []heliograph.ConnectionID{}
 		return a.failed("marking the claim: " + causeOf(err, statusOf(err)))
 	}
 	if a.debt.Delivered == 0 && a.user != "" {
@@ -89,7 +90,7 @@ func (d *Deliverer) unclaim(ctx context.Context, j *job, a account) error {
 // unclaimAll ends the claims of all who are given up. It comes after their dead letter: if that could not be written, the
 // record would come again and find its own claims done. A claim that can't be marked as done ends with its lease: then a
 // message that is sent again arrives again, at those connections that have it.
-func (d *Deliverer) unclaimAll(ctx context.Context, j *job, owed map[presence.UserID]debt) {
+func (d *Deliverer) unclaimAll(ctx context.Context, j *job, owed map[heliograph.UserID]debt) {
 	if j.message.ID == "" {
 		return
 	}
@@ -147,8 +148,8 @@ func (a account) awaited() attempt {
 	return attempt{owed: a.owed(), waiting: true}
 }
 
-func (a account) owed() map[presence.UserID]debt {
-	return map[presence.UserID]debt{a.user: a.debt}
+func (a account) owed() map[heliograph.UserID]debt {
+	return map[heliograph.UserID]debt{a.user: a.debt}
 }
 
 // sum puts together what came of each user, in their order.
@@ -156,7 +157,7 @@ func sum(results []attempt) attempt {
 	if len(results) == 1 {
 		return results[0]
 	}
-	all := attempt{owed: map[presence.UserID]debt{}}
+	all := attempt{owed: map[heliograph.UserID]debt{}}
 	for _, one := range results {
 		all.tally.add(one.tally)
 		for user, debt := range one.owed {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"heliograph"
 	"heliograph/observability"
-	"heliograph/presence"
 )
 
 // delivering makes an invocation with records for users with devices, all of which are delivered. SDK calls cost nothing
@@ -24,9 +24,9 @@ func delivering(records, devices, bytes int) func() error {
 	p := newPresence()
 	var batch []Record
 	for i := range records {
-		user := presence.UserID(fmt.Sprint("user", i))
+		user := heliograph.UserID(fmt.Sprint("user", i))
 		for c := range devices {
-			p.connections[user] = append(p.connections[user], since(presence.ConnectionID(fmt.Sprintf("%s-%d", user, c)), time.Hour))
+			p.connections[user] = append(p.connections[user], since(heliograph.ConnectionID(fmt.Sprintf("%s-%d", user, c)), time.Hour))
 		}
 		body, _ := json.Marshal(map[string]string{"UserId": string(user), "Body": strings.Repeat("x", bytes)})
 		batch = append(batch, Record{ID: fmt.Sprint(i), Body: string(body), SentAt: time.Now()})

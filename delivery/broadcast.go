@@ -8,6 +8,7 @@ import (
 	"maps"
 	"time"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -33,7 +34,7 @@ const (
 func (j *job) paging() bool { return j.message.Broadcast && !j.state.Listed && !j.state.Paused }
 
 // goesOn tells whether a broadcast's next page comes next.
-func (j *job) goesOn(owed map[presence.UserID]debt) bool {
+func (j *job) goesOn(owed map[heliograph.UserID]debt) bool {
 	return j.paging() || (j.message.Broadcast && !j.state.Listed && len(owed) == 0)
 }
 
@@ -70,8 +71,8 @@ func (j *job) noPage(err error) attempt {
 }
 
 // carried are those owed whom this step does not try to reach: their claims are held as they were.
-func (j *job) carried() map[presence.UserID]debt {
-	owed := map[presence.UserID]debt{}
+func (j *job) carried() map[heliograph.UserID]debt {
+	owed := map[heliograph.UserID]debt{}
 	for user, debt := range j.state.Owed {
 		debt.Holder = cmp.Or(debt.Holder, j.state.Holder)
 		owed[user] = debt
@@ -115,7 +116,7 @@ func (d *Deliverer) goOn(ctx context.Context, j *job, next state) error {
 }
 
 // leaveBehind puts those whom a broadcast gives up in the dead-letter queue, and goes on without them.
-func (d *Deliverer) leaveBehind(ctx context.Context, j *job, owed map[presence.UserID]debt, why Rejection) error {
+func (d *Deliverer) leaveBehind(ctx context.Context, j *job, owed map[heliograph.UserID]debt, why Rejection) error {
 	left := j.next(owed).dead()
 	left.Listed, left.Cursor, left.Tally = true, "", tally{} // the chain goes on with the rest
 	if err := d.deadLetter(ctx, j, left, why); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -20,7 +21,7 @@ const toAll = `"Broadcast":true`
 // crowd brings users online, with one device each. The bed's rate is ten users a second.
 func (b *bed) crowd(n int) {
 	for i := range n {
-		b.online(presence.UserID(fmt.Sprintf("u%03d-", i)), 1)
+		b.online(heliograph.UserID(fmt.Sprintf("u%03d-", i)), 1)
 	}
 }
 
@@ -168,7 +169,7 @@ func TestBroadcastPauses(t *testing.T) {
 				if before != test.before {
 					t.Errorf("paused after %d users, want %d", before, test.before)
 				}
-				owed := map[presence.UserID]debt{}
+				owed := map[heliograph.UserID]debt{}
 				for _, in := range dead {
 					for user, debt := range decode(t, attribute(in, "HeliographOwed")).Owed {
 						owed[user] = debt

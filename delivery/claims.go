@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 // claimLease is how long a claim holds that nobody renews. It is longer than an attempt and the pause after it, so
@@ -23,9 +23,9 @@ const claimLease = 120 * time.Second
 // Target is who a message is claimed for: one user, or one connection id.
 type Target string
 
-func userTarget(id presence.UserID) Target { return Target("user#" + string(id)) }
+func userTarget(id heliograph.UserID) Target { return Target("user#" + string(id)) }
 
-func connectionTarget(id presence.ConnectionID) Target { return Target("connection#" + string(id)) }
+func connectionTarget(id heliograph.ConnectionID) Target { return Target("connection#" + string(id)) }
 
 // ClaimState is what a claim found.
 type ClaimState int

@@ -22,6 +22,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"heliograph"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
 	"heliograph/simulator/wire"
@@ -422,12 +423,12 @@ func TestClaimsAreNotPresence(t *testing.T) {
 // may be; and nothing in the index, where presence counts.
 func TestCostOfClaims(t *testing.T) {
 	t.Parallel()
-	for _, length := range []int{10, MaxUserID} {
+	for _, length := range []int{10, heliograph.MaxUserID} {
 		t.Run(fmt.Sprint(length), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t)
-				target, id := userTarget(presence.UserID(strings.Repeat("u", length))), strings.Repeat("i", min(length, MaxID))
+				target, id := userTarget(heliograph.UserID(strings.Repeat("u", length))), strings.Repeat("i", min(length, MaxID))
 				owner := strings.Repeat("o", 12)
 				for _, step := range []struct {
 					name string

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -84,7 +85,7 @@ func (s stub) PostToConnection(ctx context.Context, in *apigatewaymanagementapi.
 func TestConcurrency(t *testing.T) {
 	bubble(t, func(b *bed) {
 		for i := range 100 {
-			b.presence.connections["1234"] = append(b.presence.connections["1234"], since(presence.ConnectionID(fmt.Sprint(i)), time.Hour))
+			b.presence.connections["1234"] = append(b.presence.connections["1234"], since(heliograph.ConnectionID(fmt.Sprint(i)), time.Hour))
 		}
 		var running, most, posts atomic.Int64
 		b.config.Poster = stub(func(context.Context, string) error {
@@ -136,7 +137,7 @@ func TestPanic(t *testing.T) {
 			return nil
 		})
 		b.deliver(b.Context(), message("post", "hello"))
-		if got := decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed["1234"].Connections; !cmp.Equal(got, []presence.ConnectionID{"b"}) {
+		if got := decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed["1234"].Connections; !cmp.Equal(got, []heliograph.ConnectionID{"b"}) {
 			b.Errorf("owed %v", got)
 		}
 

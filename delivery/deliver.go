@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -36,9 +37,9 @@ const reconnect = 10 * time.Second
 // Presence tells who is there. presence.Store is one.
 type Presence interface {
 	// Connections are a user's open connections, and whether the user is online, read consistently.
-	Connections(context.Context, presence.UserID) ([]presence.Connection, presence.Status, error)
+	Connections(context.Context, heliograph.UserID) ([]presence.Connection, presence.Status, error)
 	// Disconnect forgets a connection that was last active at a time. One that is unknown is no error.
-	Disconnect(context.Context, presence.UserID, presence.ConnectionID, time.Time) error
+	Disconnect(context.Context, heliograph.UserID, heliograph.ConnectionID, time.Time) error
 	// Online is a page of at most so many users who are online, after the cursor of the page before.
 	Online(ctx context.Context, limit int, cursor string) (presence.Page, error)
 }
@@ -166,7 +167,7 @@ func (d *Deliverer) settle(ctx context.Context, r *Record) error {
 
 // account is a user and what they are still owed.
 type account struct {
-	user presence.UserID // "" for a message to a connection id
+	user heliograph.UserID // "" for a message to a connection id
 	debt debt
 }
 
@@ -174,7 +175,7 @@ type account struct {
 type attempt struct {
 	tally tally
 	// owed is what is still owed, which is for one of these: somebody failed, a claim is in flight, or a user may come back.
-	owed map[presence.UserID]debt
+	owed map[heliograph.UserID]debt
 	// cause is why the first of those that failed did; empty if none has.
 	cause string
 	// waiting tells that somebody may come back.

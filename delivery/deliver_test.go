@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -149,7 +150,7 @@ func TestPresenceFailure(t *testing.T) {
 		b.deliver(b.Context(), first)
 		checkFollowUp(b, only(b, queueURL), state{Attempt: 2, FirstSentAt: first.SentAt.UnixMilli()}, 5, 7)
 
-		owed := state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a"}, Delivered: 1}), Tally: tally{Delivered: 1}}
+		owed := state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a"}, Delivered: 1}), Tally: tally{Delivered: 1}}
 		second.Attributes = followUpOf(owed)
 		b.deliver(b.Context(), second)
 		owed.Attempt, owed.FirstSentAt = 3, second.SentAt.UnixMilli() // since the follow-up did not know it
@@ -191,7 +192,7 @@ func TestPrune(t *testing.T) {
 		}
 		b.presence.prune = func(context.Context) error { return nil }
 		b.deliver(b.Context(), message("2", "hello"))
-		want := map[presence.ConnectionID]time.Time{"quiet": quiet.ConnectedAt, "active": active.LastActiveAt}
+		want := map[heliograph.ConnectionID]time.Time{"quiet": quiet.ConnectedAt, "active": active.LastActiveAt}
 		if diff := cmp.Diff(want, b.presence.pruned); diff != "" {
 			b.Errorf("pruned (-want +got):\n%s", diff)
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 // fields are the raw values of the names that mean something; empty where the name is not there.
@@ -108,7 +108,7 @@ func (f *fields) readTarget(m *Message) *Rejection {
 func (f *fields) readUser(m *Message) *Rejection {
 	user, rejection := userID("UserId", f.user)
 	if rejection == nil {
-		m.Users = []presence.UserID{user}
+		m.Users = []heliograph.UserID{user}
 	}
 	return rejection
 }
@@ -117,7 +117,7 @@ func (f *fields) readUsers(m *Message) *Rejection {
 	if f.users[0] != '[' {
 		return reject(ReasonMalformed, "UserIds must be a list")
 	}
-	seen := map[presence.UserID]bool{}
+	seen := map[heliograph.UserID]bool{}
 	for raw := range elements(f.users) {
 		user, rejection := userID("one of UserIds", raw)
 		switch {
@@ -138,17 +138,17 @@ func (f *fields) readUsers(m *Message) *Rejection {
 }
 
 // userID decodes a user id.
-func userID(name, raw string) (presence.UserID, *Rejection) {
+func userID(name, raw string) (heliograph.UserID, *Rejection) {
 	user, rejection := text(name, raw)
 	switch {
 	case rejection != nil:
 		return "", rejection
 	case user == "":
 		return "", reject(ReasonNoTarget, name+" is empty")
-	case len(user) > MaxUserID:
-		return "", reject(ReasonUserTooLong, fmt.Sprintf("%s has %d bytes, more than %d", name, len(user), MaxUserID))
+	case len(user) > heliograph.MaxUserID:
+		return "", reject(ReasonUserTooLong, fmt.Sprintf("%s has %d bytes, more than %d", name, len(user), heliograph.MaxUserID))
 	}
-	return presence.UserID(user), nil
+	return heliograph.UserID(user), nil
 }
 
 func (f *fields) readConnection(m *Message) *Rejection {
@@ -158,13 +158,13 @@ func (f *fields) readConnection(m *Message) *Rejection {
 		return rejection
 	case id == "":
 		return reject(ReasonNoTarget, "ConnectionId is empty")
-	case len(id) > MaxConnectionID:
-		return reject(ReasonMalformed, fmt.Sprintf("ConnectionId has %d bytes, more than %d", len(id), MaxConnectionID))
+	case len(id) > heliograph.MaxConnectionID:
+		return reject(ReasonMalformed, fmt.Sprintf("ConnectionId has %d bytes, more than %d", len(id), heliograph.MaxConnectionID))
 	case strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
 		// It becomes part of an address and of log lines.
 		return reject(ReasonMalformed, "ConnectionId has a character that is not visible ASCII")
 	}
-	m.Connection = presence.ConnectionID(id)
+	m.Connection = heliograph.ConnectionID(id)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -48,7 +49,7 @@ func TestFollowUps(t *testing.T) {
 		}
 		want := state{
 			Attempt: 2, FirstSentAt: sent, Tally: tally{Delivered: 1, Gone: 1},
-			Owed: owedBy(debt{Connections: []presence.ConnectionID{"b", "c"}, Delivered: 1, Gone: 1}),
+			Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"b", "c"}, Delivered: 1, Gone: 1}),
 		}
 		checkFollowUp(b, in, want, 5, 7)
 
@@ -59,7 +60,7 @@ func TestFollowUps(t *testing.T) {
 		in = only(b, queueURL)
 		want = state{
 			Attempt: 3, FirstSentAt: sent, Tally: tally{Delivered: 2, Gone: 1},
-			Owed: owedBy(debt{Connections: []presence.ConnectionID{"c"}, Delivered: 2, Gone: 1}),
+			Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"c"}, Delivered: 2, Gone: 1}),
 		}
 		checkFollowUp(b, in, want, 32, 48)
 
@@ -190,7 +191,7 @@ func TestWaitingStartsAfresh(t *testing.T) {
 		b.gateway.answers["ghost"] = []answer{gone}
 		b.presence.prune = func(context.Context) error { return errors.New("throttled") }
 		r := message("m", "hello")
-		r.Attributes = followUpOf(state{Attempt: 2, FirstSentAt: 7, Owed: owedBy(debt{Connections: []presence.ConnectionID{"ghost"}})})
+		r.Attributes = followUpOf(state{Attempt: 2, FirstSentAt: 7, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"ghost"}})})
 		b.deliver(b.Context(), r)
 		checkFollowUp(b, only(b, queueURL), state{
 			Attempt: 2, FirstSentAt: 7, Owed: owedBy(debt{Waited: true, Gone: 1}), Tally: tally{Gone: 1},
@@ -199,7 +200,7 @@ func TestWaitingStartsAfresh(t *testing.T) {
 }
 
 // owedBy is what user 1234 is owed.
-func owedBy(d debt) map[presence.UserID]debt { return map[presence.UserID]debt{"1234": d} }
+func owedBy(d debt) map[heliograph.UserID]debt { return map[heliograph.UserID]debt{"1234": d} }
 
 func followUpOf(s state) map[string]types.MessageAttributeValue {
 	return map[string]types.MessageAttributeValue{"HeliographRetry": stringAttribute(s.text())}
@@ -211,15 +212,15 @@ func TestTargetsOfAFollowUp(t *testing.T) {
 	tests := []struct {
 		name  string
 		state state
-		open  []presence.ConnectionID
+		open  []heliograph.ConnectionID
 		want  []string
 	}{
-		{"what is owed and open", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a", "b"}, Delivered: 1})}, []presence.ConnectionID{"a", "c"}, []string{"a"}},
-		{"nothing owed is open, but it had arrived", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a"}, Delivered: 1})}, []presence.ConnectionID{"c"}, nil},
-		{"nothing owed is open, and it had arrived nowhere", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a"}})}, []presence.ConnectionID{"c"}, []string{"c"}},
-		{"no connection could be read before", state{Attempt: 2}, []presence.ConnectionID{"a", "c"}, []string{"a", "c"}},
-		{"another user's connection", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"stolen", "a"}})}, []presence.ConnectionID{"a"}, []string{"a"}},
-		{"a connection named twice", state{Attempt: 2, Owed: owedBy(debt{Connections: []presence.ConnectionID{"a", "a"}})}, []presence.ConnectionID{"a"}, []string{"a"}},
+		{"what is owed and open", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a", "b"}, Delivered: 1})}, []heliograph.ConnectionID{"a", "c"}, []string{"a"}},
+		{"nothing owed is open, but it had arrived", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a"}, Delivered: 1})}, []heliograph.ConnectionID{"c"}, nil},
+		{"nothing owed is open, and it had arrived nowhere", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a"}})}, []heliograph.ConnectionID{"c"}, []string{"c"}},
+		{"no connection could be read before", state{Attempt: 2}, []heliograph.ConnectionID{"a", "c"}, []string{"a", "c"}},
+		{"another user's connection", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"stolen", "a"}})}, []heliograph.ConnectionID{"a"}, []string{"a"}},
+		{"a connection named twice", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a", "a"}})}, []heliograph.ConnectionID{"a"}, []string{"a"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

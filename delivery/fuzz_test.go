@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 // Run them with a bound on minimizing, as .ci/run does. Go's fuzzer else spends up to a minute on each new input of some hundred
@@ -172,7 +172,7 @@ func (o *reading) target() {
 	o.flag("broadcast", &o.m.Broadcast)
 	o.text("userid", o.user)
 	o.text("connectionid", func(s string) {
-		o.m.Connection = presence.ConnectionID(s)
+		o.m.Connection = heliograph.ConnectionID(s)
 		o.is(s == "", ReasonNoTarget)
 		o.is(s != "" && !regexp.MustCompile(`^[!-~]{1,128}$`).MatchString(s), ReasonMalformed)
 	})
@@ -182,7 +182,7 @@ func (o *reading) target() {
 }
 
 func (o *reading) user(s string) {
-	o.m.Users = append(o.m.Users, presence.UserID(s))
+	o.m.Users = append(o.m.Users, heliograph.UserID(s))
 	o.is(s == "", ReasonNoTarget)
 	o.is(len(s) > 256, ReasonUserTooLong)
 }
@@ -195,7 +195,7 @@ func (o *reading) users(raw json.RawMessage) {
 		o.is(string(one) == "null", ReasonMalformed)
 		o.fields["one of them"] = one
 		o.text("one of them", func(s string) {
-			if !slices.Contains(o.m.Users, presence.UserID(s)) {
+			if !slices.Contains(o.m.Users, heliograph.UserID(s)) {
 				o.user(s)
 			}
 		})

@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -128,7 +129,7 @@ func (b *bed) logged(message string) []line {
 }
 
 // since is a connection of that age, with its own id.
-func since(id presence.ConnectionID, age time.Duration) presence.Connection {
+func since(id heliograph.ConnectionID, age time.Duration) presence.Connection {
 	return presence.Connection{User: "1234", ID: id, ConnectedAt: time.Now().Add(-age)}
 }
 
@@ -151,11 +152,11 @@ func attribute(in *sqs.SendMessageInput, name string) string {
 // fakePresence has the connections that it is told to have.
 type fakePresence struct {
 	mu           sync.Mutex
-	connections  map[presence.UserID][]presence.Connection
-	lastActivity map[presence.UserID]time.Time
-	pruned       map[presence.ConnectionID]time.Time
-	unreadable   map[presence.UserID]bool
-	left         map[presence.UserID]bool // who is on the list only
+	connections  map[heliograph.UserID][]presence.Connection
+	lastActivity map[heliograph.UserID]time.Time
+	pruned       map[heliograph.ConnectionID]time.Time
+	unreadable   map[heliograph.UserID]bool
+	left         map[heliograph.UserID]bool // who is on the list only
 	// read runs before each read, prune before each Disconnect, list before each page; they may wait and may fail.
 	read, prune, list func(context.Context) error
 }
@@ -163,16 +164,16 @@ type fakePresence struct {
 func newPresence() *fakePresence {
 	nothing := func(context.Context) error { return nil }
 	return &fakePresence{
-		connections:  map[presence.UserID][]presence.Connection{},
-		lastActivity: map[presence.UserID]time.Time{},
-		pruned:       map[presence.ConnectionID]time.Time{},
-		unreadable:   map[presence.UserID]bool{},
-		left:         map[presence.UserID]bool{},
+		connections:  map[heliograph.UserID][]presence.Connection{},
+		lastActivity: map[heliograph.UserID]time.Time{},
+		pruned:       map[heliograph.ConnectionID]time.Time{},
+		unreadable:   map[heliograph.UserID]bool{},
+		left:         map[heliograph.UserID]bool{},
 		read:         nothing, prune: nothing, list: nothing,
 	}
 }
 
-func (p *fakePresence) Connections(ctx context.Context, user presence.UserID) ([]presence.Connection, presence.Status, error) {
+func (p *fakePresence) Connections(ctx context.Context, user heliograph.UserID) ([]presence.Connection, presence.Status, error) {
 	if err := p.read(ctx); err != nil {
 		return nil, presence.Status{}, err
 	}
@@ -188,7 +189,7 @@ func (p *fakePresence) Connections(ctx context.Context, user presence.UserID) ([
 	return open, presence.Status{User: user, Online: len(open) > 0, OfflineSince: p.lastActivity[user]}, nil
 }
 
-func (p *fakePresence) Disconnect(ctx context.Context, user presence.UserID, id presence.ConnectionID, lastActivity time.Time) error {
+func (p *fakePresence) Disconnect(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID, lastActivity time.Time) error {
 	if err := p.prune(ctx); err != nil {
 		return err
 	}

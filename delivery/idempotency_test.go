@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 const toBoth = `"UserIds":["a","b"],"Id":"1"`
@@ -138,7 +138,7 @@ func TestMarkFails(t *testing.T) {
 				b.checkPosts("first attempt", map[string]int{"a1": 1, "a2": 1})
 				in := only(b, queueURL)
 				got := decode(b.T, attribute(in, "HeliographRetry")).Owed["a"]
-				if diff := cmp.Diff(debt{Connections: []presence.ConnectionID{}, Delivered: 1, Gone: 1}, got); diff != "" {
+				if diff := cmp.Diff(debt{Connections: []heliograph.ConnectionID{}, Delivered: 1, Gone: 1}, got); diff != "" {
 					t.Errorf("owed (-want +got):\n%s", diff)
 				}
 				if dead := b.walk(received(in, "again")); len(dead) > 0 {

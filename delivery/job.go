@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"heliograph"
 	"heliograph/observability"
-	"heliograph/presence"
 )
 
 // job is one record on its way.
@@ -57,7 +57,7 @@ func (j *job) accounts() []account {
 	case j.message.Broadcast:
 		users = slices.Sorted(maps.Keys(j.state.Owed))
 	case j.message.Connection != "":
-		users = []presence.UserID{""}
+		users = []heliograph.UserID{""}
 	}
 	accounts := make([]account, 0, len(users))
 	for _, user := range users {
@@ -71,7 +71,7 @@ func (j *job) accounts() []account {
 
 // next is the state after an attempt that left this owed, for the follow-up. Where all is owed to everybody, that needs
 // no words: a message to many users may have no room for them.
-func (j *job) next(owed map[presence.UserID]debt) state {
+func (j *job) next(owed map[heliograph.UserID]debt) state {
 	next := j.state
 	next.Owed, next.Holder = owed, j.token
 	if !j.message.Broadcast && len(owed) == max(1, len(j.message.Users)) && allWhole(owed) {
@@ -80,7 +80,7 @@ func (j *job) next(owed map[presence.UserID]debt) state {
 	return next
 }
 
-func allWhole(owed map[presence.UserID]debt) bool {
+func allWhole(owed map[heliograph.UserID]debt) bool {
 	for _, debt := range owed {
 		if !debt.whole() {
 			return false
@@ -96,7 +96,7 @@ func (j *job) waitsFor(a account, recently bool) bool {
 }
 
 // target is what the message is claimed for.
-func (j *job) target(user presence.UserID) Target {
+func (j *job) target(user heliograph.UserID) Target {
 	if j.message.Connection != "" {
 		return connectionTarget(j.message.Connection)
 	}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 const (
@@ -37,12 +37,12 @@ type limit struct {
 
 	// Of the round under way: when it began, and the connections that were posted to, true for the throttled ones.
 	began time.Time
-	met   map[presence.ConnectionID]bool
+	met   map[heliograph.ConnectionID]bool
 }
 
 // newLimit returns a limit of at most so many posts.
 func newLimit(most int) *limit {
-	return &limit{max: most, size: float64(most), met: map[presence.ConnectionID]bool{}}
+	return &limit{max: most, size: float64(most), met: map[heliograph.ConnectionID]bool{}}
 }
 
 // acquire waits for a turn, or returns the context's error if that ends first. Each turn has to be released.
@@ -83,7 +83,7 @@ func (l *limit) leave(ctx context.Context, turn chan struct{}, place *list.Eleme
 
 // release ends a turn, in which a connection was posted to, and tells whether API Gateway answered with a 429, be it that
 // a retry went through.
-func (l *limit) release(id presence.ConnectionID, throttled bool) {
+func (l *limit) release(id heliograph.ConnectionID, throttled bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inUse--
@@ -101,7 +101,7 @@ func (l *limit) admit() {
 
 // learn adapts the size to the answer to one post: one more for each size's worth of posts that went through, half
 // of it after a round in which too many were throttled.
-func (l *limit) learn(id presence.ConnectionID, throttled bool, now time.Time) {
+func (l *limit) learn(id heliograph.ConnectionID, throttled bool, now time.Time) {
 	if now.Sub(l.began) >= limitRound {
 		if l.tooMany() {
 			l.size = max(float64(min(limitFloor, l.max)), l.size/2)

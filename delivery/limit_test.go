@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 // takeTurns takes turns that must be free.
@@ -35,7 +35,7 @@ func (l *limit) free() bool {
 	return l.inUse < int(l.size)
 }
 
-func connectionOf(n int) presence.ConnectionID { return presence.ConnectionID(fmt.Sprint(n)) }
+func connectionOf(n int) heliograph.ConnectionID { return heliograph.ConnectionID(fmt.Sprint(n)) }
 
 // answers ends posts that took 15 ms each, as many at a time as there are turns. Each n-th was throttled; with 0 none.
 func answers(t *testing.T, l *limit, posts, n int) {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 var rounds = commandline.Int("rounds", 4, "rounds of TestNoLoss, of 1,000 messages each")
@@ -64,7 +64,7 @@ type produced struct {
 // produce puts messages of all kinds on the queue, over two minutes. Each is called by its body.
 func (m *model) produce(n int) []produced {
 	users := m.users()
-	some := func() presence.UserID { return users[m.random.IntN(len(users))] }
+	some := func() heliograph.UserID { return users[m.random.IntN(len(users))] }
 	var all []produced
 	for i := range n {
 		name := fmt.Sprintf("m%04d", i)
@@ -73,7 +73,7 @@ func (m *model) produce(n int) []produced {
 		case kind < 10:
 			fields["UserId"] = some()
 		case kind < 15:
-			to := []presence.UserID{}
+			to := []heliograph.UserID{}
 			for range 2 + m.random.IntN(7) {
 				to = append(to, some())
 			}
@@ -151,8 +151,8 @@ func (c *checker) checkReasons() {
 }
 
 // recipients are the users of a message, by those of their connections that have to get it.
-func (c *checker) recipients(s produced) map[presence.UserID][]string {
-	to := map[presence.UserID][]string{}
+func (c *checker) recipients(s produced) map[heliograph.UserID][]string {
+	to := map[heliograph.UserID][]string{}
 	users := s.message.Users
 	if s.message.Broadcast {
 		users = c.model.users()
@@ -160,7 +160,7 @@ func (c *checker) recipients(s produced) map[presence.UserID][]string {
 	for _, user := range users {
 		to[user] = c.model.stable(user)
 	}
-	if id := string(s.message.Connection); id != "" && slices.Contains(c.model.stable(presence.UserID(id[:6])), id) {
+	if id := string(s.message.Connection); id != "" && slices.Contains(c.model.stable(heliograph.UserID(id[:6])), id) {
 		to[""] = []string{id}
 	}
 	return to
@@ -178,7 +178,7 @@ func (c *checker) checkArrival(s produced) {
 }
 
 // named tells whether a dead letter owes the message to a connection.
-func (c *checker) named(name string, user presence.UserID, id string) bool {
+func (c *checker) named(name string, user heliograph.UserID, id string) bool {
 	for _, q := range c.letters[name] {
 		s, rejection := readState(&Record{Attributes: q.attribute}, time.Now())
 		if rejection != nil {
@@ -187,7 +187,7 @@ func (c *checker) named(name string, user presence.UserID, id string) bool {
 		}
 		owed, ok := s.Owed[user]
 		all := len(s.Owed) == 0 && s.Settled == 0
-		if all || !s.Listed && s.Cursor < string(user) && s.Cursor != "" || ok && (owed.Connections == nil || slices.Contains(owed.Connections, presence.ConnectionID(id))) {
+		if all || !s.Listed && s.Cursor < string(user) && s.Cursor != "" || ok && (owed.Connections == nil || slices.Contains(owed.Connections, heliograph.ConnectionID(id))) {
 			return true
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 // Bounds of a message. The body's is API Gateway's for one WebSocket message; the others keep a hostile
@@ -16,22 +16,17 @@ import (
 const (
 	MaxMessage = 1 << 20   // bytes of the whole message, more than SQS ever carries
 	MaxBody    = 128 << 10 // bytes of the body as the client receives it
-	MaxUserID  = presence.MaxUserID
-	MaxUsers   = 1000 // different users of UserIds
-	MaxID      = 256  // bytes of Id
-	MaxDepth   = 128  // nested objects and arrays, the message itself included
-
-	// MaxConnectionID is the bytes of ConnectionId. API Gateway's ids have 16 of them; how long they may become it
-	// does not say.
-	MaxConnectionID = 128
+	MaxUsers   = 1000      // different users of UserIds
+	MaxID      = 256       // bytes of Id
+	MaxDepth   = 128       // nested objects and arrays, the message itself included
 )
 
 // Message is what a producer asks for. It goes to exactly one of Users, Connection and Broadcast.
 type Message struct {
 	// Users are different from each other, in the order in which the producer named them; up to MaxUsers.
-	Users []presence.UserID
+	Users []heliograph.UserID
 	// Connection is the one connection that the message goes to, whoever's it is.
-	Connection presence.ConnectionID
+	Connection heliograph.ConnectionID
 	// Broadcast is for a message to all users who are online.
 	Broadcast bool
 	// Body is the text that every connection receives, byte for byte.

@@ -12,13 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
-func users(ids ...string) []presence.UserID {
-	var all []presence.UserID
+func users(ids ...string) []heliograph.UserID {
+	var all []heliograph.UserID
 	for _, id := range ids {
-		all = append(all, presence.UserID(id))
+		all = append(all, heliograph.UserID(id))
 	}
 	return all
 }
@@ -55,7 +55,7 @@ func TestParseAccepts(t *testing.T) {
 		{"JSON text as string", `{"UserId":"1","Body":"{\"a\": 1}"}`, Message{Users: users("1"), Body: []byte(`{"a": 1}`)}},
 		{"empty body", `{"UserId":"1","Body":""}`, Message{Users: users("1"), Body: []byte{}}},
 		{"largest body", `{"UserId":"1","Body":"` + long + `"}`, Message{Users: users("1"), Body: []byte(long)}},
-		{"longest user", `{"UserId":"` + long[:MaxUserID] + `","Body":"b"}`, Message{Users: users(long[:MaxUserID]), Body: []byte("b")}},
+		{"longest user", `{"UserId":"` + long[:heliograph.MaxUserID] + `","Body":"b"}`, Message{Users: users(long[:heliograph.MaxUserID]), Body: []byte("b")}},
 		{"object", `{"UserId":"1","Body": { "b" : [ 1 , 2 ], "a":"<&>" } }`, Message{Users: users("1"), Body: []byte(`{"b":[1,2],"a":"<&>"}`)}},
 		{"members that repeat inside the body", `{"UserId":"1","Body":{"a":1,"A":2,"a":3}}`, Message{Users: users("1"), Body: []byte(`{"a":1,"A":2,"a":3}`)}},
 		{"numbers verbatim", `{"UserId":"1","Body":[1.0, 1e400, -0, 12345678901234567890]}`, Message{Users: users("1"), Body: []byte(`[1.0,1e400,-0,12345678901234567890]`)}},
@@ -76,9 +76,9 @@ func TestParseAccepts(t *testing.T) {
 		{"users in another case", `{"UserIds":["a","A"],"Body":"b"}`, Message{Users: users("a", "A"), Body: []byte("b")}},
 		{"most users", `{"UserIds":` + jsonList(MaxUsers) + `,"Body":"b"}`, Message{Users: users(numbers(MaxUsers)...), Body: []byte("b")}},
 		{"most users, many times", `{"UserIds":[` + strings.Repeat(strings.Trim(jsonList(MaxUsers), "[]")+",", 9) + `"0"],"Body":"b"}`, Message{Users: users(numbers(MaxUsers)...), Body: []byte("b")}},
-		{"longest users", `{"UserIds":["` + long[:MaxUserID] + `","1"],"Body":"b"}`, Message{Users: users(long[:MaxUserID], "1"), Body: []byte("b")}},
+		{"longest users", `{"UserIds":["` + long[:heliograph.MaxUserID] + `","1"],"Body":"b"}`, Message{Users: users(long[:heliograph.MaxUserID], "1"), Body: []byte("b")}},
 		{"connection", `{"ConnectionId":"L0SM9cOFvHcCIhw=","Body":"b"}`, Message{Connection: "L0SM9cOFvHcCIhw=", Body: []byte("b")}},
-		{"longest connection", `{"connectionID":"` + long[:MaxConnectionID] + `","Body":"b"}`, Message{Connection: presence.ConnectionID(long[:MaxConnectionID]), Body: []byte("b")}},
+		{"longest connection", `{"connectionID":"` + long[:heliograph.MaxConnectionID] + `","Body":"b"}`, Message{Connection: heliograph.ConnectionID(long[:heliograph.MaxConnectionID]), Body: []byte("b")}},
 		{"broadcast", `{"BROADCAST":true,"Body":"b"}`, Message{Broadcast: true, Body: []byte("b")}},
 		{"targets that are not there", `{"UserId":null,"UserIds":["1"],"ConnectionId":null,"Broadcast":false,"Body":"b"}`, Message{Users: users("1"), Body: []byte("b")}},
 		{"null for all but a connection", `{"UserId":null,"UserIds":null,"ConnectionId":"c","Broadcast":null,"Body":"b"}`, Message{Connection: "c", Body: []byte("b")}},
@@ -152,12 +152,12 @@ func TestParseRejects(t *testing.T) {
 		{"a connection that is none", `{"ConnectionId":"a b","Body":"b"}`, "malformed: ConnectionId has a character that is not visible ASCII"},
 		{"a connection beyond ASCII", `{"ConnectionId":"é","Body":"b"}`, "malformed: ConnectionId has a character that is not visible ASCII"},
 		{"a connection with a line break", `{"ConnectionId":"a\n","Body":"b"}`, "malformed: ConnectionId has a character that is not visible ASCII"},
-		{"connection too long", `{"ConnectionId":"` + long[:MaxConnectionID+1] + `","Body":"b"}`, "malformed: ConnectionId has 129 bytes, more than 128"},
+		{"connection too long", `{"ConnectionId":"` + long[:heliograph.MaxConnectionID+1] + `","Body":"b"}`, "malformed: ConnectionId has 129 bytes, more than 128"},
 		{"text for a broadcast", `{"Broadcast":"true","Body":"b"}`, "malformed: Broadcast must be true or false"},
 		{"a number for a broadcast", `{"Broadcast":1,"Body":"b"}`, "malformed: Broadcast must be true or false"},
 		{"one user too many", `{"UserIds":` + jsonList(MaxUsers+1) + `,"Body":"b"}`, "too-many-users: UserIds has more than 1000 users"},
 		{"far too many users", `{"UserIds":` + jsonList(100_000) + `,"Body":"b"}`, "too-many-users: UserIds has more than 1000 users"},
-		{"one of the users too long", `{"UserIds":["1","` + long[:MaxUserID+1] + `"],"Body":"b"}`, "user-id-too-long: one of UserIds has 257 bytes, more than 256"},
+		{"one of the users too long", `{"UserIds":["1","` + long[:heliograph.MaxUserID+1] + `"],"Body":"b"}`, "user-id-too-long: one of UserIds has 257 bytes, more than 256"},
 		{"a huge user", `{"UserId":"` + long + `","Body":"b"}`, "user-id-too-long: UserId has 131073 bytes, more than 256"},
 		{"a huge name", `{"` + long + `":"1","Body":"b"}`, "no-target: none of UserId, UserIds, ConnectionId and Broadcast is given"},
 		{"deep users", `{"UserIds":` + nested(MaxDepth) + `,"Body":"b"}`, "malformed: nested deeper than 128"},
@@ -170,7 +170,7 @@ func TestParseRejects(t *testing.T) {
 		{"empty user", `{"UserId":"","Body":"b"}`, "no-target: UserId is empty"},
 		{"number for a user", `{"UserId":1234,"Body":"b"}`, "malformed: UserId must be a string"},
 		{"list for a user", `{"UserId":["1"],"Body":"b"}`, "malformed: UserId must be a string"},
-		{"user too long", `{"UserId":"` + long[:MaxUserID+1] + `","Body":"b"}`, "user-id-too-long: UserId has 257 bytes, more than 256"},
+		{"user too long", `{"UserId":"` + long[:heliograph.MaxUserID+1] + `","Body":"b"}`, "user-id-too-long: UserId has 257 bytes, more than 256"},
 		{"user too long in bytes", `{"UserId":"` + strings.Repeat("é", 129) + `","Body":"b"}`, "user-id-too-long: UserId has 258 bytes, more than 256"},
 		{"no body", `{"UserId":"1"}`, "malformed: Body is missing"},
 		{"body too large", `{"UserId":"1","Body":"` + long + `"}`, "body-too-large: Body has 131073 bytes, more than 131072"},
@@ -233,16 +233,16 @@ func TestParseRoundTrip(t *testing.T) {
 
 // drawTarget gives the message a target, and returns the member that says so.
 func drawTarget(t *rapid.T, m *Message) string {
-	ids := rapid.Map(rapid.StringN(1, -1, MaxUserID), func(id string) presence.UserID { return presence.UserID(id) })
+	ids := rapid.Map(rapid.StringN(1, -1, heliograph.MaxUserID), func(id string) heliograph.UserID { return heliograph.UserID(id) })
 	switch rapid.SampledFrom([]string{"user", "users", "connection", "all"}).Draw(t, "target") {
 	case "user":
-		m.Users = []presence.UserID{ids.Draw(t, "user")}
+		m.Users = []heliograph.UserID{ids.Draw(t, "user")}
 		return member(t, "UserId", m.Users[0])
 	case "users":
-		m.Users = rapid.SliceOfNDistinct(ids, 1, 20, rapid.ID[presence.UserID]).Draw(t, "users")
+		m.Users = rapid.SliceOfNDistinct(ids, 1, 20, rapid.ID[heliograph.UserID]).Draw(t, "users")
 		return member(t, "UserIds", append(m.Users[:len(m.Users):len(m.Users)], m.Users[0]))
 	case "connection":
-		m.Connection = presence.ConnectionID(rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "connection"))
+		m.Connection = heliograph.ConnectionID(rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "connection"))
 		return member(t, "ConnectionId", m.Connection)
 	default:
 		m.Broadcast = true

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -315,9 +316,9 @@ func newModel(seed uint64, users int, r rates) *model {
 		return m.throttle(ctx, func(r *rates) float64 { return r.topic })
 	}}
 	for u := range users {
-		user := presence.UserID(fmt.Sprintf("user%02d", u))
+		user := heliograph.UserID(fmt.Sprintf("user%02d", u))
 		for c := range m.random.IntN(5) {
-			id := presence.ConnectionID(fmt.Sprintf("%s-%d", user, c))
+			id := heliograph.ConnectionID(fmt.Sprintf("%s-%d", user, c))
 			m.presence.connections[user] = append(m.presence.connections[user], since(id, time.Hour))
 			if m.chance(0.15) {
 				m.closed[string(id)] = time.Now().Add(time.Duration(m.random.IntN(120)) * time.Second)
@@ -328,7 +329,7 @@ func newModel(seed uint64, users int, r rates) *model {
 }
 
 // stable are the connections of a user that stay open.
-func (m *model) stable(user presence.UserID) []string {
+func (m *model) stable(user heliograph.UserID) []string {
 	var ids []string
 	for c := range 5 {
 		id := fmt.Sprintf("%s-%d", user, c)
@@ -341,6 +342,6 @@ func (m *model) stable(user presence.UserID) []string {
 }
 
 // users are all users, in order.
-func (m *model) users() []presence.UserID {
+func (m *model) users() []heliograph.UserID {
 	return slices.Sorted(maps.Keys(m.presence.connections))
 }

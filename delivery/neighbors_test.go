@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
 	"heliograph/simulator/sqs"
@@ -77,7 +78,7 @@ func create(b *bed, queues *sqs.Server, name string, attributes map[string]strin
 	return q
 }
 
-func (s *street) connect(user presence.UserID, id presence.ConnectionID) {
+func (s *street) connect(user heliograph.UserID, id heliograph.ConnectionID) {
 	s.Helper()
 	if err := s.store.Connect(s.Context(), presence.Connection{User: user, ID: id, ConnectedAt: time.Now()}); err != nil {
 		s.Fatal(err)

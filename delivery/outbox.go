@@ -7,8 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"heliograph"
 	"heliograph/observability"
-	"heliograph/presence"
 )
 
 // followUp puts the message on the queue once more, for what is owed.
@@ -83,8 +83,8 @@ func (d *Deliverer) send(ctx context.Context, url string, in *sqs.SendMessageInp
 const maxLogged = 10
 
 // someOf are some of the connections that are owed, for a log line.
-func someOf(owed map[presence.UserID]debt) []presence.ConnectionID {
-	some := make([]presence.ConnectionID, 0, maxLogged)
+func someOf(owed map[heliograph.UserID]debt) []heliograph.ConnectionID {
+	some := make([]heliograph.ConnectionID, 0, maxLogged)
 	for _, debt := range owed {
 		some = append(some, debt.Connections[:min(len(debt.Connections), maxLogged-len(some))]...)
 	}
@@ -92,7 +92,7 @@ func someOf(owed map[presence.UserID]debt) []presence.ConnectionID {
 }
 
 // howMany says in few words how much is owed.
-func howMany(owed map[presence.UserID]debt) string {
+func howMany(owed map[heliograph.UserID]debt) string {
 	if len(owed) > 1 {
 		return fmt.Sprintf("%d users owed", len(owed))
 	}
@@ -106,7 +106,7 @@ func howMany(owed map[presence.UserID]debt) string {
 	return "all connections owed"
 }
 
-func sizeOf(owed map[presence.UserID]debt) int {
+func sizeOf(owed map[heliograph.UserID]debt) int {
 	n := 0
 	for _, debt := range owed {
 		n += debt.size()

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -72,7 +73,7 @@ func TestOutcomeOfAPost(t *testing.T) {
 				_, got.Pruned = b.presence.pruned["tested="]
 				for _, in := range b.queue.to(queueURL) {
 					s := decode(t, attribute(in, "HeliographRetry"))
-					got.Owed = cmp.Equal(s.Owed["1234"].Connections, []presence.ConnectionID{"tested="}) && s.Attempt == 2 && s.Tally.Delivered == 1
+					got.Owed = cmp.Equal(s.Owed["1234"].Connections, []heliograph.ConnectionID{"tested="}) && s.Attempt == 2 && s.Tally.Delivered == 1
 					got.Cause = fmt.Sprint(b.logged("follow-up queued")[0]["cause"])
 				}
 				for _, in := range b.queue.to(deadLetterURL) {

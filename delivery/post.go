@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"golang.org/x/sync/errgroup"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -18,13 +19,13 @@ import (
 // posts is what became of the posts to one user's connections.
 type posts struct {
 	delivered, gone int
-	owed            []presence.ConnectionID // those that it did not arrive at
-	cause           string                  // why the first of these did not take it
-	rejection       *Rejection              // no connection will ever take this body
+	owed            []heliograph.ConnectionID // those that it did not arrive at
+	cause           string                    // why the first of these did not take it
+	rejection       *Rejection                // no connection will ever take this body
 }
 
 // postAll posts the body to all targets side by side. A target that gets no turn in time has failed.
-func (d *Deliverer) postAll(ctx context.Context, j *job, user presence.UserID, targets []presence.Connection) posts {
+func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID, targets []presence.Connection) posts {
 	results := make([]post, len(targets))
 	var group errgroup.Group
 	for i := range targets {
@@ -69,7 +70,7 @@ func count(targets []presence.Connection, results []post) posts {
 }
 
 // post makes use of a turn of the limit: it posts the body to one connection and notes what became of it.
-func (d *Deliverer) post(ctx context.Context, j *job, user presence.UserID, c *presence.Connection) (result post) {
+func (d *Deliverer) post(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection) (result post) {
 	throttled := 0
 	defer func() {
 		if p := recover(); p != nil {
@@ -106,7 +107,7 @@ func (d *Deliverer) post(ctx context.Context, j *job, user presence.UserID, c *p
 
 // prune forgets a connection that is gone. If that fails the message is none the worse, and the next one,
 // or the sweep, will try again. Whose connection an id is that the producer named is not known: the sweep finds it.
-func (d *Deliverer) prune(ctx context.Context, j *job, user presence.UserID, c *presence.Connection) {
+func (d *Deliverer) prune(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection) {
 	if user == "" {
 		return
 	}

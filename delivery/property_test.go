@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"pgregory.net/rapid"
 
-	"heliograph/presence"
+	"heliograph"
 )
 
 // world is a random world of users, devices and failures, and a ledger of all that happens in it. Each message
@@ -91,15 +91,15 @@ func drawWorld(t *rapid.T) *world {
 		return nil
 	}
 	for u := range 3 {
-		user := presence.UserID(fmt.Sprint("user", u))
+		user := heliograph.UserID(fmt.Sprint("user", u))
 		for c := range rapid.IntRange(0, 4).Draw(t, "devices") {
-			w.addDevice(t, user, presence.ConnectionID(fmt.Sprintf("%s-%d", user, c)))
+			w.addDevice(t, user, heliograph.ConnectionID(fmt.Sprintf("%s-%d", user, c)))
 		}
 	}
 	return w
 }
 
-func (w *world) addDevice(t *rapid.T, user presence.UserID, id presence.ConnectionID) {
+func (w *world) addDevice(t *rapid.T, user heliograph.UserID, id heliograph.ConnectionID) {
 	age := rapid.SampledFrom([]time.Duration{time.Second, time.Hour}).Draw(t, "age")
 	w.presence.connections[user] = append(w.presence.connections[user], since(id, age))
 	gone := false

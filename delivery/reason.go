@@ -14,7 +14,7 @@ const (
 	ReasonSeveralTargets Reason = "several-targets"
 	// ReasonTooManyUsers: the message names more than [MaxUsers] users.
 	ReasonTooManyUsers Reason = "too-many-users"
-	// ReasonUserTooLong: the user id is longer than [MaxUserID].
+	// ReasonUserTooLong: the user id is longer than [heliograph.MaxUserID].
 	ReasonUserTooLong Reason = "user-id-too-long"
 	// ReasonTooLarge: the body is larger than a WebSocket message may be, by our own count ([MaxBody])
 	// or by API Gateway's (413).

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -91,7 +92,7 @@ func describe(b *bed, r Record) string {
 func TestManyConnectionsOwed(t *testing.T) {
 	bubble(t, func(b *bed) {
 		for i := range 5000 {
-			id := presence.ConnectionID(fmt.Sprintf("L0SM9cOFv%05d=", i)) // as long as API Gateway's
+			id := heliograph.ConnectionID(fmt.Sprintf("L0SM9cOFv%05d=", i)) // as long as API Gateway's
 			b.presence.connections["1234"] = append(b.presence.connections["1234"], since(id, time.Hour))
 		}
 		b.config.Poster = stub(func(context.Context, string) error { return errors.New("network") })
@@ -188,14 +189,14 @@ func TestStateRoundTrip(t *testing.T) {
 
 var (
 	n       = rapid.IntRange(0, 1000)
-	userIDs = rapid.Map(rapid.StringN(0, -1, MaxUserID), func(s string) presence.UserID { return presence.UserID(s) })
+	userIDs = rapid.Map(rapid.StringN(0, -1, heliograph.MaxUserID), func(s string) heliograph.UserID { return heliograph.UserID(s) })
 	debts   = rapid.Custom(func(t *rapid.T) debt {
 		d := debt{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Waited: rapid.Bool().Draw(t, "waited"), Holder: rapid.StringMatching(`[A-Z0-9]{0,12}`).Draw(t, "holder")}
 		if rapid.Bool().Draw(t, "named") {
-			d.Connections = []presence.ConnectionID{}
+			d.Connections = []heliograph.ConnectionID{}
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "connections") {
-			d.Connections = append(d.Connections, presence.ConnectionID(rapid.StringMatching(`[A-Za-z0-9_-]{15}=`).Draw(t, "connection")))
+			d.Connections = append(d.Connections, heliograph.ConnectionID(rapid.StringMatching(`[A-Za-z0-9_-]{15}=`).Draw(t, "connection")))
 		}
 		return d
 	})

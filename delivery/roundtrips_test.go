@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"heliograph"
 	"heliograph/observability"
-	"heliograph/presence"
 )
 
 // roundTrip is what each call of AWS takes in these tests: round trips are what delivery waits for, not the CPU.
@@ -60,10 +60,10 @@ func (c batch) invoke(fail func(...any)) func() time.Duration {
 	for m := range c.messages {
 		var users []string
 		for u := range max(1, c.users) {
-			user := presence.UserID(fmt.Sprintf("user%d-%d", m, u))
+			user := heliograph.UserID(fmt.Sprintf("user%d-%d", m, u))
 			users = append(users, fmt.Sprintf("%q", user))
 			for device := range c.devices {
-				p.connections[user] = append(p.connections[user], since(presence.ConnectionID(fmt.Sprintf("%s-%d", user, device)), time.Hour))
+				p.connections[user] = append(p.connections[user], since(heliograph.ConnectionID(fmt.Sprintf("%s-%d", user, device)), time.Hour))
 			}
 		}
 		body := fmt.Sprintf(`{%s"UserIds":[%s],"Body":"hello"}`, c.fields, strings.Join(users, ","))

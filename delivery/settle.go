@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"heliograph"
 	"heliograph/observability"
-	"heliograph/presence"
 )
 
 // waitFor is how long a follow-up for an offline user waits for them to come back, in seconds.
@@ -80,7 +80,7 @@ func (d *Deliverer) finish(ctx context.Context, j *job, outcome Outcome) error {
 
 // expire is the end of a message that has lost its worth.
 func (d *Deliverer) expire(ctx context.Context, j *job) error {
-	owed := map[presence.UserID]debt{}
+	owed := map[heliograph.UserID]debt{}
 	for _, a := range j.accounts() {
 		owed[a.user] = a.debt
 	}
@@ -92,8 +92,8 @@ func (d *Deliverer) expire(ctx context.Context, j *job) error {
 }
 
 // giveUp is for what the last attempt left owed. A claim that can't be marked is no reason for a dead letter.
-func (d *Deliverer) giveUp(ctx context.Context, j *job, owed map[presence.UserID]debt, cause string) error {
-	maps.DeleteFunc(owed, func(_ presence.UserID, debt debt) bool { return debt.onlyMark() })
+func (d *Deliverer) giveUp(ctx context.Context, j *job, owed map[heliograph.UserID]debt, cause string) error {
+	maps.DeleteFunc(owed, func(_ heliograph.UserID, debt debt) bool { return debt.onlyMark() })
 	if len(owed) == 0 {
 		j.log(ctx).WarnContext(ctx, "a claim could not be marked", "cause", cause)
 		return d.conclude(ctx, j, attempt{})
@@ -106,7 +106,7 @@ func (d *Deliverer) giveUp(ctx context.Context, j *job, owed map[presence.UserID
 }
 
 // end is the end of a chain in the dead-letter queue.
-func (d *Deliverer) end(ctx context.Context, j *job, owed map[presence.UserID]debt, why Rejection) error {
+func (d *Deliverer) end(ctx context.Context, j *job, owed map[heliograph.UserID]debt, why Rejection) error {
 	if err := d.deadLetter(ctx, j, j.next(owed).dead(), why); err != nil {
 		return err
 	}

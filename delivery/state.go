@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -35,7 +36,7 @@ type state struct {
 	Holder string `json:"holder,omitempty"`
 	// Owed is what each user is still owed; none means everything, to everybody. A message to a connection id owes it
 	// to the user "".
-	Owed map[presence.UserID]debt `json:"owed,omitempty"`
+	Owed map[heliograph.UserID]debt `json:"owed,omitempty"`
 	// Of a broadcast: where the next page of online users begins, whether there is none any more, and whether the next
 	// one waits until what is owed has been tried again.
 	Cursor string `json:"cursor,omitempty"`
@@ -53,7 +54,7 @@ type state struct {
 type debt struct {
 	// Connections are those that the body has not arrived at; nil means every open one. None at all (but not nil) means
 	// that it has arrived, and that only the claim is still to be marked as done.
-	Connections []presence.ConnectionID `json:"connections,omitzero"`
+	Connections []heliograph.ConnectionID `json:"connections,omitzero"`
 	// Delivered and Gone count what became of this user's other connections.
 	Delivered int `json:"delivered,omitempty"`
 	Gone      int `json:"gone,omitempty"`
@@ -149,12 +150,12 @@ func (s *state) says() bool { return len(s.Owed) > 0 || s.Cursor != "" || s.Sett
 // split is the state as two, each with half of those who are owed. What is more than that has only the second.
 func (s state) split() (state, state) {
 	users := slices.Sorted(maps.Keys(s.Owed))
-	one := state{Attempt: 1, Holder: s.Holder, Listed: true, Owed: map[presence.UserID]debt{}}
+	one := state{Attempt: 1, Holder: s.Holder, Listed: true, Owed: map[heliograph.UserID]debt{}}
 	for _, user := range users[:len(users)/2] {
 		one.Owed[user] = s.Owed[user]
 	}
 	rest := maps.Clone(s.Owed)
-	maps.DeleteFunc(rest, func(user presence.UserID, _ debt) bool { _, there := one.Owed[user]; return there })
+	maps.DeleteFunc(rest, func(user heliograph.UserID, _ debt) bool { _, there := one.Owed[user]; return there })
 	s.Owed = rest
 	return one, s
 }
@@ -172,7 +173,7 @@ func (d *debt) targets(open []presence.Connection) []presence.Connection {
 	if d.Connections == nil {
 		return open
 	}
-	owed := make(map[presence.ConnectionID]bool, len(d.Connections))
+	owed := make(map[heliograph.ConnectionID]bool, len(d.Connections))
 	for _, id := range d.Connections {
 		owed[id] = true
 	}

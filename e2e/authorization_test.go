@@ -11,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/golang-jwt/jwt/v5"
 
+	"heliograph"
 	"heliograph/auth"
 )
 
@@ -87,7 +88,7 @@ func TestWaysToCarryAToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := auth.SignHS256(key, "userId", auth.UserID(newUser()), time.Hour, time.Now())
+	token, err := auth.SignHS256(key, "userId", heliograph.UserID(newUser()), time.Hour, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

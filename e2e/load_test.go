@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/coder/websocket"
 
+	"heliograph"
 	"heliograph/auth"
 	"heliograph/infra/stack"
 	"heliograph/simulator"
@@ -61,7 +62,7 @@ func (l load) dial(ctx context.Context, user string) (*websocket.Conn, error) {
 
 // dialAs connects with a user agent, by which the connection can be found in the table.
 func (l load) dialAs(ctx context.Context, user, agent string) (*websocket.Conn, error) {
-	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", auth.UserID(user), time.Hour, time.Now())
+	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", heliograph.UserID(user), time.Hour, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (l load) dialAs(ctx context.Context, user, agent string) (*websocket.Conn, 
 
 // status asks whether a user is online.
 func (l load) status(ctx context.Context, user string) (bool, error) {
-	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", auth.UserID(user), time.Hour, time.Now())
+	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", heliograph.UserID(user), time.Hour, time.Now())
 	if err != nil {
 		return false, err
 	}

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"heliograph"
 	"heliograph/observability"
 )
 
 // Event is a change of presence, as other systems hear of it.
 type Event struct {
-	User   UserID
+	User   heliograph.UserID
 	Online bool
 	// Version is the epoch of the change. It rises from event to event of a user; two events with the
 	// same version are the same one.
@@ -22,8 +23,8 @@ type Event struct {
 // Grace is the question, to be asked when the grace period is over, whether a user who went offline at
 // an epoch has stayed away.
 type Grace struct {
-	User  UserID `json:"userId"`
-	Epoch int64  `json:"epoch"`
+	User  heliograph.UserID `json:"userId"`
+	Epoch int64             `json:"epoch"`
 }
 
 // Publisher tells other systems of an event. An event may come twice.
@@ -70,7 +71,7 @@ func (a *Announcer) Handle(ctx context.Context, r Record) error {
 // presenceChanged compares what is so with what was announced. It looks at the state and not at the
 // change, so that a record which never came, or came to nothing, is made up for by the next; the
 // Announcer's own writes are among those. Only the verification goes by the change: once for each.
-func (a *Announcer) presenceChanged(ctx context.Context, user UserID, r Record) error {
+func (a *Announcer) presenceChanged(ctx context.Context, user heliograph.UserID, r Record) error {
 	before, errBefore := decodePresence(r.Old)
 	p, err := decodePresence(r.New)
 	if err := errors.Join(errBefore, err); err != nil {
@@ -99,7 +100,7 @@ func (a *Announcer) presenceChanged(ctx context.Context, user UserID, r Record) 
 // the presence did so too early. Nothing but a connect's second write makes a user online, so the record of that
 // change is the one place to find out. It is no matter for the grace period: a user who was announced as online before,
 // and is taken back now, goes offline by a record of its own.
-func (a *Announcer) verify(ctx context.Context, user UserID, came presenceItem) (untrue bool, err error) {
+func (a *Announcer) verify(ctx context.Context, user heliograph.UserID, came presenceItem) (untrue bool, err error) {
 	err = observability.Trace(ctx, "presence.verify", func(ctx context.Context) error {
 		untrue, err = a.store.verify(ctx, user, came)
 		return err
@@ -114,7 +115,7 @@ func (a *Announcer) verify(ctx context.Context, user UserID, came presenceItem) 
 // connectionRemoved goes the disconnect path once more, after whoever deleted the connection. It mends
 // what is left by a function that died between the deletion and the presence, and is the only one to
 // act on a removal by the table's time to live.
-func (a *Announcer) connectionRemoved(ctx context.Context, user UserID, id ConnectionID, r Record) error {
+func (a *Announcer) connectionRemoved(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID, r Record) error {
 	lastActivity := r.Created
 	if r.Expired {
 		c, err := decodeConnection(r.Old)

@@ -8,11 +8,12 @@ import (
 
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
 // transitions are the events of a user, + for online, - for offline.
-func (w *world) transitions(t tb, user presence.UserID) string {
+func (w *world) transitions(t tb, user heliograph.UserID) string {
 	t.Helper()
 	var out []byte
 	for _, e := range w.events(t, user) {

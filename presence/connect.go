@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
 
+	"heliograph"
 	"heliograph/observability"
 )
 
@@ -22,7 +23,7 @@ import (
 // finds the connection, or else finds the epoch raised. After an error the connection is not open: what
 // was written of it is removed, here or by the sweep.
 func (s *Store) Connect(ctx context.Context, c Connection) error {
-	if err := errors.Join(c.User.check(), c.ID.check()); err != nil {
+	if err := errors.Join(checkUser(c.User), checkConnection(c.ID)); err != nil {
 		return err
 	}
 	now := s.clock.Now()
@@ -57,7 +58,7 @@ func (s *Store) open(ctx context.Context, c Connection) error {
 
 // goOnline makes a user online. The epoch starts at the time in milliseconds, so that it still rises
 // after an item that was forgotten, and rises with every connect, also of a user who is online.
-func (s *Store) goOnline(ctx context.Context, user UserID) error {
+func (s *Store) goOnline(ctx context.Context, user heliograph.UserID) error {
 	now := number(s.clock.Now().UnixMilli())
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(user),
@@ -83,14 +84,6 @@ func (s *Store) undo(ctx context.Context, c Connection, failure error) error {
 	}
 	_, err := s.close(ctx, c.User, c.ID, c.ConnectedAt)
 	return err
-}
-
-// check tells what is wrong with a connection id. API Gateway's have 16 characters.
-func (c ConnectionID) check() error {
-	if c == "" || len(c) > 128 || !utf8.ValidString(string(c)) {
-		return &InvalidError{Field: "connection", Reason: "is not 1 to 128 bytes of UTF-8"}
-	}
-	return nil
 }
 
 // cut shortens a text to a number of bytes, without cutting a character in two.

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"heliograph"
 )
 
 // Connections gives the open connections of a user, oldest id first, and with them the user's status,
@@ -16,8 +18,8 @@ import (
 // in one of the two only.
 //
 // A connection that is closed right now is listed until its item is deleted; one past its Limit is not.
-func (s *Store) Connections(ctx context.Context, user UserID) ([]Connection, Status, error) {
-	if err := user.check(); err != nil {
+func (s *Store) Connections(ctx context.Context, user heliograph.UserID) ([]Connection, Status, error) {
+	if err := checkUser(user); err != nil {
 		return nil, Status{}, err
 	}
 	now := s.clock.Now()
@@ -42,7 +44,7 @@ func (s *Store) Connections(ctx context.Context, user UserID) ([]Connection, Sta
 }
 
 // eachItem visits all items of a user, in the order of their keys.
-func (s *Store) eachItem(ctx context.Context, user UserID, visit func(item) error) error {
+func (s *Store) eachItem(ctx context.Context, user heliograph.UserID, visit func(item) error) error {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("#pk = :user"),

@@ -15,6 +15,7 @@ import (
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -81,7 +82,7 @@ func TestCostOfPages(t *testing.T) {
 	const users = 3200 // some 200 a shard: what a page reads too much would show
 	f.fill(t, 0, users)
 	for _, limit := range []int{37, 100} {
-		listed, after := 0, presence.UserID("")
+		listed, after := 0, heliograph.UserID("")
 		for cursor := ""; ; {
 			before := f.units()
 			page, err := f.store.Online(context.Background(), limit, cursor)
@@ -109,7 +110,7 @@ func TestCostOfPages(t *testing.T) {
 	}
 }
 
-func shardNumber(t *testing.T, user presence.UserID) int {
+func shardNumber(t *testing.T, user heliograph.UserID) int {
 	t.Helper()
 	n, err := strconv.Atoi(strings.TrimPrefix(presence.OnlinePartition(user), "online#"))
 	if err != nil {
@@ -181,12 +182,12 @@ func (f *fixture) fill(t *testing.T, connections, users int) {
 	for i := range connections {
 		c, id := maps.Clone(connection), fmt.Sprintf("L0SM9cO%07dw=", i)
 		c["pk"], c["sk"] = text(fmt.Sprintf("user#b9d6b2a4-0000-4000-8000-%012d", i)), text("conn#"+id)
-		c["gpk"], c["gsk"] = text(presence.LeasePartition(presence.ConnectionID(id))), text(lease+id)
+		c["gpk"], c["gsk"] = text(presence.LeasePartition(heliograph.ConnectionID(id))), text(lease+id)
 		items = append(items, c)
 	}
 	for i := range users {
 		p, user := maps.Clone(online), fmt.Sprintf("b9d6b2a4-0000-4000-8000-%012d", i)
-		p["pk"], p["gpk"], p["gsk"] = text("user#"+user), text(presence.OnlinePartition(presence.UserID(user))), text(user)
+		p["pk"], p["gpk"], p["gsk"] = text("user#"+user), text(presence.OnlinePartition(heliograph.UserID(user))), text(user)
 		items = append(items, p)
 	}
 	for batch := range slices.Chunk(items, 25) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -37,7 +38,7 @@ func TestCrashes(t *testing.T) {
 // has so many calls.
 func crash(t *testing.T, operation string, f fate, step int, other bool) bool {
 	w := newWorld(t)
-	truth := []presence.ConnectionID{}
+	truth := []heliograph.ConnectionID{}
 	if other {
 		w.connect(t, "1234", "other")
 		w.sockets.open("other")
@@ -68,7 +69,7 @@ func crash(t *testing.T, operation string, f fate, step int, other bool) bool {
 	w.settle(t)
 	p.land()
 	w.converge(t) // a connect that failed was refused, so the connection is not alive in either case
-	same(t, fmt.Sprintf("open, after call %d", step), append([]presence.ConnectionID{}, w.open(t, "1234")...), truth)
+	same(t, fmt.Sprintf("open, after call %d", step), append([]heliograph.ConnectionID{}, w.open(t, "1234")...), truth)
 	if online := w.status(t, "1234").Online; online != other {
 		t.Errorf("after call %d: online is %v", step, online)
 	}
@@ -96,7 +97,7 @@ func TestConnectDuringDisconnect(t *testing.T) {
 		if p.err != nil {
 			t.Fatal(p.err)
 		}
-		same(t, "open", w.open(t, "1234"), []presence.ConnectionID{"b"})
+		same(t, "open", w.open(t, "1234"), []heliograph.ConnectionID{"b"})
 		if !w.status(t, "1234").Online {
 			t.Errorf("the disconnect stood before call %d, and the user is offline", before)
 		}
@@ -114,11 +115,11 @@ func TestDisconnectTogether(t *testing.T) {
 		if bits.OnesCount(order) != calls {
 			continue
 		}
-		user := presence.UserID(fmt.Sprintf("user%b", order))
+		user := heliograph.UserID(fmt.Sprintf("user%b", order))
 		w.connect(t, user, "a")
 		w.connect(t, user, "b")
 		var ps []*process
-		for _, id := range []presence.ConnectionID{"a", "b"} {
+		for _, id := range []heliograph.ConnectionID{"a", "b"} {
 			ps = append(ps, begin(string(id), func(p *process) error {
 				return w.in(p).Disconnect(context.Background(), user, id, w.Now())
 			}, nil))
@@ -150,7 +151,7 @@ func TestDisconnectBeforeConnect(t *testing.T) {
 	}
 	w.advance(time.Second)
 	w.sweep(t)
-	same(t, "open", w.open(t, "1234"), []presence.ConnectionID{})
+	same(t, "open", w.open(t, "1234"), []heliograph.ConnectionID{})
 	same(t, "status", w.status(t, "1234"), presence.Status{User: "1234", LastActivity: start, OfflineSince: w.Now()})
 	w.checkEvents(t, "1234", false)
 }
@@ -236,7 +237,7 @@ func TestConnectLandsLate(t *testing.T) {
 }
 
 // beginConnect starts a connect as a process.
-func (w *world) beginConnect(user presence.UserID, id presence.ConnectionID) *process {
+func (w *world) beginConnect(user heliograph.UserID, id heliograph.ConnectionID) *process {
 	return begin("connect "+string(id), func(p *process) error {
 		return w.in(p).Connect(context.Background(), presence.Connection{User: user, ID: id})
 	}, nil)

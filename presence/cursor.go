@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"strings"
+
+	"heliograph"
 )
 
 // A cursor is where the next page of the online list starts: after a user, in the order of the shards
@@ -23,33 +25,33 @@ const (
 var cursorEncoding = base64.RawURLEncoding.Strict()
 
 // encodeCursor writes the cursor that continues after a user.
-func encodeCursor(after UserID) string {
+func encodeCursor(after heliograph.UserID) string {
 	raw := binary.BigEndian.AppendUint32([]byte{cursorVersion}, cursorSum(after))
 	return cursorEncoding.EncodeToString(append(raw, after...))
 }
 
 // decodeCursor reads a cursor, or returns an *InvalidError. The empty cursor is the start of the list.
-func decodeCursor(cursor string) (UserID, error) {
+func decodeCursor(cursor string) (heliograph.UserID, error) {
 	if cursor == "" {
 		return "", nil
 	}
 	invalid := &InvalidError{Field: "cursor", Reason: "is not one that this service gave out"}
-	if len(cursor) > cursorEncoding.EncodedLen(cursorHeader+MaxUserID) || strings.ContainsAny(cursor, "\r\n") {
+	if len(cursor) > cursorEncoding.EncodedLen(cursorHeader+heliograph.MaxUserID) || strings.ContainsAny(cursor, "\r\n") {
 		return "", invalid // Go's decoder passes over line ends
 	}
 	raw, err := cursorEncoding.DecodeString(cursor)
 	if err != nil || len(raw) < cursorHeader || raw[0] != cursorVersion {
 		return "", invalid
 	}
-	after := UserID(raw[cursorHeader:])
-	if after.check() != nil || binary.BigEndian.Uint32(raw[1:]) != cursorSum(after) {
+	after := heliograph.UserID(raw[cursorHeader:])
+	if after.Check() != nil || binary.BigEndian.Uint32(raw[1:]) != cursorSum(after) {
 		return "", invalid
 	}
 	return after, nil
 }
 
 // cursorSum is over more than the user id, so that nobody takes the hash for the shard's.
-func cursorSum(after UserID) uint32 {
+func cursorSum(after heliograph.UserID) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte("cursor#" + after)) // a hash never fails
 	return h.Sum32()

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"heliograph"
 	"heliograph/observability"
 )
 
@@ -21,8 +22,8 @@ import (
 //
 // lastActivity is when the connection was last known to be alive: now for a device that said goodbye,
 // Connection.LastKnownActivity for one that did not.
-func (s *Store) Disconnect(ctx context.Context, user UserID, id ConnectionID, lastActivity time.Time) error {
-	if err := errors.Join(user.check(), id.check()); err != nil {
+func (s *Store) Disconnect(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID, lastActivity time.Time) error {
+	if err := errors.Join(checkUser(user), checkConnection(id)); err != nil {
 		return err
 	}
 	return observability.Trace(ctx, "presence.disconnect", func(ctx context.Context) error {
@@ -35,7 +36,7 @@ func (s *Store) Disconnect(ctx context.Context, user UserID, id ConnectionID, la
 }
 
 // close is the disconnect path. It tells whether the connection was still there, also beside an error.
-func (s *Store) close(ctx context.Context, user UserID, id ConnectionID, lastActivity time.Time) (removed bool, err error) {
+func (s *Store) close(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID, lastActivity time.Time) (removed bool, err error) {
 	removed, err = s.remove(ctx, user, id)
 	if err != nil {
 		return false, err
@@ -44,7 +45,7 @@ func (s *Store) close(ctx context.Context, user UserID, id ConnectionID, lastAct
 }
 
 // remove deletes a connection's item, and tells whether there was one.
-func (s *Store) remove(ctx context.Context, user UserID, id ConnectionID) (bool, error) {
+func (s *Store) remove(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID) (bool, error) {
 	out, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &s.table, Key: connectionItemKey(user, id), ReturnValues: types.ReturnValueAllOld,
 	})
@@ -59,7 +60,7 @@ func (s *Store) remove(ctx context.Context, user UserID, id ConnectionID) (bool,
 //
 // The presence is read before the connections, never after, and changes only if it is still the one
 // read: a connection that was written too late to be seen here raises the epoch later still.
-func (s *Store) Settle(ctx context.Context, user UserID, lastActivity time.Time) error {
+func (s *Store) Settle(ctx context.Context, user heliograph.UserID, lastActivity time.Time) error {
 	for {
 		read, err := s.readPresence(ctx, user)
 		if err != nil || !read.Online {
@@ -83,7 +84,7 @@ func (s *Store) Settle(ctx context.Context, user UserID, lastActivity time.Time)
 //
 // Other than Settle it leaves a user alone who is connecting: raising the epoch of each who comes would cost a write,
 // and nobody is told of a verification.
-func (s *Store) verify(ctx context.Context, user UserID, came presenceItem) (bool, error) {
+func (s *Store) verify(ctx context.Context, user heliograph.UserID, came presenceItem) (bool, error) {
 	for read := came; read.Online; {
 		left, err := s.left(ctx, user)
 		if err != nil || left != noneOpen {
@@ -102,7 +103,7 @@ func (s *Store) verify(ctx context.Context, user UserID, came presenceItem) (boo
 
 // decide writes what follows from the presence that was read and the connections that were left then, on
 // condition that the presence is still the same, and tells whether it was.
-func (s *Store) decide(ctx context.Context, user UserID, read presenceItem, left left, lastActivity time.Time) (bool, error) {
+func (s *Store) decide(ctx context.Context, user heliograph.UserID, read presenceItem, left left, lastActivity time.Time) (bool, error) {
 	if left == someOpening {
 		return s.stayOnline(ctx, user, read)
 	}
@@ -123,7 +124,7 @@ const (
 const openPage = 8
 
 // left tells whether a user has a connection that is open.
-func (s *Store) left(ctx context.Context, user UserID) (left, error) {
+func (s *Store) left(ctx context.Context, user heliograph.UserID) (left, error) {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(openPage),
 		KeyConditionExpression:    aws.String("#pk = :user AND begins_with(#sk, :connection)"),
@@ -167,7 +168,7 @@ func leftBy(c Connection, now time.Time) left {
 // Whoever saw no connection at the same epoch, and has not written yet, must no longer make the user
 // offline: here it was settled that the one that is coming keeps the user online, and others may have
 // been told so. Without this, a user who is connecting would flicker: online, offline, online.
-func (s *Store) stayOnline(ctx context.Context, user UserID, read presenceItem) (bool, error) {
+func (s *Store) stayOnline(ctx context.Context, user heliograph.UserID, read presenceItem) (bool, error) {
 	return s.changePresence(ctx, "update presence that stays online", &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(user),
 		UpdateExpression:         aws.String("SET #epoch = #epoch + :one"),
@@ -181,7 +182,7 @@ func (s *Store) stayOnline(ctx context.Context, user UserID, read presenceItem) 
 
 // goOffline makes a user offline on condition that the presence is still the one read, and tells whether
 // it was. The last activity never goes back: connections may be found dead in any order.
-func (s *Store) goOffline(ctx context.Context, user UserID, read presenceItem, lastActivity time.Time) (bool, error) {
+func (s *Store) goOffline(ctx context.Context, user heliograph.UserID, read presenceItem, lastActivity time.Time) (bool, error) {
 	now := s.clock.Now()
 	return s.changePresence(ctx, "update presence to offline", &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(user),

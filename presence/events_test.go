@@ -8,6 +8,7 @@ import (
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -37,7 +38,7 @@ func readPresence(i item) presenceOf {
 }
 
 // presenceNow is what the table has of a user.
-func (w *world) presenceNow(t tb, user presence.UserID) presenceOf {
+func (w *world) presenceNow(t tb, user heliograph.UserID) presenceOf {
 	t.Helper()
 	out, err := w.db.GetItem(context.Background(), &api.GetItemInput{
 		TableName: aws.String(tableName), ConsistentRead: aws.Bool(true),
@@ -50,7 +51,7 @@ func (w *world) presenceNow(t tb, user presence.UserID) presenceOf {
 }
 
 // lastHeard is the last new event of a user; with version 0 if there was none.
-func (w *world) lastHeard(t tb, user presence.UserID) (last presence.Event) {
+func (w *world) lastHeard(t tb, user heliograph.UserID) (last presence.Event) {
 	t.Helper()
 	if events := w.events(t, user); len(events) > 0 {
 		last = events[len(events)-1]
@@ -67,7 +68,7 @@ func (w *world) checkHandled(t tb, r presence.Record) {
 	if sk == nil || sk.Value != "presence" || !then.online {
 		return
 	}
-	user := presence.UserID(r.Partition()[len("user#"):])
+	user := heliograph.UserID(r.Partition()[len("user#"):])
 	if now := w.presenceNow(t, user); now.online && now.epoch == then.epoch && !w.lastHeard(t, user).Online {
 		t.Fatalf("%s is online, the record of it is handled, and what was announced is %v", user, w.events(t, user))
 	}
@@ -84,7 +85,7 @@ func (w *world) checkGone(t tb, g presence.Grace) {
 }
 
 // decisions are the changes that the table says are announced, in order.
-func (w *world) decisions(t tb, user presence.UserID) (decided []presence.Event) {
+func (w *world) decisions(t tb, user heliograph.UserID) (decided []presence.Event) {
 	t.Helper()
 	for _, record := range w.records(t, "") {
 		r := recordOf(record)
@@ -97,7 +98,7 @@ func (w *world) decisions(t tb, user presence.UserID) (decided []presence.Event)
 }
 
 // checkDecisions checks that all that was decided was heard, in this order, and nothing else.
-func (w *world) checkDecisions(t tb, user presence.UserID) {
+func (w *world) checkDecisions(t tb, user heliograph.UserID) {
 	t.Helper()
 	var heard []presence.Event
 	for _, e := range w.events(t, user) {
@@ -112,7 +113,7 @@ func (w *world) checkDecisions(t tb, user presence.UserID) {
 func (m *machine) checkRepeats(t tb) {
 	t.Helper()
 	decided := 0
-	for _, user := range []presence.UserID{"ann", "bob"} {
+	for _, user := range []heliograph.UserID{"ann", "bob"} {
 		decided += len(m.decisions(t, user))
 	}
 	if again := len(m.heard) - decided; again > m.failed+2*m.overlaps {

@@ -1,7 +1,9 @@
 package presence
 
+import "heliograph"
+
 // OnlinePartition is where the index lists a user who is online.
-func OnlinePartition(u UserID) string { return onlinePartition(shard(string(u))) }
+func OnlinePartition(u heliograph.UserID) string { return onlinePartition(shard(string(u))) }
 
 // LeasePartition is where the index lists the lease of a connection.
-func LeasePartition(c ConnectionID) string { return leasePartition(shard(string(c))) }
+func LeasePartition(c heliograph.ConnectionID) string { return leasePartition(shard(string(c))) }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"heliograph"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
 	"heliograph/simulator/wire"
@@ -107,7 +108,7 @@ func (p inProcess) Do(r *http.Request) (*http.Response, error) {
 }
 
 // connect opens a connection and must succeed.
-func (f *fixture) connect(t tb, user presence.UserID, id presence.ConnectionID) {
+func (f *fixture) connect(t tb, user heliograph.UserID, id heliograph.ConnectionID) {
 	t.Helper()
 	if err := f.store.Connect(context.Background(), presence.Connection{User: user, ID: id}); err != nil {
 		t.Fatalf("connect %s of %s: %v", id, user, err)
@@ -115,7 +116,7 @@ func (f *fixture) connect(t tb, user presence.UserID, id presence.ConnectionID) 
 }
 
 // disconnect closes a connection now and must succeed.
-func (f *fixture) disconnect(t tb, user presence.UserID, id presence.ConnectionID) {
+func (f *fixture) disconnect(t tb, user heliograph.UserID, id heliograph.ConnectionID) {
 	t.Helper()
 	if err := f.store.Disconnect(context.Background(), user, id, f.Now()); err != nil {
 		t.Fatalf("disconnect %s of %s: %v", id, user, err)
@@ -123,13 +124,13 @@ func (f *fixture) disconnect(t tb, user presence.UserID, id presence.ConnectionI
 }
 
 // open are the ids of the open connections of a user.
-func (f *fixture) open(t tb, user presence.UserID) []presence.ConnectionID {
+func (f *fixture) open(t tb, user heliograph.UserID) []heliograph.ConnectionID {
 	t.Helper()
 	connections, _, err := f.store.Connections(context.Background(), user)
 	if err != nil {
 		t.Fatalf("connections of %s: %v", user, err)
 	}
-	var ids []presence.ConnectionID
+	var ids []heliograph.ConnectionID
 	for _, c := range connections {
 		ids = append(ids, c.ID)
 	}
@@ -137,9 +138,9 @@ func (f *fixture) open(t tb, user presence.UserID) []presence.ConnectionID {
 }
 
 // status is the status of a user.
-func (f *fixture) status(t tb, user presence.UserID) presence.Status {
+func (f *fixture) status(t tb, user heliograph.UserID) presence.Status {
 	t.Helper()
-	statuses, err := f.store.Statuses(context.Background(), []presence.UserID{user})
+	statuses, err := f.store.Statuses(context.Background(), []heliograph.UserID{user})
 	if err != nil || len(statuses) != 1 {
 		t.Fatalf("status of %s: %v, %v", user, statuses, err)
 	}
@@ -147,9 +148,9 @@ func (f *fixture) status(t tb, user presence.UserID) presence.Status {
 }
 
 // listed are the users in the online list, over all its pages.
-func (f *fixture) listed(t tb, limit int) []presence.UserID {
+func (f *fixture) listed(t tb, limit int) []heliograph.UserID {
 	t.Helper()
-	var users []presence.UserID
+	var users []heliograph.UserID
 	for cursor, pages := "", 0; ; pages++ {
 		page, err := f.store.Online(context.Background(), limit, cursor)
 		if err != nil || pages > 10_000 {

@@ -1,6 +1,10 @@
 package presence
 
-import "time"
+import (
+	"time"
+
+	"heliograph"
+)
 
 // connectionItem is a connection as the table keeps it. Times are epoch milliseconds, except where an
 // other system reads them: ttl is in seconds because DynamoDB asks for that, and a token's expiry because
@@ -63,7 +67,7 @@ type presenceItem struct {
 }
 
 // status is what the item says to somebody who asks at a time.
-func (i presenceItem) status(user UserID, now time.Time) Status {
+func (i presenceItem) status(user heliograph.UserID, now time.Time) Status {
 	if i.Online {
 		return Status{User: user, Online: true, LastActivity: now}
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"heliograph"
 )
 
 // Shards is over how many partitions each of the index's two lists is spread. It is a constant: with
@@ -32,10 +34,10 @@ func shard(id string) int {
 }
 
 // userKey is the partition that holds all there is about a user.
-func userKey(u UserID) string { return userPrefix + string(u) }
+func userKey(u heliograph.UserID) string { return userPrefix + string(u) }
 
 // connectionKey is the sort key of a connection.
-func connectionKey(c ConnectionID) string { return connectionPrefix + string(c) }
+func connectionKey(c heliograph.ConnectionID) string { return connectionPrefix + string(c) }
 
 // leasePartition is the index partition of a shard of the connections.
 func leasePartition(shard int) string { return fmt.Sprintf("lease#%02d", shard) }
@@ -44,7 +46,7 @@ func leasePartition(shard int) string { return fmt.Sprintf("lease#%02d", shard) 
 func onlinePartition(shard int) string { return fmt.Sprintf("online#%02d", shard) }
 
 // leaseKey sorts connections by the end of their lease. Ten digits last until the year 2286.
-func leaseKey(ends time.Time, c ConnectionID) string {
+func leaseKey(ends time.Time, c heliograph.ConnectionID) string {
 	return fmt.Sprintf("%010d#%s", ends.Unix(), c)
 }
 
@@ -62,14 +64,14 @@ func leaseEnd(key string) time.Time {
 }
 
 // parseConnectionKey takes the user and the connection out of a connection's keys.
-func parseConnectionKey(pk, sk string) (UserID, ConnectionID, bool) {
+func parseConnectionKey(pk, sk string) (heliograph.UserID, heliograph.ConnectionID, bool) {
 	user, okUser := strings.CutPrefix(pk, userPrefix)
 	id, okID := strings.CutPrefix(sk, connectionPrefix)
-	return UserID(user), ConnectionID(id), okUser && okID
+	return heliograph.UserID(user), heliograph.ConnectionID(id), okUser && okID
 }
 
 // parsePresenceKey takes the user out of a presence item's keys.
-func parsePresenceKey(pk, sk string) (UserID, bool) {
+func parsePresenceKey(pk, sk string) (heliograph.UserID, bool) {
 	user, ok := strings.CutPrefix(pk, userPrefix)
-	return UserID(user), ok && sk == presenceKey
+	return heliograph.UserID(user), ok && sk == presenceKey
 }

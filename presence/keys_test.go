@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"heliograph"
 )
 
 // The shard of an id must never change: what is stored would no longer be found.
@@ -53,7 +55,7 @@ func TestLeaseKeysSortByTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		at := rapid.Map(rapid.Int64Range(1, 9_999_999_998), func(s int64) time.Time { return time.Unix(s, 0) })
-		id := rapid.Map(rapid.StringMatching(`[A-Za-z0-9=#_-]{1,20}`), func(s string) ConnectionID { return ConnectionID(s) })
+		id := rapid.Map(rapid.StringMatching(`[A-Za-z0-9=#_-]{1,20}`), func(s string) heliograph.ConnectionID { return heliograph.ConnectionID(s) })
 		a, b := at.Draw(t, "a"), at.Draw(t, "b")
 		idA, idB := id.Draw(t, "idA"), id.Draw(t, "idB")
 		if a.Before(b) && leaseKey(a, idA) >= leaseKey(b, idB) {
@@ -74,8 +76,8 @@ func TestConnectionItemKeepsAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		instant := rapid.Map(rapid.Int64Range(1000, 4e12), func(ms int64) time.Time { return fromMillis(ms) })
 		c := Connection{
-			User:         UserID(rapid.StringN(1, 80, MaxUserID).Draw(t, "user")),
-			ID:           ConnectionID(rapid.StringN(1, 20, 40).Draw(t, "id")),
+			User:         heliograph.UserID(rapid.StringN(1, 80, heliograph.MaxUserID).Draw(t, "user")),
+			ID:           heliograph.ConnectionID(rapid.StringN(1, 20, 40).Draw(t, "id")),
 			ConnectedAt:  instant.Draw(t, "connectedAt"),
 			TokenExpires: instant.Draw(t, "tokenExpires").Truncate(time.Second),
 			SourceIP:     rapid.String().Draw(t, "sourceIp"),

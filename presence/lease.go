@@ -10,12 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"heliograph"
 )
 
 // Lease is the end of a connection's lease, as the index lists it.
 type Lease struct {
-	User       UserID
-	Connection ConnectionID
+	User       heliograph.UserID
+	Connection heliograph.ConnectionID
 	Ends       time.Time // whole seconds
 }
 

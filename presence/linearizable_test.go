@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"heliograph"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
 )
@@ -206,7 +207,9 @@ func (h *history) giveUp(t tb, id int, meanwhile func()) {
 	h.ask(t)
 }
 
-func connectionID(n int) presence.ConnectionID { return presence.ConnectionID(fmt.Sprintf("c%02d", n)) }
+func connectionID(n int) heliograph.ConnectionID {
+	return heliograph.ConnectionID(fmt.Sprintf("c%02d", n))
+}
 
 // linearizable tells whether the model can explain the history.
 func (h *history) linearizable(t tb) bool {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -58,7 +59,7 @@ func TestConnectionMetrics(t *testing.T) {
 		}
 		return nil
 	}), map[string]float64{})
-	same(t, "open", w.open(t, "u"), []presence.ConnectionID{})
+	same(t, "open", w.open(t, "u"), []heliograph.ConnectionID{})
 }
 
 // The announcer counts what it publishes, what it holds back, and the connections that time itself closed.
@@ -97,8 +98,8 @@ func TestAnnouncerMetrics(t *testing.T) {
 func TestSweepMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	connect := func(id presence.ConnectionID, expires time.Time, alive bool) {
-		c := presence.Connection{User: presence.UserID("user-" + id), ID: id, TokenExpires: expires}
+	connect := func(id heliograph.ConnectionID, expires time.Time, alive bool) {
+		c := presence.Connection{User: heliograph.UserID("user-" + id), ID: id, TokenExpires: expires}
 		if err := w.store.Connect(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +108,7 @@ func TestSweepMetrics(t *testing.T) {
 		}
 	}
 	for i := range 3 {
-		connect(presence.ConnectionID(fmt.Sprint("alive", i)), time.Time{}, true)
+		connect(heliograph.ConnectionID(fmt.Sprint("alive", i)), time.Time{}, true)
 	}
 	connect("dead", time.Time{}, false)
 	connect("expired", start, true)

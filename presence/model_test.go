@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"heliograph"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
 )
@@ -24,7 +25,7 @@ func TestPresenceConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &machine{
 			world: newWorld(t),
-			owner: map[presence.ConnectionID]presence.UserID{}, gaveUp: map[presence.ConnectionID]bool{},
+			owner: map[heliograph.ConnectionID]heliograph.UserID{}, gaveUp: map[heliograph.ConnectionID]bool{},
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"connect":   m.doConnect,
@@ -47,8 +48,8 @@ func TestPresenceConverges(t *testing.T) {
 
 type machine struct {
 	*world
-	owner   map[presence.ConnectionID]presence.UserID // of every connection there ever was
-	gaveUp  map[presence.ConnectionID]bool            // connections whose client went away before they were open
+	owner   map[heliograph.ConnectionID]heliograph.UserID // of every connection there ever was
+	gaveUp  map[heliograph.ConnectionID]bool              // connections whose client went away before they were open
 	running []*process
 	handler *process // at most one works on the stream
 
@@ -74,8 +75,8 @@ func (m *machine) pick(t *rapid.T) *process {
 
 // doConnect lets a device in. If its function does not answer well, the gateway refuses it.
 func (m *machine) doConnect(t *rapid.T) {
-	id := presence.ConnectionID(fmt.Sprintf("c%d", len(m.owner)))
-	user := rapid.SampledFrom([]presence.UserID{"ann", "bob"}).Draw(t, "user")
+	id := heliograph.ConnectionID(fmt.Sprintf("c%d", len(m.owner)))
+	user := rapid.SampledFrom([]heliograph.UserID{"ann", "bob"}).Draw(t, "user")
 	m.owner[id] = user
 	m.spawn("connect "+string(id), func(p *process) error {
 		return m.in(p).Connect(context.Background(), presence.Connection{User: user, ID: id})
@@ -89,7 +90,7 @@ func (m *machine) doConnect(t *rapid.T) {
 // doGiveUp lets a client go away while its connection is being made. Its $disconnect, and what follows the stream, may
 // be done at once, before the connect goes on.
 func (m *machine) doGiveUp(t *rapid.T) {
-	id := m.one(t, slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id presence.ConnectionID) bool {
+	id := m.one(t, slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id heliograph.ConnectionID) bool {
 		return m.gaveUp[id] || !m.connecting(id)
 	}))
 	m.gaveUp[id] = true
@@ -108,7 +109,7 @@ func (m *machine) catchUp(t *rapid.T) {
 }
 
 // connecting tells whether the connect of a connection has not ended.
-func (m *machine) connecting(id presence.ConnectionID) bool {
+func (m *machine) connecting(id heliograph.ConnectionID) bool {
 	return slices.ContainsFunc(m.running, func(p *process) bool { return p.name == "connect "+string(id) && !p.ended() })
 }
 
@@ -123,21 +124,21 @@ func (m *machine) doLeave(t *rapid.T) {
 
 // doPrune closes a connection that is not alive, as delivery does, or a $disconnect that comes twice, or late.
 func (m *machine) doPrune(t *rapid.T) {
-	dead := slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id presence.ConnectionID) bool {
+	dead := slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id heliograph.ConnectionID) bool {
 		_, alive := m.sockets.alive[id]
 		return alive || m.connecting(id)
 	})
 	m.disconnectLater(m.one(t, dead))
 }
 
-func (m *machine) one(t *rapid.T, ids []presence.ConnectionID) presence.ConnectionID {
+func (m *machine) one(t *rapid.T, ids []heliograph.ConnectionID) heliograph.ConnectionID {
 	if len(ids) == 0 {
 		t.Skip("there is no such connection")
 	}
 	return rapid.SampledFrom(ids).Draw(t, "connection")
 }
 
-func (m *machine) disconnectLater(id presence.ConnectionID) *process {
+func (m *machine) disconnectLater(id heliograph.ConnectionID) *process {
 	return m.spawn("disconnect "+string(id), func(p *process) error {
 		return m.in(p).Disconnect(context.Background(), m.owner[id], id, m.Now())
 	}, nil)
@@ -270,7 +271,7 @@ func (m *machine) doSweep(t *rapid.T) {
 
 // check holds at all times: a connection that is alive is stored, and its user is online.
 func (m *machine) check(t *rapid.T) {
-	for _, user := range []presence.UserID{"ann", "bob"} {
+	for _, user := range []heliograph.UserID{"ann", "bob"} {
 		connections, status, err := m.store.Connections(context.Background(), user)
 		if err != nil {
 			t.Fatalf("connections of %s: %v", user, err)
@@ -295,15 +296,15 @@ func (m *machine) end(t *rapid.T) {
 		}
 	}
 	m.converge(t)
-	for _, user := range []presence.UserID{"ann", "bob"} {
-		alive := []presence.ConnectionID{}
+	for _, user := range []heliograph.UserID{"ann", "bob"} {
+		alive := []heliograph.ConnectionID{}
 		for id := range m.sockets.alive {
 			if m.owner[id] == user {
 				alive = append(alive, id)
 			}
 		}
 		slices.Sort(alive)
-		open := append([]presence.ConnectionID{}, m.open(t, user)...)
+		open := append([]heliograph.ConnectionID{}, m.open(t, user)...)
 		slices.Sort(open)
 		same(t, "connections of "+string(user), open, alive)
 		if online := m.status(t, user).Online; online != (len(alive) > 0) {

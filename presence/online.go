@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"heliograph"
 	"heliograph/observability"
 )
 
@@ -58,7 +59,7 @@ type filler struct {
 func (f *filler) full() bool { return f.left <= 0 || f.bytes <= 0 }
 
 // fill starts after a user, in that user's shard; with none at the beginning.
-func (f *filler) fill(ctx context.Context, after UserID) error {
+func (f *filler) fill(ctx context.Context, after heliograph.UserID) error {
 	first := 0
 	if after != "" {
 		first = shard(string(after))
@@ -79,7 +80,7 @@ func (f *filler) fill(ctx context.Context, after UserID) error {
 }
 
 // fillFrom adds the users of one shard after a user, and tells whether some did not fit any more.
-func (f *filler) fillFrom(ctx context.Context, number int, after UserID) (more bool, err error) {
+func (f *filler) fillFrom(ctx context.Context, number int, after heliograph.UserID) (more bool, err error) {
 	for {
 		out, err := f.store.db.Query(ctx, f.query(number, after))
 		if err != nil {
@@ -90,7 +91,7 @@ func (f *filler) fillFrom(ctx context.Context, number int, after UserID) (more b
 			return false, fmt.Errorf("decode online users: %w", err)
 		}
 		for i, one := range found {
-			after = UserID(one.GSK)
+			after = heliograph.UserID(one.GSK)
 			f.add(after)
 			if f.full() {
 				return i < len(found)-1 || out.LastEvaluatedKey != nil, nil
@@ -102,7 +103,7 @@ func (f *filler) fillFrom(ctx context.Context, number int, after UserID) (more b
 	}
 }
 
-func (f *filler) add(user UserID) {
+func (f *filler) add(user heliograph.UserID) {
 	f.page.Users = append(f.page.Users, Status{User: user, Online: true, LastActivity: f.store.clock.Now()})
 	f.left--
 	f.bytes -= entryBytes(user)
@@ -110,7 +111,7 @@ func (f *filler) add(user UserID) {
 
 // entryBytes is what a user weighs: the larger of what DynamoDB counts for the four keys in the index
 // and what the contract's JSON takes, without regard to characters that have to be escaped.
-func entryBytes(user UserID) int {
+func entryBytes(user heliograph.UserID) int {
 	const keys = len("pk" + userPrefix + "sk" + presenceKey + "gpk" + "online#00" + "gsk")
 	const entry = len(`{"UserId":"","IsOnline":true,"LastActivity":"2026-01-02T03:04:05.678Z"},`)
 	return max(keys+2*len(user), entry+len(user))
@@ -118,7 +119,7 @@ func entryBytes(user UserID) int {
 
 // query asks for no more than what fits. It continues by key and not by the last page's end, since the
 // user whom the cursor names may be gone.
-func (f *filler) query(number int, after UserID) *dynamodb.QueryInput {
+func (f *filler) query(number int, after heliograph.UserID) *dynamodb.QueryInput {
 	q := &dynamodb.QueryInput{
 		TableName: &f.store.table, IndexName: aws.String(Index),
 		Limit:                     aws.Int32(int32(min(f.left, f.bytes/entryBytes("1")+1))), //nolint:gosec // a page's bytes bound it

@@ -12,6 +12,7 @@ import (
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"pgregory.net/rapid"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -19,11 +20,11 @@ import (
 func TestOnlinePages(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	var want []presence.UserID
+	var want []heliograph.UserID
 	for i := range 100 {
-		user := presence.UserID(fmt.Sprint("user", i))
+		user := heliograph.UserID(fmt.Sprint("user", i))
 		want = append(want, user)
-		f.connect(t, user, presence.ConnectionID(user))
+		f.connect(t, user, heliograph.ConnectionID(user))
 	}
 	slices.Sort(want)
 	for _, limit := range []int{0, 1, 7, 50, 99, 100, 101, presence.MaxPage} {
@@ -52,11 +53,11 @@ func TestOnlinePagesThatEndWithTheirShard(t *testing.T) {
 	f := setUp(t)
 	exact := *f
 	exact.store = presence.NewStore(exactEnds{f.db}, tableName, f)
-	var want []presence.UserID
+	var want []heliograph.UserID
 	for i := range 40 {
-		user := presence.UserID(fmt.Sprintf("user%02d", i))
+		user := heliograph.UserID(fmt.Sprintf("user%02d", i))
 		want = append(want, user)
-		f.connect(t, user, presence.ConnectionID(user))
+		f.connect(t, user, heliograph.ConnectionID(user))
 	}
 	for limit := range 40 {
 		users := exact.listed(t, limit)
@@ -80,10 +81,10 @@ func TestOnlinePageOf1MB(t *testing.T) {
 	f := setUp(t)
 	const users = 2200
 	for i := range users {
-		user := fmt.Sprintf("%s%06d", strings.Repeat("x", presence.MaxUserID-6), i)
+		user := fmt.Sprintf("%s%06d", strings.Repeat("x", heliograph.MaxUserID-6), i)
 		_, err := f.db.PutItem(t.Context(), &api.PutItemInput{TableName: new(tableName), Item: item{
 			"pk": text("user#" + user), "sk": text("presence"),
-			"gpk": text(presence.OnlinePartition(presence.UserID(user))), "gsk": text(user),
+			"gpk": text(presence.OnlinePartition(heliograph.UserID(user))), "gsk": text(user),
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -112,14 +113,14 @@ func TestOnlineWhilePeopleComeAndGo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		f := setUp(t)
-		name := rapid.Map(rapid.IntRange(0, 15), func(i int) presence.UserID { return presence.UserID(fmt.Sprint("u", i)) })
-		online := map[presence.UserID]bool{}
-		stayed := map[presence.UserID]bool{}
-		for _, user := range rapid.SliceOfDistinct(name, rapid.ID[presence.UserID]).Draw(t, "at first") {
-			f.connect(t, user, presence.ConnectionID(user))
+		name := rapid.Map(rapid.IntRange(0, 15), func(i int) heliograph.UserID { return heliograph.UserID(fmt.Sprint("u", i)) })
+		online := map[heliograph.UserID]bool{}
+		stayed := map[heliograph.UserID]bool{}
+		for _, user := range rapid.SliceOfDistinct(name, rapid.ID[heliograph.UserID]).Draw(t, "at first") {
+			f.connect(t, user, heliograph.ConnectionID(user))
 			online[user], stayed[user] = true, true
 		}
-		seen := map[presence.UserID]int{}
+		seen := map[heliograph.UserID]int{}
 		for cursor := ""; ; {
 			page, err := f.store.Online(context.Background(), rapid.IntRange(1, 6).Draw(t, "limit"), cursor)
 			if err != nil {
@@ -137,10 +138,10 @@ func TestOnlineWhilePeopleComeAndGo(t *testing.T) {
 			}
 			for _, user := range change {
 				if online[user] {
-					f.disconnect(t, user, presence.ConnectionID(user))
+					f.disconnect(t, user, heliograph.ConnectionID(user))
 					stayed[user] = false
 				} else {
-					f.connect(t, user, presence.ConnectionID(user))
+					f.connect(t, user, heliograph.ConnectionID(user))
 				}
 				online[user] = !online[user]
 			}

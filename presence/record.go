@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"heliograph"
 )
 
 // Record is one change of one item, as the table's stream tells it.
@@ -31,10 +33,12 @@ func (r Record) keys() (pk, sk string) {
 }
 
 // presence is the user whose presence changed, if the item is one.
-func (r Record) presence() (UserID, bool) { return parsePresenceKey(r.keys()) }
+func (r Record) presence() (heliograph.UserID, bool) { return parsePresenceKey(r.keys()) }
 
 // connection is the connection that changed, if the item is one.
-func (r Record) connection() (UserID, ConnectionID, bool) { return parseConnectionKey(r.keys()) }
+func (r Record) connection() (heliograph.UserID, heliograph.ConnectionID, bool) {
+	return parseConnectionKey(r.keys())
+}
 
 func stringOf(v types.AttributeValue) string {
 	s, _ := v.(*types.AttributeValueMemberS)

@@ -6,19 +6,20 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 
+	"heliograph"
 	"heliograph/observability"
 )
 
 // Statuses answers for the given users whether they are online, in the order in which they were given;
 // a user who was given twice is answered for once. It reads consistently: the answer for each user was
 // true at some moment of the call. A user who is not known is offline, without a last activity.
-func (s *Store) Statuses(ctx context.Context, users []UserID) ([]Status, error) {
+func (s *Store) Statuses(ctx context.Context, users []heliograph.UserID) ([]Status, error) {
 	keys, err := presenceKeys(users)
 	if err != nil {
 		return nil, err
 	}
 	now := s.clock.Now()
-	found := make(map[UserID]presenceItem, len(keys))
+	found := make(map[heliograph.UserID]presenceItem, len(keys))
 	err = observability.Trace(ctx, "presence.statuses", func(ctx context.Context) error {
 		return s.batchGet(ctx, keys, true, func(i item) error {
 			var p presenceItem
@@ -31,13 +32,13 @@ func (s *Store) Statuses(ctx context.Context, users []UserID) ([]Status, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read statuses: %w", err)
 	}
-	return inOrder(users, func(user UserID) Status { return found[user].status(user, now) }), nil
+	return inOrder(users, func(user heliograph.UserID) Status { return found[user].status(user, now) }), nil
 }
 
 // presenceKeys are the keys of the users' presence items, each once, since DynamoDB refuses doubles.
-func presenceKeys(users []UserID) ([]item, error) {
+func presenceKeys(users []heliograph.UserID) ([]item, error) {
 	for _, user := range users {
-		if err := user.check(); err != nil {
+		if err := checkUser(user); err != nil {
 			return nil, err
 		}
 	}
@@ -45,8 +46,8 @@ func presenceKeys(users []UserID) ([]item, error) {
 }
 
 // inOrder makes one thing for each different user, in the order of their first mention.
-func inOrder[T any](users []UserID, one func(UserID) T) []T {
-	seen := make(map[UserID]bool, len(users))
+func inOrder[T any](users []heliograph.UserID, one func(heliograph.UserID) T) []T {
+	seen := make(map[heliograph.UserID]bool, len(users))
 	all := make([]T, 0, len(users))
 	for _, user := range users {
 		if !seen[user] {

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"heliograph"
 )
 
 // DynamoDB is what presence needs of DynamoDB. Conditions that fail come back as
@@ -49,11 +51,11 @@ func number(n int64) types.AttributeValue {
 
 func flag(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
 
-func connectionItemKey(user UserID, id ConnectionID) item {
+func connectionItemKey(user heliograph.UserID, id heliograph.ConnectionID) item {
 	return item{"pk": text(userKey(user)), "sk": text(connectionKey(id))}
 }
 
-func presenceItemKey(user UserID) item {
+func presenceItemKey(user heliograph.UserID) item {
 	return item{"pk": text(userKey(user)), "sk": text(presenceKey)}
 }
 
@@ -69,7 +71,7 @@ func names(attributes ...string) map[string]string {
 
 // readPresence reads a user's presence item, consistently. An item that is not there reads as the zero
 // item: offline, epoch 0.
-func (s *Store) readPresence(ctx context.Context, user UserID) (presenceItem, error) {
+func (s *Store) readPresence(ctx context.Context, user heliograph.UserID) (presenceItem, error) {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: presenceItemKey(user), ConsistentRead: aws.Bool(true),
 	})

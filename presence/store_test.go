@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -33,7 +34,7 @@ func TestConnect(t *testing.T) {
 	same(t, "connections", connections, []presence.Connection{want})
 	same(t, "status", status, presence.Status{User: "1234", Online: true, LastActivity: start})
 	same(t, "status read alone", f.status(t, "1234"), status)
-	same(t, "online list", f.listed(t, 0), []presence.UserID{"1234"})
+	same(t, "online list", f.listed(t, 0), []heliograph.UserID{"1234"})
 }
 
 // The gateway's time counts; without one it is now.
@@ -51,15 +52,15 @@ func TestConnectWithoutTime(t *testing.T) {
 func TestInvalidIDs(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	long := strings.Repeat("x", presence.MaxUserID+1)
+	long := strings.Repeat("x", heliograph.MaxUserID+1)
 	calls := map[string]func(context.Context) error{
 		"connect without user": func(ctx context.Context) error { return f.store.Connect(ctx, presence.Connection{ID: "a"}) },
 		"connect without id":   func(ctx context.Context) error { return f.store.Connect(ctx, presence.Connection{User: "u"}) },
 		"connect, long user": func(ctx context.Context) error {
-			return f.store.Connect(ctx, presence.Connection{User: presence.UserID(long), ID: "a"})
+			return f.store.Connect(ctx, presence.Connection{User: heliograph.UserID(long), ID: "a"})
 		},
 		"connect, long id": func(ctx context.Context) error {
-			return f.store.Connect(ctx, presence.Connection{User: "u", ID: presence.ConnectionID(long)})
+			return f.store.Connect(ctx, presence.Connection{User: "u", ID: heliograph.ConnectionID(long)})
 		},
 		"disconnect without user": func(ctx context.Context) error { return f.store.Disconnect(ctx, "", "a", start) },
 		"disconnect without id":   func(ctx context.Context) error { return f.store.Disconnect(ctx, "u", "", start) },
@@ -68,7 +69,7 @@ func TestInvalidIDs(t *testing.T) {
 			return err
 		},
 		"statuses, long user": func(ctx context.Context) error {
-			_, err := f.store.Statuses(ctx, []presence.UserID{"u", presence.UserID(long)})
+			_, err := f.store.Statuses(ctx, []heliograph.UserID{"u", heliograph.UserID(long)})
 			return err
 		},
 	}
@@ -86,9 +87,9 @@ func TestInvalidIDs(t *testing.T) {
 func TestLongestIDs(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	user := presence.UserID(strings.Repeat("ü", presence.MaxUserID/2))
-	f.connect(t, user, presence.ConnectionID(strings.Repeat("c", 128)))
-	same(t, "online list", f.listed(t, 0), []presence.UserID{user})
+	user := heliograph.UserID(strings.Repeat("ü", heliograph.MaxUserID/2))
+	f.connect(t, user, heliograph.ConnectionID(strings.Repeat("c", 128)))
+	same(t, "online list", f.listed(t, 0), []heliograph.UserID{user})
 	if open := f.open(t, user); len(open) != 1 {
 		t.Errorf("open: %v", open)
 	}
@@ -97,7 +98,7 @@ func TestLongestIDs(t *testing.T) {
 // A user is online while one device is left, whichever that is, and offline from the last one's end on.
 func TestTwoDevices(t *testing.T) {
 	t.Parallel()
-	for _, order := range [][]presence.ConnectionID{{"a", "b"}, {"b", "a"}} {
+	for _, order := range [][]heliograph.ConnectionID{{"a", "b"}, {"b", "a"}} {
 		f := setUp(t)
 		f.connect(t, "1234", "a")
 		f.connect(t, "1234", "b")
@@ -112,9 +113,9 @@ func TestTwoDevices(t *testing.T) {
 		left := f.Now()
 		f.disconnect(t, "1234", order[1])
 		f.advance(time.Second)
-		same(t, "open", f.open(t, "1234"), []presence.ConnectionID{})
+		same(t, "open", f.open(t, "1234"), []heliograph.ConnectionID{})
 		same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: left, OfflineSince: left})
-		same(t, "online list", f.listed(t, 0), []presence.UserID{"other"})
+		same(t, "online list", f.listed(t, 0), []heliograph.UserID{"other"})
 		_, status, err := f.store.Connections(t.Context(), "1234")
 		if err != nil {
 			t.Fatal(err)
@@ -136,7 +137,7 @@ func TestDisconnectAgain(t *testing.T) {
 
 	f.connect(t, "1234", "b")
 	f.disconnect(t, "1234", "a")
-	same(t, "open", f.open(t, "1234"), []presence.ConnectionID{"b"})
+	same(t, "open", f.open(t, "1234"), []heliograph.ConnectionID{"b"})
 	if !f.status(t, "1234").Online {
 		t.Error("the late disconnect of one connection closed another")
 	}
@@ -160,7 +161,7 @@ func TestLimit(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	for i := range 10 { // more than are read at once
-		f.connect(t, "1234", presence.ConnectionID(fmt.Sprintf("old%d", i)))
+		f.connect(t, "1234", heliograph.ConnectionID(fmt.Sprintf("old%d", i)))
 	}
 	f.advance(presence.MaxAge - time.Second)
 	f.connect(t, "1234", "young")
@@ -170,7 +171,7 @@ func TestLimit(t *testing.T) {
 	}
 	f.connect(t, "1234", "young")
 	f.advance(time.Second)
-	same(t, "open at the limit", f.open(t, "1234"), []presence.ConnectionID{"young"})
+	same(t, "open at the limit", f.open(t, "1234"), []heliograph.ConnectionID{"young"})
 	f.disconnect(t, "1234", "young")
 	same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: f.Now(), OfflineSince: f.Now()})
 }
@@ -180,9 +181,9 @@ func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	paged := presence.NewStore(smallPages{f.db}, tableName, f)
-	var want []presence.ConnectionID
+	var want []heliograph.ConnectionID
 	for i := range 25 {
-		id := presence.ConnectionID(fmt.Sprintf("c%02d", i))
+		id := heliograph.ConnectionID(fmt.Sprintf("c%02d", i))
 		want = append(want, id)
 		f.connect(t, "1234", id)
 	}
@@ -190,7 +191,7 @@ func TestManyConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []presence.ConnectionID
+	var got []heliograph.ConnectionID
 	for _, c := range connections {
 		got = append(got, c.ID)
 	}
@@ -230,7 +231,7 @@ func TestStatuses(t *testing.T) {
 	f.connect(t, "off", "b")
 	f.disconnect(t, "off", "b")
 	f.advance(time.Minute)
-	got, err := f.store.Statuses(t.Context(), []presence.UserID{"off", "nobody", "on", "off"})
+	got, err := f.store.Statuses(t.Context(), []heliograph.UserID{"off", "nobody", "on", "off"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,9 +248,9 @@ func TestStatuses(t *testing.T) {
 func TestStatusesOfMany(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	var users []presence.UserID
+	var users []heliograph.UserID
 	for i := range 250 {
-		users = append(users, presence.UserID(fmt.Sprintf("u%03d", i)))
+		users = append(users, heliograph.UserID(fmt.Sprintf("u%03d", i)))
 	}
 	f.connect(t, "u000", "a")
 	f.connect(t, "u249", "b")
@@ -273,7 +274,7 @@ func TestStatusesOfBusyTable(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	busy := &busyTable{DynamoDB: f.db}
-	got, err := presence.NewStore(busy, tableName, f).Statuses(t.Context(), []presence.UserID{"u"})
+	got, err := presence.NewStore(busy, tableName, f).Statuses(t.Context(), []heliograph.UserID{"u"})
 	if err == nil || len(busy.asked) < 2 || f.Now().Sub(start) > 4*time.Second {
 		t.Errorf("%v, %v after %d tries in %v", got, err, len(busy.asked), f.Now().Sub(start))
 	}
@@ -359,6 +360,6 @@ func (f *fixture) units() [2]float64 {
 func (f *fixture) population(t tb, n int) {
 	t.Helper()
 	for i := range n {
-		f.connect(t, presence.UserID(fmt.Sprintf("b9d6b2a4-0000-4000-8000-%012d", i)), presence.ConnectionID(fmt.Sprintf("L0SM9cO%07dw=", i)))
+		f.connect(t, heliograph.UserID(fmt.Sprintf("b9d6b2a4-0000-4000-8000-%012d", i)), heliograph.ConnectionID(fmt.Sprintf("L0SM9cO%07dw=", i)))
 	}
 }

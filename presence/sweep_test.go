@@ -12,6 +12,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -37,7 +38,7 @@ type until struct {
 func (u until) Deadline() (time.Time, bool) { return u.deadline, true }
 
 // one is the only open connection of a user.
-func (w *world) one(t tb, user presence.UserID) presence.Connection {
+func (w *world) one(t tb, user heliograph.UserID) presence.Connection {
 	t.Helper()
 	connections, _, err := w.store.Connections(context.Background(), user)
 	if err != nil || len(connections) != 1 {
@@ -100,7 +101,7 @@ func TestSweep(t *testing.T) {
 				t.Errorf("asked: %v, deleted: %v", asked, deleted)
 			}
 			if test.lease == 0 {
-				same(t, "open", w.open(t, "u"), []presence.ConnectionID{})
+				same(t, "open", w.open(t, "u"), []heliograph.ConnectionID{})
 				same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: start.Add(test.activity), OfflineSince: w.Now()})
 				return
 			}
@@ -139,10 +140,10 @@ func TestSweepOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const connections = 250 // more than a page of a shard, and a batch, have
-	var want []presence.ConnectionID
+	var want []heliograph.ConnectionID
 	for i := range connections {
-		id := presence.ConnectionID(fmt.Sprintf("c%03d", i))
-		w.connect(t, presence.UserID(fmt.Sprint("u", i)), id)
+		id := heliograph.ConnectionID(fmt.Sprintf("c%03d", i))
+		w.connect(t, heliograph.UserID(fmt.Sprint("u", i)), id)
 		w.sockets.open(id)
 		want = append(want, id)
 		w.advance(time.Second)
@@ -167,7 +168,7 @@ func TestSweepRate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 60 {
-		c := presence.Connection{User: "u", ID: presence.ConnectionID(fmt.Sprint("c", i))}
+		c := presence.Connection{User: "u", ID: heliograph.ConnectionID(fmt.Sprint("c", i))}
 		if i%3 == 0 {
 			c.TokenExpires = start
 		}
@@ -194,7 +195,7 @@ func TestSweepRateAfterPauses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 300 { // three batches
-		w.connect(t, "u", presence.ConnectionID(fmt.Sprint("c", i)))
+		w.connect(t, "u", heliograph.ConnectionID(fmt.Sprint("c", i)))
 	}
 	w.advance(time.Minute)
 	began := w.Now()
@@ -211,8 +212,8 @@ func TestSweepRateAfterPauses(t *testing.T) {
 func TestLeasedPassesOverWhatChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, id := range []presence.ConnectionID{"a", "b", "c", "d"} {
-		w.connect(t, presence.UserID("user-"+id), id)
+	for _, id := range []heliograph.ConnectionID{"a", "b", "c", "d"} {
+		w.connect(t, heliograph.UserID("user-"+id), id)
 	}
 	var due []presence.Lease
 	for shard := range presence.Shards {
@@ -246,8 +247,8 @@ func TestSweepTroubleGoesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 10 {
-		id := presence.ConnectionID(fmt.Sprint("c", i))
-		w.connect(t, presence.UserID(fmt.Sprint("u", i)), id)
+		id := heliograph.ConnectionID(fmt.Sprint("c", i))
+		w.connect(t, heliograph.UserID(fmt.Sprint("u", i)), id)
 		w.sockets.broken[id] = errors.New("forbidden")
 	}
 	w.advance(time.Second)
@@ -263,7 +264,7 @@ func TestSweepTroubleGoesBack(t *testing.T) {
 		t.Error("the ghost is still there, behind those in trouble")
 	}
 	for i := range 10 {
-		w.one(t, presence.UserID(fmt.Sprint("u", i)))
+		w.one(t, heliograph.UserID(fmt.Sprint("u", i)))
 	}
 }
 
@@ -277,7 +278,7 @@ func TestRenewAfterClose(t *testing.T) {
 	if renewed, err := w.store.Renew(t.Context(), read, start.Add(time.Hour), start); err != nil || renewed {
 		t.Errorf("renewed a closed connection: %v, %v", renewed, err)
 	}
-	same(t, "open", w.open(t, "u"), []presence.ConnectionID{})
+	same(t, "open", w.open(t, "u"), []heliograph.ConnectionID{})
 
 	w.connect(t, "u", "b")
 	read = w.one(t, "u")
@@ -296,7 +297,7 @@ func TestSweepWithoutTable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 20 {
-		w.connect(t, presence.UserID(fmt.Sprint("u", i)), presence.ConnectionID(fmt.Sprint("c", i)))
+		w.connect(t, heliograph.UserID(fmt.Sprint("u", i)), heliograph.ConnectionID(fmt.Sprint("c", i)))
 	}
 	w.advance(time.Minute)
 	flaky := &flakyTable{DynamoDB: w.db, failsAt: 16 + 20}
@@ -315,7 +316,7 @@ func TestCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 30 {
-		w.connect(t, presence.UserID(fmt.Sprint("u", i%20)), presence.ConnectionID(fmt.Sprint("c", i)))
+		w.connect(t, heliograph.UserID(fmt.Sprint("u", i%20)), heliograph.ConnectionID(fmt.Sprint("c", i)))
 	}
 	w.advance(time.Second)
 	w.connect(t, "late", "late")

@@ -12,6 +12,7 @@ import (
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -52,7 +53,7 @@ func (d troubledTable) UpdateItem(ctx context.Context, in *api.UpdateItemInput, 
 func (w *world) ghosts(t tb, n int) {
 	t.Helper()
 	for i := range n {
-		w.connect(t, presence.UserID(fmt.Sprintf("u%04d", i)), presence.ConnectionID(fmt.Sprintf("c%04d", i)))
+		w.connect(t, heliograph.UserID(fmt.Sprintf("u%04d", i)), heliograph.ConnectionID(fmt.Sprintf("c%04d", i)))
 	}
 }
 
@@ -113,7 +114,7 @@ func TestSweepPassesOverTrouble(t *testing.T) {
 				t.Errorf("%d ghosts are left", left)
 			}
 			w.sweep(t) // it is over
-			same(t, "online", w.listed(t, 0), []presence.UserID{"alive"})
+			same(t, "online", w.listed(t, 0), []heliograph.UserID{"alive"})
 		})
 	}
 }
@@ -141,8 +142,8 @@ func TestSweepOfHangingTable(t *testing.T) {
 		w := newWorld(t)
 		w.now = time.Now()
 		for i := range 100 { // more than are looked at at once
-			id := presence.ConnectionID(fmt.Sprint("c", i))
-			w.connect(t, presence.UserID(fmt.Sprint("u", i)), id)
+			id := heliograph.ConnectionID(fmt.Sprint("c", i))
+			w.connect(t, heliograph.UserID(fmt.Sprint("u", i)), id)
 			w.sockets.open(id)
 		}
 		time.Sleep(time.Minute)

@@ -9,18 +9,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"heliograph"
 )
 
 // transition is a change of presence that is to be announced.
 type transition struct {
-	user   UserID
+	user   heliograph.UserID
 	online bool
 	epoch  int64
 	at     int64 // epoch milliseconds; for a change to offline the table knows it
 }
 
 // event is what was announced last, as the presence item has it.
-func (i presenceItem) event(user UserID) Event {
+func (i presenceItem) event(user heliograph.UserID) Event {
 	return Event{User: user, Online: i.Announced, Version: i.AnnouncedEpoch, At: fromMillis(i.AnnouncedAt)}
 }
 

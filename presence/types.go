@@ -2,16 +2,10 @@ package presence
 
 import (
 	"context"
-	"fmt"
 	"time"
-	"unicode/utf8"
+
+	"heliograph"
 )
-
-// UserID names a user: 1 to MaxUserID bytes of UTF-8, as the token's claim gives it.
-type UserID string
-
-// ConnectionID names a connection, as API Gateway gives it.
-type ConnectionID string
 
 // Times that are design, not configuration.
 const (
@@ -25,18 +19,13 @@ const (
 	Memory = 180 * 24 * time.Hour
 )
 
-// Sizes, in bytes.
-const (
-	// MaxUserID bounds user ids. A key may have 1,024 bytes in an index; what sends messages has this limit too.
-	MaxUserID = 256
-	// MaxUserAgent is where user agents are cut.
-	MaxUserAgent = 256
-)
+// MaxUserAgent is the size, in bytes, to which user agents are cut.
+const MaxUserAgent = 256
 
 // Connection is one open WebSocket of a user.
 type Connection struct {
-	User         UserID
-	ID           ConnectionID
+	User         heliograph.UserID
+	ID           heliograph.ConnectionID
 	ConnectedAt  time.Time
 	TokenExpires time.Time // when the token that it was opened with expires; zero if that is not known
 	SourceIP     string
@@ -59,7 +48,7 @@ func (c Connection) LastKnownActivity() time.Time {
 
 // Status answers "is this user online?".
 type Status struct {
-	User   UserID
+	User   heliograph.UserID
 	Online bool
 	// LastActivity is now for a user who is online, else when the last connection was last active. Zero
 	// if nothing is known of the user.
@@ -110,15 +99,18 @@ type InvalidError struct {
 
 func (e *InvalidError) Error() string { return e.Field + " " + e.Reason }
 
-// check tells what is wrong with a user id.
-func (u UserID) check() error {
-	switch {
-	case u == "":
-		return &InvalidError{Field: "user", Reason: "is empty"}
-	case len(u) > MaxUserID:
-		return &InvalidError{Field: "user", Reason: fmt.Sprintf("has over %d bytes", MaxUserID)}
-	case !utf8.ValidString(string(u)):
-		return &InvalidError{Field: "user", Reason: "is not valid UTF-8"}
+// checkUser returns an InvalidError if a user id can't be one.
+func checkUser(u heliograph.UserID) error {
+	if err := u.Check(); err != nil {
+		return &InvalidError{Field: "user", Reason: err.Error()}
+	}
+	return nil
+}
+
+// checkConnection returns an InvalidError if a connection id can't be one.
+func checkConnection(c heliograph.ConnectionID) error {
+	if err := c.Check(); err != nil {
+		return &InvalidError{Field: "connection", Reason: err.Error()}
 	}
 	return nil
 }

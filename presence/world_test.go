@@ -10,6 +10,7 @@ import (
 	gateway "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	gatewaytypes "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
 
+	"heliograph"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
 )
@@ -19,15 +20,15 @@ type sockets struct {
 	clock presence.Clock
 
 	mu      sync.Mutex
-	alive   map[presence.ConnectionID]time.Time // with their last activity
-	broken  map[presence.ConnectionID]error     // connections that calls fail for
-	asked   []presence.ConnectionID             // by GetConnection, in order
-	deleted []presence.ConnectionID             // by DeleteConnection, in order
-	times   []time.Time                         // of all calls
+	alive   map[heliograph.ConnectionID]time.Time // with their last activity
+	broken  map[heliograph.ConnectionID]error     // connections that calls fail for
+	asked   []heliograph.ConnectionID             // by GetConnection, in order
+	deleted []heliograph.ConnectionID             // by DeleteConnection, in order
+	times   []time.Time                           // of all calls
 }
 
 func newSockets(c presence.Clock) *sockets {
-	return &sockets{clock: c, alive: map[presence.ConnectionID]time.Time{}, broken: map[presence.ConnectionID]error{}}
+	return &sockets{clock: c, alive: map[heliograph.ConnectionID]time.Time{}, broken: map[heliograph.ConnectionID]error{}}
 }
 
 var _ presence.Gateway = (*sockets)(nil)
@@ -35,7 +36,7 @@ var _ presence.Gateway = (*sockets)(nil)
 func (s *sockets) GetConnection(_ context.Context, in *gateway.GetConnectionInput, _ ...func(*gateway.Options)) (*gateway.GetConnectionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := presence.ConnectionID(*in.ConnectionId)
+	id := heliograph.ConnectionID(*in.ConnectionId)
 	s.asked = append(s.asked, id)
 	active, err := s.find(id)
 	if err != nil {
@@ -47,7 +48,7 @@ func (s *sockets) GetConnection(_ context.Context, in *gateway.GetConnectionInpu
 func (s *sockets) DeleteConnection(_ context.Context, in *gateway.DeleteConnectionInput, _ ...func(*gateway.Options)) (*gateway.DeleteConnectionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := presence.ConnectionID(*in.ConnectionId)
+	id := heliograph.ConnectionID(*in.ConnectionId)
 	if _, err := s.find(id); err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func (s *sockets) DeleteConnection(_ context.Context, in *gateway.DeleteConnecti
 	return &gateway.DeleteConnectionOutput{}, nil
 }
 
-func (s *sockets) find(id presence.ConnectionID) (time.Time, error) {
+func (s *sockets) find(id heliograph.ConnectionID) (time.Time, error) {
 	s.times = append(s.times, s.clock.Now())
 	if err := s.broken[id]; err != nil {
 		return time.Time{}, err
@@ -68,13 +69,13 @@ func (s *sockets) find(id presence.ConnectionID) (time.Time, error) {
 	return active, nil
 }
 
-func (s *sockets) open(id presence.ConnectionID) {
+func (s *sockets) open(id heliograph.ConnectionID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.alive[id] = s.clock.Now()
 }
 
-func (s *sockets) close(id presence.ConnectionID) {
+func (s *sockets) close(id heliograph.ConnectionID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.alive, id)
@@ -178,7 +179,7 @@ func (w *world) converge(t tb) {
 
 // events are what other systems heard of a user, once each, in the order in which they first heard it.
 // Events with the same version have to be the same.
-func (w *world) events(t tb, user presence.UserID) []presence.Event {
+func (w *world) events(t tb, user heliograph.UserID) []presence.Event {
 	t.Helper()
 	var events []presence.Event
 	for _, e := range w.heard {
@@ -195,7 +196,7 @@ func (w *world) events(t tb, user presence.UserID) []presence.Event {
 }
 
 // checkEvents checks that a user's events take turns, begin with online, rise in version, and end with the truth.
-func (w *world) checkEvents(t tb, user presence.UserID, online bool) {
+func (w *world) checkEvents(t tb, user heliograph.UserID, online bool) {
 	t.Helper()
 	last, version := false, int64(0)
 	events := w.events(t, user)

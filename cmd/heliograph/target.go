@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go/logging"
 
+	"heliograph"
 	"heliograph/auth"
 	"heliograph/simulator"
 )
@@ -103,7 +104,7 @@ func (t *target) token(ctx context.Context, now time.Time, claim, user string, t
 	if err != nil {
 		return "", fmt.Errorf("read the secret that signs tokens, SSM parameter %s: %w", name, err)
 	}
-	return auth.SignHS256([]byte(aws.ToString(out.Parameter.Value)), claim, auth.UserID(user), ttl, now)
+	return auth.SignHS256([]byte(aws.ToString(out.Parameter.Value)), claim, heliograph.UserID(user), ttl, now)
 }
 
 func (t *target) queue() *sqs.Client { return sqs.NewFromConfig(t.aws) }

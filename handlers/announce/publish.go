@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"heliograph"
 	"heliograph/handlers/internal/topic"
 	"heliograph/presence"
 )
@@ -20,7 +21,7 @@ var _ presence.Publisher = changes{}
 
 // change is a presence event in the words of the contract.
 type change struct {
-	UserID   presence.UserID `json:"UserId"`
+	UserID   heliograph.UserID `json:"UserId"`
 	IsOnline bool
 	Version  int64
 	At       string

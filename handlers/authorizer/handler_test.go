@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/auth"
 	"heliograph/observability"
 )
@@ -230,7 +231,7 @@ func (k known) Verify(context.Context, auth.Token) (auth.Identity, error) {
 func TestAnswerFits(t *testing.T) {
 	t.Parallel()
 	// The JSON encoder writes a control character as six bytes, and so it does with "<".
-	worst := known{UserID: auth.UserID(strings.Repeat("\x01", auth.MaxUserIDBytes)), Expires: time.Unix(253402300799, 0)}
+	worst := known{UserID: heliograph.UserID(strings.Repeat("\x01", heliograph.MaxUserID)), Expires: time.Unix(253402300799, 0)}
 	for _, arn := range []string{strings.Repeat("<", maxArnBytes), webSocketArn} {
 		response, err := authorize(worst)(context.Background(), event{MethodArn: arn})
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -71,8 +72,8 @@ func (e event) connection() (presence.Connection, error) {
 		return presence.Connection{}, fmt.Errorf("the authorizer's tokenExpires: %w", err)
 	}
 	c := presence.Connection{
-		User:         presence.UserID(rc.Authorizer.UserID),
-		ID:           presence.ConnectionID(rc.ConnectionID),
+		User:         heliograph.UserID(rc.Authorizer.UserID),
+		ID:           heliograph.ConnectionID(rc.ConnectionID),
 		TokenExpires: time.Unix(expires, 0),
 		SourceIP:     rc.Identity.SourceIP,
 		UserAgent:    rc.Identity.UserAgent,

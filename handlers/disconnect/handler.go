@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -25,7 +26,7 @@ type event struct {
 
 // disconnector closes connections.
 type disconnector interface {
-	Disconnect(ctx context.Context, user presence.UserID, id presence.ConnectionID, lastActivity time.Time) error
+	Disconnect(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID, lastActivity time.Time) error
 }
 
 var _ disconnector = (*presence.Store)(nil)
@@ -34,8 +35,8 @@ var _ disconnector = (*presence.Store)(nil)
 // the sweep does.
 func disconnect(store disconnector, now func() time.Time) observability.Handler[event, events.APIGatewayProxyResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayProxyResponse, error) {
-		id := presence.ConnectionID(e.RequestContext.ConnectionID)
-		user := presence.UserID(e.RequestContext.Authorizer.UserID)
+		id := heliograph.ConnectionID(e.RequestContext.ConnectionID)
+		user := heliograph.UserID(e.RequestContext.Authorizer.UserID)
 		observability.SetProperty(ctx, "connectionId", string(id))
 		observability.SetProperty(ctx, "user", observability.HashUser(string(user)))
 		if err := store.Disconnect(ctx, user, id, now()); err != nil {

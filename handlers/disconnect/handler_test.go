@@ -15,8 +15,8 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/observability"
-	"heliograph/presence"
 )
 
 //go:embed testdata/disconnect.json
@@ -24,8 +24,8 @@ var sample []byte
 
 // call is one call of the store.
 type call struct {
-	User         presence.UserID
-	ID           presence.ConnectionID
+	User         heliograph.UserID
+	ID           heliograph.ConnectionID
 	LastActivity time.Time
 }
 
@@ -34,7 +34,7 @@ type fakeStore struct {
 	err   error
 }
 
-func (f *fakeStore) Disconnect(_ context.Context, user presence.UserID, id presence.ConnectionID, lastActivity time.Time) error {
+func (f *fakeStore) Disconnect(_ context.Context, user heliograph.UserID, id heliograph.ConnectionID, lastActivity time.Time) error {
 	f.calls = append(f.calls, call{user, id, lastActivity})
 	return f.err
 }

@@ -9,14 +9,15 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
 // entry is one user, in the words of the contract.
 type entry struct {
-	UserID       presence.UserID `json:"UserId"`
-	IsOnline     bool            `json:"IsOnline"`
-	LastActivity *string         `json:"LastActivity"` // null if nothing is known of the user
+	UserID       heliograph.UserID `json:"UserId"`
+	IsOnline     bool              `json:"IsOnline"`
+	LastActivity *string           `json:"LastActivity"` // null if nothing is known of the user
 }
 
 // timeFormat always has three digits of milliseconds; the time must be in UTC.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -18,7 +19,7 @@ type event struct {
 
 // directory knows who is online. A *presence.InvalidError means that the question is no good.
 type directory interface {
-	Statuses(context.Context, []presence.UserID) ([]presence.Status, error)
+	Statuses(context.Context, []heliograph.UserID) ([]presence.Status, error)
 	Online(ctx context.Context, limit int, cursor string) (presence.Page, error)
 }
 

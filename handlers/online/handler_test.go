@@ -16,6 +16,7 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -25,7 +26,7 @@ var sample []byte
 
 // fakeDirectory answers with what it is given, and keeps what it was asked.
 type fakeDirectory struct {
-	users []presence.UserID // asked by name
+	users []heliograph.UserID // asked by name
 	limit int
 	cursor,
 	asked string // what was asked: names or page
@@ -33,7 +34,7 @@ type fakeDirectory struct {
 	err  error
 }
 
-func (f *fakeDirectory) Statuses(_ context.Context, users []presence.UserID) ([]presence.Status, error) {
+func (f *fakeDirectory) Statuses(_ context.Context, users []heliograph.UserID) ([]presence.Status, error) {
 	f.asked, f.users = "names", users
 	return f.page.Users, f.err
 }
@@ -84,7 +85,7 @@ func TestAnswer(t *testing.T) {
 	if response.StatusCode != 200 || response.Body != want || response.Headers["Content-Type"] != "application/json" {
 		t.Errorf("answer: %d %v\n%s", response.StatusCode, response.Headers, response.Body)
 	}
-	if diff := cmp.Diff([]presence.UserID{"1234", "nobody"}, d.users); diff != "" {
+	if diff := cmp.Diff([]heliograph.UserID{"1234", "nobody"}, d.users); diff != "" {
 		t.Errorf("users asked for (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(printed, `"OnlineQueries":1`) || strings.Contains(printed, "c2VjcmV0") {
@@ -98,7 +99,7 @@ func TestParameters(t *testing.T) {
 	tests := map[string]struct {
 		parameters map[string]string
 		asked      string
-		users      []presence.UserID
+		users      []heliograph.UserID
 		limit      int
 		cursor     string
 	}{
@@ -107,13 +108,13 @@ func TestParameters(t *testing.T) {
 		"cursor":            {map[string]string{"cursor": "abc"}, "page", nil, 0, "abc"},
 		"both":              {map[string]string{"limit": "1", "cursor": "abc"}, "page", nil, 1, "abc"},
 		"unknown":           {map[string]string{"page": "2"}, "page", nil, 0, ""},
-		"one user":          {map[string]string{"userIds": "1234"}, "names", []presence.UserID{"1234"}, 0, ""},
-		"order":             {map[string]string{"userIds": "b,a"}, "names", []presence.UserID{"b", "a"}, 0, ""},
-		"doubles":           {map[string]string{"userIds": "b,a,b,b"}, "names", []presence.UserID{"b", "a"}, 0, ""},
-		"blanks":            {map[string]string{"userIds": ", b,,a ,"}, "names", []presence.UserID{"b", "a"}, 0, ""},
+		"one user":          {map[string]string{"userIds": "1234"}, "names", []heliograph.UserID{"1234"}, 0, ""},
+		"order":             {map[string]string{"userIds": "b,a"}, "names", []heliograph.UserID{"b", "a"}, 0, ""},
+		"doubles":           {map[string]string{"userIds": "b,a,b,b"}, "names", []heliograph.UserID{"b", "a"}, 0, ""},
+		"blanks":            {map[string]string{"userIds": ", b,,a ,"}, "names", []heliograph.UserID{"b", "a"}, 0, ""},
 		"only blanks":       {map[string]string{"userIds": " ,"}, "names", nil, 0, ""},
 		"empty":             {map[string]string{"userIds": ""}, "names", nil, 0, ""},
-		"users and a limit": {map[string]string{"userIds": "a", "limit": "x"}, "names", []presence.UserID{"a"}, 0, ""},
+		"users and a limit": {map[string]string{"userIds": "a", "limit": "x"}, "names", []heliograph.UserID{"a"}, 0, ""},
 		"100 users":         {map[string]string{"userIds": list(100)}, "names", numbers(100), 0, ""},
 		"100 users, twice":  {map[string]string{"userIds": list(100) + "," + list(100)}, "names", numbers(100), 0, ""},
 	}
@@ -134,10 +135,10 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-func numbers(n int) []presence.UserID {
-	users := make([]presence.UserID, n)
+func numbers(n int) []heliograph.UserID {
+	users := make([]heliograph.UserID, n)
 	for i := range users {
-		users[i] = presence.UserID(fmt.Sprint(i))
+		users[i] = heliograph.UserID(fmt.Sprint(i))
 	}
 	return users
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"heliograph"
 	"heliograph/presence"
 )
 
@@ -14,7 +15,7 @@ const maxUserIDs = 100
 // query is what the client asks for: some users by name, or else a page of all who are online.
 type query struct {
 	byName bool
-	users  []presence.UserID // each once, in the order of their first mention
+	users  []heliograph.UserID // each once, in the order of their first mention
 
 	limit  int // 0: as many as fit
 	cursor string
@@ -32,16 +33,16 @@ func parseQuery(parameters map[string]string) (query, error) {
 }
 
 // parseUsers drops blanks and doubles.
-func parseUsers(list string) ([]presence.UserID, error) {
+func parseUsers(list string) ([]heliograph.UserID, error) {
 	seen := map[string]bool{"": true}
-	var users []presence.UserID
+	var users []heliograph.UserID
 	for user := range strings.SplitSeq(list, ",") {
 		user = strings.TrimSpace(user)
 		if seen[user] {
 			continue
 		}
 		seen[user] = true
-		users = append(users, presence.UserID(user))
+		users = append(users, heliograph.UserID(user))
 	}
 	if len(users) > maxUserIDs {
 		return nil, &presence.InvalidError{

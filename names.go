@@ -1,0 +1,48 @@
+package heliograph
+
+// The functions' short names: the folders of handlers/, the values of the metric dimension Function, and the ends of the
+// functions' physical names.
+const (
+	Announce   = "announce"
+	Authorizer = "authorizer"
+	Connect    = "connect"
+	Disconnect = "disconnect"
+	Online     = "online"
+	Send       = "send"
+	Sweep      = "sweep"
+)
+
+// Functions are all functions of a stack, by their short names and sorted. The slice is the caller's own.
+func Functions() []string {
+	return []string{Announce, Authorizer, Connect, Disconnect, Online, Send, Sweep}
+}
+
+// The keys of the context that the authorizer attaches to a request and that connect and disconnect read. API Gateway
+// hands the values on as strings.
+const (
+	ContextUserID       = "userId"
+	ContextTokenExpires = "tokenExpires" // Unix seconds
+)
+
+// The SSM parameters of a stack, below its parameter prefix. The first three are the contract of the system that
+// Heliograph replaces.
+const (
+	ParameterJWTSecret         = "/JwtSecret"
+	ParameterSendQueueURL      = "/SendMessageQueueUrl"
+	ParameterEventTopicARN     = "/EventBusEndpoint"
+	ParameterJWTSecretPrevious = "/JwtSecretPrevious"
+)
+
+// Outputs are where a stack is: `pulumi stack output --json` prints them, and .heliograph/local.json holds them for the
+// local stack.
+type Outputs struct {
+	WebSocketURL       string `json:"webSocketUrl"`       // for devices: wss://…, without a query string
+	HTTPURL            string `json:"httpUrl"`            // base of GET /user/online: https://…, no slash at the end
+	SendQueueURL       string `json:"sendQueueUrl"`       // the queue that takes messages
+	DeadLetterQueueURL string `json:"deadLetterQueueUrl"` // the queue of messages that could not be delivered
+	EventTopicARN      string `json:"eventTopicArn"`      // the SNS topic of presence events and receipts
+	TableName          string `json:"tableName"`          // the DynamoDB table of connections and presence
+	DashboardURL       string `json:"dashboardUrl"`       // the dashboard: CloudWatch's, or the local console
+	Region             string `json:"region"`             // the AWS Region
+	ParameterPrefix    string `json:"parameterPrefix"`    // what the names of the SSM parameters start with
+}
