@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gofrs/flock"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"heliograph/infra/stack"
@@ -65,7 +66,7 @@ type Simulator struct {
 	cloud     *cloud
 	endpoints Endpoints
 	file      string
-	lock      *lock
+	lock      *flock.Flock
 }
 
 // Endpoints says where the stack is.
@@ -130,7 +131,7 @@ func (s *Simulator) Close() error {
 	if s.cloud != nil {
 		errs = append(errs, s.cloud.close())
 	}
-	return errors.Join(append(errs, s.lock.release())...)
+	return errors.Join(append(errs, s.lock.Close())...)
 }
 
 // loadConfig reads the stack's configuration as the program on AWS does, from the same keys and texts.
@@ -187,11 +188,10 @@ func runProgram(c *cloud, run program) (outputs map[string]string, err error) {
 	return outputs, nil
 }
 
-// lock keeps a second simulator out of a folder.
-type lock struct{ file *os.File }
-
-// acquire takes the lock beside the endpoints file.
-func acquire(endpointsFile string) (*lock, error) {
+// acquire takes the lock beside the endpoints file, which keeps a second simulator out of its folder. The operating
+// system frees it when its holder dies, so no lock is ever stale; the file stays, since removing it would let two
+// others lock two different ones.
+func acquire(endpointsFile string) (*flock.Flock, error) {
 	if endpointsFile == "" {
 		return nil, errors.New("the simulator needs the path of an endpoints file")
 	}
@@ -199,29 +199,23 @@ func acquire(endpointsFile string) (*lock, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("make the simulator's folder: %w", err)
 	}
-	file, err := os.OpenFile(endpointsFile+".lock", os.O_CREATE|os.O_RDWR, 0o644)
+	lock := flock.New(endpointsFile + ".lock")
+	free, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("open the simulator's lock: %w", err)
+		return nil, fmt.Errorf("take the simulator's lock: %w", err)
 	}
-	if err := tryLock(file); err != nil {
+	if !free {
 		running, _ := ReadEndpoints(endpointsFile)
-		return nil, errors.Join(alreadyRunning(endpointsFile, running, err), file.Close())
+		return nil, alreadyRunning(endpointsFile, running)
 	}
-	return &lock{file}, nil
+	return lock, nil
 }
 
-func alreadyRunning(file string, running Endpoints, cause error) error {
+func alreadyRunning(file string, running Endpoints) error {
 	what := "a local stack is already running here"
 	if running.PID != 0 {
 		what += fmt.Sprintf(" (process %d, %s)", running.PID, running.AWSEndpointURL)
 	}
-	return fmt.Errorf("%s: stop it first, or name another endpoints file than %s with --target: %w",
-		what, file, cause)
-}
-
-func (l *lock) release() error {
-	if l == nil {
-		return nil
-	}
-	return l.file.Close() // the file stays: removing it would let two others lock two different ones
+	return fmt.Errorf("%s: stop it first, or name another endpoints file than %s with --target",
+		what, file)
 }

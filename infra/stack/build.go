@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -52,11 +53,11 @@ func build(ctx context.Context, target Target, names []string) (Functions, error
 	if err != nil {
 		return Functions{}, err
 	}
-	unlock, err := lock(ctx, filepath.Join(target.Out, ".lock"))
-	if err != nil {
-		return Functions{}, err
+	lock := flock.New(filepath.Join(target.Out, ".lock"))
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return Functions{}, fmt.Errorf("waiting for another build: %w", err)
 	}
-	defer unlock()
+	defer lock.Close()
 	if err := target.compile(ctx, names); err != nil {
 		return Functions{}, err
 	}

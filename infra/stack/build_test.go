@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // few are functions enough to see what a build does. The rules are the same for all, and each costs a run of the linker.
@@ -145,25 +147,26 @@ func TestBuildsAtOnce(t *testing.T) {
 	}
 }
 
-// TestLockGivesUp proves that who waits for another build can be stopped.
-func TestLockGivesUp(t *testing.T) {
+// TestBuildsWaitForEachOther proves that a build waits for another into the same folder, and can be stopped while it does.
+func TestBuildsWaitForEachOther(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lock(context.Background(), path)
-	if err != nil {
+	root, out := newModule(t), t.TempDir()
+	other := flock.New(filepath.Join(out, ".lock"))
+	if err := other.Lock(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := lock(ctx, path); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want that of the context", err)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := build(ctx, Target{GOOS: "linux", GOARCH: "arm64", Root: root, Out: out}, []string{"send"})
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "waiting for another build") {
+		t.Errorf("error %v, want that another build did not end in time", err)
 	}
-	unlock()
-	again, err := lock(context.Background(), path)
-	if err != nil {
-		t.Fatalf("a freed lock can't be taken: %v", err)
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
 	}
-	again()
+	if _, err := build(t.Context(), Target{GOOS: "linux", GOARCH: "arm64", Root: root, Out: out}, []string{"send"}); err != nil {
+		t.Errorf("after the other build: %v", err)
+	}
 }
 
 // TestReplaceKeepsTheOld proves that a file which can't be written leaves the one that was there, and nothing beside it.
