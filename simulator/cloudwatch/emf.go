@@ -152,7 +152,7 @@ func (d directive) read(root map[string]json.RawMessage, at time.Time) ([]Datum,
 		}
 		for _, set := range sets {
 			for _, v := range values {
-				data = append(data, Datum{Namespace: *d.Namespace, Name: *m.Name, Dimensions: set, Unit: *m.Unit, Value: v, Time: at})
+				data = append(data, Datum{Namespace: *d.Namespace, Name: *m.Name, Dimensions: set, Unit: *m.Unit, Value: v, Time: at, HighResolution: m.StorageResolution != nil && *m.StorageResolution == 1})
 			}
 		}
 	}

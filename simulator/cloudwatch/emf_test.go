@@ -32,7 +32,7 @@ func TestReadEMF(t *testing.T) {
 		"one value":          {line(), []Datum{datum(stage, "Count", 3), datum(both, "Count", 3)}},
 		"several values":     {line(`"Posts":3`, `"Posts":[1,2.5]`), []Datum{datum(stage, "Count", 1), datum(stage, "Count", 2.5), datum(both, "Count", 1), datum(both, "Count", 2.5)}},
 		"no unit":            {line(`,"Unit":"Count"`, ``, `,["Stage","Function"]`, ``), []Datum{datum(stage, "None", 3)}},
-		"resolution":         {line(`"Unit":"Count"`, `"Unit":"Count","StorageResolution":1`, `,["Stage","Function"]`, ``), []Datum{datum(stage, "Count", 3)}},
+		"resolution":         {line(`"Unit":"Count"`, `"Unit":"Count","StorageResolution":1`, `,["Stage","Function"]`, ``), []Datum{highResolution(datum(stage, "Count", 3))}},
 		"no dimensions":      {line(`["Stage"],["Stage","Function"]`, `[]`), []Datum{datum(nil, "Count", 3)}},
 		"plain text":         {"START RequestId: 1", nil},
 		"JSON without _aws":  {`{"level":"INFO","msg":"hello"}`, nil},
@@ -154,4 +154,9 @@ func TestUnits(t *testing.T) {
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func highResolution(d Datum) Datum {
+	d.HighResolution = true
+	return d
 }

@@ -1,78 +1,137 @@
 package cloudwatch
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Statistics answers a query, oldest point first. A statistic that the simulator does not know, or a period that is no
-// multiple of a minute, is an error; a metric that has no values has no points.
+// Grid is a row of periods. Its seconds are simulated ones, see Options.Minute.
+type Grid struct {
+	// Start is when the first period begins.
+	Start int64
+	// Period is how long each is.
+	Period int64
+	// N is how many there are.
+	N int
+}
+
+// Statistics answers a query, oldest point first. A statistic or a period that CloudWatch does not know is an error; a
+// metric that has no values has no points.
 func (s *Store) Statistics(q Query) ([]Point, error) {
-	value, err := statistic(q.Statistic)
+	g, err := s.grid(q.Start, q.End, q.Period)
 	if err != nil {
 		return nil, err
 	}
-	if q.Period < time.Minute || q.Period%time.Minute != 0 {
-		return nil, fmt.Errorf("cloudwatch: the period %v is no multiple of a minute", q.Period)
+	row, err := s.row(q.stat(), g)
+	if err != nil {
+		return nil, err
 	}
-	periods := s.periods(q)
-	points := make([]Point, 0, len(periods))
-	for _, start := range slices.Sorted(maps.Keys(periods)) {
-		b := periods[start]
-		points = append(points, Point{Time: time.Unix(start, 0).UTC(), Value: value(b), Samples: b.count})
+	points := make([]Point, 0, g.N)
+	for i, value := range row.values {
+		if row.samples[i] > 0 {
+			points = append(points, Point{Time: s.Time(g.Start + int64(i)*g.Period), Value: value, Samples: row.samples[i]})
+		}
 	}
 	return points, nil
 }
 
-// periods adds the minutes of a metric up to periods, by their start.
-func (s *Store) periods(q Query) map[int64]*minute {
-	period := int64(q.Period / time.Second)
-	from, to := q.Start.Unix()-q.Start.Unix()%period, q.End.Unix()-q.End.Unix()%period
-	prefix := key(q.Namespace, q.Name, sorted(q.Dimensions))
-	sums := map[int64]*minute{}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for unit := range units { // a metric may have been sent with several
-		m, ok := s.series[prefix+"\x00"+unit]
-		if !ok || q.Unit != "" && q.Unit != unit {
-			continue
-		}
-		for _, b := range m.minutes {
-			if b.start < from || b.start >= to {
-				continue
-			}
-			start := b.start - b.start%period
-			if sums[start] == nil {
-				sums[start] = &minute{}
-			}
-			sums[start].merge(b)
-		}
+// maxPoints is how many data points CloudWatch returns to one call of GetMetricData.
+const maxPoints = 100_800
+
+// grid is the row of aligned periods between two times.
+func (s *Store) grid(start, end time.Time, period time.Duration) (Grid, error) {
+	g := Grid{Period: int64(period / time.Second)}
+	if err := CheckPeriod(g.Period); err != nil || period%time.Second != 0 {
+		return g, cmp.Or(err, fmt.Errorf("cloudwatch: the period %v is not in whole seconds", period))
 	}
-	return sums
+	from, to := s.Second(start), s.Second(end)
+	g.Start = from - from%g.Period
+	n := (to - to%g.Period - g.Start) / g.Period
+	if n > maxPoints {
+		return g, fmt.Errorf("cloudwatch: %d periods are asked for; at most %d are answered", n, maxPoints)
+	}
+	g.N = int(max(n, 0))
+	return g, nil
 }
 
-// statistic gives the function of a statistic's name.
-func statistic(name string) (func(*minute) float64, error) {
-	switch name {
-	case "Sum":
-		return func(b *minute) float64 { return b.sum }, nil
-	case "Average":
-		return func(b *minute) float64 { return b.sum / b.count }, nil
-	case "Minimum":
-		return func(b *minute) float64 { return b.min }, nil
-	case "Maximum":
-		return func(b *minute) float64 { return b.max }, nil
-	case "SampleCount":
-		return func(b *minute) float64 { return b.count }, nil
+// CheckPeriod reports a period that CloudWatch does not take. Those below a minute are for metrics of high resolution.
+func CheckPeriod(seconds int64) error {
+	if seconds > 0 && seconds%60 == 0 || slices.Contains([]int64{1, 5, 10, 20, 30}, seconds) {
+		return nil
 	}
-	if digits, ok := strings.CutPrefix(name, "p"); ok {
-		if p, err := strconv.ParseFloat(digits, 64); err == nil && p >= 0 && p <= 100 {
-			return func(b *minute) float64 { return b.percentile(p) }, nil
+	return fmt.Errorf("cloudwatch: the period is %d s; it must be 1, 5, 10, 20, 30 or a multiple of 60", seconds)
+}
+
+// row is a statistic for each period of a grid, NaN where there are no samples.
+type row struct{ values, samples []float64 }
+
+// row computes a metric's statistic. A metric may have been sent with several units; an empty Unit takes them all.
+func (s *Store) row(m MetricStat, g Grid) (row, error) {
+	value, bins, err := statistic(m.Stat)
+	if err != nil {
+		return row{}, err
+	}
+	periods := make([]bucket, g.N)
+	s.mu.RLock()
+	for _, unit := range s.units[key(m.Namespace, m.Name, sorted(m.Dimensions))] {
+		if m.Unit == "" || m.Unit == unit.Unit {
+			unit.fold(g, periods, bins)
 		}
 	}
-	return nil, fmt.Errorf("cloudwatch: the statistic %q is not known", name)
+	s.mu.RUnlock()
+	r := row{values: make([]float64, g.N), samples: make([]float64, g.N)}
+	for i := range periods {
+		r.values[i], r.samples[i] = math.NaN(), periods[i].count
+		if periods[i].count > 0 {
+			r.values[i] = value(&periods[i])
+		}
+	}
+	return r, nil
+}
+
+// fold adds the buckets that begin within a grid to its periods.
+func (m *series) fold(g Grid, periods []bucket, bins bool) {
+	from, _ := slices.BinarySearchFunc(m.buckets, g.Start, func(b bucket, s int64) int { return cmp.Compare(b.start, s) })
+	for _, b := range m.buckets[from:] {
+		i := (b.start - g.Start) / g.Period
+		if i >= int64(g.N) {
+			return
+		}
+		periods[i].merge(b, bins)
+	}
+}
+
+// statistic gives the function of a statistic's name, and whether it needs the bins.
+func statistic(name string) (value func(*bucket) float64, bins bool, err error) {
+	switch name {
+	case "Sum":
+		return func(b *bucket) float64 { return b.sum }, false, nil
+	case "Average":
+		return func(b *bucket) float64 { return b.sum / b.count }, false, nil
+	case "Minimum":
+		return func(b *bucket) float64 { return b.min }, false, nil
+	case "Maximum":
+		return func(b *bucket) float64 { return b.max }, false, nil
+	case "SampleCount":
+		return func(b *bucket) float64 { return b.count }, false, nil
+	}
+	if p, ok := Percentile(name); ok {
+		return func(b *bucket) float64 { return b.percentile(p) }, true, nil
+	}
+	return nil, false, fmt.Errorf("cloudwatch: the statistic %q is not known; these are: SampleCount, Average, Sum, Minimum, Maximum, p0 to p100", name)
+}
+
+// Percentile reads the name of a percentile, such as p99.9.
+func Percentile(name string) (p float64, ok bool) {
+	digits, ok := strings.CutPrefix(name, "p")
+	if !ok || strings.Trim(digits, "0123456789.") != "" {
+		return 0, false
+	}
+	p, err := strconv.ParseFloat(digits, 64)
+	return p, err == nil && p <= 100
 }

@@ -10,31 +10,60 @@ import (
 	"time"
 )
 
-// Store keeps logs and metrics. It is safe for concurrent use.
+// Store keeps logs and metrics. It is safe for concurrent use. Values are kept by the minute, or by the second for
+// metrics of high resolution; those older than 3 hours by 5 minutes.
 type Store struct {
 	options Options
 
 	mu      sync.RWMutex
-	series  map[string]*series // by key
-	dropped uint64             // values of series that there was no room for
+	series  map[string]*series   // by key and unit
+	units   map[string][]*series // by key
+	dropped uint64               // values of series that there was no room for
 	groups  map[string]*group
 }
 
-// series is a metric with its minutes.
+// series is a metric with its values.
 type series struct {
 	Series
-	minutes []minute // oldest first
+	resolution int64    // seconds of a bucket while it is young: 60, or 1 for a metric of high resolution
+	buckets    []bucket // oldest first
+	rolled     int      // how many of them are coarse
 }
+
+// fine is how long a metric's values are kept by its resolution; after that, by 5 minutes. (AWS: values of a second 3
+// hours, of a minute 15 days.)
+const fine = 3 * 60 * 60
 
 // New makes an empty Store.
 func New(o Options) *Store {
-	setDefault(&o.Retention, 3*time.Hour)
+	setDefault(&o.Minute, time.Minute)
+	setDefault(&o.Retention, 8*24*time.Hour)
 	setDefault(&o.Lines, 10000)
 	setDefault(&o.Series, 10000)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{options: o, series: map[string]*series{}, groups: map[string]*group{}}
+	return &Store{options: o, series: map[string]*series{}, units: map[string][]*series{}, groups: map[string]*group{}}
+}
+
+// Second is a time on the scale that periods are measured on: at the usual Minute, its Unix seconds.
+func (s *Store) Second(t time.Time) int64 {
+	minute := int64(s.options.Minute)
+	return t.UnixNano()/minute*60 + t.UnixNano()%minute*60/minute
+}
+
+// Time is when such a second begins.
+func (s *Store) Time(second int64) time.Time {
+	minute := int64(s.options.Minute)
+	return time.Unix(0, second/60*minute+(second%60*minute+59)/60).UTC()
+}
+
+// Now is the store's clock.
+func (s *Store) Now() time.Time { return s.options.Now() }
+
+// Real is how long a simulated period really lasts.
+func (s *Store) Real(period time.Duration) time.Duration {
+	return time.Duration(float64(period) * float64(s.options.Minute) / float64(time.Minute))
 }
 
 func setDefault[T comparable](v *T, def T) {
@@ -85,17 +114,22 @@ func (s *Store) PutMetric(d Datum) error {
 // put adds a value that was checked.
 func (s *Store) put(d Datum) {
 	dims := sorted(d.Dimensions)
-	k := key(d.Namespace, d.Name, dims) + "\x00" + d.Unit
+	name := key(d.Namespace, d.Name, dims)
+	k := name + "\x00" + d.Unit
 	m, ok := s.series[k]
 	if !ok {
 		if len(s.series) >= s.options.Series {
 			s.dropped++
 			return
 		}
-		m = &series{Series: Series{
+		m = &series{resolution: 60, Series: Series{
 			Namespace: d.Namespace, Name: d.Name, Dimensions: dims, Unit: d.Unit, Min: d.Value, Max: d.Value,
 		}}
 		s.series[k] = m
+		s.units[name] = append(s.units[name], m)
+	}
+	if d.HighResolution {
+		m.resolution = 1
 	}
 	m.Count++
 	m.Sum += d.Value
@@ -103,7 +137,11 @@ func (s *Store) put(d Datum) {
 	if !d.Time.Before(m.LastTime) {
 		m.Last, m.LastTime = d.Value, d.Time
 	}
-	m.add(d.Time, d.Value, s.options.Now().Add(-s.options.Retention))
+	now := s.Second(s.options.Now())
+	if oldest := now - int64(s.options.Retention/time.Second); s.Second(d.Time) >= oldest {
+		m.add(s.Second(d.Time), d.Value)
+		m.age(now-fine, oldest)
+	}
 }
 
 func sorted(dims []Dimension) []Dimension {

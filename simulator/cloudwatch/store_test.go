@@ -139,7 +139,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 			t.Errorf("%q was taken", statistic)
 		}
 	}
-	for _, period := range []time.Duration{0, time.Second, 90 * time.Second, -time.Minute} {
+	for _, period := range []time.Duration{0, 2 * time.Second, 90 * time.Second, -time.Minute, 1500 * time.Millisecond} {
 		if _, err := s.Statistics(Query{Statistic: "Sum", Period: period}); err == nil {
 			t.Errorf("%v was taken", period)
 		}
@@ -176,7 +176,7 @@ func TestOldMinutesAreForgotten(t *testing.T) {
 		}
 		clock = clock.Add(time.Minute)
 	}
-	points, err := s.Statistics(Query{Namespace: "N", Name: "M", Statistic: "Sum", Start: now, End: clock, Period: time.Minute})
+	points, err := s.Statistics(Query{Namespace: "N", Name: "M", Statistic: "Sum", Start: now, End: clock.Add(time.Minute), Period: time.Minute})
 	if err != nil || len(points) < 10 || len(points) > 12 {
 		t.Errorf("%d minutes are kept, %v", len(points), err)
 	}

@@ -4,7 +4,10 @@ import "time"
 
 // Options configure a Store. The zero value of a field means what its comment says.
 type Options struct {
-	// Retention is how long minute buckets are kept. 0 means 3 hours.
+	// Minute is how long a minute of a period really lasts: with a second, a period of 5 minutes takes 5 seconds.
+	// 0 means a minute.
+	Minute time.Duration
+	// Retention is how long values are kept, measured as periods are. 0 means 8 days: no alarm looks further back.
 	Retention time.Duration
 	// Lines is how many lines a log group keeps. 0 means 10,000.
 	Lines int
@@ -28,6 +31,8 @@ type Datum struct {
 	Value float64
 	// Time is when; zero means now.
 	Time time.Time
+	// HighResolution keeps the metric's values by the second.
+	HighResolution bool
 }
 
 // Series is one metric: a namespace, a name, a set of dimensions and a unit, and its values since the start.
@@ -54,8 +59,20 @@ type Query struct {
 	Statistic string
 	// Start and End bound the time, End excluded. Both are aligned down to the period.
 	Start, End time.Time
-	// Period is a multiple of a minute.
+	// Period is 1, 5, 10, 20 or 30 seconds or a multiple of a minute, as a stack declares it.
 	Period time.Duration
+}
+
+func (q Query) stat() MetricStat {
+	return MetricStat{Namespace: q.Namespace, Name: q.Name, Dimensions: q.Dimensions, Unit: q.Unit, Stat: q.Statistic}
+}
+
+// MetricStat is a statistic of one metric, with the members of a Query.
+type MetricStat struct {
+	Namespace, Name string
+	Dimensions      []Dimension
+	Unit            string
+	Stat            string
 }
 
 // Point is a statistic over the period that begins at Time. Periods without values have no point.
