@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"heliograph/simulator/pattern"
 )
 
 // sqsEvent is the event of an SQS event source. https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
@@ -62,8 +64,7 @@ func (m Message) attributes() map[string]sqsAttribute {
 // forFilter is the message as filters see it: a body of JSON is looked into.
 func (m Message) forFilter() map[string]any {
 	var body any = m.Body
-	var object map[string]any
-	if decodeNumbers([]byte(m.Body), &object) == nil && object != nil {
+	if object, err := pattern.Decode[map[string]any]([]byte(m.Body)); err == nil {
 		body = object
 	}
 	attributes := map[string]any{}

@@ -47,7 +47,7 @@ func NewQueueSource(in Invoker, q Queue, c QueueSourceConfig) (*QueueSource, err
 	}
 	s := &QueueSource{in: in, queue: q, config: c, max: mostBatches}
 	if s.filter, err = newFilter(c.Filters); err != nil {
-		return nil, invalidParameter("the event source of %s: %v", f.Name, err)
+		return nil, invalidParameter("Invalid filter pattern definition. The event source of %s: %v", f.Name, err)
 	}
 	if c.MaximumConcurrency > 0 {
 		s.max = c.MaximumConcurrency

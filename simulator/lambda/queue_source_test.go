@@ -303,7 +303,7 @@ func TestQueueSourceRefuses(t *testing.T) {
 		"long window":            func(c *QueueSourceConfig) { c.BatchingWindow = 301 * time.Second },
 		"concurrency of one":     func(c *QueueSourceConfig) { c.MaximumConcurrency = 1 },
 		"short visibility":       func(c *QueueSourceConfig) { c.VisibilityTimeout = 29 * time.Second },
-		"odd filter":             func(c *QueueSourceConfig) { c.Filters = []string{`{"a":[{"suffix":"x"}]}`} },
+		"odd filter":             func(c *QueueSourceConfig) { c.Filters = []string{`{"a":[{"wildcard":"x"}]}`} },
 	} {
 		c := QueueSourceConfig{Function: "f", QueueARN: queueARN, VisibilityTimeout: 30 * time.Second}
 		change(&c)

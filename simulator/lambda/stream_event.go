@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"heliograph/simulator/pattern"
 )
 
 // event is the event of a DynamoDB stream. https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
@@ -16,13 +18,13 @@ func (s *StreamSource) event(records []StreamRecord) []byte {
 	return encode(event)
 }
 
-// passes says whether a filter matches the record.
+// passes reports whether a filter matches the record.
 func (s *StreamSource) passes(r StreamRecord) bool {
 	if len(s.filter) == 0 {
 		return true
 	}
-	var record map[string]any
-	return decodeNumbers(r.Event, &record) == nil && s.filter.match(record)
+	record, err := pattern.Decode[map[string]any](r.Event)
+	return err == nil && s.filter.match(record)
 }
 
 // giveUp reports records that will not be tried again, and sends where they are to the destination.

@@ -42,7 +42,7 @@ func NewStreamSource(in Invoker, stream Stream, c StreamSourceConfig) (*StreamSo
 	}
 	s := &StreamSource{in: in, stream: stream, config: c}
 	if s.filter, err = newFilter(c.Filters); err != nil {
-		return nil, invalidParameter("the event source of %s: %v", f.Name, err)
+		return nil, invalidParameter("Invalid filter pattern definition. The event source of %s: %v", f.Name, err)
 	}
 	return s, nil
 }

@@ -350,8 +350,8 @@ func (s *Server) SubscriptionAttributes(arn SubscriptionARN) (map[string]string,
 		"PendingConfirmation":          strconv.FormatBool(sub.pending),
 		"ConfirmationWasAuthenticated": strconv.FormatBool(!sub.pending),
 	}
-	if sub.policy != "" {
-		shown["FilterPolicy"], shown["FilterPolicyScope"] = sub.policy, "MessageAttributes"
+	if sub.filter.policy != "" {
+		shown["FilterPolicy"], shown["FilterPolicyScope"] = sub.filter.policy, sub.filter.shownScope()
 	}
 	return shown, nil
 }

@@ -135,7 +135,7 @@ func checkAttribute(name string, a Attribute) error {
 	case !utf8.ValidString(a.StringValue):
 		return wire.Errorf("ParameterValueInvalid", "The message attribute '%s' is not valid UTF-8.", name)
 	}
-	if _, ok := valuesOf(a); !ok {
+	if _, ok := valueOf(a); !ok {
 		return wire.Errorf("ParameterValueInvalid", "Could not cast the value of message attribute '%s' to its type '%s'.", name, a.DataType)
 	}
 	return nil
@@ -154,7 +154,7 @@ func (s *Server) Publish(ctx context.Context, topicARN TopicARN, p Publication) 
 	}
 	id, now := MessageID(newUUID()), s.options.Now()
 	for _, sub := range subs {
-		if sub.pending || !sub.filter.matches(p.Attributes) {
+		if sub.pending || !sub.filter.matches(p) {
 			continue
 		}
 		if err := s.deliver(ctx, sub, id, now, p); err != nil {

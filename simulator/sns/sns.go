@@ -4,7 +4,7 @@
 // Differences from AWS: a message is delivered before Publish returns, in one attempt; the queue's policy
 // is not asked whether the topic may send; the Signature of an envelope is none, since nobody here holds
 // Amazon's key; email and HTTP subscriptions stay pending for ever, so nothing is sent to them. What is
-// not known is refused: FIFO topics, other protocols and attributes, filter operators.
+// not known is refused: FIFO topics, other protocols and attributes.
 package sns
 
 import (
@@ -72,7 +72,6 @@ type subscription struct {
 	endpoint string
 	pending  bool
 	raw      bool
-	policy   string // the filter policy as it was given, "" for none
 	filter   filter
 }
 
@@ -141,7 +140,8 @@ func (s *Server) Subscribe(topicARN TopicARN, protocol, endpoint string, attribu
 		return "", err
 	}
 	sub := &subscription{topic: topicARN, protocol: protocol, endpoint: endpoint, pending: pending}
-	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+	// Backwards, so that the policy's scope is known when the policy is read.
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(attributes))) {
 		if err := sub.set(name, attributes[name]); err != nil {
 			return "", err
 		}
@@ -156,7 +156,7 @@ func (s *Server) Subscribe(topicARN TopicARN, protocol, endpoint string, attribu
 		if have.protocol != protocol || have.endpoint != endpoint {
 			continue
 		}
-		if len(attributes) > 0 && (have.raw != sub.raw || have.policy != sub.policy) {
+		if len(attributes) > 0 && (have.raw != sub.raw || !have.filter.same(sub.filter)) {
 			return "", errInvalid("Attributes", "Subscription already exists with different attributes")
 		}
 		return have.arn, nil
@@ -199,11 +199,12 @@ func (sub *subscription) set(name, value string) (err error) {
 		}
 		sub.raw = value == "true"
 	case "FilterPolicy":
-		sub.policy, sub.filter, err = parseFilter(value)
+		sub.filter, err = newFilter(value, sub.filter.scope)
 	case "FilterPolicyScope":
-		if value != "MessageAttributes" {
-			return errInvalid("FilterPolicyScope", "%q is not simulated; MessageAttributes is", value)
+		if value != scopeAttributes && value != scopeBody {
+			return errInvalid("FilterPolicyScope", "%q is neither MessageAttributes nor MessageBody", value)
 		}
+		sub.filter, err = newFilter(sub.filter.policy, value)
 	default:
 		return errInvalid("AttributeName", "%q is not simulated; RawMessageDelivery, FilterPolicy and FilterPolicyScope are", name)
 	}

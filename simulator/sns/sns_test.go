@@ -234,7 +234,7 @@ func TestSDKSubscribe(t *testing.T) {
 		{"lambda", "arn:aws:lambda:eu-west-1:123456789012:function:f", nil},
 		{"sqs", queueARN + "2", map[string]string{"RawMessageDelivery": "yes"}},
 		{"sqs", queueARN + "2", map[string]string{"FilterPolicy": "x"}},
-		{"sqs", queueARN + "2", map[string]string{"FilterPolicyScope": "MessageBody"}},
+		{"sqs", queueARN + "2", map[string]string{"FilterPolicyScope": "Body"}},
 		{"sqs", queueARN + "2", map[string]string{"RedrivePolicy": "{}"}},
 	} {
 		if _, err := subscribe(tt.protocol, tt.endpoint, false, tt.attributes); code(err) != "InvalidParameter" {
