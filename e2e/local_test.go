@@ -353,3 +353,17 @@ func TestNothingRunning(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, p.stderr)
 	}
 }
+
+// TestHello proves that one command takes a message through a running stack, and another starts one and does the same.
+func TestHello(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "local.json")
+	p := start(t, "--target", file, "local", "--port", "0", "--hello")
+	p.waitFor(t, `"Hello, world" arrived`)
+	out := runCommand(t, file, "hello")
+	for _, want := range []string{"connected as the user heliograph-hello", `"Hello, world" arrived`, `"IsOnline":true`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("hello did not print %q:\n%s", want, out)
+		}
+	}
+}

@@ -27,16 +27,16 @@ Example:
 const (
 	// keepAlive is well under the 10 minutes after which API Gateway cuts an idle connection.
 	keepAlive = 5 * time.Minute
-	// Waits between two tries to connect grow from the first to the second.
+	// The wait before a reconnect doubles from firstWait to longestWait.
 	firstWait, longestWait = 500 * time.Millisecond, 30 * time.Second
-	// maxMessage is API Gateway's limit of one message, 128 KB.
+	// maxMessage is API Gateway's limit for one message. The library's default of 32 KB would cut the connection.
 	maxMessage = 128 << 10
 
 	ping = `{"action":"ping"}`
 	pong = `{"action":"pong"}`
 )
 
-// errRefused says that trying again with the same token is of no use.
+// errRefused: the gateway rejected the token, so connecting again with it is pointless.
 var errRefused = errors.New("the connection was refused")
 
 func (c *connectCommand) Run(ctx context.Context, w world, line *commands) error {
@@ -57,6 +57,7 @@ func (c *connectCommand) Run(ctx context.Context, w world, line *commands) error
 			wait = firstWait
 		}
 		fmt.Fprintf(w.stderr, "%v; connecting again in %v\n", err, wait.Round(100*time.Millisecond))
+		// The random part keeps clients that were cut off together from coming back together.
 		if !sleep(ctx, wait+rand.N(wait/2)) {
 			return nil
 		}
@@ -64,7 +65,8 @@ func (c *connectCommand) Run(ctx context.Context, w world, line *commands) error
 	}
 }
 
-// connect opens one connection and prints what arrives until it ends.
+// connect opens one connection and prints what arrives until it ends. It makes a new token each time, since the last
+// one may have expired while the connection was open.
 func (c *connectCommand) connect(ctx context.Context, w world, t *target) (established bool, err error) {
 	token := c.Token
 	if token == "" {
@@ -72,25 +74,35 @@ func (c *connectCommand) connect(ctx context.Context, w world, t *target) (estab
 			return false, err
 		}
 	}
-	// The token travels as a subprotocol, since URLs end up in the logs of proxies.
-	socket, response, err := websocket.Dial(ctx, t.WebSocketURL, &websocket.DialOptions{
-		Subprotocols: []string{"heliograph", "bearer." + token},
-	})
+	socket, err := dial(ctx, t.WebSocketURL, token)
 	if err != nil {
-		return false, dialError(response, err)
+		return false, err
 	}
 	defer socket.CloseNow()
-	socket.SetReadLimit(maxMessage)
 	fmt.Fprintf(w.stderr, "connected to %s\n", t.WebSocketURL)
 
-	// The other side is told goodbye, so that the user is offline at once and not when a lease ends.
+	// On Ctrl-C a proper close takes the user offline at once; otherwise the lease would have to end first.
 	defer context.AfterFunc(ctx, func() { socket.Close(websocket.StatusNormalClosure, "") })()
 	alive, stop := context.WithCancel(ctx)
 	defer stop()
 	go stayAlive(alive, socket)
+	// Canceling a Read makes the library drop the connection without a close frame, so reading ends by the Close above.
 	return true, receive(context.WithoutCancel(ctx), w, socket)
 }
 
+// dial opens a connection. The token travels as a subprotocol, because URLs end up in the logs of proxies.
+func dial(ctx context.Context, address, token string) (*websocket.Conn, error) {
+	socket, response, err := websocket.Dial(ctx, address, &websocket.DialOptions{
+		Subprotocols: []string{"heliograph", "bearer." + token},
+	})
+	if err != nil {
+		return nil, dialError(response, err)
+	}
+	socket.SetReadLimit(maxMessage)
+	return socket, nil
+}
+
+// dialError tells a refusal, which no retry can mend, from a failure to reach the gateway.
 func dialError(response *http.Response, err error) error {
 	if response != nil && (response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusUnauthorized) {
 		return fmt.Errorf("%w with %s: the token is not valid for this stack, or has expired", errRefused, response.Status)
@@ -114,7 +126,8 @@ func receive(ctx context.Context, w world, socket *websocket.Conn) error {
 	}
 }
 
-// stayAlive sends a message now and then: API Gateway counts it as activity, and answers it without a function.
+// stayAlive pings by a message, not by a WebSocket ping frame, because a message is certain to count as activity. API
+// Gateway answers this one by a mock integration, without running a function.
 func stayAlive(ctx context.Context, socket *websocket.Conn) {
 	for sleep(ctx, keepAlive) {
 		if socket.Write(ctx, websocket.MessageText, []byte(ping)) != nil {
@@ -123,7 +136,7 @@ func stayAlive(ctx context.Context, socket *websocket.Conn) {
 	}
 }
 
-// sleep waits, and tells whether it was not interrupted.
+// sleep waits for d, and reports whether it did so without being interrupted.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

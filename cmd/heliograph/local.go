@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -22,6 +21,7 @@ type localCommand struct {
 	Config  map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s."`
 	Latency string            `enum:"none,aws" default:"none" help:"aws: let each AWS call take as long as it typically does on AWS."`
 	Logs    bool              `help:"Show the functions' logs."`
+	Hello   bool              `help:"Once it runs, take a first message through it and print each step."`
 }
 
 func (localCommand) Help() string {
@@ -37,7 +37,7 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	// A laptop has better uses for memory than garbage: with half the usual slack the stack needs about a third less,
 	// and no more CPU than can be measured.
 	debug.SetGCPercent(50)
-	directory, err := os.Getwd()
+	directory, err := w.directory()
 	if err != nil {
 		return fmt.Errorf("find the project: %w", err)
 	}
@@ -62,9 +62,24 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	if err := welcome(w.stdout, sim.Endpoints(), itself(directory, line.Target), w.now().Sub(started)); err != nil {
 		return errors.Join(err, sim.Close())
 	}
+	if c.Hello {
+		if err := c.hello(ctx, w, line); err != nil {
+			return errors.Join(err, sim.Close())
+		}
+	}
 	<-ctx.Done()
 	fmt.Fprintln(w.stderr, "stopping")
 	return sim.Close()
+}
+
+// hello takes a first message through the stack that runs in this process, by the same addresses as any other client.
+func (c *localCommand) hello(ctx context.Context, w world, line *commands) error {
+	fmt.Fprint(w.stdout, "\nA first message, step by step:\n\n")
+	claim, ok := c.Config["userIdClaim"]
+	if !ok {
+		claim = "userId"
+	}
+	return (&helloCommand{Claim: claim}).Run(ctx, w, line)
 }
 
 // seedToken is the token of the documentation of the project that Heliograph re-imagines: user 1234, valid

@@ -1,5 +1,8 @@
-// Command heliograph is Heliograph's command line: it runs the whole service on this machine, and talks to
-// a running one, here or on AWS. `heliograph --help` lists what it can do.
+// Command heliograph is Heliograph's command line. It runs the whole service on this machine, and talks to a
+// running one, here or on AWS. `heliograph --help` lists its commands; each is in a file of its name.
+//
+// A command finds its stack by an endpoints file (--target, written by `heliograph local`) or by the outputs of a
+// deployed Pulumi stack (--stack), and from there on treats both alike: target.go.
 package main
 
 import (
@@ -9,18 +12,22 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 )
 
-// world is everything outside the process that a command touches; tests put their own in its place.
+// world is what a command takes from its process: streams, clock, folder and build. It is filled here and nowhere else,
+// so that a test can put its own in its place; the house test keeps os.Stdout and the like out of the other files.
 type world struct {
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-	now    func() time.Time
+	stdin     io.Reader
+	stdout    io.Writer
+	stderr    io.Writer
+	now       func() time.Time
+	directory func() (string, error)
+	buildInfo func() (*debug.BuildInfo, bool)
 }
 
 // commands is the command line.
@@ -29,23 +36,28 @@ type commands struct {
 	Stack  string `help:"Talk to this deployed Pulumi stack instead (its outputs are read by the pulumi command)." placeholder:"NAME"`
 
 	Local   localCommand   `cmd:"" help:"Run the whole service on this machine."`
+	Hello   helloCommand   `cmd:"" help:"Take one message through the stack and print each step."`
 	Token   tokenCommand   `cmd:"" help:"Print a token that lets a user connect."`
 	Connect connectCommand `cmd:"" help:"Connect as a user and print what arrives."`
-	Send    sendCommand    `cmd:"" help:"Send a message to users, a connection or everybody, through the queue."`
-	DLQ     dlqCommand     `cmd:"" name:"dlq" help:"See what could not be delivered, and put it back or drop it."`
-	Online  onlineCommand  `cmd:"" help:"Tell who is online."`
+	Send    sendCommand    `cmd:"" help:"Send a message to users, to a connection or to everybody online, through the queue."`
+	DLQ     dlqCommand     `cmd:"" name:"dlq" help:"Inspect dead letters, and put them back or drop them."`
+	Online  onlineCommand  `cmd:"" help:"List who is online."`
 	Metrics metricsCommand `cmd:"" help:"List the metrics of the local stack with their last values."`
-	Fault   faultCommand   `cmd:"" help:"Let things go wrong on purpose, in the local stack."`
+	Fault   faultCommand   `cmd:"" help:"Inject faults into the local stack."`
+	Version versionCommand `cmd:"" help:"Print what this program was built from."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now}
+	w := world{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		now: time.Now, directory: os.Getwd, buildInfo: debug.ReadBuildInfo,
+	}
 	os.Exit(run(ctx, w, os.Args[1:]))
 }
 
-// run carries out one command line and gives the exit code: 0 done, 1 failed, 2 not understood.
+// run carries out one command line and returns the exit code: 0 done, 1 failed, 2 not understood.
 func run(ctx context.Context, w world, args []string) (code int) {
 	var line commands
 	exited := -1
@@ -54,7 +66,7 @@ func run(ctx context.Context, w world, args []string) (code int) {
 		kong.Description("WebSocket push and presence in your own AWS account, and on your laptop."),
 		kong.UsageOnError(),
 		kong.Writers(w.stdout, w.stderr),
-		kong.Exit(func(code int) { exited = code }),
+		kong.Exit(func(code int) { exited = code }), // kong's own would end the process, and a test with it
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(w),
@@ -67,6 +79,7 @@ func run(ctx context.Context, w world, args []string) (code int) {
 		fmt.Fprintf(w.stderr, "heliograph: %v\nTry: heliograph --help\n", err)
 		return 2
 	}
+	// Ctrl-C cancels ctx, and a command that ends for that reason has done what it was asked to do.
 	if err := command.Run(&line); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(w.stderr, "heliograph: %v\n", err)
 		return 1

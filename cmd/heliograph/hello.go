@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/coder/websocket"
+)
+
+const (
+	// greeter is the user that hello connects as. The name is ours, so that on a deployed stack no real user
+	// gets the message.
+	greeter  = "heliograph-hello"
+	greeting = "Hello, world"
+	// helloLimit is long enough for cold starts and a follow-up, and short enough to say that something is wrong.
+	helloLimit = 30 * time.Second
+)
+
+type helloCommand struct {
+	Claim string `default:"userId" help:"The claim that names the user, as the stack's config userIdClaim."`
+}
+
+func (helloCommand) Help() string {
+	return `Connects as the user ` + greeter + `, sends that user a message through the queue, waits until it arrives, and asks who is
+online, so that every part of the stack takes part once. Each step is printed with the time it took.
+
+Example:
+  heliograph hello`
+}
+
+func (c *helloCommand) Run(ctx context.Context, w world, line *commands) error {
+	t, err := line.target(ctx)
+	if err != nil {
+		return err
+	}
+	return t.hello(ctx, w, c.Claim)
+}
+
+// hello takes one message through the stack, from a connect to its arrival.
+func (t *target) hello(ctx context.Context, w world, claim string) error {
+	ctx, cancel := context.WithTimeout(ctx, helloLimit)
+	defer cancel()
+	token, err := t.token(ctx, w.now(), claim, greeter, time.Minute)
+	if err != nil {
+		return err
+	}
+	s := steps{w: w, last: w.now()}
+	socket, err := dial(ctx, t.WebSocketURL, token)
+	if err != nil {
+		return err
+	}
+	// A close that the gateway sees makes the user offline at once; otherwise only the end of the lease would.
+	defer socket.Close(websocket.StatusNormalClosure, "")
+	s.done("connected as the user "+greeter, "authorizer verified the token, connect recorded the connection")
+
+	message, err := json.Marshal(queued{UserID: greeter, Body: greeting})
+	if err != nil {
+		return fmt.Errorf("write the message: %w", err)
+	}
+	if _, err := t.queue().SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: aws.String(t.SendQueueURL), MessageBody: aws.String(string(message)),
+	}); err != nil {
+		return fmt.Errorf("put the message on the queue %s: %w", t.SendQueueURL, err)
+	}
+	s.done("queued "+string(message), "as your backend would")
+
+	if err := await(ctx, socket); err != nil {
+		return err
+	}
+	s.done(fmt.Sprintf("%q arrived on the connection", greeting), "send took it from the queue, found the connection, posted it")
+
+	page, _, err := t.page(ctx, token, "/user/online?userIds="+greeter)
+	if err != nil {
+		return err
+	}
+	s.done("GET /user/online answered "+string(bytes.TrimSpace(page)), "online read the table")
+	return nil
+}
+
+// await reads until the greeting has arrived. Two runs at once share a user, so another run's greeting counts, too;
+// anything else does not come from hello.
+func await(ctx context.Context, socket *websocket.Conn) error {
+	_, got, err := socket.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("wait for the message: it did not arrive within %v (`heliograph dlq list` may say why): %w", helloLimit, err)
+	}
+	if string(got) != greeting {
+		return fmt.Errorf("wait for the message: %q arrived, want %q", got, greeting)
+	}
+	return nil
+}
+
+// steps prints what was done, how long it took, and which functions did it.
+type steps struct {
+	w    world
+	last time.Time
+}
+
+func (s *steps) done(what, how string) {
+	now := s.w.now()
+	fmt.Fprintf(s.w.stdout, "%8s  %s\n          %s\n", now.Sub(s.last).Round(time.Millisecond), what, how)
+	s.last = now
+}

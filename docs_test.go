@@ -1,0 +1,113 @@
+package heliograph_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// notOurs are folders that git and other tools fill.
+var notOurs = []string{".git", ".heliograph", "node_modules"}
+
+// pages are the texts of the project's Markdown files by their paths.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains(notOurs, entry.Name()):
+			return filepath.SkipDir
+		case entry.IsDir() || filepath.Ext(path) != ".md":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		texts[path] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(texts) < 10 {
+		t.Fatalf("only %d pages were found: the test looks in the wrong place", len(texts))
+	}
+	return texts
+}
+
+var (
+	fence   = regexp.MustCompile("(?ms)^```.*?^```")
+	codeRun = regexp.MustCompile("`[^`\n]+`")
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	notSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// links are the targets of a page's links, code apart.
+func links(text string) (targets []string) {
+	for _, found := range link.FindAllStringSubmatch(codeRun.ReplaceAllString(fence.ReplaceAllString(text, ""), ""), -1) {
+		targets = append(targets, found[1])
+	}
+	return targets
+}
+
+// anchors are the fragments that GitHub gives a page's headings.
+func anchors(text string) map[string]bool {
+	all := map[string]bool{}
+	for _, found := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		slug := notSlug.ReplaceAllString(strings.ToLower(found[1]), "")
+		all[strings.ReplaceAll(strings.TrimSpace(slug), " ", "-")] = true
+	}
+	return all
+}
+
+// TestLinksResolve proves that each relative link of each page leads to a file, and to a heading of it where it names one.
+func TestLinksResolve(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for page, text := range all {
+		for _, target := range links(text) {
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(target, "#")
+			to := page
+			if path != "" {
+				to = filepath.Join(filepath.Dir(page), path)
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s links to %s: there is no such file", page, target)
+			} else if anchor != "" && !anchors(all[to])[anchor] {
+				t.Errorf("%s links to %s: there is no such heading", page, target)
+			}
+		}
+	}
+}
+
+// TestIndexListsEveryPage proves that each page under docs can be reached from docs/index.md: named there, or in the README
+// of its own folder if that is named there.
+func TestIndexListsEveryPage(t *testing.T) {
+	t.Parallel()
+	const index = "docs/index.md"
+	all := pages(t)
+	reached := map[string]bool{index: true}
+	for queue := []string{index}; len(queue) > 0; queue = queue[1:] {
+		for _, target := range links(all[queue[0]]) {
+			path, _, _ := strings.Cut(target, "#")
+			to := filepath.Join(filepath.Dir(queue[0]), path)
+			if !reached[to] && filepath.Base(to) == "README.md" && strings.HasPrefix(to, "docs/") {
+				queue = append(queue, to)
+			}
+			reached[to] = true
+		}
+	}
+	for page := range all {
+		if strings.HasPrefix(page, "docs/") && !reached[page] {
+			t.Errorf("%s is not linked from %s: give it a line there, where a reader needs it", page, index)
+		}
+	}
+}
