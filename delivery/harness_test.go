@@ -298,7 +298,7 @@ func newGateway(t *testing.T) *fakeGateway {
 		answers:  map[string][]answer{}, posts: map[string][]string{},
 	}
 	server := &http.Server{Handler: g}
-	go server.Serve(g.listener) //nolint:errcheck // it ends with the test
+	go server.Serve(g.listener) // it ends with the test
 	t.Cleanup(func() { server.Close() })
 	return g
 }

@@ -29,7 +29,7 @@ func (l Lease) key() string { return leaseKey(l.Ends, l.Connection) }
 // the end. The index lags behind the table: what is listed may have been renewed or closed since.
 func (s *Store) Due(ctx context.Context, shard int, at time.Time, after Lease, limit int) ([]Lease, error) {
 	query := &dynamodb.QueryInput{
-		TableName: &s.table, IndexName: aws.String(Index), Limit: aws.Int32(int32(limit)), //nolint:gosec // a page
+		TableName: &s.table, IndexName: aws.String(Index), Limit: aws.Int32(int32(limit)), // a page
 		KeyConditionExpression:    aws.String("#gpk = :shard AND #gsk < :due"),
 		ExpressionAttributeNames:  names("gpk", "gsk"),
 		ExpressionAttributeValues: item{":shard": text(leasePartition(shard)), ":due": text(dueKey(at))},

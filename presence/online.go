@@ -122,7 +122,7 @@ func entryBytes(user heliograph.UserID) int {
 func (f *filler) query(number int, after heliograph.UserID) *dynamodb.QueryInput {
 	q := &dynamodb.QueryInput{
 		TableName: &f.store.table, IndexName: aws.String(Index),
-		Limit:                     aws.Int32(int32(min(f.left, f.bytes/entryBytes("1")+1))), //nolint:gosec // a page's bytes bound it
+		Limit:                     aws.Int32(int32(min(f.left, f.bytes/entryBytes("1")+1))), // a page's bytes bound it
 		KeyConditionExpression:    aws.String("#gpk = :shard"),
 		ExpressionAttributeNames:  names("gpk"),
 		ExpressionAttributeValues: item{":shard": text(onlinePartition(number))},

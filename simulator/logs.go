@@ -65,7 +65,7 @@ func (c *console) functionLog(line lambda.LogLine) {
 	text := fmt.Sprintf("%s %-10s %s\n", line.Time.Format("15:04:05.000"), short, readable(line.Text))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	io.WriteString(c.logs, text) //nolint:errcheck // a terminal that is gone is no reason to stop
+	io.WriteString(c.logs, text) // a terminal that is gone is no reason to stop
 }
 
 // readable turns a JSON line into level, message and the rest; EMF into its values. Other lines stay as they are.

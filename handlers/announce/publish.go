@@ -60,7 +60,7 @@ func (q graceQueue) Queue(ctx context.Context, g presence.Grace) error {
 	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:     &q.url,
 		MessageBody:  new(string(body)),
-		DelaySeconds: int32((q.grace + time.Second - 1) / time.Second), //nolint:gosec // 15 minutes at the most
+		DelaySeconds: int32((q.grace + time.Second - 1) / time.Second), // 15 minutes at the most
 	})
 	return err
 }
