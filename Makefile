@@ -25,7 +25,7 @@ format: ## Format all Go files.
 	go tool gofumpt -w .
 
 generate: ## Write docs/metrics.md and the golden files anew.
-	go test ./observability -update
+	go test ./observability/catalogue -update
 
 figures: ## Measure what the README and the docs quote.
 	go test ./e2e -run '^TestFigures$$' -figures -v -count=1 -parallel 4 -timeout 20m

@@ -23,14 +23,15 @@ type rule struct {
 
 var rules = []rule{
 	{"heliograph", nil, "everybody agrees by it, so it can know nobody"},
-	{"observability", []string{"heliograph"}, "everybody uses it, so it can use nobody"},
+	{"observability/catalogue", []string{"heliograph"}, "whoever names a metric should not have to compile what emits it"},
+	{"observability", []string{"heliograph", "observability/catalogue"}, "everybody uses it, so it can use nobody"},
 	{"auth", []string{"heliograph", "observability"}, "who somebody is does not depend on what they do"},
 	{"presence", []string{"heliograph", "observability"}, "who is online does not depend on what is sent to them"},
 	{"delivery", []string{"heliograph", "observability", "presence"}, "delivery asks presence for connections, and nothing else"},
 	{"handlers", []string{"heliograph", "observability", "auth", "presence", "delivery", "handlers/internal"}, "a handler joins an event to the domain; it knows no infrastructure and no simulator"},
-	{"infra", []string{"heliograph", "observability", "infra"}, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
-	{"simulator", []string{"heliograph", "infra/stack", "observability", "simulator"}, "it runs the program and compiled functions, so that what works here is what is deployed"},
-	{"cmd", []string{"heliograph", "auth", "infra/stack", "observability", "simulator", "cmd"}, "the command line talks to a running stack; it is not a part of it"},
+	{"infra", []string{"heliograph", "observability/catalogue", "infra"}, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
+	{"simulator", []string{"heliograph", "infra/stack", "simulator"}, "it runs the program and compiled functions, so that what works here is what is deployed"},
+	{"cmd", []string{"heliograph", "auth", "infra/stack", "simulator", "cmd"}, "the command line talks to a running stack; it is not a part of it"},
 	{"e2e", []string{"heliograph", "auth", "infra/stack", "simulator"}, "black-box tests know a stack by its addresses"},
 }
 
@@ -85,6 +86,22 @@ func TestImportRule(t *testing.T) {
 			if ours && imported != p.ImportPath && !within(imported, rules[i].may...) {
 				t.Errorf("%s imports %s, but %s may import only %v: %s",
 					p.ImportPath, imported, rules[i].folder, rules[i].may, rules[i].why)
+			}
+		}
+	}
+}
+
+// TestDataImportsTheStandardLibraryOnly proves that the packages that everybody imports, and that hold data alone, cost
+// nobody a dependency: infra must not compile AWS's SDK to know a metric's name.
+func TestDataImportsTheStandardLibraryOnly(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		if !within(p.ImportPath, "heliograph", "observability/catalogue") {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
+				t.Errorf("%s imports %s, which is neither ours nor the standard library's", p.ImportPath, imported)
 			}
 		}
 	}

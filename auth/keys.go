@@ -10,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 const (
@@ -104,7 +105,7 @@ func (k *Keys) newer(ctx context.Context, old *keyring) *keyring {
 // refresh reads the source and keeps the last good keys if that fails.
 func (k *Keys) refresh(ctx context.Context) {
 	if err := k.read(ctx, refreshTimeout); err != nil {
-		observability.Add(ctx, observability.KeyRefreshFailures, 1)
+		observability.Add(ctx, catalogue.KeyRefreshFailures, 1)
 		observability.Log(ctx).WarnContext(ctx, "keys not refreshed, the last good ones stay in use",
 			"source", k.source, "ageSeconds", int(k.now().Sub(k.loadedAt).Seconds()), "error", err.Error())
 	}
@@ -115,12 +116,7 @@ func (k *Keys) read(ctx context.Context, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	k.triedAt = k.now()
-	var keys []key
-	err := observability.Trace(ctx, "read keys", func(ctx context.Context) error {
-		var err error
-		keys, err = k.load(ctx)
-		return err
-	})
+	keys, err := observability.Trace(ctx, "read keys", k.load)
 	if err != nil {
 		err = fmt.Errorf("read the keys from %s: %w", k.source, err)
 		if k.good == nil {

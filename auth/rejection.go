@@ -28,4 +28,7 @@ type Rejection struct {
 
 func (r *Rejection) Error() string { return "token rejected: " + string(r.Reason) }
 
+// Expected tells traces that refusing a token is an answer, not a failure.
+func (*Rejection) Expected() bool { return true }
+
 func reject(r Reason) error { return &Rejection{Reason: r} }

@@ -80,30 +80,19 @@ func NewVerifier(keys *Keys, rules Rules) *Verifier {
 //
 // It is traced as "verify token", annotated with the outcome: "accepted", "rejected" or "failed".
 func (v *Verifier) Verify(ctx context.Context, t Token) (Identity, error) {
-	var id Identity
-	var rejection *Rejection
-	err := observability.Trace(ctx, "verify token", func(ctx context.Context) error {
-		var err error
-		id, err = v.verify(ctx, t)
-		switch {
-		case err == nil:
+	return observability.Trace(ctx, "verify token", func(ctx context.Context) (Identity, error) {
+		id, err := v.verify(ctx, t)
+		if err == nil {
 			observability.Annotate(ctx, "outcome", "accepted")
-		case errors.As(err, &rejection):
-			// A refused token is the function doing its work: no fault in the trace.
-			observability.Annotate(ctx, "outcome", "rejected")
-			return nil
-		default:
-			observability.Annotate(ctx, "outcome", "failed")
+			return id, nil
 		}
-		return err
-	})
-	switch {
-	case err != nil:
+		if rejection, ok := errors.AsType[*Rejection](err); ok {
+			observability.Annotate(ctx, "outcome", "rejected")
+			return Identity{}, rejection
+		}
+		observability.Annotate(ctx, "outcome", "failed")
 		return Identity{}, fmt.Errorf("verify the token: %w", err)
-	case rejection != nil:
-		return Identity{}, rejection
-	}
-	return id, nil
+	})
 }
 
 func (v *Verifier) verify(ctx context.Context, t Token) (Identity, error) {

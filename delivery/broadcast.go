@@ -10,6 +10,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 	"heliograph/presence"
 )
 
@@ -53,7 +54,7 @@ func (d *Deliverer) nextPage(ctx context.Context, j *job) attempt {
 		accounts[i].user = online.User
 	}
 	a := d.reachAll(ctx, j, accounts)
-	observability.Add(ctx, observability.BroadcastUsers, float64(len(accounts)))
+	observability.Add(ctx, catalogue.BroadcastUsers, float64(len(accounts)))
 	return d.turn(ctx, j, page, a)
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph"
-	"heliograph/observability"
+	"heliograph/observability/catalogue"
 	"heliograph/presence"
 )
 
@@ -156,7 +156,7 @@ func TestPanic(t *testing.T) {
 		if got := len(b.logged("panic while delivering")); got != 5 {
 			b.Errorf("%d log lines about panics, want 5", got)
 		}
-		if got := b.metrics()[observability.HandlerErrors.Name]; !cmp.Equal(got, []float64{1, 1, 1, 2}) {
+		if got := b.metrics()[catalogue.HandlerErrors.Name()]; !cmp.Equal(got, []float64{1, 1, 1, 2}) {
 			b.Errorf("HandlerErrors %v", got)
 		}
 	})

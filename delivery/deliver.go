@@ -10,6 +10,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 	"heliograph/presence"
 )
 
@@ -139,7 +140,7 @@ func (d *Deliverer) deliver(ctx context.Context, r *Record) (err error) {
 			err = panicked(ctx, p)
 		}
 	}()
-	return observability.Trace(ctx, "message", func(ctx context.Context) error {
+	return observability.Step(ctx, "message", func(ctx context.Context) error {
 		return d.settle(ctx, r)
 	})
 }
@@ -147,7 +148,7 @@ func (d *Deliverer) deliver(ctx context.Context, r *Record) (err error) {
 // settle is the way of one message from the queue to the sockets: who is to be reached, reach each of them, and take
 // the chain of attempts one step further.
 func (d *Deliverer) settle(ctx context.Context, r *Record) error {
-	observability.Add(ctx, observability.MessagesReceived, 1)
+	observability.Add(ctx, catalogue.MessagesReceived, 1)
 	j, rejection := open(r, time.Now())
 	switch {
 	case rejection != nil:
@@ -218,7 +219,7 @@ func (d *Deliverer) reach(ctx context.Context, j *job, a account) (result attemp
 	claim, found := d.claimAndFind(ctx, j, a)
 	switch {
 	case claim.State == Duplicate:
-		observability.Add(ctx, observability.DuplicatesDropped, 1)
+		observability.Add(ctx, catalogue.DuplicatesDropped, 1)
 		return attempt{tally: tally{Delivered: claim.Delivered, Gone: claim.Gone}, repeated: 1}
 	case claim.State == InFlight:
 		return a.inFlight(claim.Until)

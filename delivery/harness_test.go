@@ -27,6 +27,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 	"heliograph/presence"
 )
 
@@ -107,13 +108,13 @@ func (b *bed) metrics() map[string][]float64 {
 	b.Helper()
 	values := map[string][]float64{}
 	for _, l := range b.lines() {
-		for _, m := range observability.Catalogue() {
-			switch v := l[m.Name].(type) {
+		for _, m := range catalogue.All() {
+			switch v := l[m.Name()].(type) {
 			case float64:
-				values[m.Name] = append(values[m.Name], v)
+				values[m.Name()] = append(values[m.Name()], v)
 			case []any:
 				for _, one := range v {
-					values[m.Name] = append(values[m.Name], one.(float64))
+					values[m.Name()] = append(values[m.Name()], one.(float64))
 				}
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // followUp puts the message on the queue once more, for what is owed.
@@ -20,7 +21,7 @@ func (d *Deliverer) followUp(ctx context.Context, j *job, next state, delay int3
 	if err := d.send(ctx, d.QueueURL, in, "a follow-up"); err != nil {
 		return err
 	}
-	observability.Add(ctx, observability.FollowUpsQueued, 1)
+	observability.Add(ctx, catalogue.FollowUpsQueued, 1)
 	observability.Annotate(ctx, "outcome", string(outcome))
 	level := slog.LevelInfo
 	if outcome == Failed {
@@ -63,9 +64,9 @@ func (d *Deliverer) deadLetter(ctx context.Context, j *job, owed state, why Reje
 	}
 	outcome := why.outcome()
 	if outcome == Rejected {
-		observability.Add(ctx, observability.MessagesRejected, 1)
+		observability.Add(ctx, catalogue.MessagesRejected, 1)
 	}
-	observability.Add(ctx, observability.MessagesDeadLettered, 1)
+	observability.Add(ctx, catalogue.MessagesDeadLettered, 1)
 	observability.Annotate(ctx, "outcome", string(outcome))
 	j.log(ctx).ErrorContext(ctx, "message dead-lettered", "outcome", outcome, "reason", why.Reason, "cause", why.Detail)
 	return nil

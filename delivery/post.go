@@ -13,6 +13,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 	"heliograph/presence"
 )
 
@@ -85,22 +86,22 @@ func (d *Deliverer) post(ctx context.Context, j *job, user heliograph.UserID, c 
 	})
 	now := time.Now()
 	if throttled = throttles.count(err); throttled > 0 {
-		observability.Add(ctx, observability.PostsThrottled, float64(throttled))
+		observability.Add(ctx, catalogue.PostsThrottled, float64(throttled))
 	}
 	outcome, cause := outcomeOf(err, now.Sub(c.ConnectedAt))
 	switch outcome {
 	case Delivered:
-		observability.Add(ctx, observability.PostsDelivered, 1)
+		observability.Add(ctx, catalogue.PostsDelivered, 1)
 		// Broadcasts wait on purpose: their latency says nothing.
 		if sent := j.state.FirstSentAt; sent > 0 && !j.message.Broadcast {
 			// Clocks differ: a message is never delivered before it was sent.
-			observability.Add(ctx, observability.DeliveryLatency, float64(max(0, now.UnixMilli()-sent)))
+			observability.Add(ctx, catalogue.DeliveryLatency, float64(max(0, now.UnixMilli()-sent)))
 		}
 	case Gone:
-		observability.Add(ctx, observability.PostsGone, 1)
+		observability.Add(ctx, catalogue.PostsGone, 1)
 		d.prune(ctx, j, user, c)
 	case Failed:
-		observability.Add(ctx, observability.PostsFailed, 1)
+		observability.Add(ctx, catalogue.PostsFailed, 1)
 	}
 	return post{outcome, cause}
 }
@@ -119,7 +120,7 @@ func (d *Deliverer) prune(ctx context.Context, j *job, user heliograph.UserID, c
 
 // panicked is the error for a panic. It is logged here, where its stack is still known.
 func panicked(ctx context.Context, p any) error {
-	observability.Add(ctx, observability.HandlerErrors, 1)
+	observability.Add(ctx, catalogue.HandlerErrors, 1)
 	observability.Log(ctx).ErrorContext(ctx, "panic while delivering", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	return errors.New("panic")
 }

@@ -9,6 +9,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // waitFor is how long a follow-up for an offline user waits for them to come back, in seconds.
@@ -67,9 +68,9 @@ func (d *Deliverer) finish(ctx context.Context, j *job, outcome Outcome) error {
 	}
 	switch outcome {
 	case Expired:
-		observability.Add(ctx, observability.MessagesExpired, 1)
+		observability.Add(ctx, catalogue.MessagesExpired, 1)
 	case Offline:
-		observability.Add(ctx, observability.MessagesOffline, 1)
+		observability.Add(ctx, catalogue.MessagesOffline, 1)
 	}
 	observability.Annotate(ctx, "outcome", string(outcome))
 	if outcome != Delivered || j.state.Tally.Gone > 0 || j.state.Attempt > 1 || len(j.state.Owed) > 0 || j.message.Broadcast {
@@ -127,7 +128,7 @@ func (d *Deliverer) receipt(ctx context.Context, j *job) error {
 	}
 	err := d.Receipts.Publish(ctx, next.receipt(j.message.ID))
 	if err == nil {
-		observability.Add(ctx, observability.ReceiptsPublished, 1)
+		observability.Add(ctx, catalogue.ReceiptsPublished, 1)
 		return nil
 	}
 	cause := "publishing the receipt: " + causeOf(err, statusOf(err))

@@ -56,7 +56,7 @@ func (q *queue) call(t *testing.T, header string, share float64) ([]segment, err
 	var out bytes.Buffer
 	f := d.function(t, Settings{Stage: "test", TraceSampling: share}, &out)
 	_, err := Wrap(f, ignoring(func(ctx context.Context) error {
-		return Trace(ctx, "purge", func(ctx context.Context) error {
+		return Step(ctx, "purge", func(ctx context.Context) error {
 			_, err := client.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: aws.String(server.URL + "/1/q")})
 			return err
 		})

@@ -7,18 +7,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"heliograph/observability/catalogue"
 )
 
 // invoke is a plain invocation: ten metrics and three steps.
 func invoke(ctx context.Context) error {
-	for _, m := range []*Metric{
-		&MessagesReceived, &PostsDelivered, &PostsDelivered, &PostsGone, &PostsFailed,
-		&FollowUpsQueued, &ConnectionsClosed, &DeliveryLatency, &DeliveryLatency, &MessagesOffline,
+	for _, m := range []catalogue.Metric{
+		catalogue.MessagesReceived, catalogue.PostsDelivered, catalogue.PostsDelivered, catalogue.PostsGone, catalogue.PostsFailed,
+		catalogue.FollowUpsQueued, catalogue.ConnectionsClosed, catalogue.DeliveryLatency, catalogue.DeliveryLatency, catalogue.MessagesOffline,
 	} {
-		Add(ctx, *m, 12)
+		Add(ctx, m, 12)
 	}
 	for range 3 {
-		if err := Trace(ctx, "step", func(context.Context) error { return nil }); err != nil {
+		if err := Step(ctx, "step", func(context.Context) error { return nil }); err != nil {
 			return err
 		}
 	}

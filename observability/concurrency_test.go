@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"heliograph/observability/catalogue"
 )
 
 // TestConcurrency proves that a handler may add, log and set properties from many goroutines: nothing is
@@ -23,8 +25,8 @@ func TestConcurrency(t *testing.T) {
 		for w := range workers {
 			wg.Go(func() {
 				for i := range rounds {
-					Add(ctx, PostsDelivered, 1)
-					Add(ctx, DeliveryLatency, float64(i))
+					Add(ctx, catalogue.PostsDelivered, 1)
+					Add(ctx, catalogue.DeliveryLatency, float64(i))
 					SetProperty(ctx, fmt.Sprint("worker", w), fmt.Sprint(i))
 					Log(ctx).Info("round", "i", i)
 					if i%10 == 0 {
@@ -81,7 +83,7 @@ func TestInvocationsShareNothing(t *testing.T) {
 	both.Add(2)
 	h := Wrap(f, func(ctx context.Context, id string) (struct{}, error) {
 		SetProperty(ctx, "connectionId", id)
-		Add(ctx, PostsDelivered, 1)
+		Add(ctx, catalogue.PostsDelivered, 1)
 		both.Done()
 		both.Wait() // the other one is as far
 		Log(ctx).Info(id)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"heliograph/observability/catalogue"
 )
 
 // The limits of CloudWatch's embedded metric format, from its specification
@@ -26,15 +28,6 @@ const (
 // maxValue is the largest magnitude that CloudWatch takes: 2^360.
 var maxValue = math.Ldexp(1, 360)
 
-// byName finds the one declaration of a metric.
-var byName = func() map[string]*Metric {
-	m := make(map[string]*Metric, len(catalogue))
-	for i := range catalogue {
-		m[catalogue[i].Name] = &catalogue[i]
-	}
-	return m
-}()
-
 // representable says whether CloudWatch takes the value. NaN and infinities would make the whole line
 // invalid JSON.
 func representable(v float64) bool { return math.Abs(v) <= maxValue }
@@ -44,17 +37,24 @@ func printable(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 // series is the values of one metric that one invocation added.
 type series struct {
-	metric *Metric
-	values []float64
+	name        string
+	unit        catalogue.Unit
+	kind        catalogue.Kind
+	perFunction bool
+	values      []float64
+}
+
+func newSeries(m catalogue.Metric, v ...float64) series {
+	return series{m.Name(), m.Unit(), m.Kind(), m.PerFunction(), v}
 }
 
 func (s *series) add(v float64) {
-	switch s.metric.Kind {
-	case Counter:
+	switch s.kind {
+	case catalogue.Counter:
 		s.values[0] += v
-	case Gauge:
+	case catalogue.Gauge:
 		s.values[0] = v
-	case Observation:
+	case catalogue.Observation:
 		s.values = append(s.values, v)
 	}
 }
@@ -72,7 +72,7 @@ func newProperty(key, value string) property {
 	if len(key) > maxName {
 		key = strings.ToValidUTF8(key[:maxName], "")
 	}
-	if reserved[key] || byName[key] != nil {
+	if _, metric := catalogue.Named(key); metric || reserved[key] {
 		key = "property_" + key
 	}
 	return property{key, value}
@@ -81,7 +81,7 @@ func newProperty(key, value string) property {
 // reserved are the keys that metric and log lines use themselves. The embedded metric format takes
 // root members by name, so a property called like a metric would become its value.
 var reserved = map[string]bool{
-	"": true, "_aws": true, DimensionStage: true, DimensionFunction: true,
+	"": true, "_aws": true, catalogue.DimensionStage: true, catalogue.DimensionFunction: true,
 	"timestamp": true, "time": true, "level": true, "message": true, "msg": true, "error": true,
 	"requestId": true, "traceId": true, "coldStart": true, "function": true, "stage": true,
 }
@@ -101,9 +101,10 @@ func (p page) lines(all []series) [][]byte {
 		fits := make([]series, len(all))
 		for i, s := range all {
 			n := min(len(s.values), maxValues)
-			fits[i] = series{s.metric, s.values[:n]}
+			fits[i], fits[i].values = s, s.values[:n]
 			if n < len(s.values) {
-				rest = append(rest, series{s.metric, s.values[n:]})
+				s.values = s.values[n:]
+				rest = append(rest, s)
 			}
 		}
 		out = p.split(out, fits)
@@ -135,8 +136,8 @@ func (p page) line(all []series) []byte {
 		b = appendDirective(b, all, perFunction, len(b) > directives)
 	}
 	b = append(b, `]}`...)
-	b = appendMember(b, DimensionStage, p.stage)
-	b = appendMember(b, DimensionFunction, p.function)
+	b = appendMember(b, catalogue.DimensionStage, p.stage)
+	b = appendMember(b, catalogue.DimensionFunction, p.function)
 	for _, s := range all {
 		b = s.appendTo(b)
 	}
@@ -152,23 +153,23 @@ func appendDirective(b []byte, all []series, perFunction, comma bool) []byte {
 	if comma {
 		b = append(b, ',')
 	}
-	b = append(b, `{"Namespace":"`+Namespace+`","Dimensions":[["`...)
-	b = append(b, DimensionStage...)
+	b = append(b, `{"Namespace":"`+catalogue.Namespace+`","Dimensions":[["`...)
+	b = append(b, catalogue.DimensionStage...)
 	if perFunction {
-		b = append(b, `","`+DimensionFunction...)
+		b = append(b, `","`+catalogue.DimensionFunction...)
 	}
 	b = append(b, `"]],"Metrics":[`...)
 	for _, s := range all {
-		if s.metric.PerFunction != perFunction {
+		if s.perFunction != perFunction {
 			continue
 		}
 		if n > 0 {
 			b = append(b, ',')
 		}
 		b = append(b, `{"Name":"`...)
-		b = append(b, s.metric.Name...)
+		b = append(b, s.name...)
 		b = append(b, `","Unit":"`...)
-		b = append(b, s.metric.Unit...)
+		b = append(b, s.unit...)
 		b = append(b, `"}`...)
 		n++
 	}
@@ -181,7 +182,7 @@ func appendDirective(b []byte, all []series, perFunction, comma bool) []byte {
 // appendTo writes the metric's root member: a number, or an array of them.
 func (s series) appendTo(b []byte) []byte {
 	b = append(b, `,"`...)
-	b = append(b, s.metric.Name...)
+	b = append(b, s.name...)
 	b = append(b, `":`...)
 	if len(s.values) == 1 {
 		return appendNumber(b, s.values[0])

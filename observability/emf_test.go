@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
+
+	"heliograph/observability/catalogue"
 )
 
 var testPage = page{
@@ -24,7 +26,7 @@ var testPage = page{
 func TestLine(t *testing.T) {
 	t.Parallel()
 	got := testPage.lines([]series{
-		{&PostsFailed, []float64{2}}, {&ColdStarts, []float64{1}}, {&DeliveryLatency, []float64{12.5, 1e6}},
+		newSeries(catalogue.PostsFailed, 2), newSeries(catalogue.ColdStarts, 1), newSeries(catalogue.DeliveryLatency, 12.5, 1e6),
 	})
 	want := `{"_aws":{"Timestamp":1767323045678,"CloudWatchMetrics":[` +
 		`{"Namespace":"Heliograph","Dimensions":[["Stage"]],"Metrics":[` +
@@ -58,7 +60,7 @@ func TestLinesHoldEverything(t *testing.T) {
 		p.properties = rapid.SliceOfNDistinct(rapid.Custom(drawProperty), 0, 6, func(p property) string { return p.key }).Draw(rt, "properties")
 		want := map[string][]float64{}
 		for _, s := range all {
-			want[s.metric.Name] = slices.Clone(s.values)
+			want[s.name] = slices.Clone(s.values)
 		}
 		if diff := cmp.Diff(want, readBack(t, p.lines(all))); diff != "" {
 			rt.Errorf("what was added (-) and what was written (+) differ:\n%s", diff)
@@ -71,13 +73,14 @@ func drawSeries(rt *rapid.T) []series {
 	n := rapid.IntRange(1, 250).Draw(rt, "metrics")
 	long := rapid.IntRange(0, n-1).Draw(rt, "the long one")
 	for i := range n {
-		m := &Metric{Name: fmt.Sprintf("Made%d", i), Unit: Count, PerFunction: rapid.Bool().Draw(rt, "per function")}
+		made := series{name: fmt.Sprintf("Made%d", i), unit: catalogue.Count, perFunction: rapid.Bool().Draw(rt, "per function")}
 		values := 1
 		if i == long {
 			values = rapid.IntRange(1, 350).Draw(rt, "values")
 		}
 		number := rapid.Float64Range(-maxValue, maxValue)
-		all = append(all, series{m, rapid.SliceOfN(number, values, values).Draw(rt, "numbers")})
+		made.values = rapid.SliceOfN(number, values, values).Draw(rt, "numbers")
+		all = append(all, made)
 	}
 	return all
 }
@@ -107,7 +110,7 @@ func TestLinesStaySmall(t *testing.T) {
 	var all []series
 	for i := range 120 {
 		name := fmt.Sprintf("Made%0*d", maxName-4, i)
-		all = append(all, series{&Metric{Name: name, Unit: Milliseconds}, values})
+		all = append(all, series{name: name, unit: catalogue.Milliseconds, values: values})
 	}
 	p := testPage
 	for i := range maxProperties {
@@ -167,8 +170,8 @@ func TestRepresentable(t *testing.T) {
 func TestPropertyKeys(t *testing.T) {
 	t.Parallel()
 	taken := []string{"", "_aws", "Stage", "Function", "level", "message", "timestamp", "requestId", "traceId"}
-	for _, m := range Catalogue() {
-		taken = append(taken, m.Name)
+	for _, m := range catalogue.All() {
+		taken = append(taken, m.Name())
 	}
 	for _, key := range taken {
 		if got := newProperty(key, "x").key; got != "property_"+key {
@@ -206,7 +209,7 @@ func TestPropertyValues(t *testing.T) {
 // JSON log format would take it for one, and filter it by its level.
 func TestMetricLinesHaveNoLevel(t *testing.T) {
 	t.Parallel()
-	raw := bytes.Join(testPage.lines([]series{{&PostsFailed, []float64{1}}}), nil)
+	raw := bytes.Join(testPage.lines([]series{newSeries(catalogue.PostsFailed, 1)}), nil)
 	_, metrics := decodeLines(t, raw)
 	for _, key := range []string{"level", "message", "msg", "timestamp", "time"} {
 		if _, ok := metrics[0][key]; ok {
@@ -223,7 +226,7 @@ func TestSchemaFindsFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := string(testPage.lines([]series{{&PostsFailed, []float64{1}}})[0])
+	good := string(testPage.lines([]series{newSeries(catalogue.PostsFailed, 1)})[0])
 	for old, spoiled := range map[string]string{
 		`"Timestamp":1767323045678`: `"Timestamp":"now"`,
 		`"Unit":"Count"`:            `"Unit":"Posts"`,

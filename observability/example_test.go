@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // A handler adds metrics, names its steps and logs. What it does is written as JSON lines when it
@@ -15,11 +16,11 @@ import (
 func Example() {
 	deliver := func(ctx context.Context, bodies []string) (int, error) {
 		observability.SetProperty(ctx, "user", observability.HashUser("1234"))
-		observability.Add(ctx, observability.MessagesReceived, float64(len(bodies)))
-		err := observability.Trace(ctx, "post", func(ctx context.Context) error {
+		observability.Add(ctx, catalogue.MessagesReceived, float64(len(bodies)))
+		err := observability.Step(ctx, "post", func(ctx context.Context) error {
 			observability.Log(ctx).Info("posting", "messages", len(bodies))
-			observability.Add(ctx, observability.PostsDelivered, 1)
-			observability.Add(ctx, observability.DeliveryLatency, 12.5)
+			observability.Add(ctx, catalogue.PostsDelivered, 1)
+			observability.Add(ctx, catalogue.DeliveryLatency, 12.5)
 			return nil
 		})
 		return len(bodies), err
@@ -42,17 +43,4 @@ func Example() {
 	// 2 <nil>
 	// posting u-03ac674216f3 <nil> <nil> <nil> <nil>
 	// <nil> u-03ac674216f3 dev 2 1 12.5
-}
-
-// The catalogue is data: the dashboard, the alarms and docs/metrics.md are made from it.
-func ExampleCatalogue() {
-	for _, m := range observability.Catalogue() {
-		if m.Kind == observability.Gauge {
-			fmt.Println(m.Name, m.Unit, m.Dimensions(), m.Functions)
-		}
-	}
-	// Output:
-	// ActiveConnections Count [Stage] [sweep]
-	// OnlineUsers Count [Stage] [sweep]
-	// SweepBacklog Count [Stage] [sweep]
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"heliograph/observability/catalogue"
 )
 
 // beforeDeadline is how long before an invocation's deadline its metrics so far are written. Lambda
@@ -81,7 +83,7 @@ func (f *Function) begin(ctx context.Context) (context.Context, *invocation) {
 		ctx = inv.beginTrace(ctx)
 	}
 	if inv.cold {
-		inv.add(ColdStarts, 1)
+		inv.add(catalogue.ColdStarts, 1)
 	}
 	inv.flushBeforeDeadline(ctx)
 	return ctx, inv

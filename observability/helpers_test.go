@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"log/slog"
 	"os"
 	"strings"
@@ -13,9 +12,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"heliograph/observability/catalogue"
+)
 
 // TestMain makes this binary a Lambda function where a test starts it as one.
 func TestMain(m *testing.M) {
@@ -112,7 +111,7 @@ func declaredMetrics(t testing.TB, raw []byte) []declaredMetric {
 	}
 	var out []declaredMetric
 	for _, d := range l.AWS.CloudWatchMetrics {
-		if d.Namespace != Namespace || len(d.Dimensions) != 1 || len(d.Metrics) > maxMetrics {
+		if d.Namespace != catalogue.Namespace || len(d.Dimensions) != 1 || len(d.Metrics) > maxMetrics {
 			t.Errorf("the directive %+v has another namespace, several dimension sets or too many metrics", d)
 		}
 		for _, m := range d.Metrics {

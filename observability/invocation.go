@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"heliograph/observability/catalogue"
 )
 
 // invocation is everything that is known of one invocation. It lives in the context, so that nothing
@@ -37,9 +39,8 @@ func from(ctx context.Context) *invocation {
 // Add adds a value to a metric of the catalogue. Counters are summed over the invocation, observations
 // are kept one by one, and of a gauge the last value counts. They are written when the invocation ends;
 // what a goroutine adds after that is lost.
-// Values that are no numbers that CloudWatch takes are dropped, and so is a metric that is not in the
-// catalogue; a log line says so.
-func Add(ctx context.Context, m Metric, v float64) {
+// Values that CloudWatch does not take (NaN, infinities, magnitudes above 2^360) are dropped, and a log line says so.
+func Add(ctx context.Context, m catalogue.Metric, v float64) {
 	if inv := from(ctx); inv != nil {
 		inv.add(m, v)
 	}
@@ -56,16 +57,15 @@ func SetProperty(ctx context.Context, key, value string) {
 	}
 }
 
-func (inv *invocation) add(m Metric, v float64) {
-	declared := byName[m.Name]
-	if declared == nil || !representable(v) {
-		inv.log().Warn("a metric's value was dropped", "metric", m.Name, "inCatalogue", declared != nil, "value", printable(v))
+func (inv *invocation) add(m catalogue.Metric, v float64) {
+	if !m.Declared() || !representable(v) {
+		inv.log().Warn("a metric's value was dropped", "metric", m.Name(), "value", printable(v))
 		return
 	}
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	for i := range inv.series {
-		if inv.series[i].metric == declared {
+		if inv.series[i].name == m.Name() {
 			inv.series[i].add(v)
 			return
 		}
@@ -73,7 +73,7 @@ func (inv *invocation) add(m Metric, v float64) {
 	if inv.series == nil {
 		inv.series = make([]series, 0, 8)
 	}
-	inv.series = append(inv.series, series{metric: declared, values: []float64{v}})
+	inv.series = append(inv.series, newSeries(m, v))
 }
 
 func (inv *invocation) setProperty(key, value string) {
@@ -98,7 +98,7 @@ func (inv *invocation) end(err error) {
 		inv.stopTimer()
 	}
 	if err != nil {
-		inv.add(HandlerErrors, 1)
+		inv.add(catalogue.HandlerErrors, 1)
 		inv.logFailure(err)
 	}
 	inv.flush()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"heliograph/observability/catalogue"
 )
 
 var errTest = errors.New("no such luck")
@@ -23,13 +25,13 @@ var errTest = errors.New("no such luck")
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	_, metrics, err := run(t, context.Background(), func(ctx context.Context) error {
-		Add(ctx, PostsDelivered, 1)
-		Add(ctx, DeliveryLatency, 12.5)
-		Add(ctx, PostsDelivered, 2)
-		Add(ctx, DeliveryLatency, 30)
-		Add(ctx, OnlineUsers, 7)
-		Add(ctx, OnlineUsers, 5)
-		Add(ctx, PostsFailed, 0)
+		Add(ctx, catalogue.PostsDelivered, 1)
+		Add(ctx, catalogue.DeliveryLatency, 12.5)
+		Add(ctx, catalogue.PostsDelivered, 2)
+		Add(ctx, catalogue.DeliveryLatency, 30)
+		Add(ctx, catalogue.OnlineUsers, 7)
+		Add(ctx, catalogue.OnlineUsers, 5)
+		Add(ctx, catalogue.PostsFailed, 0)
 		return nil
 	})
 	if err != nil || len(metrics) != 1 {
@@ -49,14 +51,14 @@ func TestKinds(t *testing.T) {
 // that it declares.
 func TestDimensions(t *testing.T) {
 	t.Parallel()
-	for _, m := range Catalogue() {
-		t.Run(m.Name, func(t *testing.T) {
+	for _, m := range catalogue.All() {
+		t.Run(m.Name(), func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
 			f := newUntraced("send", testSettings, &out)
 			f.warm.Store(true)
 			_, _ = Wrap(f, ignoring(func(ctx context.Context) error { Add(ctx, m, 2); return nil }))(context.Background(), struct{}{})
-			want := []declaredMetric{{m.Name, string(m.Unit), strings.Join(m.Dimensions(), ","), []float64{2}}}
+			want := []declaredMetric{{m.Name(), string(m.Unit()), strings.Join(m.Dimensions(), ","), []float64{2}}}
 			if diff := cmp.Diff(want, declaredMetrics(t, out.Bytes()), cmp.AllowUnexported(declaredMetric{})); diff != "" {
 				t.Error(diff)
 			}
@@ -89,7 +91,7 @@ func TestFlushWhateverHappens(t *testing.T) {
 			direct := ended(c.ending)
 			wrapped := ended(func() error {
 				_, err := Wrap(f, ignoring(func(ctx context.Context) error {
-					Add(ctx, PostsFailed, 3)
+					Add(ctx, catalogue.PostsFailed, 3)
 					return c.ending()
 				}))(context.Background(), struct{}{})
 				return err
@@ -190,7 +192,7 @@ func TestDeadline(t *testing.T) {
 		f := New("send", testSettings, out)
 		f.tracer = nil
 		_, err := Wrap(f, ignoring(func(ctx context.Context) error {
-			Add(ctx, PostsDelivered, 1)
+			Add(ctx, catalogue.PostsDelivered, 1)
 			time.Sleep(2499 * time.Millisecond)
 			synctest.Wait()
 			if early := out.Bytes(); len(early) > 0 {
@@ -201,7 +203,7 @@ func TestDeadline(t *testing.T) {
 			if _, metrics := decodeLines(t, out.Bytes()); len(metrics) != 1 || metrics[0]["PostsDelivered"] != 1.0 {
 				t.Errorf("half a second before the deadline: %v", metrics)
 			}
-			Add(ctx, PostsDelivered, 4)
+			Add(ctx, catalogue.PostsDelivered, 4)
 			return nil
 		}))(ctx, struct{}{})
 		logs, metrics := decodeLines(t, out.Bytes())
@@ -245,7 +247,7 @@ func TestNothingOutlivesAnInvocation(t *testing.T) {
 			f := New("send", testSettings, out)
 			f.tracer = nil
 			_, _ = Wrap(f, ignoring(func(ctx context.Context) error {
-				Add(ctx, PostsDelivered, 1)
+				Add(ctx, catalogue.PostsDelivered, 1)
 				time.Sleep(work)
 				return nil
 			}))(ctx, struct{}{})
@@ -279,9 +281,9 @@ func TestLateValuesAreNobodys(t *testing.T) {
 			first = ctx
 			return nil
 		}
-		Add(first, PostsFailed, 1)
+		Add(first, catalogue.PostsFailed, 1)
 		SetProperty(first, "connectionId", "first")
-		Add(ctx, PostsGone, 1)
+		Add(ctx, catalogue.PostsGone, 1)
 		return nil
 	}))
 	for range 2 {
@@ -298,14 +300,14 @@ func TestLateValuesAreNobodys(t *testing.T) {
 func TestOutsideOfAnInvocation(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	Add(ctx, PostsFailed, 1)
+	Add(ctx, catalogue.PostsFailed, 1)
 	SetProperty(ctx, "connectionId", "c")
 	Annotate(ctx, "outcome", "ok")
 	Log(ctx).Error("unheard")
 	if Log(ctx).Enabled(ctx, 12) {
 		t.Error("the logger outside of an invocation is enabled")
 	}
-	if err := Trace(ctx, "step", func(context.Context) error { return errTest }); !errors.Is(err, errTest) {
+	if err := Step(ctx, "step", func(context.Context) error { return errTest }); !errors.Is(err, errTest) {
 		t.Errorf("Trace returned %v", err)
 	}
 }
@@ -349,21 +351,21 @@ func TestPropertiesAreBounded(t *testing.T) {
 	}
 }
 
-// TestBadValues proves that what CloudWatch can't take, or the catalogue does not know, is dropped with
-// a warning and spoils nothing else.
+// TestBadValues proves that what CloudWatch does not take, and the metric that is not declared, are dropped with a
+// warning and spoil nothing else.
 func TestBadValues(t *testing.T) {
 	t.Parallel()
 	logs, metrics, _ := run(t, context.Background(), func(ctx context.Context) error {
-		Add(ctx, DeliveryLatency, math.NaN())
-		Add(ctx, DeliveryLatency, math.Inf(1))
-		Add(ctx, Metric{Name: "Invented", Unit: Count, Kind: Counter}, 1)
-		Add(ctx, PostsDelivered, 1)
+		Add(ctx, catalogue.DeliveryLatency, math.NaN())
+		Add(ctx, catalogue.DeliveryLatency, math.Inf(1))
+		Add(ctx, catalogue.Metric{}, 1)
+		Add(ctx, catalogue.PostsDelivered, 1)
 		return nil
 	})
-	if len(metrics) != 1 || metrics[0]["DeliveryLatency"] != nil || metrics[0]["Invented"] != nil || metrics[0]["PostsDelivered"] != 1.0 {
+	if len(metrics) != 1 || metrics[0]["DeliveryLatency"] != nil || metrics[0]["PostsDelivered"] != 1.0 {
 		t.Errorf("the metric lines are %v", metrics)
 	}
-	if len(logs) != 3 || logs[0]["level"] != "WARN" || logs[2]["metric"] != "Invented" {
+	if len(logs) != 3 || logs[0]["level"] != "WARN" || logs[2]["metric"] != "none" {
 		t.Errorf("the log lines are %v", logs)
 	}
 }

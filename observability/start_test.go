@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
+
+	"heliograph/observability/catalogue"
 )
 
 // functionUnderTest is set where this test binary is to be a Lambda function.
@@ -42,7 +44,7 @@ func startFunctionUnderTest() {
 			return nil, errors.New("no queue")
 		}
 		return func(ctx context.Context, event testEvent) (testAnswer, error) {
-			Add(ctx, PostsDelivered, 1)
+			Add(ctx, catalogue.PostsDelivered, 1)
 			switch event.Do {
 			case "fail":
 				return testAnswer{}, errTest

@@ -33,30 +33,19 @@ const (
 	annotationCold    = "coldStart"
 )
 
-// Trace does a step of the work in a span of its own. In an invocation that is not traced, and outside
-// of one, it only calls do. The error is do's; a panic is noted and goes on.
-func Trace(ctx context.Context, name string, do func(context.Context) error) error {
+// Trace does a step of the work in a span of its own and returns what do returns. In an invocation that is not traced,
+// and outside of one, it only calls do. A panic is noted on the span and goes on. An error is noted, too, unless it or
+// one that it wraps has a method Expected() bool that returns true: such an error is an answer, not a failure.
+func Trace[T any](ctx context.Context, name string, do func(context.Context) (T, error)) (value T, err error) {
 	inv := from(ctx)
 	if inv == nil || inv.root == nil {
 		return do(ctx)
 	}
-	return inv.trace(ctx, name, do)
-}
-
-// Annotate puts a searchable note on the innermost span. A handler may so name its outcome, where "ok"
-// says too little. Never annotate tokens, bodies or user ids; "user" is hashed if it is not yet.
-func Annotate(ctx context.Context, key, value string) {
-	if inv := from(ctx); inv != nil && inv.root != nil {
-		inv.f.tracer.innermost(ctx).annotate(key, guard(key, value))
-	}
-}
-
-func (inv *invocation) trace(ctx context.Context, name string, do func(context.Context) error) (err error) {
 	ctx, s := inv.f.tracer.begin(ctx, name)
 	returned := false
 	defer func() {
 		if returned {
-			s.end(err)
+			s.end(unexpected(err))
 			return
 		}
 		p := recover()
@@ -65,9 +54,34 @@ func (inv *invocation) trace(ctx context.Context, name string, do func(context.C
 			panic(p)
 		}
 	}()
-	err = do(ctx)
+	value, err = do(ctx)
 	returned = true
+	return value, err
+}
+
+// Step is Trace for a step that gives no value but its error.
+func Step(ctx context.Context, name string, do func(context.Context) error) error {
+	_, err := Trace(ctx, name, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(ctx) })
 	return err
+}
+
+// unexpected is err, or nil if err says of itself that it is an answer.
+func unexpected(err error) error {
+	if e, ok := errors.AsType[interface {
+		error
+		Expected() bool
+	}](err); ok && e.Expected() {
+		return nil
+	}
+	return err
+}
+
+// Annotate puts a searchable note on the innermost span. A handler may so name its outcome, where "ok"
+// says too little. Never annotate tokens, bodies or user ids; "user" is hashed if it is not yet.
+func Annotate(ctx context.Context, key, value string) {
+	if inv := from(ctx); inv != nil && inv.root != nil {
+		inv.f.tracer.innermost(ctx).annotate(key, guard(key, value))
+	}
 }
 
 // beginTrace opens the invocation's own span.

@@ -48,9 +48,9 @@ func TestTrace(t *testing.T) {
 	root, _ := trace(t, func(ctx context.Context) error {
 		Annotate(ctx, "batch size", strings.Repeat("é", 2000))
 		Annotate(ctx, "user", "jane@example.com")
-		return Trace(ctx, "find connections", func(ctx context.Context) error {
+		return Step(ctx, "find connections", func(ctx context.Context) error {
 			Annotate(ctx, "found", "2")
-			return Trace(ctx, "query", func(context.Context) error { return nil })
+			return Step(ctx, "query", func(context.Context) error { return nil })
 		})
 	})
 	if root.Name != "send" || root.Type != "subsegment" || root.TraceID != testTraceID || root.ParentID != "53995c3f42cd8ad8" {
@@ -99,7 +99,7 @@ func TestOutcome(t *testing.T) {
 			return explode()
 		}},
 		{"annotated step", "ok", "", "returned <nil>", func(ctx context.Context) error {
-			return Trace(ctx, "step", func(ctx context.Context) error { Annotate(ctx, "outcome", "gone"); return nil })
+			return Step(ctx, "step", func(ctx context.Context) error { Annotate(ctx, "outcome", "gone"); return nil })
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestOutcome(t *testing.T) {
 func TestPanicInStep(t *testing.T) {
 	t.Parallel()
 	root, end := trace(t, func(ctx context.Context) error {
-		return Trace(ctx, "step", func(context.Context) error { return explode() })
+		return Step(ctx, "step", func(context.Context) error { return explode() })
 	})
 	if end != "panicked with boom" || len(root.Subsegments) != 1 {
 		t.Fatalf("it %s, the root is %+v", end, root)
@@ -132,7 +132,7 @@ func TestPanicInStep(t *testing.T) {
 func TestGoexitInStep(t *testing.T) {
 	t.Parallel()
 	root, end := trace(t, func(ctx context.Context) error {
-		return Trace(ctx, "step", func(context.Context) error { runtime.Goexit(); return nil })
+		return Step(ctx, "step", func(context.Context) error { runtime.Goexit(); return nil })
 	})
 	if end != "exited" || !root.Fault || !root.Subsegments[0].Fault {
 		t.Errorf("it %s, the root is %+v", end, root)
@@ -164,7 +164,7 @@ func TestNotTraced(t *testing.T) {
 			steps := 0
 			_, err := Wrap(f, ignoring(func(ctx context.Context) error {
 				Annotate(ctx, "outcome", "partial")
-				return Trace(ctx, "step", func(context.Context) error { steps++; return errTest })
+				return Step(ctx, "step", func(context.Context) error { steps++; return errTest })
 			}))(lambdaContext(context.Background(), "r-1", c.header), struct{}{})
 			if !errors.Is(err, errTest) || steps != 1 {
 				t.Errorf("the step was done %d times, error %v", steps, err)
@@ -233,7 +233,7 @@ func TestManySteps(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range steps {
 			wg.Go(func() {
-				_ = Trace(ctx, fmt.Sprint("step ", i), func(context.Context) error {
+				_ = Step(ctx, fmt.Sprint("step ", i), func(context.Context) error {
 					return fmt.Errorf("%s: %w", strings.Repeat("long ", 200), errTest)
 				})
 			})
@@ -266,7 +266,7 @@ func TestNoDaemon(t *testing.T) {
 	f := d.function(t, testSettings, &out)
 	_ = d.conn.Close()
 	h := Wrap(f, ignoring(func(ctx context.Context) error {
-		return Trace(ctx, "step", func(context.Context) error { return nil })
+		return Step(ctx, "step", func(context.Context) error { return nil })
 	}))
 	for range 3 {
 		if _, err := h(lambdaContext(context.Background(), "r-1", sampledTrace), struct{}{}); err != nil {
@@ -284,7 +284,7 @@ func TestBrokenSDK(t *testing.T) {
 	calls := 0
 	_, err := Wrap(f, ignoring(func(ctx context.Context) error {
 		Annotate(ctx, "outcome", "partial")
-		return Trace(ctx, "step", func(context.Context) error { calls++; return nil })
+		return Step(ctx, "step", func(context.Context) error { calls++; return nil })
 	}))(lambdaContext(context.Background(), "r-1", sampledTrace), struct{}{})
 	if err != nil || calls != 1 {
 		t.Errorf("the step was done %d times, error %v", calls, err)
@@ -338,7 +338,7 @@ func TestUntracedIsFree(t *testing.T) {
 	f := newUntraced("send", testSettings, &out)
 	_, _ = Wrap(f, ignoring(func(ctx context.Context) error {
 		nothing := func(context.Context) error { return nil }
-		if n := testing.AllocsPerRun(100, func() { _ = Trace(ctx, "step", nothing); Annotate(ctx, "found", "2") }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { _ = Step(ctx, "step", nothing); Annotate(ctx, "found", "2") }); n != 0 {
 			t.Errorf("%v allocations", n)
 		}
 		return nil

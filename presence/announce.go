@@ -8,6 +8,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // Event is a change of presence, as other systems hear of it.
@@ -101,9 +102,8 @@ func (a *Announcer) presenceChanged(ctx context.Context, user heliograph.UserID,
 // change is the one place to find out. It is no matter for the grace period: a user who was announced as online before,
 // and is taken back now, goes offline by a record of its own.
 func (a *Announcer) verify(ctx context.Context, user heliograph.UserID, came presenceItem) (untrue bool, err error) {
-	err = observability.Trace(ctx, "presence.verify", func(ctx context.Context) error {
-		untrue, err = a.store.verify(ctx, user, came)
-		return err
+	untrue, err = observability.Trace(ctx, "presence.verify", func(ctx context.Context) (bool, error) {
+		return a.store.verify(ctx, user, came)
 	})
 	if untrue {
 		observability.Log(ctx).Info("a user came online without a connection, and is offline again",
@@ -123,7 +123,7 @@ func (a *Announcer) connectionRemoved(ctx context.Context, user heliograph.UserI
 			return err
 		}
 		lastActivity = c.LastKnownActivity()
-		observability.Add(ctx, observability.ConnectionsClosed, 1)
+		observability.Add(ctx, catalogue.ConnectionsClosed, 1)
 		observability.Log(ctx).Warn("a connection was closed by its time to live: the sweep lags",
 			"connectionId", string(id), "user", observability.HashUser(string(user)))
 	}
@@ -139,7 +139,7 @@ func (a *Announcer) GraceOver(ctx context.Context, g Grace) error {
 // announce announces a transition if it still is one, and first of all what was decided before it and
 // never published.
 func (a *Announcer) announce(ctx context.Context, t transition) error {
-	return observability.Trace(ctx, "presence.announce", func(ctx context.Context) error {
+	return observability.Step(ctx, "presence.announce", func(ctx context.Context) error {
 		for {
 			decided, err := a.store.setAnnounced(ctx, t)
 			if err == nil {
@@ -173,7 +173,7 @@ func (a *Announcer) resume(ctx context.Context, t transition, found presenceItem
 // heldBack counts the users who were away for less than the grace period.
 func (a *Announcer) heldBack(ctx context.Context, t transition, found presenceItem) {
 	if !t.online && found.AnnouncedEpoch != t.epoch {
-		observability.Add(ctx, observability.EventsHeldBack, 1)
+		observability.Add(ctx, catalogue.EventsHeldBack, 1)
 	}
 }
 
@@ -183,7 +183,7 @@ func (a *Announcer) publish(ctx context.Context, e Event) error {
 		return fmt.Errorf("publish presence event: %w", err)
 	}
 	direction := map[bool]string{true: "online", false: "offline"}[e.Online]
-	observability.Add(ctx, observability.EventsPublished, 1)
+	observability.Add(ctx, catalogue.EventsPublished, 1)
 	observability.SetProperty(ctx, "transition", direction)
 	observability.Log(ctx).Info("presence event published",
 		"user", observability.HashUser(string(e.User)), "transition", direction, "version", e.Version)

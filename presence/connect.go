@@ -14,6 +14,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // Connect opens a connection, with its first lease, and makes its user online. ConnectedAt may be left
@@ -32,12 +33,12 @@ func (s *Store) Connect(ctx context.Context, c Connection) error {
 	}
 	c.LeaseEnds = now.Add(FirstLease)
 	c.UserAgent = cut(c.UserAgent, MaxUserAgent)
-	return observability.Trace(ctx, "presence.connect", func(ctx context.Context) error {
+	return observability.Step(ctx, "presence.connect", func(ctx context.Context) error {
 		err := s.open(ctx, c)
 		if err != nil {
 			return errors.Join(err, s.undo(ctx, c, err))
 		}
-		observability.Add(ctx, observability.ConnectionsOpened, 1)
+		observability.Add(ctx, catalogue.ConnectionsOpened, 1)
 		return nil
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // Disconnect closes a connection: it is the one path for a device that disconnected, one that delivery
@@ -26,10 +27,10 @@ func (s *Store) Disconnect(ctx context.Context, user heliograph.UserID, id helio
 	if err := errors.Join(checkUser(user), checkConnection(id)); err != nil {
 		return err
 	}
-	return observability.Trace(ctx, "presence.disconnect", func(ctx context.Context) error {
+	return observability.Step(ctx, "presence.disconnect", func(ctx context.Context) error {
 		removed, err := s.close(ctx, user, id, lastActivity)
 		if removed {
-			observability.Add(ctx, observability.ConnectionsClosed, 1)
+			observability.Add(ctx, catalogue.ConnectionsClosed, 1)
 		}
 		return err
 	})

@@ -12,6 +12,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 	"heliograph/presence"
 )
 
@@ -30,9 +31,9 @@ func emitted(t *testing.T, function string, do func(context.Context) error) map[
 		if err := json.Unmarshal([]byte(line), &members); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
-		for _, m := range observability.Catalogue() {
-			if v, ok := members[m.Name].(float64); ok && !m.PerFunction {
-				values[m.Name] = v
+		for _, m := range catalogue.All() {
+			if v, ok := members[m.Name()].(float64); ok && !m.PerFunction() {
+				values[m.Name()] = v
 			}
 		}
 	}

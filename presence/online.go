@@ -44,8 +44,10 @@ func (s *Store) Online(ctx context.Context, limit int, cursor string) (Page, err
 	if limit == 0 {
 		f.left = math.MaxInt32
 	}
-	err = observability.Trace(ctx, "presence.online", func(ctx context.Context) error { return f.fill(ctx, after) })
-	return f.page, err
+	return observability.Trace(ctx, "presence.online", func(ctx context.Context) (Page, error) {
+		err := f.fill(ctx, after)
+		return f.page, err
+	})
 }
 
 // filler fills one page, shard after shard.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // run is one sweep.
@@ -124,9 +125,9 @@ func (r *run) pace(ctx context.Context) bool {
 
 // note counts what came of one look. One connection's trouble is not the others'.
 func (r *run) note(ctx context.Context, came tally, err error) {
-	add(ctx, observability.LeasesRenewed, came.renewed)
-	add(ctx, observability.ConnectionsClosed, came.closed)
-	add(ctx, observability.ConnectionsExpired, came.expired)
+	add(ctx, catalogue.LeasesRenewed, came.renewed)
+	add(ctx, catalogue.ConnectionsClosed, came.closed)
+	add(ctx, catalogue.ConnectionsExpired, came.expired)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unverified += came.unverified
@@ -137,7 +138,7 @@ func (r *run) note(ctx context.Context, came tally, err error) {
 	}
 }
 
-func add(ctx context.Context, m observability.Metric, n int) {
+func add(ctx context.Context, m catalogue.Metric, n int) {
 	if n > 0 {
 		observability.Add(ctx, m, float64(n))
 	}
@@ -153,9 +154,9 @@ func (r *run) count(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	observability.Add(ctx, observability.ActiveConnections, float64(counts.Connections))
-	observability.Add(ctx, observability.OnlineUsers, float64(counts.Online))
-	observability.Add(ctx, observability.SweepBacklog, float64(counts.Due))
+	observability.Add(ctx, catalogue.ActiveConnections, float64(counts.Connections))
+	observability.Add(ctx, catalogue.OnlineUsers, float64(counts.Online))
+	observability.Add(ctx, catalogue.SweepBacklog, float64(counts.Due))
 	return nil
 }
 

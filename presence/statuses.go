@@ -19,9 +19,9 @@ func (s *Store) Statuses(ctx context.Context, users []heliograph.UserID) ([]Stat
 		return nil, err
 	}
 	now := s.clock.Now()
-	found := make(map[heliograph.UserID]presenceItem, len(keys))
-	err = observability.Trace(ctx, "presence.statuses", func(ctx context.Context) error {
-		return s.batchGet(ctx, keys, true, func(i item) error {
+	found, err := observability.Trace(ctx, "presence.statuses", func(ctx context.Context) (map[heliograph.UserID]presenceItem, error) {
+		found := make(map[heliograph.UserID]presenceItem, len(keys))
+		return found, s.batchGet(ctx, keys, true, func(i item) error {
 			var p presenceItem
 			err := attributevalue.UnmarshalMap(i, &p)
 			user, _ := parsePresenceKey(p.PK, p.SK)

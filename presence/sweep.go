@@ -63,8 +63,8 @@ func NewSweeper(store *Store, gateway Gateway, options SweepOptions) *Sweeper {
 // could not be read or written; what was not done is still due, and the rest is done.
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	r := s.newRun(ctx)
-	swept := observability.Trace(ctx, "presence.sweep", r.sweep)
-	counted := observability.Trace(ctx, "presence.count", r.count)
+	swept := observability.Step(ctx, "presence.sweep", r.sweep)
+	counted := observability.Step(ctx, "presence.count", r.count)
 	r.report(ctx)
 	return errors.Join(swept, counted)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"heliograph/observability"
 	"heliograph/simulator/cloudwatch"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/gateway"
@@ -98,7 +97,7 @@ func (c *cloud) view() consoleView {
 		Faults: c.faults.List(), Connections: c.apis.Connections(), Traces: c.traces.Traces(tracesShown),
 	}
 	for _, m := range c.metrics() {
-		if m.Namespace == observability.Namespace {
+		if !strings.HasPrefix(m.Namespace, "AWS/") {
 			v.OurMetrics = append(v.OurMetrics, m)
 		} else {
 			v.AWSMetrics = append(v.AWSMetrics, m)

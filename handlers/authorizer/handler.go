@@ -10,6 +10,7 @@ import (
 
 	"heliograph/auth"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // event is what both APIs send: a WebSocket API's REQUEST authorizer event, and an HTTP API's in payload
@@ -47,7 +48,7 @@ func authorize(v verifier) observability.Handler[event, response] {
 		switch {
 		case errors.As(err, &rejection):
 			observability.SetProperty(ctx, "reason", string(rejection.Reason))
-			observability.Add(ctx, observability.TokensRejected, 1)
+			observability.Add(ctx, catalogue.TokensRejected, 1)
 			observability.Log(ctx).InfoContext(ctx, "token rejected")
 			// API Gateway wants a principal even so.
 			return response{PrincipalID: "nobody", PolicyDocument: policy("Deny", e.MethodArn)}, nil
@@ -55,7 +56,7 @@ func authorize(v verifier) observability.Handler[event, response] {
 			return response{}, err
 		}
 		observability.SetProperty(ctx, "user", observability.HashUser(string(id.UserID)))
-		observability.Add(ctx, observability.TokensAccepted, 1)
+		observability.Add(ctx, catalogue.TokensAccepted, 1)
 		return response{
 			PrincipalID:    string(id.UserID),
 			PolicyDocument: policy("Allow", e.MethodArn),

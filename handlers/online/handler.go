@@ -9,6 +9,7 @@ import (
 
 	"heliograph"
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 	"heliograph/presence"
 )
 
@@ -36,11 +37,11 @@ func online(d directory) observability.Handler[event, events.APIGatewayV2HTTPRes
 		}
 		if err != nil {
 			observability.Annotate(ctx, "outcome", "error")
-			observability.Add(ctx, observability.HandlerErrors, 1)
+			observability.Add(ctx, catalogue.HandlerErrors, 1)
 			observability.Log(ctx).Error("the query failed", "error", err)
 			return refused(http.StatusInternalServerError, "the query could not be answered; try again later")
 		}
-		observability.Add(ctx, observability.OnlineQueries, 1)
+		observability.Add(ctx, catalogue.OnlineQueries, 1)
 		return listed(users, link)
 	}
 }

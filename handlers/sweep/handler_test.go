@@ -14,6 +14,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // sample is what the schedule's rule sends.
@@ -24,7 +25,7 @@ const sample = `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","deta
 type fakeSweeper struct{ err error }
 
 func (f fakeSweeper) Sweep(ctx context.Context) error {
-	observability.Add(ctx, observability.ActiveConnections, 7)
+	observability.Add(ctx, catalogue.ActiveConnections, 7)
 	return f.err
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // alarm is when somebody must look. Its kind is the name of its runbook, docs/runbooks/<kind>.md.
@@ -48,7 +48,7 @@ func (d *deployment) sendFailures() alarm {
 	return alarm{
 		kind:    "send-failures",
 		meaning: "Posts to connections fail, after the retries of each post; follow-ups try again, but messages are late and may end as dead letters.",
-		watches: d.own(observability.PostsFailed)[0],
+		watches: d.own(catalogue.PostsFailed)[0],
 		stat:    "Sum", period: 5 * time.Minute, periods: 1,
 		limit: d.config.Thresholds.SendFailures, noValues: missingIsGood,
 	}
@@ -81,7 +81,7 @@ func (d *deployment) keysNotRefreshed() alarm {
 	return alarm{
 		kind:    "keys-not-refreshed",
 		meaning: "The secret or the published keys can't be read again; tokens are verified with the last good ones.",
-		watches: d.own(observability.KeyRefreshFailures)[0],
+		watches: d.own(catalogue.KeyRefreshFailures)[0],
 		stat:    "Sum", period: 5 * time.Minute, periods: 3,
 		limit: 1, noValues: missingIsGood,
 	}
@@ -91,7 +91,7 @@ func (d *deployment) activeConnections() alarm {
 	return alarm{
 		kind:    "active-connections",
 		meaning: "More connections are open than this stack was planned for.",
-		watches: d.own(observability.ActiveConnections)[0],
+		watches: d.own(catalogue.ActiveConnections)[0],
 		stat:    "Maximum", period: time.Minute, periods: 3,
 		limit: d.config.Thresholds.ActiveConnections, noValues: missingIsSame,
 	}
@@ -102,7 +102,7 @@ func (d *deployment) sweepStopped() alarm {
 	return alarm{
 		kind:    "sweep-stopped",
 		meaning: "sweep has not finished a run for 5 minutes: connections are no longer verified, ghosts stay online.",
-		watches: d.own(observability.ActiveConnections)[0],
+		watches: d.own(catalogue.ActiveConnections)[0],
 		stat:    "SampleCount", period: time.Minute, periods: 5,
 		below: true, limit: 1, noValues: missingIsBad,
 	}
@@ -132,11 +132,11 @@ func (d *deployment) functionErrors(name string) alarm {
 // handlerErrors watches our own count, which knows the failures that a function answers itself: online with a 500, send with
 // a message that goes back to the queue.
 func (d *deployment) handlerErrors(name string) alarm {
-	watches := d.own(observability.HandlerErrors)
+	watches := d.own(catalogue.HandlerErrors)
 	return alarm{
 		kind: "handler-errors", of: name,
 		meaning: fmt.Sprintf("%s fails, or answers that it failed.", name),
-		watches: watches[slices.IndexFunc(watches, func(s series) bool { return s.dimensions[observability.DimensionFunction] == name })],
+		watches: watches[slices.IndexFunc(watches, func(s series) bool { return s.dimensions[catalogue.DimensionFunction] == name })],
 		stat:    "Sum", period: 5 * time.Minute, periods: 1,
 		limit: d.config.Thresholds.FunctionErrors, noValues: missingIsGood,
 	}

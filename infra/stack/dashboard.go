@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // declareDashboard declares the stack's dashboard and gives its address in the console.
@@ -58,50 +58,50 @@ func (d *deployment) dashboard(q queues, alarmARNs []string, webSocketID, httpID
 
 func (d *deployment) openConnections() widget {
 	return d.graph("Open connections and online users", "Maximum",
-		d.lines(observability.ActiveConnections, observability.OnlineUsers))
+		d.lines(catalogue.ActiveConnections, catalogue.OnlineUsers))
 }
 
 func (d *deployment) comingAndGoing() widget {
 	return d.graph("Connections opened and closed", "Sum",
-		d.lines(observability.ConnectionsOpened, observability.ConnectionsClosed, observability.ConnectionsExpired))
+		d.lines(catalogue.ConnectionsOpened, catalogue.ConnectionsClosed, catalogue.ConnectionsExpired))
 }
 
 func (d *deployment) tokens() widget {
 	return d.graph("Tokens", "Sum",
-		d.lines(observability.TokensAccepted, observability.TokensRejected, observability.KeyRefreshFailures))
+		d.lines(catalogue.TokensAccepted, catalogue.TokensRejected, catalogue.KeyRefreshFailures))
 }
 
 func (d *deployment) posts() widget {
 	return stacked(d.graph("Posts to connections, by outcome", "Sum",
-		d.lines(observability.PostsDelivered, observability.PostsGone, observability.PostsFailed)))
+		d.lines(catalogue.PostsDelivered, catalogue.PostsGone, catalogue.PostsFailed)))
 }
 
 func (d *deployment) messages() widget {
-	return d.graph("Messages", "Sum", d.lines(observability.MessagesReceived, observability.MessagesOffline,
-		observability.MessagesExpired, observability.MessagesRejected, observability.MessagesDeadLettered, observability.FollowUpsQueued))
+	return d.graph("Messages", "Sum", d.lines(catalogue.MessagesReceived, catalogue.MessagesOffline,
+		catalogue.MessagesExpired, catalogue.MessagesRejected, catalogue.MessagesDeadLettered, catalogue.FollowUpsQueued))
 }
 
 // extras is what only some messages ask for.
 func (d *deployment) extras() widget {
 	return d.graph("Broadcasts, receipts, duplicates, throttling", "Sum",
-		d.lines(observability.BroadcastUsers, observability.ReceiptsPublished, observability.DuplicatesDropped, observability.PostsThrottled))
+		d.lines(catalogue.BroadcastUsers, catalogue.ReceiptsPublished, catalogue.DuplicatesDropped, catalogue.PostsThrottled))
 }
 
 func (d *deployment) latency() widget {
-	latency := d.own(observability.DeliveryLatency)[0]
+	latency := d.own(catalogue.DeliveryLatency)[0]
 	return d.graph("Delivery latency, from queue to device", "p50",
 		[]line{{latency, "p50", "p50"}, {latency, "p90", "p90"}, {latency, "p99", "p99"}})
 }
 
 func (d *deployment) presenceEvents() widget {
 	return d.graph("Presence events and queries", "Sum",
-		d.lines(observability.EventsPublished, observability.EventsHeldBack, observability.OnlineQueries))
+		d.lines(catalogue.EventsPublished, catalogue.EventsHeldBack, catalogue.OnlineQueries))
 }
 
 func (d *deployment) verification() widget {
 	return d.graph("Leases renewed, and left over by sweep", "Sum", append(
-		d.lines(observability.LeasesRenewed),
-		line{d.own(observability.SweepBacklog)[0], observability.SweepBacklog.Name, "Maximum"}))
+		d.lines(catalogue.LeasesRenewed),
+		line{d.own(catalogue.SweepBacklog)[0], catalogue.SweepBacklog.Name(), "Maximum"}))
 }
 
 func (d *deployment) stream() widget {
@@ -142,7 +142,7 @@ func gatewayLines(id, stage string, metrics ...string) []line {
 
 // errors shows our own count beside Lambda's: what is in the second alone was a time-out or a crash.
 func (d *deployment) errors() widget {
-	all := append(d.perFunction("Errors", ""), d.lines(observability.HandlerErrors)...)
+	all := append(d.perFunction("Errors", ""), d.lines(catalogue.HandlerErrors)...)
 	return d.graph("Failed invocations", "Sum", append(all, d.perFunction("Throttles", "throttled")...))
 }
 
@@ -151,7 +151,7 @@ func (d *deployment) durations() widget {
 }
 
 func (d *deployment) starts() widget {
-	return d.graph("Cold starts", "Sum", d.lines(observability.ColdStarts))
+	return d.graph("Cold starts", "Sum", d.lines(catalogue.ColdStarts))
 }
 
 func (d *deployment) tableThrottles() widget {
@@ -166,13 +166,13 @@ func (d *deployment) tableThrottles() widget {
 }
 
 // lines draws metrics of our own, each under its name; those of one function each, under the function's name too.
-func (d *deployment) lines(metrics ...observability.Metric) []line {
+func (d *deployment) lines(metrics ...catalogue.Metric) []line {
 	var all []line
 	for _, m := range metrics {
 		for _, s := range d.own(m) {
-			label := m.Name
-			if m.PerFunction {
-				label = s.dimensions[observability.DimensionFunction] + " " + m.Name
+			label := m.Name()
+			if m.PerFunction() {
+				label = s.dimensions[catalogue.DimensionFunction] + " " + m.Name()
 			}
 			all = append(all, line{series: s, Label: label})
 		}

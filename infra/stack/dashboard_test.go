@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // drawn is a dashboard's body as CloudWatch reads it.
@@ -96,29 +96,29 @@ func TestMetricsAreEmitted(t *testing.T) {
 	run := record(t, testConfig())
 	emitted := map[string]bool{}
 	d := &deployment{stage: testStage}
-	for _, m := range observability.Catalogue() {
+	for _, m := range catalogue.All() {
 		want := map[string]string{"Stage": testStage}
-		if m.PerFunction {
-			for _, f := range m.Functions {
+		if m.PerFunction() {
+			for _, f := range m.Functions() {
 				want["Function"] = f
-				emitted[series{observability.Namespace, m.Name, want}.String()] = true
+				emitted[series{catalogue.Namespace, m.Name(), want}.String()] = true
 			}
 			continue
 		}
-		emitted[series{observability.Namespace, m.Name, want}.String()] = true
+		emitted[series{catalogue.Namespace, m.Name(), want}.String()] = true
 		if got := d.own(m); len(got) != 1 {
-			t.Errorf("%s has %d series, want one", m.Name, len(got))
+			t.Errorf("%s has %d series, want one", m.Name(), len(got))
 		}
 	}
 	onDashboard := map[string]bool{}
 	for _, s := range shownOn(t, readDashboard(t, run)) {
 		onDashboard[s.String()] = true
-		if s.namespace == observability.Namespace && !emitted[s.String()] {
+		if s.namespace == catalogue.Namespace && !emitted[s.String()] {
 			t.Errorf("the dashboard shows %s, which nobody emits", s)
 		}
 	}
 	for _, s := range alarmed(run) {
-		if s.namespace == observability.Namespace && !emitted[s.String()] {
+		if s.namespace == catalogue.Namespace && !emitted[s.String()] {
 			t.Errorf("an alarm watches %s, which nobody emits", s)
 		}
 	}
@@ -151,7 +151,7 @@ func TestNativeMetrics(t *testing.T) {
 	}
 	used := map[string]map[string]bool{}
 	for _, s := range append(shownOn(t, readDashboard(t, run)), alarmed(run)...) {
-		if s.namespace == observability.Namespace {
+		if s.namespace == catalogue.Namespace {
 			continue
 		}
 		kind := fmt.Sprint(s.namespace, " ", s.dimensionNames())

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"heliograph/observability"
+	"heliograph/observability/catalogue"
 )
 
 // series is one CloudWatch metric: a name with the values of its dimensions.
@@ -14,15 +14,15 @@ type series struct {
 }
 
 // own is a metric of our own catalogue: one series, or one for each function that emits it.
-func (d *deployment) own(m observability.Metric) []series {
-	if !m.PerFunction {
-		return []series{{observability.Namespace, m.Name, map[string]string{observability.DimensionStage: d.stage}}}
+func (d *deployment) own(m catalogue.Metric) []series {
+	if !m.PerFunction() {
+		return []series{{catalogue.Namespace, m.Name(), map[string]string{catalogue.DimensionStage: d.stage}}}
 	}
 	var all []series
-	for _, name := range m.Functions {
-		all = append(all, series{observability.Namespace, m.Name, map[string]string{
-			observability.DimensionStage:    d.stage,
-			observability.DimensionFunction: name,
+	for _, name := range m.Functions() {
+		all = append(all, series{catalogue.Namespace, m.Name(), map[string]string{
+			catalogue.DimensionStage:    d.stage,
+			catalogue.DimensionFunction: name,
 		}})
 	}
 	return all

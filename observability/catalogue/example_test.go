@@ -1,0 +1,20 @@
+package catalogue_test
+
+import (
+	"fmt"
+
+	"heliograph/observability/catalogue"
+)
+
+// The catalogue is data: the dashboard, the alarms and docs/metrics.md are made from it.
+func ExampleAll() {
+	for _, m := range catalogue.All() {
+		if m.Kind() == catalogue.Gauge {
+			fmt.Println(m.Name(), m.Unit(), m.Dimensions(), m.Functions())
+		}
+	}
+	// Output:
+	// ActiveConnections Count [Stage] [sweep]
+	// OnlineUsers Count [Stage] [sweep]
+	// SweepBacklog Count [Stage] [sweep]
+}

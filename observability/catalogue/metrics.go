@@ -1,0 +1,117 @@
+package catalogue
+
+import "heliograph"
+
+// everyFunction is for the wrapper's own metrics.
+var everyFunction = heliograph.Functions()
+
+// The wrapper's own metrics, one series per function.
+var (
+	ColdStarts = counter("ColdStarts",
+		"Invocations that were the first of their execution environment, and so waited for its start.",
+		everyFunction...).perFunction()
+	// HandlerErrors: a handler adds to it only for an error that it answers itself. The wrapper counts those returned.
+	HandlerErrors = counter("HandlerErrors",
+		"Invocations whose handler returned an error or panicked, and failures that a handler answered itself (a 500 of "+
+			"`online`, a panic over one message in `send`). A function that is killed at its time-out can't count itself: "+
+			"see Lambda's own Errors for those.",
+		everyFunction...).perFunction()
+)
+
+// Who may come in.
+var (
+	TokensAccepted = counter("TokensAccepted",
+		"Tokens that named a user and were let in.",
+		heliograph.Authorizer)
+	TokensRejected = counter("TokensRejected",
+		"Tokens, or requests without one, that were answered with a Deny policy (403). The property `reason` says why.",
+		heliograph.Authorizer)
+	KeyRefreshFailures = counter("KeyRefreshFailures",
+		"Times that the secret or the published keys could not be read again. The last good ones stay in use: a rotation does not take effect.",
+		heliograph.Authorizer)
+)
+
+// Who is there.
+var (
+	ConnectionsOpened = counter("ConnectionsOpened",
+		"Connections that were opened and recorded.",
+		heliograph.Connect)
+	ConnectionsClosed = counter("ConnectionsClosed",
+		"Connections whose record was deleted: by `disconnect`, by `send` and `sweep` when the gateway says that "+
+			"they are gone, by `announce` when the table's TTL removed them.",
+		heliograph.Announce, heliograph.Disconnect, heliograph.Send, heliograph.Sweep)
+	ConnectionsExpired = counter("ConnectionsExpired",
+		"Connections that `sweep` closed because their token had expired.",
+		heliograph.Sweep)
+	LeasesRenewed = counter("LeasesRenewed",
+		"Connections that were verified at the end of their lease and found alive.",
+		heliograph.Sweep)
+	SweepBacklog = gauge("SweepBacklog",
+		"Connections whose lease had ended and that this run of `sweep` did not get to.",
+		heliograph.Sweep)
+	ActiveConnections = gauge("ActiveConnections",
+		"Connections that are open, counted once a minute.",
+		heliograph.Sweep)
+	OnlineUsers = gauge("OnlineUsers",
+		"Users who are online, counted once a minute.",
+		heliograph.Sweep)
+	OnlineQueries = counter("OnlineQueries",
+		"Presence queries that were answered, each page on its own.",
+		heliograph.Online)
+	EventsPublished = counter("EventsPublished",
+		"Presence events that were published. The property `transition` says which way.",
+		heliograph.Announce)
+	EventsHeldBack = counter("EventsHeldBack",
+		"Presence changes that were not published: the user was back within the grace period, or a newer change overtook them.",
+		heliograph.Announce)
+)
+
+// What was sent.
+var (
+	MessagesReceived = counter("MessagesReceived",
+		"Messages that came from the queue, follow-ups included.",
+		heliograph.Send)
+	MessagesRejected = counter("MessagesRejected",
+		"Messages that can never be delivered: malformed, without a target, or too large. They go to the dead-letter queue at once.",
+		heliograph.Send)
+	MessagesExpired = counter("MessagesExpired",
+		"Messages that were dropped because their `ExpiresAt` had passed.",
+		heliograph.Send)
+	MessagesOffline = counter("MessagesOffline",
+		"Messages that were dropped because none of those whom they name had an open connection.",
+		heliograph.Send)
+	DuplicatesDropped = counter("DuplicatesDropped",
+		"Users, or connections addressed by their id, that were not sent a message again because they had one with the same `Id` "+
+			"within `idempotencyWindow`.",
+		heliograph.Send)
+	BroadcastUsers = counter("BroadcastUsers",
+		"Users whom broadcasts have gone through, whatever came of it. A broadcast is done when it has gone through all who are "+
+			"online: compare with OnlineUsers.",
+		heliograph.Send)
+	ReceiptsPublished = counter("ReceiptsPublished",
+		"Receipts (`MessageSettled`) that were published for messages that asked for one.",
+		heliograph.Send)
+	MessagesDeadLettered = counter("MessagesDeadLettered",
+		"Messages that `send` put on the dead-letter queue, rejected ones and those out of attempts.",
+		heliograph.Send)
+	FollowUpsQueued = counter("FollowUpsQueued",
+		"Follow-ups that were queued for connections that are still owed a message.",
+		heliograph.Send)
+	PostsDelivered = counter("PostsDelivered",
+		"Posts to one connection that the gateway took (2xx).",
+		heliograph.Send)
+	PostsGone = counter("PostsGone",
+		"Posts to a connection that no longer exists (410). This is no failure: the connection is pruned.",
+		heliograph.Send)
+	PostsFailed = counter("PostsFailed",
+		"Posts to one connection that failed after the SDK's retries (429, 403, 5xx, time-out, network, or 410 on a connection "+
+			"that is still being opened). A follow-up tries again.",
+		heliograph.Send)
+	PostsThrottled = counter("PostsThrottled",
+		"Answers 429 of the gateway, those included that a retry made up for. `send` posts less at once while they come.",
+		heliograph.Send)
+	DeliveryLatency = latency("DeliveryLatency",
+		"Time from when the message was first sent to the queue until the gateway took it, one value per delivered post. Broadcasts "+
+			"are not in it: they wait on purpose, so as not to exceed `broadcastRate`.",
+		heliograph.Send)
+)
