@@ -9,7 +9,8 @@ import (
 )
 
 // Access logs hold no query string, since tokens travel there, and no user id. `$context.path` of an HTTP API is
-// the path alone. Sources: AWS's pages "Configure logging for WebSocket APIs" and "Customize HTTP API access logs".
+// the path alone. `$context.error.message` is the raw text; messageString has quotes around it, but only where there is an
+// error, so no JSON format is right for both. Sources: AWS's pages "Configure logging for WebSocket APIs" and "Customize HTTP API access logs".
 
 // webSocketLog is one line for each connect, disconnect and message.
 func webSocketLog() string {
@@ -21,7 +22,7 @@ func webSocketLog() string {
 		"connectionId":     "$context.connectionId",
 		"status":           "$context.status",
 		"sourceIp":         "$context.identity.sourceIp",
-		"error":            "$context.error.messageString",
+		"error":            "$context.error.message",
 		"authorizerStatus": "$context.authorizer.status",
 		"authorizerError":  "$context.authorizer.error",
 		"integrationError": "$context.integration.error",
@@ -38,7 +39,7 @@ func httpLog() string {
 		"path":             "$context.path",
 		"status":           "$context.status",
 		"sourceIp":         "$context.identity.sourceIp",
-		"error":            "$context.error.messageString",
+		"error":            "$context.error.message",
 		"authorizerError":  "$context.authorizer.error",
 		"integrationError": "$context.integrationErrorMessage",
 		"integrationMs":    "$context.integrationLatency",

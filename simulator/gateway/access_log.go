@@ -57,7 +57,21 @@ func newAccessFormat(c StageConfig) (accessFormat, error) {
 	if !slices.Contains(f.variables, "requestId") && !slices.Contains(f.variables, "extendedRequestId") {
 		return f, badRequest("Access Log format must contain $context.requestId or $context.extendedRequestId")
 	}
-	return f, nil
+	return f, f.checkJSON(c.Name)
+}
+
+// checkJSON refuses a format that looks like JSON and gives lines that are not. AWS takes such a format, and nobody
+// notices before the first error: $context.error.messageString brings quotes of its own where there is an error.
+func (f accessFormat) checkJSON(stage string) error {
+	if !strings.HasPrefix(f.texts[0], "{") {
+		return nil
+	}
+	for _, values := range []map[string]string{{}, {"error.message": "Forbidden"}} {
+		if line := f.render(values); !json.Valid([]byte(line)) {
+			return badRequest("the access log format of the stage %s is JSON, but its lines are not, such as %s", stage, line)
+		}
+	}
+	return nil
 }
 
 // authorizerProperty is true for $context.authorizer.<a key of the authorizer's context>.
@@ -72,6 +86,11 @@ func (s *Stage) accessLog(values map[string]string) {
 	if len(f.texts) == 0 || log == nil {
 		return
 	}
+	log(f.destination, f.render(values))
+}
+
+// render gives the line of a request.
+func (f accessFormat) render(values map[string]string) string {
 	var line strings.Builder
 	for i, text := range f.texts {
 		line.WriteString(text)
@@ -79,7 +98,7 @@ func (s *Stage) accessLog(values map[string]string) {
 			line.WriteString(logValue(f.variables[i], values))
 		}
 	}
-	log(f.destination, line.String())
+	return line.String()
 }
 
 // logValue is a value as it stands in a line. Most formats are JSON, which a quote in a user agent must not break.

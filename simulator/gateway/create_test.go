@@ -111,6 +111,8 @@ func TestCreationRefuses(t *testing.T) {
 		"log to a bucket":            {stage(plain, StageConfig{Name: "s", AutoDeploy: true, AccessLogDestination: "arn:aws:s3:::b", AccessLogFormat: "$context.requestId"}), "no log group"},
 		"log of the unknown":         {stage(plain, format("$context.requestId $context.wafLatency")), "$context.wafLatency"},
 		"log of the query":           {stage(plain, format("$context.requestId $request.querystring")), "begins no $context variable"},
+		"log with quotes twice":      {stage(plain, format(`{"id":"$context.requestId","error":"$context.error.messageString"}`)), `"error":""Forbidden""`},
+		"log without quotes":         {stage(plain, format(`{"id":"$context.requestId","error":$context.error.messageString}`)), `"error":-`},
 		"log without id":             {stage(plain, format("$context.status")), "must contain $context.requestId"},
 		"log of two lines":           {stage(plain, format("$context.requestId\n$context.status")), "single line"},
 	} {

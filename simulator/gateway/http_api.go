@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type exchange struct {
 	s      *Stage
 	t      target
 	r      *http.Request
+	query  url.Values
 	id     string
 	path   string // without the stage
 	at     time.Time
@@ -37,9 +39,15 @@ func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e := a.newExchange(s, path, r)
+	refused := checkHTTPHead(r)
+	if refused == nil {
+		e.query, refused = parseQuery(r.URL.RawQuery)
+	}
 	counted := &countingWriter{ResponseWriter: w}
 	w.Header().Set("Apigw-Requestid", e.id)
 	switch t, found := e.s.serves.Load().find(r.Method, path); {
+	case refused != nil:
+		e.refuse(counted, refused)
 	case a.config.CORS.preflight(counted, r):
 	case !found:
 		e.refuse(counted, &refusal{status: http.StatusNotFound, message: "Not Found"})
@@ -125,7 +133,7 @@ func (e *exchange) authorize() (authorization, *refusal) {
 		if kind == "header" {
 			sources = append(sources, strings.Join(e.r.Header.Values(name), ","))
 		} else {
-			sources = append(sources, strings.Join(e.r.URL.Query()[name], ","))
+			sources = append(sources, strings.Join(e.query[name], ","))
 		}
 	}
 	return e.s.authorize(e.s.api.g.ending, e.t, e.methodARN(), sources, e.authorizerEvent(sources), e.values)

@@ -183,7 +183,7 @@ func (e *exchange) event(authorizer *httpAuthorizer) httpEvent {
 	body, isBase64 := eventBody(r, e.body)
 	return httpEvent{
 		Version: "2.0", RouteKey: e.t.route.Key, RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery, Cookies: cookies,
-		Headers: headers, QueryStringParameters: joined(r.URL.Query()), StageVariables: s.config.Variables,
+		Headers: headers, QueryStringParameters: joined(e.query), StageVariables: s.config.Variables,
 		Body: body, IsBase64Encoded: isBase64,
 		RequestContext: httpContext{
 			AccountID: s.api.g.options.Account, APIID: s.api.id, Authorizer: authorizer, DomainName: r.Host, DomainPrefix: prefix,
@@ -201,7 +201,7 @@ func (e *exchange) authorizerEvent(sources []string) httpAuthorizerEvent {
 	return httpAuthorizerEvent{
 		Version: "1.0", Type: "REQUEST", MethodARN: e.methodARN(), IdentitySource: source, AuthorizationToken: source,
 		Resource: resource, Path: r.URL.Path, HTTPMethod: r.Method, Headers: mixedHeaders(r),
-		QueryStringParameters: orEmpty(last(r.URL.Query())), PathParameters: map[string]string{}, StageVariables: orEmpty(s.config.Variables),
+		QueryStringParameters: orEmpty(last(e.query)), PathParameters: map[string]string{}, StageVariables: orEmpty(s.config.Variables),
 		RequestContext: httpAuthorizerContext{
 			AccountID: s.api.g.options.Account, APIID: s.api.id, DomainName: r.Host, DomainPrefix: prefix, ExtendedRequestID: e.id,
 			HTTPMethod: r.Method, Identity: httpAuthorizerIdentity{SourceIP: sourceIP(r), UserAgent: r.UserAgent()}, Path: r.URL.Path,

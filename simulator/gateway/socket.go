@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,7 @@ type upgrade struct {
 	*message
 	t           target // of $connect
 	hasRoute    bool
+	query       url.Values
 	subprotocol string
 }
 
@@ -92,10 +94,13 @@ func (s *Stage) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	u.t, u.hasRoute = c.deployment.routes["$connect"]
 	headers := clientHeaders(r)
 	u.event.Headers, u.event.MultiValueHeaders = last(headers), headers
-	if query := r.URL.Query(); len(query) > 0 {
-		u.event.QueryStringParameters, u.event.MultiValueQueryStringParameters = last(query), query
+	var refused *refusal
+	if u.query, refused = parseQuery(r.URL.RawQuery); len(u.query) > 0 {
+		u.event.QueryStringParameters, u.event.MultiValueQueryStringParameters = last(u.query), u.query
 	}
-	refused := u.decide(r)
+	if refused == nil {
+		refused = u.decide(r)
+	}
 	if refused == nil {
 		refused = u.open(w, r)
 	}
@@ -106,6 +111,9 @@ func (s *Stage) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 
 // checkUpgrade refuses what is no WebSocket handshake, before anyone is invoked for it. RFC 6455, section 4.2.1.
 func checkUpgrade(r *http.Request) (status int, text string) {
+	if len(r.Host)+len(r.RequestURI) > maxSocketURL {
+		return http.StatusRequestURITooLong, "URI Too Long"
+	}
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	switch {
 	case r.Method != http.MethodGet, !hasToken(r.Header, "Connection", "upgrade"), !hasToken(r.Header, "Upgrade", "websocket"):
@@ -153,12 +161,12 @@ func (u *upgrade) authorize(r *http.Request) *refusal {
 		if kind == "header" {
 			sources = append(sources, r.Header.Get(name))
 		} else {
-			sources = append(sources, r.URL.Query().Get(name))
+			sources = append(sources, u.query.Get(name))
 		}
 	}
 	event := authorizerEvent{socketEvent: u.event, StageVariables: map[string]string{}}
 	event.Type, event.MethodARN = "REQUEST", s.routeARN("$connect")
-	event.QueryStringParameters, event.MultiValueQueryStringParameters = last(r.URL.Query()), r.URL.Query()
+	event.QueryStringParameters, event.MultiValueQueryStringParameters = last(u.query), u.query
 	for key, v := range s.config.Variables {
 		event.StageVariables[key] = v
 	}
