@@ -72,7 +72,7 @@ func printStatuses(out io.Writer, page []byte) error {
 func (t *target) eachPage(ctx context.Context, token string, users []string, use func([]byte) error) error {
 	next := "/user/online"
 	if len(users) > 0 {
-		next += "?userIds=" + url.QueryEscape(strings.Join(users, ","))
+		next += "?" + url.Values{"userId": users}.Encode() // userIds would take an id apart that holds a comma
 	}
 	for next != "" {
 		page, link, err := t.page(ctx, token, next)

@@ -15,7 +15,7 @@ import (
 
 // event is what an HTTP API sends in payload format 2.0, as far as it matters here.
 type event struct {
-	QueryStringParameters map[string]string `json:"queryStringParameters"`
+	RawQueryString string `json:"rawQueryString"`
 }
 
 // directory knows who is online. A *presence.InvalidError means that the question is no good.
@@ -30,7 +30,7 @@ var _ directory = (*presence.Store)(nil)
 // make an answer of its own of it.
 func online(d directory) observability.Handler[event, events.APIGatewayV2HTTPResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayV2HTTPResponse, error) {
-		users, link, err := find(ctx, d, e.QueryStringParameters)
+		users, link, err := find(ctx, d, e.RawQueryString)
 		if invalid, ok := errors.AsType[*presence.InvalidError](err); ok {
 			observability.Annotate(ctx, "outcome", "refused")
 			return refused(http.StatusBadRequest, invalid.Error())
@@ -46,8 +46,8 @@ func online(d directory) observability.Handler[event, events.APIGatewayV2HTTPRes
 	}
 }
 
-func find(ctx context.Context, d directory, parameters map[string]string) (users []presence.Status, link string, err error) {
-	q, err := parseQuery(parameters)
+func find(ctx context.Context, d directory, rawQuery string) (users []presence.Status, link string, err error) {
+	q, err := parseQuery(rawQuery)
 	if err != nil {
 		return nil, "", err
 	}

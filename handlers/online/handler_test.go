@@ -44,14 +44,14 @@ func (f *fakeDirectory) Online(_ context.Context, limit int, cursor string) (pre
 	return f.page, f.err
 }
 
-// invoke calls the handler as Lambda does, with the sample event and these parameters.
-func invoke(t *testing.T, d directory, parameters map[string]string) (events.APIGatewayV2HTTPResponse, string) {
+// invoke calls the handler as Lambda does, with the sample event and this query string.
+func invoke(t *testing.T, d directory, rawQuery string) (events.APIGatewayV2HTTPResponse, string) {
 	t.Helper()
 	var e event
 	if err := json.Unmarshal(sample, &e); err != nil {
 		t.Fatal(err)
 	}
-	e.QueryStringParameters = parameters
+	e.RawQueryString = rawQuery
 	var printed bytes.Buffer
 	f := observability.New("online", observability.Settings{Stage: "dev"}, &printed)
 	response, err := observability.Wrap(f, online(d))(t.Context(), e)
@@ -78,7 +78,7 @@ func TestAnswer(t *testing.T) {
 	if err := json.Unmarshal(sample, &e); err != nil {
 		t.Fatal(err)
 	}
-	response, printed := invoke(t, d, e.QueryStringParameters)
+	response, printed := invoke(t, d, e.RawQueryString)
 	want := `[{"UserId":"1234","IsOnline":true,"LastActivity":"2026-01-02T03:04:05.678Z"},` +
 		`{"UserId":"off","IsOnline":false,"LastActivity":"2026-01-02T03:04:05.000Z"},` +
 		`{"UserId":"<\"ü\"&>","IsOnline":false,"LastActivity":null}]`
@@ -97,32 +97,35 @@ func TestAnswer(t *testing.T) {
 func TestParameters(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		parameters map[string]string
-		asked      string
-		users      []heliograph.UserID
-		limit      int
-		cursor     string
+		query  string
+		asked  string
+		users  []heliograph.UserID
+		limit  int
+		cursor string
 	}{
-		"none":              {nil, "page", nil, 0, ""},
-		"limit":             {map[string]string{"limit": "1000"}, "page", nil, 1000, ""},
-		"cursor":            {map[string]string{"cursor": "abc"}, "page", nil, 0, "abc"},
-		"both":              {map[string]string{"limit": "1", "cursor": "abc"}, "page", nil, 1, "abc"},
-		"unknown":           {map[string]string{"page": "2"}, "page", nil, 0, ""},
-		"one user":          {map[string]string{"userIds": "1234"}, "names", []heliograph.UserID{"1234"}, 0, ""},
-		"order":             {map[string]string{"userIds": "b,a"}, "names", []heliograph.UserID{"b", "a"}, 0, ""},
-		"doubles":           {map[string]string{"userIds": "b,a,b,b"}, "names", []heliograph.UserID{"b", "a"}, 0, ""},
-		"blanks":            {map[string]string{"userIds": ", b,,a ,"}, "names", []heliograph.UserID{"b", "a"}, 0, ""},
-		"only blanks":       {map[string]string{"userIds": " ,"}, "names", nil, 0, ""},
-		"empty":             {map[string]string{"userIds": ""}, "names", nil, 0, ""},
-		"users and a limit": {map[string]string{"userIds": "a", "limit": "x"}, "names", []heliograph.UserID{"a"}, 0, ""},
-		"100 users":         {map[string]string{"userIds": list(100)}, "names", numbers(100), 0, ""},
-		"100 users, twice":  {map[string]string{"userIds": list(100) + "," + list(100)}, "names", numbers(100), 0, ""},
+		"none":              {"", "page", nil, 0, ""},
+		"limit":             {"limit=1000", "page", nil, 1000, ""},
+		"cursor":            {"cursor=abc", "page", nil, 0, "abc"},
+		"both":              {"limit=1&cursor=abc", "page", nil, 1, "abc"},
+		"unknown":           {"page=2", "page", nil, 0, ""},
+		"one user":          {"userIds=1234", "names", []heliograph.UserID{"1234"}, 0, ""},
+		"order":             {"userIds=b,a", "names", []heliograph.UserID{"b", "a"}, 0, ""},
+		"doubles":           {"userIds=b,a,b,b", "names", []heliograph.UserID{"b", "a"}, 0, ""},
+		"blanks":            {"userIds=,+b,,a+,", "names", []heliograph.UserID{"b", "a"}, 0, ""},
+		"only blanks":       {"userIds=+,", "names", nil, 0, ""},
+		"empty":             {"userIds=", "names", nil, 0, ""},
+		"users and a limit": {"userIds=a&limit=5", "names", []heliograph.UserID{"a"}, 0, ""},
+		"comma in an id":    {"userId=a%2Cb&userId=+c", "names", []heliograph.UserID{"a,b", " c"}, 0, ""},
+		"both forms":        {"userIds=a,b&userId=b&userId=c", "names", []heliograph.UserID{"a", "b", "c"}, 0, ""},
+		"list, twice":       {"userIds=a&userIds=b,a", "names", []heliograph.UserID{"a", "b"}, 0, ""},
+		"100 users":         {"userIds=" + list(100), "names", numbers(100), 0, ""},
+		"100 users, twice":  {"userIds=" + list(100) + "," + list(100), "names", numbers(100), 0, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &fakeDirectory{}
-			if response, _ := invoke(t, d, test.parameters); response.StatusCode != 200 || response.Body != "[]" {
+			if response, _ := invoke(t, d, test.query); response.StatusCode != 200 || response.Body != "[]" {
 				t.Errorf("answer: %d %s", response.StatusCode, response.Body)
 			}
 			if d.asked != test.asked || d.limit != test.limit || d.cursor != test.cursor {
@@ -150,24 +153,31 @@ func list(n int) string {
 // A bad question is 400, in the form of RFC 9457, and says what is allowed; it is no query that was answered.
 func TestBadQuestions(t *testing.T) {
 	t.Parallel()
+	const unreadable = "the query string can't be read: escape what is not a letter or digit as %XX, a semicolon as %3B"
 	tests := map[string]struct {
-		parameters map[string]string
-		detail     string
+		query  string
+		detail string
 	}{
-		"101 users":     {map[string]string{"userIds": list(101)}, "userIds names 101 users; 100 are the limit"},
-		"limit 0":       {map[string]string{"limit": "0"}, "limit is not a whole number from 1 to 1000"},
-		"limit 1001":    {map[string]string{"limit": "1001"}, "limit is not a whole number from 1 to 1000"},
-		"limit below 0": {map[string]string{"limit": "-1"}, "limit is not a whole number from 1 to 1000"},
-		"limit empty":   {map[string]string{"limit": ""}, "limit is not a whole number from 1 to 1000"},
-		"limit text":    {map[string]string{"limit": "ten"}, "limit is not a whole number from 1 to 1000"},
-		"limit twice":   {map[string]string{"limit": "5,5"}, "limit is not a whole number from 1 to 1000"},
-		"limit 1e2":     {map[string]string{"limit": "1e2"}, "limit is not a whole number from 1 to 1000"},
+		"101 users":     {"userIds=" + list(101), "userIds names 101 users; 100 are the limit"},
+		"limit 0":       {"limit=0", "limit is not a whole number from 1 to 1000"},
+		"limit 1001":    {"limit=1001", "limit is not a whole number from 1 to 1000"},
+		"limit below 0": {"limit=-1", "limit is not a whole number from 1 to 1000"},
+		"limit empty":   {"limit=", "limit is not a whole number from 1 to 1000"},
+		"limit text":    {"limit=ten", "limit is not a whole number from 1 to 1000"},
+		"limit twice":   {"limit=5&limit=5", "limit is not a whole number from 1 to 1000"},
+		"limit, junk":   {"limit=5;x", unreadable},
+		"half escape":   {"userIds=%4", unreadable},
+		"other's junk":  {"limit=5&page=%zz", unreadable},
+		"users, limit":  {"userIds=a&limit=x", "limit is not a whole number from 1 to 1000"},
+		"cursor twice":  {"cursor=a&cursor=b", "cursor is given more than once"},
+		"101 in both":   {"userIds=" + list(60) + "&userId=" + strings.Join(strings.Split(list(101), ",")[60:], "&userId="), "userIds names 101 users; 100 are the limit"},
+		"limit 1e2":     {"limit=1e2", "limit is not a whole number from 1 to 1000"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &fakeDirectory{}
-			response, printed := invoke(t, d, test.parameters)
+			response, printed := invoke(t, d, test.query)
 			want := fmt.Sprintf(`{"type":"about:blank","title":"Bad Request","status":400,"detail":%q}`, test.detail)
 			if response.StatusCode != 400 || response.Body != want || response.Headers["Content-Type"] != "application/problem+json" {
 				t.Errorf("answer: %d %v %s", response.StatusCode, response.Headers, response.Body)
@@ -184,13 +194,13 @@ func TestBadQuestions(t *testing.T) {
 func TestDirectoryFails(t *testing.T) {
 	t.Parallel()
 	invalid := &fakeDirectory{err: &presence.InvalidError{Field: "cursor", Reason: "is not one that this service gave out"}}
-	response, _ := invoke(t, invalid, map[string]string{"cursor": "x"})
+	response, _ := invoke(t, invalid, "cursor=x")
 	if response.StatusCode != 400 || !strings.Contains(response.Body, "cursor is not one that this service gave out") {
 		t.Errorf("answer: %d %s", response.StatusCode, response.Body)
 	}
-	for _, parameters := range []map[string]string{nil, {"userIds": "a"}} {
+	for _, query := range []string{"", "userIds=a"} {
 		broken := &fakeDirectory{err: errors.New("the table heliograph-dev is down")}
-		response, printed := invoke(t, broken, parameters)
+		response, printed := invoke(t, broken, query)
 		if response.StatusCode != 500 || strings.Contains(response.Body, "table") || response.Headers["Content-Type"] != "application/problem+json" {
 			t.Errorf("answer: %d %v %s", response.StatusCode, response.Headers, response.Body)
 		}
@@ -205,21 +215,21 @@ func TestLink(t *testing.T) {
 	t.Parallel()
 	page := presence.Page{Users: []presence.Status{{User: "a", Online: true, LastActivity: at}}, Next: "Ab-_9"}
 	tests := map[string]struct {
-		parameters map[string]string
-		want       string
+		query string
+		want  string
 	}{
-		"with limit":    {map[string]string{"limit": "7", "cursor": "old"}, `<?limit=7&cursor=Ab-_9>; rel="next"`},
-		"without limit": {nil, `<?cursor=Ab-_9>; rel="next"`},
-		"by name":       {map[string]string{"userIds": "a"}, ""},
+		"with limit":    {"limit=7&cursor=old", `<?limit=7&cursor=Ab-_9>; rel="next"`},
+		"without limit": {"", `<?cursor=Ab-_9>; rel="next"`},
+		"by name":       {"userIds=a", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if response, _ := invoke(t, &fakeDirectory{page: page}, test.parameters); response.Headers["Link"] != test.want {
+			if response, _ := invoke(t, &fakeDirectory{page: page}, test.query); response.Headers["Link"] != test.want {
 				t.Errorf("Link: %s", response.Headers["Link"])
 			}
 			last := presence.Page{Users: page.Users}
-			if response, _ := invoke(t, &fakeDirectory{page: last}, test.parameters); response.Headers["Link"] != "" {
+			if response, _ := invoke(t, &fakeDirectory{page: last}, test.query); response.Headers["Link"] != "" {
 				t.Errorf("Link on the last page: %s", response.Headers["Link"])
 			}
 		})

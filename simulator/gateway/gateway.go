@@ -84,7 +84,8 @@ func (g *Gateway) CreateAPI(c APIConfig) (*API, error) {
 	if closed {
 		return nil, errors.Join(errors.New("the gateway is closed"), listener.Close())
 	}
-	a.server = &http.Server{Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	// Room above the gateway's own bound, which answers in the gateway's form; beyond this net/http answers in its own.
+	a.server = &http.Server{Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 * maxHTTPHead}
 	go func() { _ = a.server.Serve(listener) }()
 	return a, nil
 }
