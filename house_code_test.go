@@ -129,7 +129,7 @@ func TestProcessGlobals(t *testing.T) {
 			why: "Lambda reads a function's log lines from stdout; a function that can't start has to end",
 		},
 		{
-			pkg: "heliograph/infra/stack", may: []string{"os.Environ"},
+			pkg: "heliograph/infra/build", may: []string{"os.Environ"},
 			why: "the go command that builds the functions needs PATH, HOME and the caches",
 		},
 		{

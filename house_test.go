@@ -29,10 +29,11 @@ var rules = []rule{
 	{"presence", []string{"heliograph", "observability"}, "who is online does not depend on what is sent to them"},
 	{"delivery", []string{"heliograph", "observability", "presence"}, "delivery asks presence for connections, and nothing else"},
 	{"handlers", []string{"heliograph", "observability", "auth", "presence", "delivery", "handlers/internal"}, "a handler joins an event to the domain; it knows no infrastructure and no simulator"},
+	{"infra/build", []string{"heliograph"}, "compiling and packing hold no Pulumi"},
 	{"infra", []string{"heliograph", "observability/catalogue", "infra"}, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
-	{"simulator", []string{"heliograph", "infra/stack", "simulator"}, "it runs the program and compiled functions, so that what works here is what is deployed"},
-	{"cmd", []string{"heliograph", "auth", "infra/stack", "simulator", "cmd"}, "the command line talks to a running stack; it is not a part of it"},
-	{"e2e", []string{"heliograph", "auth", "infra/stack", "simulator"}, "black-box tests know a stack by its addresses"},
+	{"simulator", []string{"heliograph", "infra/build", "infra/stack", "simulator"}, "it runs the program and compiled functions, so that what works here is what is deployed"},
+	{"cmd", []string{"heliograph", "auth", "infra/build", "infra/stack", "simulator", "cmd"}, "the command line talks to a running stack; it is not a part of it"},
+	{"e2e", []string{"heliograph", "auth", "infra/build", "infra/stack", "simulator"}, "black-box tests know a stack by its addresses"},
 }
 
 type listedPackage struct {

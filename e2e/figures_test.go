@@ -17,7 +17,8 @@ import (
 	"github.com/coder/websocket"
 	"golang.org/x/sync/errgroup"
 
-	"heliograph/infra/stack"
+	"heliograph"
+	"heliograph/infra/build"
 	"heliograph/simulator"
 )
 
@@ -91,7 +92,7 @@ func stopProcess(t *testing.T, pid int) {
 
 // figureArchives measures the archives that Lambda gets.
 func figureArchives(t *testing.T) {
-	functions, err := stack.Build(t.Context(), stack.Target{GOOS: "linux", GOARCH: "arm64", Root: projectRoot(t), Progress: os.Stderr})
+	functions, err := build.Build(t.Context(), build.Target{Root: projectRoot(t), Progress: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,12 +171,12 @@ func figureInit(t *testing.T) {
 	socket.Close(websocket.StatusNormalClosure, "")
 	runCommand(t, p.Args[2], "online")
 	starts := map[string]float64{}
-	for deadline := time.Now().Add(70 * time.Second); len(starts) < len(stack.FunctionNames()) && time.Now().Before(deadline); time.Sleep(time.Second) {
+	for deadline := time.Now().Add(70 * time.Second); len(starts) < len(heliograph.Functions()) && time.Now().Before(deadline); time.Sleep(time.Second) {
 		for _, found := range reportLine.FindAllStringSubmatch(p.stderr.String(), -1) {
 			starts[found[1]], _ = strconv.ParseFloat(found[2], 64)
 		}
 	}
-	for _, name := range stack.FunctionNames() {
+	for _, name := range heliograph.Functions() {
 		if starts[name] == 0 {
 			t.Errorf("%s was not started, or its REPORT line was not found", name)
 			continue

@@ -20,7 +20,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"heliograph/infra/stack"
+	"heliograph/infra/build"
 	"heliograph/simulator"
 )
 
@@ -53,7 +53,7 @@ func start(t *testing.T, arguments ...string) program {
 
 func projectRoot(t *testing.T) string {
 	t.Helper()
-	root, err := stack.FindRoot(".")
+	root, err := build.FindRoot(".")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"heliograph/infra/stack"
+	"heliograph/infra/build"
 	"heliograph/simulator"
 	"heliograph/simulator/iam"
 )
@@ -105,7 +105,7 @@ func checkPermissions(code int) error {
 // startLocal starts the simulator as `heliograph local` does, with a grace period that a test can wait for, and a rate at
 // which a broadcast to a few users takes several steps.
 func startLocal(ctx context.Context, logs *safeBuffer) (*simulator.Simulator, error) {
-	root, err := stack.FindRoot(".")
+	root, err := build.FindRoot(".")
 	if err != nil {
 		return nil, err
 	}

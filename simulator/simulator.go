@@ -19,13 +19,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/gofrs/flock"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"heliograph/infra/build"
 	"heliograph/infra/stack"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/iam"
@@ -105,9 +105,7 @@ func (s *Simulator) start(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	functions, err := stack.Build(ctx, stack.Target{
-		GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Root: o.Root, Progress: o.Progress,
-	})
+	functions, err := build.Build(ctx, build.Target{Here: true, Root: o.Root, Progress: o.Progress})
 	if err != nil {
 		return err
 	}
@@ -159,7 +157,7 @@ func loadConfig(values map[string]string) (config stack.Config, err error) {
 type program func(ctx *pulumi.Context, outputs func(map[string]string)) error
 
 // deploy is the program that is deployed to AWS, too.
-func deploy(config stack.Config, functions stack.Functions) program {
+func deploy(config stack.Config, functions build.Functions) program {
 	return func(ctx *pulumi.Context, done func(map[string]string)) error {
 		outputs, err := stack.Deploy(ctx, config, functions)
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"heliograph/infra/stack"
+	"heliograph/infra/build"
 )
 
 // newTestCloud makes a cloud on free ports, and closes it when the test ends.
@@ -145,7 +145,7 @@ func TestResourcesAreLive(t *testing.T) {
 // TestNothingIsLeft proves that a stack that was used and stopped leaves no goroutine behind. It runs alone, so that all
 // goroutines of the simulator are its own.
 func TestNothingIsLeft(t *testing.T) {
-	root, err := stack.FindRoot(".")
+	root, err := build.FindRoot(".")
 	if err != nil {
 		t.Fatal(err)
 	}

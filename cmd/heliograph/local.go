@@ -11,7 +11,7 @@ import (
 	"text/template"
 	"time"
 
-	"heliograph/infra/stack"
+	"heliograph/infra/build"
 	"heliograph/simulator"
 	"heliograph/simulator/fault"
 )
@@ -41,7 +41,7 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	if err != nil {
 		return fmt.Errorf("find the project: %w", err)
 	}
-	root, err := stack.FindRoot(directory)
+	root, err := build.FindRoot(directory)
 	if err != nil {
 		return err
 	}

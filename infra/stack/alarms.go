@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"heliograph"
 	"heliograph/observability/catalogue"
 )
 
@@ -38,7 +39,7 @@ func (d *deployment) alarms(q queues) []alarm {
 		d.sendFailures(), d.messageAge(q.send), d.eventsLate(), d.activeConnections(), d.sweepStopped(), d.keysNotRefreshed(),
 		d.deadLetters("send", q.sendDeadLetters), d.deadLetters("grace", q.graceDeadLetters), d.deadLetters("stream", q.streamFailures),
 	}
-	for _, name := range FunctionNames() {
+	for _, name := range heliograph.Functions() {
 		all = append(all, d.functionErrors(name), d.handlerErrors(name))
 	}
 	return all
@@ -70,7 +71,7 @@ func (d *deployment) eventsLate() alarm {
 	return alarm{
 		kind:    "events-late",
 		meaning: "Presence events wait in the table's stream for longer than users notice.",
-		watches: d.ofFunction("IteratorAge", announce),
+		watches: d.ofFunction("IteratorAge", heliograph.Announce),
 		stat:    "Maximum", period: time.Minute, periods: 5,
 		limit: d.config.Thresholds.MessageAge * 1000, noValues: missingIsGood, // IteratorAge is in milliseconds
 	}

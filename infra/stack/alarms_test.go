@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"heliograph"
 )
 
 // runbookName is how a description names a runbook.
@@ -72,7 +74,7 @@ func TestAlarms(t *testing.T) {
 	for _, of := range []string{"send", "grace", "stream"} {
 		want["dead-letters-"+of] = []any{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 60.0, 1.0, atLeast, 12.0, "notBreaching"}
 	}
-	for _, of := range FunctionNames() {
+	for _, of := range heliograph.Functions() {
 		want["function-errors-"+of] = []any{"AWS/Lambda", "Errors", "Sum", 300.0, 1.0, atLeast, 14.0, "notBreaching"}
 		want["handler-errors-"+of] = []any{"Heliograph", "HandlerErrors", "Sum", 300.0, 1.0, atLeast, 14.0, "notBreaching"}
 	}

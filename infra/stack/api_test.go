@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"heliograph"
 )
 
 // properties are a resource's plain inputs, without those that need not be told here.
@@ -211,7 +213,7 @@ func TestManagementAddress(t *testing.T) {
 		}
 	}
 	run := record(t, testConfig(everything))
-	for _, name := range []string{send, sweep} {
+	for _, name := range []string{heliograph.Send, heliograph.Sweep} {
 		got := run.get(t, name+"-function").text("environment.variables.CONNECTIONS_ENDPOINT")
 		if want := "https://websocket-api.execute-api.eu-west-1.amazonaws.com/test"; got != want {
 			t.Errorf("%s calls @connections at %s, want %s, whatever the domain", name, got, want)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
 )
 
 // loadKeys runs LoadConfig as Pulumi does, with keys as they stand in a stack file. Keys named in secrets are encrypted.
@@ -199,7 +201,7 @@ func TestStageNames(t *testing.T) {
 		}
 	}
 	longest := &deployment{stage: good[len(good)-1]}
-	for _, name := range FunctionNames() {
+	for _, name := range heliograph.Functions() {
 		if physical := longest.physical(name); len(physical) > 64 {
 			t.Errorf("%s has %d characters, IAM takes 64", physical, len(physical))
 		}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
 )
 
 const (
@@ -23,20 +25,20 @@ func declareConsumers(d *deployment, f foundations, functions functionSet) {
 	c := d.newComponent("Consumers", "consumers")
 	defer c.complete()
 	declare(c, "send-queue", lambda.NewEventSourceMapping, &lambda.EventSourceMappingArgs{
-		FunctionName:          functions[send].Name,
+		FunctionName:          functions[heliograph.Send].Name,
 		EventSourceArn:        f.queues.send.arn,
 		BatchSize:             pulumi.Int(queueBatch),
 		FunctionResponseTypes: onlyTheFailed,
 		ScalingConfig:         &lambda.EventSourceMappingScalingConfigArgs{MaximumConcurrency: pulumi.Int(d.config.MaxConcurrency)},
 	})
 	declare(c, "grace-queue", lambda.NewEventSourceMapping, &lambda.EventSourceMappingArgs{
-		FunctionName:          functions[announce].Name,
+		FunctionName:          functions[heliograph.Announce].Name,
 		EventSourceArn:        f.queues.grace.arn,
 		BatchSize:             pulumi.Int(queueBatch),
 		FunctionResponseTypes: onlyTheFailed,
 	})
 	declare(c, "stream", lambda.NewEventSourceMapping, &lambda.EventSourceMappingArgs{
-		FunctionName:               functions[announce].Name,
+		FunctionName:               functions[heliograph.Announce].Name,
 		EventSourceArn:             f.table.streamARN,
 		StartingPosition:           pulumi.String("TRIM_HORIZON"),
 		BatchSize:                  pulumi.Int(streamBatch),

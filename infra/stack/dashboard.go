@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"heliograph"
 	"heliograph/observability/catalogue"
 )
 
@@ -105,7 +106,7 @@ func (d *deployment) verification() widget {
 }
 
 func (d *deployment) stream() widget {
-	return d.graph("Age of the stream's oldest record", "Maximum", []line{{d.ofFunction("IteratorAge", announce), announce, ""}})
+	return d.graph("Age of the stream's oldest record", "Maximum", []line{{d.ofFunction("IteratorAge", heliograph.Announce), heliograph.Announce, ""}})
 }
 
 func (d *deployment) waiting(q queues) widget {
@@ -184,7 +185,7 @@ func (d *deployment) lines(metrics ...catalogue.Metric) []line {
 func (d *deployment) perFunction(metric, suffix string) []line {
 	var all []line
 	for i, s := range d.ofFunctions(metric) {
-		label := FunctionNames()[i]
+		label := heliograph.Functions()[i]
 		if suffix != "" {
 			label = fmt.Sprintf("%s %s", label, suffix)
 		}

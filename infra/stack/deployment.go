@@ -5,6 +5,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph/infra/build"
 )
 
 // deployment is what every step of Deploy needs to know.
@@ -12,7 +14,7 @@ type deployment struct {
 	ctx       *pulumi.Context
 	config    Config
 	stage     string // the stack's name; also the WebSocket stage and the dimension Stage
-	functions Functions
+	functions build.Functions
 	home      home
 }
 

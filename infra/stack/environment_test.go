@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"heliograph"
 )
 
 // variable is an environment variable that a handler reads: its name, whether it may be missing, whether it may be empty.
@@ -77,7 +79,7 @@ func taggedVariables(t *testing.T, file *ast.File) (all []variable) {
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
-	for _, name := range FunctionNames() {
+	for _, name := range heliograph.Functions() {
 		set := run.get(t, name+"-function").at("environment.variables").(map[string]any)
 		read := handlerVariables(t, name)
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(read)), slices.Sorted(maps.Keys(set))); diff != "" {
@@ -105,19 +107,19 @@ func TestEnvironmentFollowsTheConfiguration(t *testing.T) {
 		c.PresenceGrace, c.ConnectionLease, c.SweepRate, c.ExpiredTokens = 7e9, 60e9, 50, "keep"
 	}))
 	want := map[string]map[string]any{
-		authorizer: {
+		heliograph.Authorizer: {
 			"JWT_SECRET_PARAMETER": "/WebSocketAdapter/JwtSecret", "JWT_SECRET_PREVIOUS_PARAMETER": "/WebSocketAdapter/JwtSecretPrevious",
 			"JWT_ISSUER": "issuer", "JWT_AUDIENCE": "audience", "USER_ID_CLAIM": "sub",
 			"STAGE": "test", "LOG_LEVEL": "WARN", "TRACE_SAMPLING": "0.25",
 		},
-		send: {
+		heliograph.Send: {
 			"TABLE_NAME": "heliograph-test", "QUEUE_URL": run.outputs["sendQueueUrl"], "DEAD_LETTER_QUEUE_URL": run.outputs["deadLetterQueueUrl"],
 		},
-		announce: {
+		heliograph.Announce: {
 			"TOPIC_ARN": run.outputs["eventTopicArn"], "PRESENCE_GRACE": "7s",
 			"GRACE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-test-grace",
 		},
-		sweep: {"CONNECTION_LEASE": "1m0s", "SWEEP_RATE": "50", "EXPIRED_TOKENS": "keep"},
+		heliograph.Sweep: {"CONNECTION_LEASE": "1m0s", "SWEEP_RATE": "50", "EXPIRED_TOKENS": "keep"},
 	}
 	for name, variables := range want {
 		for variable, value := range variables {

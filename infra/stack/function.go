@@ -7,6 +7,9 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
+	"heliograph/infra/build"
 )
 
 // specification is what tells one function from another.
@@ -47,7 +50,7 @@ func declareFunction(d *deployment, s specification) function {
 		Description:   pulumi.String(s.description),
 		Role:          role.Arn,
 		Runtime:       pulumi.String("provided.al2023"),
-		Handler:       pulumi.String(entry),
+		Handler:       pulumi.String(build.Entry),
 		Architectures: pulumi.ToStringArray([]string{d.functions.Architecture}),
 		Code:          pulumi.NewFileArchive(d.functions.Artifacts[s.name].Archive),
 		MemorySize:    pulumi.Int(s.memory),
@@ -68,11 +71,11 @@ func (c *component) declareLogGroup(name, physical string) *cloudwatch.LogGroup 
 
 // timeouts are how long each function may take. send's queue and announce's hide a message for six times as long.
 var timeouts = map[string]time.Duration{
-	authorizer: 6 * time.Second, // a device waits for it; its first read of the keys may take 3 s
-	connect:    10 * time.Second,
-	disconnect: 10 * time.Second,
-	send:       30 * time.Second,
-	online:     10 * time.Second,
-	announce:   30 * time.Second,
-	sweep:      50 * time.Second, // one run ends before the next begins
+	heliograph.Authorizer: 6 * time.Second, // a device waits for it; its first read of the keys may take 3 s
+	heliograph.Connect:    10 * time.Second,
+	heliograph.Disconnect: 10 * time.Second,
+	heliograph.Send:       30 * time.Second,
+	heliograph.Online:     10 * time.Second,
+	heliograph.Announce:   30 * time.Second,
+	heliograph.Sweep:      50 * time.Second, // one run ends before the next begins
 }

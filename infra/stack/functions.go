@@ -5,23 +5,9 @@ import (
 	"strconv"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-)
 
-// The functions' short names: folders of handlers/, values of the dimension Function, ends of physical names.
-const (
-	authorizer = "authorizer"
-	connect    = "connect"
-	disconnect = "disconnect"
-	send       = "send"
-	online     = "online"
-	announce   = "announce"
-	sweep      = "sweep"
+	"heliograph"
 )
-
-// FunctionNames are the functions of a stack, each a folder of handlers/.
-func FunctionNames() []string {
-	return []string{authorizer, connect, disconnect, send, online, announce, sweep}
-}
 
 // Most functions wait for DynamoDB most of the time; 256 MB give them CPU enough for a TLS handshake in some ten
 // milliseconds. send is the one that computes: it posts to many connections at once.
@@ -56,7 +42,7 @@ func declareFunctions(d *deployment, f foundations) functionSet {
 // authorizer decides who may come in.
 func (d *deployment) authorizer(f foundations) specification {
 	s := specification{
-		name:        authorizer,
+		name:        heliograph.Authorizer,
 		description: "Decides by a request's token who may connect or ask",
 		memory:      modestMemory,
 		environment: map[string]string{
@@ -79,7 +65,7 @@ func (d *deployment) authorizer(f foundations) specification {
 // connect records a new connection, and takes it back where it can't finish.
 func (d *deployment) connect(f foundations) specification {
 	return specification{
-		name:        connect,
+		name:        heliograph.Connect,
 		description: "Records a connection that was opened",
 		memory:      modestMemory,
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
@@ -94,7 +80,7 @@ func (d *deployment) connect(f foundations) specification {
 // disconnect forgets a connection that the gateway says was closed.
 func (d *deployment) disconnect(f foundations) specification {
 	return specification{
-		name:        disconnect,
+		name:        heliograph.Disconnect,
 		description: "Forgets a connection that was closed",
 		memory:      modestMemory,
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
@@ -107,7 +93,7 @@ func (d *deployment) disconnect(f foundations) specification {
 // receipts.
 func (d *deployment) send(f foundations) specification {
 	return specification{
-		name:        send,
+		name:        heliograph.Send,
 		description: "Delivers queued messages to the open connections of their users",
 		memory:      sendMemory,
 		environment: map[string]string{
@@ -137,7 +123,7 @@ func (d *deployment) send(f foundations) specification {
 // online answers who is there: the list from the index, single users from the table.
 func (d *deployment) online(f foundations) specification {
 	return specification{
-		name:        online,
+		name:        heliograph.Online,
 		description: "Answers who is online",
 		memory:      modestMemory,
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
@@ -152,7 +138,7 @@ func (d *deployment) online(f foundations) specification {
 // else deleted.
 func (d *deployment) announce(f foundations) specification {
 	return specification{
-		name:        announce,
+		name:        heliograph.Announce,
 		description: "Publishes who came online and who went offline",
 		memory:      modestMemory,
 		environment: map[string]string{"PRESENCE_GRACE": d.config.PresenceGrace.String()},
@@ -174,7 +160,7 @@ func (d *deployment) announce(f foundations) specification {
 // sweep verifies connections whose lease has ended. It finds them by the index and counts with it.
 func (d *deployment) sweep(f foundations) specification {
 	return specification{
-		name:        sweep,
+		name:        heliograph.Sweep,
 		description: "Verifies open connections and counts them",
 		memory:      modestMemory,
 		environment: map[string]string{

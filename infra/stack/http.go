@@ -3,6 +3,8 @@ package stack
 import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
 )
 
 // httpAPI is the API of presence queries.
@@ -26,7 +28,7 @@ func declareHTTPAPI(d *deployment, functions functionSet) (httpAPI, *apigatewayv
 		CorsConfiguration: d.cors(),
 	})
 	a := httpAPI{component: c, api: api, url: api.ApiEndpoint}
-	a.declareRoute(functions[online], a.declareAuthorizer(functions[authorizer]))
+	a.declareRoute(functions[heliograph.Online], a.declareAuthorizer(functions[heliograph.Authorizer]))
 	return a, a.declareStage()
 }
 

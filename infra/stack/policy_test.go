@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"heliograph"
 )
 
 // texts is a JSON string or list of strings, as IAM takes either.
@@ -140,26 +142,26 @@ func TestGrants(t *testing.T) {
 		return []string{"sqs:ReceiveMessage " + queue, "sqs:DeleteMessage " + queue, "sqs:GetQueueAttributes " + queue}
 	}
 	want := map[string][]string{
-		authorizer: {"ssm:GetParameter JwtSecret", "ssm:GetParameter JwtSecretPrevious"},
-		connect:    append([]string{"dynamodb:PutItem table", "dynamodb:DeleteItem table"}, settle...),
-		disconnect: append([]string{"dynamodb:DeleteItem table"}, settle...),
-		send: slices.Concat(poll("send"), settle, []string{
+		heliograph.Authorizer: {"ssm:GetParameter JwtSecret", "ssm:GetParameter JwtSecretPrevious"},
+		heliograph.Connect:    append([]string{"dynamodb:PutItem table", "dynamodb:DeleteItem table"}, settle...),
+		heliograph.Disconnect: append([]string{"dynamodb:DeleteItem table"}, settle...),
+		heliograph.Send: slices.Concat(poll("send"), settle, []string{
 			"sqs:SendMessage send", "sqs:SendMessage send-dead-letters", "dynamodb:DeleteItem table",
 			"dynamodb:PutItem table", "dynamodb:Query gsi1", "sns:Publish events",
 			"execute-api:ManageConnections POST",
 		}),
-		online: {"dynamodb:Query gsi1", "dynamodb:BatchGetItem table"},
-		announce: slices.Concat(poll("grace"), settle, []string{
+		heliograph.Online: {"dynamodb:Query gsi1", "dynamodb:BatchGetItem table"},
+		heliograph.Announce: slices.Concat(poll("grace"), settle, []string{
 			"dynamodb:DescribeStream stream", "dynamodb:GetRecords stream", "dynamodb:GetShardIterator stream", "dynamodb:ListStreams stream",
 			"sqs:SendMessage grace", "sqs:SendMessage stream-failures", "sns:Publish events",
 		}),
-		sweep: append([]string{
+		heliograph.Sweep: append([]string{
 			"dynamodb:Query gsi1", "dynamodb:BatchGetItem table", "dynamodb:DeleteItem table",
 			"execute-api:ManageConnections GET", "execute-api:ManageConnections DELETE",
 		}, settle...),
 	}
 	run := record(t, testConfig(everything))
-	for _, name := range FunctionNames() {
+	for _, name := range heliograph.Functions() {
 		got := grants(t, run.get(t, name+"-policy"))
 		slices.Sort(want[name])
 		if diff := cmp.Diff(want[name], got); diff != "" {

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
+	"heliograph/infra/build"
 )
 
 // Program is the program as `pulumi up` runs it: it reads the stack's configuration, builds the functions for
@@ -16,11 +19,11 @@ func Program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	root, err := FindRoot(".")
+	root, err := build.FindRoot(".")
 	if err != nil {
 		return err
 	}
-	functions, err := Build(ctx.Context(), Target{GOOS: "linux", GOARCH: "arm64", Root: root, Progress: progress{ctx}})
+	functions, err := build.Build(ctx.Context(), build.Target{Root: root, Progress: progress{ctx}})
 	if err != nil {
 		return err
 	}
@@ -35,11 +38,11 @@ func Program(ctx *pulumi.Context) error {
 }
 
 // Deploy declares the stack that ctx names and gives its outputs.
-func Deploy(ctx *pulumi.Context, config Config, functions Functions) (outputs *Outputs, err error) {
+func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outputs *Outputs, err error) {
 	if err := config.Validate(ctx.Stack()); err != nil {
 		return nil, err
 	}
-	if err := functions.check(); err != nil {
+	if err := functions.Check(); err != nil {
 		return nil, err
 	}
 	home, err := lookUpHome(ctx)
@@ -61,7 +64,7 @@ func Deploy(ctx *pulumi.Context, config Config, functions Functions) (outputs *O
 	socketStage := sockets.serve(lambdas, declareAccessLogRole(d))
 	requests, requestStage := declareHTTPAPI(d, lambdas)
 	declareConsumers(d, base, lambdas)
-	declareSchedule(d, lambdas[sweep])
+	declareSchedule(d, lambdas[heliograph.Sweep])
 
 	alarms := declareAlarms(d, queues)
 	dashboard := declareDashboard(d, queues, alarms, sockets.api, requests.api)

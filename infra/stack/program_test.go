@@ -10,6 +10,9 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
+	"heliograph/infra/build"
 )
 
 // configurations are the ends of what a stack can be: as little as possible, and all that there is.
@@ -124,7 +127,7 @@ func TestLogGroups(t *testing.T) {
 			t.Errorf("%s keeps its lines for %v days, want 30", group.name, got)
 		}
 	}
-	for _, name := range FunctionNames() {
+	for _, name := range heliograph.Functions() {
 		group, f := run.get(t, name+"-logs"), run.get(t, name+"-function")
 		if got, want := group.text("name"), "/aws/lambda/"+f.text("name"); got != want {
 			t.Errorf("the log group of %s is %s, want %s", name, got, want)
@@ -145,7 +148,7 @@ func TestFunctions(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
 	roles := map[string]string{}
-	for _, name := range FunctionNames() {
+	for _, name := range heliograph.Functions() {
 		f := run.get(t, name+"-function")
 		got := map[string]any{
 			"runtime": f.at("runtime"), "handler": f.at("handler"), "architectures": f.at("architectures"),
@@ -167,8 +170,8 @@ func TestFunctions(t *testing.T) {
 			t.Errorf("the policy of %s is attached to %s, and the function has %s", name, policy.text("role"), role)
 		}
 	}
-	if got := len(run.ofKind("aws:lambda/function:Function")); got != len(FunctionNames()) {
-		t.Errorf("the program declares %d functions, want %d", got, len(FunctionNames()))
+	if got := len(run.ofKind("aws:lambda/function:Function")); got != len(heliograph.Functions()) {
+		t.Errorf("the program declares %d functions, want %d", got, len(heliograph.Functions()))
 	}
 }
 
@@ -364,15 +367,15 @@ func TestContractParameters(t *testing.T) {
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()
 	unpacked := unbuilt()
-	delete(unpacked.Artifacts, send)
+	delete(unpacked.Artifacts, heliograph.Send)
 	tests := map[string]struct {
 		config    Config
-		functions Functions
+		functions build.Functions
 		want      string
 	}{
 		"no secret":          {DefaultConfig(), unbuilt(), "heliograph:jwtSecret is missing"},
 		"the public secret":  {testConfig(func(c *Config) { c.JWTSecret = PublicSecret }), unbuilt(), "heliograph:jwtSecret is a secret of 35 bytes"},
-		"no functions":       {testConfig(), Functions{}, "they were not made by Build"},
+		"no functions":       {testConfig(), build.Functions{}, "they were not made by Build"},
 		"a missing function": {testConfig(), unpacked, "function send has no archive"},
 	}
 	for name, test := range tests {

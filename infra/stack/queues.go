@@ -5,6 +5,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
 )
 
 // deadLetterRetention is the longest that SQS keeps anything: whoever looks after a long weekend finds it all.
@@ -30,8 +32,8 @@ type queues struct {
 
 func declareQueues(d *deployment) queues {
 	var q queues
-	q.send, q.sendDeadLetters = declareQueue(d, "messages", "send", timeouts[send], maxReceiveCount)
-	q.grace, q.graceDeadLetters = declareQueue(d, "grace", "grace", timeouts[announce], int(streamPatience/hidden(timeouts[announce])))
+	q.send, q.sendDeadLetters = declareQueue(d, "messages", "send", timeouts[heliograph.Send], maxReceiveCount)
+	q.grace, q.graceDeadLetters = declareQueue(d, "grace", "grace", timeouts[heliograph.Announce], int(streamPatience/hidden(timeouts[heliograph.Announce])))
 
 	c := d.newComponent("Queue", "stream")
 	defer c.complete()

@@ -11,6 +11,9 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
+	"heliograph/infra/build"
 )
 
 // Where the recorded stacks live, and the key behind their tokens.
@@ -120,7 +123,7 @@ func record(t *testing.T, config Config) recording {
 	return run
 }
 
-func tryRecord(config Config, functions Functions) (recording, error) {
+func tryRecord(config Config, functions build.Functions) (recording, error) {
 	r := &recorder{}
 	run := recording{byName: map[string]recorded{}}
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
@@ -141,10 +144,10 @@ func tryRecord(config Config, functions Functions) (recording, error) {
 }
 
 // unbuilt stands for functions where only the declarations count.
-func unbuilt() Functions {
-	f := Functions{Architecture: "arm64", Artifacts: map[string]Artifact{}}
-	for _, name := range FunctionNames() {
-		f.Artifacts[name] = Artifact{Binary: "/build/" + name, Archive: "/build/" + name + ".zip"}
+func unbuilt() build.Functions {
+	f := build.Functions{Architecture: "arm64", Artifacts: map[string]build.Artifact{}}
+	for _, name := range heliograph.Functions() {
+		f.Artifacts[name] = build.Artifact{Binary: "/build/" + name, Archive: "/build/" + name + ".zip"}
 	}
 	return f
 }

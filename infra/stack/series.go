@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"heliograph"
 	"heliograph/observability/catalogue"
 )
 
@@ -36,7 +37,7 @@ func (d *deployment) ofFunction(metric, name string) series {
 // ofFunctions is such a metric of every function.
 func (d *deployment) ofFunctions(metric string) []series {
 	var all []series
-	for _, name := range FunctionNames() {
+	for _, name := range heliograph.Functions() {
 		all = append(all, d.ofFunction(metric, name))
 	}
 	return all

@@ -10,6 +10,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
 )
 
 // webSocketAPI is the API that devices connect to.
@@ -55,10 +57,10 @@ func managementAddress(apiEndpoint string) (string, error) {
 // serve declares routes and stage, and gives the stage.
 func (a webSocketAPI) serve(functions functionSet, logRole []pulumi.Resource) *apigatewayv2.Stage {
 	defer a.complete()
-	allowed := a.declareAuthorizer(functions[authorizer])
+	allowed := a.declareAuthorizer(functions[heliograph.Authorizer])
 	routes := []socketRoute{
-		a.declareProxy("$connect", functions[connect], allowed),
-		a.declareProxy("$disconnect", functions[disconnect], nil),
+		a.declareProxy("$connect", functions[heliograph.Connect], allowed),
+		a.declareProxy("$disconnect", functions[heliograph.Disconnect], nil),
 		a.declarePing(),
 	}
 	return a.declareStage(a.declareDeployment(routes), logRole)

@@ -1,4 +1,4 @@
-package stack
+package build
 
 import (
 	"archive/zip"
@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// entry is the name of the program that Lambda's custom runtimes start.
-const entry = "bootstrap"
+// Entry is the name of the program that Lambda's custom runtimes start.
+const Entry = "bootstrap"
 
-// packedAt stands for every time in an archive, so that packing the same binary again gives the same bytes. It is
-// the first day that the format knows.
+// packedAt is the modification time of every archive entry, so that packing the same binary again gives the same
+// bytes. It is the earliest date that the format can express.
 var packedAt = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// archive packs a binary, unless the archive that is there holds that very binary already.
-func archive(binary, path string) error {
+// archive packs a binary, unless the existing archive already holds it.
+func archive(binary, path string, level int) error {
 	source, err := os.Open(binary)
 	if err != nil {
 		return err
@@ -35,32 +35,32 @@ func archive(binary, path string) error {
 	if _, err := source.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	return replace(path, func(w io.Writer) error { return pack(w, source) })
+	return replace(path, func(w io.Writer) error { return pack(w, source, level) })
 }
 
-// measure gives a file's length and checksum.
+// measure returns a file's length and checksum.
 func measure(r io.Reader) (uint64, uint32, error) {
 	sum := crc32.NewIEEE()
 	size, err := io.Copy(sum, r)
 	return uint64(size), sum.Sum32(), err
 }
 
-// holds tells whether an archive's one entry is a program of that length and checksum. The checksum is read from the
-// archive's directory, nothing is unpacked.
+// holds reports whether an archive's one entry is a program of that length and checksum. It reads the checksum from
+// the archive's directory and unpacks nothing.
 func holds(path string, size uint64, sum uint32) bool {
 	z, err := zip.OpenReader(path)
 	if err != nil {
-		return false // not there, or not an archive: packed anew either way
+		return false // missing or broken: packed anew either way
 	}
 	defer z.Close()
-	return len(z.File) == 1 && z.File[0].Name == entry && z.File[0].UncompressedSize64 == size && z.File[0].CRC32 == sum
+	return len(z.File) == 1 && z.File[0].Name == Entry && z.File[0].UncompressedSize64 == size && z.File[0].CRC32 == sum
 }
 
 // pack writes an archive of one executable file.
-func pack(w io.Writer, source io.Reader) error {
+func pack(w io.Writer, source io.Reader, level int) error {
 	z := zip.NewWriter(w)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
-	header := &zip.FileHeader{Name: entry, Method: zip.Deflate, Modified: packedAt}
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, level) })
+	header := &zip.FileHeader{Name: Entry, Method: zip.Deflate, Modified: packedAt}
 	header.SetMode(0o755)
 	file, err := z.CreateHeader(header)
 	if err != nil {
@@ -72,7 +72,7 @@ func pack(w io.Writer, source io.Reader) error {
 	return z.Close()
 }
 
-// replace writes a file in one step: whoever reads it meanwhile sees the old one or the new one, whole.
+// replace writes a file atomically: a concurrent reader sees either the old file or the new one, whole.
 func replace(path string, write func(io.Writer) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -1,22 +1,26 @@
 //go:build !race
 
-package stack
+package build
 
 import (
 	"archive/zip"
 	"bytes"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+
+	"heliograph"
 )
 
-// What these tests pack would take minutes under the race detector, which has nothing to find in a compressor: the
-// builds that run side by side are those of build_test.go.
+// Packing takes minutes under the race detector, and a compressor has no races; build_test.go has the builds that run
+// side by side.
 
-// TestBuild proves what Lambda gets: one executable file named bootstrap, which is the program. And that whoever waits
-// is told what for.
+// TestBuild proves that an archive holds one executable file named bootstrap, the program, and that the build reports its
+// progress.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	var progress bytes.Buffer
@@ -57,7 +61,7 @@ func TestBuild(t *testing.T) {
 }
 
 // TestBuildIsReproducible proves that the same source gives the same bytes: in another folder, after a commit, from
-// scratch. Else every deployment would replace every function.
+// scratch. Otherwise every deployment would replace every function.
 func TestBuildIsReproducible(t *testing.T) {
 	t.Parallel()
 	first, second := newModule(t), newModule(t)
@@ -72,11 +76,9 @@ func TestBuildIsReproducible(t *testing.T) {
 	git("init", "-q")
 	git("add", "-A")
 	git("commit", "-q", "-m", "one")
-	a, b := buildFew(t, here(first)), buildFew(t, here(second))
+	a, b := buildFew(t, Target{Root: first}), buildFew(t, Target{Root: second})
 	git("commit", "-q", "-m", "two", "--allow-empty")
-	elsewhere := here(second)
-	elsewhere.Out = t.TempDir()
-	c := buildFew(t, elsewhere)
+	c := buildFew(t, Target{Root: second, Out: t.TempDir()})
 	for _, name := range few {
 		want := read(t, a.Artifacts[name].Archive)
 		if !bytes.Equal(want, read(t, b.Artifacts[name].Archive)) {
@@ -91,13 +93,40 @@ func TestBuildIsReproducible(t *testing.T) {
 // TestBuildIgnoresTheBuildersHabits proves that flags of whoever builds change nothing.
 func TestBuildIgnoresTheBuildersHabits(t *testing.T) {
 	root := newModule(t)
-	want := buildFew(t, here(root))
+	want := buildFew(t, Target{Root: root})
 	t.Setenv("GOFLAGS", "-gcflags=-N")
 	t.Setenv("CGO_ENABLED", "1")
-	habits := here(root)
-	habits.Out = t.TempDir()
-	got := buildFew(t, habits)
-	if !bytes.Equal(read(t, want.Artifacts[send].Archive), read(t, got.Artifacts[send].Archive)) {
+	got := buildFew(t, Target{Root: root, Out: t.TempDir()})
+	if !bytes.Equal(read(t, want.Artifacts[heliograph.Send].Archive), read(t, got.Artifacts[heliograph.Send].Archive)) {
 		t.Error("GOFLAGS changes the archive")
+	}
+}
+
+// TestBuildHereSharesTheCache proves that a build for this machine compiles nothing that `go run` has compiled already:
+// neither the standard library nor a module that both import.
+func TestBuildHereSharesTheCache(t *testing.T) {
+	t.Parallel()
+	root := newModule(t)
+	write(t, filepath.Join(root, "shared", "shared.go"), "package shared\n\nimport \"net\"\n\nvar IP net.IP\n")
+	for _, folder := range []string{"handlers/" + heliograph.Send, "cli"} {
+		write(t, filepath.Join(root, folder, "main.go"), "package main\n\nimport \"small/shared\"\n\nfunc main() { println(shared.IP) }\n")
+	}
+	run := exec.Command("go", "run", "./cli")
+	run.Dir = root
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("go run: %v\n%s", err, out)
+	}
+	target, err := here(root).complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := target.command(t.Context(), few[:1])
+	plan.Args = slices.Insert(plan.Args, 2, "-n") // prints the commands of what is not in the cache, and runs none
+	out, err := plan.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build -n: %v\n%s", err, out)
+	}
+	if got := strings.Count(string(out), "/compile "); got != 1 {
+		t.Errorf("%d packages would be compiled, want the function alone:\n%s", got, out)
 	}
 }
