@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -59,7 +60,7 @@ func (e *Endpoint) Register(s Service) {
 
 // ServeHTTP answers one API call.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, r: r, requestID: newRequestID(), json: r.Header.Get("X-Amz-Target") != ""}
+	a := &answer{w: w, r: r, requestID: newRequestID(), protocol: protocolOf(r)}
 	req, err := e.read(w, r, a)
 	if err != nil {
 		a.fail(err)
@@ -98,16 +99,19 @@ func (e *Endpoint) carryOut(ctx context.Context, req request) (any, error) {
 
 // read finds out what is asked for, and tells the answer its shape as soon as it is known.
 func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (request, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.options.MaxBody))
+	body, err := e.body(w, r)
 	if err != nil {
 		return request{}, bodyError(err)
 	}
 	signed, authErr := parseAuthorization(r.Header.Get("Authorization"))
 	call := Call{AccessKey: signed.accessKey, Region: signed.region}
 	var in decoder
-	if a.json {
+	switch a.protocol {
+	case jsonProtocol:
 		call.Action, in, err = e.readJSON(r, body, a)
-	} else {
+	case cborProtocol:
+		call.Action, in, err = e.readCBOR(r, body, a)
+	default:
 		call.Action, in, err = e.readQuery(r, signed.service, body, a)
 	}
 	call.Service = a.service.Name
@@ -123,6 +127,19 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (requ
 		}
 	}
 	return decode(call, a, in)
+}
+
+// body is a request's body. SDKs compress metrics.
+func (e *Endpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	from := http.MaxBytesReader(w, r.Body, e.options.MaxBody)
+	if r.Header.Get("Content-Encoding") != "gzip" {
+		return io.ReadAll(from)
+	}
+	plain, err := gzip.NewReader(from)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(http.MaxBytesReader(w, plain, e.options.MaxBody))
 }
 
 // decoder reads the input of an action from a body that is already at hand.
@@ -206,7 +223,7 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 			Message: fmt.Sprintf("the input of %s does not fit: %v", call.Action, err),
 		}
 	}
-	call.Permission = call.Service + ":" + cmp.Or(action.permission, call.Action)
+	call.Permission = cmp.Or(a.service.Permissions, call.Service) + ":" + cmp.Or(action.permission, call.Action)
 	call.Resources = action.resources(input)
 	return request{call: call, action: action, in: input}, nil
 }
@@ -230,16 +247,39 @@ type answer struct {
 	r         *http.Request
 	requestID string
 	service   Service // the zero Service while it is not known
-	json      bool
+	protocol  protocol
+}
+
+// protocol is how a request is written, and how its answer will be.
+type protocol int
+
+const (
+	queryProtocol protocol = iota
+	jsonProtocol
+	cborProtocol
+)
+
+func protocolOf(r *http.Request) protocol {
+	switch {
+	case r.Header.Get("Smithy-Protocol") == rpcProtocol:
+		return cborProtocol
+	case r.Header.Get("X-Amz-Target") != "":
+		return jsonProtocol
+	default:
+		return queryProtocol
+	}
 }
 
 // succeed writes an action's output.
 func (a *answer) succeed(action string, out any) {
 	var body []byte
 	var err error
-	if a.json {
+	switch a.protocol {
+	case jsonProtocol:
 		body, err = encodeJSON(out)
-	} else {
+	case cborProtocol:
+		body, err = encodeCBOR(out)
+	default:
 		body, err = queryAnswer(a.service, action, a.requestID, out)
 	}
 	if err != nil {
@@ -253,16 +293,19 @@ func (a *answer) succeed(action string, out any) {
 func (a *answer) fail(err error) {
 	e := AsError(err)
 	body := queryError(a.service, a.requestID, e)
-	if a.json {
-		if body, err = errorJSON(cmp.Or(e.Prefix, a.service.ErrorPrefix), e); err != nil {
+	switch prefix := cmp.Or(e.Prefix, a.service.ErrorPrefix); a.protocol {
+	case jsonProtocol:
+		if body, err = errorJSON(prefix, e); err != nil {
 			e = AsError(fmt.Errorf("writing the error %s: %w", e.Code, err))
 			body = []byte(`{"__type":"InternalFailure"}`)
 		}
-		// A service that moved from the query protocol to JSON keeps the old codes in this header, for
-		// clients that ask for them.
-		if a.service.QueryNamespace != "" && a.r.Header.Get("X-Amzn-Query-Mode") == "true" {
-			a.w.Header().Set("X-Amzn-Query-Error", e.QueryName()+";"+e.fault())
-		}
+	case cborProtocol:
+		body = errorCBOR(prefix, e)
+	}
+	// A service that moved away from the query protocol keeps the old codes in this header, for clients that ask
+	// for them.
+	if a.protocol != queryProtocol && a.service.QueryNamespace != "" && a.r.Header.Get("X-Amzn-Query-Mode") == "true" {
+		a.w.Header().Set("X-Amzn-Query-Error", e.QueryName()+";"+e.fault())
 	}
 	a.write(e.HTTPStatus(), body)
 }
@@ -272,7 +315,11 @@ func (a *answer) write(status int, body []byte) {
 	h := a.w.Header()
 	h.Set("X-Amzn-RequestId", a.requestID)
 	h.Set("Content-Type", "text/xml")
-	if a.json {
+	switch a.protocol {
+	case cborProtocol:
+		h.Set("Content-Type", "application/cbor")
+		h.Set("Smithy-Protocol", rpcProtocol)
+	case jsonProtocol:
 		h.Set("Content-Type", "application/x-amz-json-1.0")
 		if a.service.JSONVersion != "" {
 			h.Set("Content-Type", a.service.contentType())

@@ -59,7 +59,7 @@ func (n *node) read(into reflect.Value, f field) error {
 	case into.Kind() == reflect.Pointer:
 		into.Set(reflect.New(into.Type().Elem()))
 		return n.read(into.Elem(), f)
-	case into.Kind() == reflect.Struct:
+	case into.Kind() == reflect.Struct && into.Type() != reflect.TypeFor[Time]():
 		return n.readStruct(into)
 	case into.Kind() == reflect.Map:
 		return n.readMap(into, f)
@@ -192,6 +192,8 @@ func readScalar(text string, into reflect.Value) (err error) {
 		var f float64
 		f, err = strconv.ParseFloat(text, 64)
 		into.SetFloat(f)
+	case reflect.Struct:
+		err = into.Addr().Interface().(*Time).UnmarshalText([]byte(text))
 	case reflect.Slice:
 		var b []byte
 		b, err = base64.StdEncoding.DecodeString(text)

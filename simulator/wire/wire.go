@@ -1,5 +1,5 @@
-// Package wire is how the simulated AWS services speak: it takes signed requests of AWS's JSON and
-// query protocols, hands the decoded input to the action that was asked for, and writes the result, or
+// Package wire is how the simulated AWS services speak: it takes signed requests of AWS's JSON,
+// CBOR and query protocols, hands the decoded input to the action that was asked for, and writes the result, or
 // the error, in the shape that the AWS SDKs and the AWS CLI expect.
 //
 // A service is a value, Service, with its actions made by Do from typed functions. An Endpoint serves
@@ -159,8 +159,12 @@ func Do[In, Out any](do func(context.Context, *In) (*Out, error), resources func
 
 // Service is one AWS service: its protocol and its actions.
 type Service struct {
-	// Name is the signing name: "dynamodb", "sqs", "sns", "ssm".
+	// Name is the signing name: "dynamodb", "sqs", "sns", "ssm", "monitoring".
 	Name string
+	// Permissions is what policies call the service: "cloudwatch". Empty: its Name.
+	Permissions string
+	// CBOR serves Smithy's RPC protocol in CBOR, too, under the TargetPrefix.
+	CBOR bool
 	// TargetPrefix is what stands before the dot in X-Amz-Target: "DynamoDB_20120810", "AmazonSQS",
 	// "AmazonSSM". Empty where the service has no JSON protocol.
 	TargetPrefix string

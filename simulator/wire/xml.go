@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // queryAnswer is the XML of a query request's result. An action without any output has no Result
@@ -115,6 +116,10 @@ func (w *xmlWriter) mapOf(f field, v reflect.Value) {
 func (w *xmlWriter) value(name string, v reflect.Value) {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
+	}
+	if t, ok := v.Interface().(Time); ok {
+		w.text(name, t.UTC().Format(time.RFC3339Nano))
+		return
 	}
 	switch {
 	case v.Kind() == reflect.Struct:
