@@ -63,17 +63,12 @@ func join(parts []Value) (Value, error) {
 	return joined, nil
 }
 
-// operators are the functions of the binary operators. NaN is a value that is dropped.
+// operators are the functions of the binary operators. What is divided by zero is no finite number, and dropped.
 var operators = map[string]func(a, b float64) float64{
-	"+": func(a, b float64) float64 { return a + b },
-	"-": func(a, b float64) float64 { return a - b },
-	"*": func(a, b float64) float64 { return a * b },
-	"/": func(a, b float64) float64 {
-		if b == 0 {
-			return math.NaN()
-		}
-		return a / b
-	},
+	"+":  func(a, b float64) float64 { return a + b },
+	"-":  func(a, b float64) float64 { return a - b },
+	"*":  func(a, b float64) float64 { return a * b },
+	"/":  func(a, b float64) float64 { return a / b },
 	"^":  math.Pow,
 	"==": func(a, b float64) float64 { return truth(a == b) },
 	"!=": func(a, b float64) float64 { return truth(a != b) },
