@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"heliograph"
 	"heliograph/handlers/internal/topic"
 	"heliograph/observability"
 	"heliograph/presence"
@@ -32,7 +33,7 @@ type environment struct {
 const maxGrace = 15 * time.Minute
 
 func main() {
-	observability.Start("announce", build)
+	observability.Start(heliograph.Announce, build)
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[json.RawMessage, response], error) {

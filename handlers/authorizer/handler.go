@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"heliograph"
 	"heliograph/auth"
 	"heliograph/observability"
 	"heliograph/observability/catalogue"
@@ -60,8 +61,10 @@ func authorize(v verifier) observability.Handler[event, response] {
 		return response{
 			PrincipalID:    string(id.UserID),
 			PolicyDocument: policy("Allow", e.MethodArn),
-			// Both APIs show these to their functions, as strings.
-			Context: map[string]any{"userId": string(id.UserID), "tokenExpires": strconv.FormatInt(id.Expires.Unix(), 10)},
+			Context: map[string]any{
+				heliograph.ContextUserID:       string(id.UserID),
+				heliograph.ContextTokenExpires: strconv.FormatInt(id.Expires.Unix(), 10),
+			},
 		}, nil
 	}
 }

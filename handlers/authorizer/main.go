@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"heliograph"
 	"heliograph/auth"
 	"heliograph/observability"
 )
@@ -26,7 +27,7 @@ type environment struct {
 }
 
 func main() {
-	observability.Start("authorizer", build)
+	observability.Start(heliograph.Authorizer, build)
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, response], error) {

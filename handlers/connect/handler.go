@@ -26,11 +26,8 @@ type event struct {
 			SourceIP  string `json:"sourceIp"`
 			UserAgent string `json:"userAgent"`
 		} `json:"identity"`
-		// Authorizer is the context that the authorizer's policy carries.
-		Authorizer struct {
-			UserID       string `json:"userId"`
-			TokenExpires string `json:"tokenExpires"` // Unix seconds
-		} `json:"authorizer"`
+		// Authorizer is the context of the authorizer's policy, beside members of API Gateway's own.
+		Authorizer map[string]any `json:"authorizer"`
 	} `json:"requestContext"`
 }
 
@@ -67,12 +64,14 @@ func connect(store connector) observability.Handler[event, events.APIGatewayProx
 
 func (e event) connection() (presence.Connection, error) {
 	rc := e.RequestContext
-	expires, err := strconv.ParseInt(rc.Authorizer.TokenExpires, 10, 64)
+	user, _ := rc.Authorizer[heliograph.ContextUserID].(string)
+	tokenExpires, _ := rc.Authorizer[heliograph.ContextTokenExpires].(string)
+	expires, err := strconv.ParseInt(tokenExpires, 10, 64)
 	if err != nil {
-		return presence.Connection{}, fmt.Errorf("the authorizer's tokenExpires: %w", err)
+		return presence.Connection{}, fmt.Errorf("the authorizer's %s: %w", heliograph.ContextTokenExpires, err)
 	}
 	c := presence.Connection{
-		User:         heliograph.UserID(rc.Authorizer.UserID),
+		User:         heliograph.UserID(user),
 		ID:           heliograph.ConnectionID(rc.ConnectionID),
 		TokenExpires: time.Unix(expires, 0),
 		SourceIP:     rc.Identity.SourceIP,

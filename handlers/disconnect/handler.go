@@ -17,10 +17,8 @@ import (
 type event struct {
 	RequestContext struct {
 		ConnectionID string `json:"connectionId"`
-		// Authorizer is the context that the authorizer's policy carried on $connect.
-		Authorizer struct {
-			UserID string `json:"userId"`
-		} `json:"authorizer"`
+		// Authorizer is the context of the authorizer's policy on $connect, beside members of API Gateway's own.
+		Authorizer map[string]any `json:"authorizer"`
 	} `json:"requestContext"`
 }
 
@@ -36,7 +34,8 @@ var _ disconnector = (*presence.Store)(nil)
 func disconnect(store disconnector, now func() time.Time) observability.Handler[event, events.APIGatewayProxyResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayProxyResponse, error) {
 		id := heliograph.ConnectionID(e.RequestContext.ConnectionID)
-		user := heliograph.UserID(e.RequestContext.Authorizer.UserID)
+		name, _ := e.RequestContext.Authorizer[heliograph.ContextUserID].(string)
+		user := heliograph.UserID(name)
 		observability.SetProperty(ctx, "connectionId", string(id))
 		observability.SetProperty(ctx, "user", observability.HashUser(string(user)))
 		if err := store.Disconnect(ctx, user, id, now()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -21,7 +22,7 @@ type environment struct {
 }
 
 func main() {
-	observability.Start("disconnect", build)
+	observability.Start(heliograph.Disconnect, build)
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayProxyResponse], error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -20,7 +21,7 @@ type environment struct {
 }
 
 func main() {
-	observability.Start("online", build)
+	observability.Start(heliograph.Online, build)
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayV2HTTPResponse], error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"heliograph"
 	"heliograph/delivery"
 	"heliograph/handlers/internal/topic"
 	"heliograph/observability"
@@ -34,7 +35,7 @@ type environment struct {
 }
 
 func main() {
-	observability.Start("send", build)
+	observability.Start(heliograph.Send, build)
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[events.SQSEvent, events.SQSEventResponse], error) {

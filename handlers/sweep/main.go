@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -40,7 +41,7 @@ func (e *expiredTokens) UnmarshalText(text []byte) error {
 }
 
 func main() {
-	observability.Start("sweep", build)
+	observability.Start(heliograph.Sweep, build)
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[events.EventBridgeEvent, struct{}], error) {

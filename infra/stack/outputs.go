@@ -1,23 +1,26 @@
 package stack
 
-import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+import (
+	"reflect"
 
-// Outputs are what users of a stack need to reach it; `pulumi stack output` prints them under the names of
-// Outputs.Await's map.
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
+)
+
+// Outputs are those of heliograph.Outputs, field by field, before they are known.
 type Outputs struct {
-	WebSocketURL       pulumi.StringOutput // where devices connect: wss://…, without the query string
-	HTTPURL            pulumi.StringOutput // base of GET /user/online: https://…, without a slash at the end
-	SendQueueURL       pulumi.StringOutput // where producers put messages
-	DeadLetterQueueURL pulumi.StringOutput // where messages end that could not be delivered
-	EventTopicARN      pulumi.StringOutput // the SNS topic of presence events
-	TableName          pulumi.StringOutput // the DynamoDB table of connections and presence
-	DashboardURL       pulumi.StringOutput // the stack's dashboard in the CloudWatch console
-	Region             pulumi.StringOutput // the AWS Region that the stack lives in
-	ParameterPrefix    pulumi.StringOutput // the SSM path that its parameters live under
+	WebSocketURL, HTTPURL            pulumi.StringOutput
+	SendQueueURL, DeadLetterQueueURL pulumi.StringOutput
+	EventTopicARN                    pulumi.StringOutput
+	TableName                        pulumi.StringOutput
+	DashboardURL                     pulumi.StringOutput
+	Region                           pulumi.StringOutput
+	ParameterPrefix                  pulumi.StringOutput
 }
 
 // Await calls done with every output's plain value by its name (`webSocketUrl`, `httpUrl`, …), once all are known.
-// pulumi.RunErr waits for that call. It never comes where a value stays unknown, as in a preview.
+// pulumi.RunErr waits for that call. Where a value stays unknown, as in a preview, done is never called.
 func (o *Outputs) Await(done func(map[string]string)) {
 	inputs := pulumi.StringMap{}
 	for name, value := range o.byName() {
@@ -29,17 +32,11 @@ func (o *Outputs) Await(done func(map[string]string)) {
 	})
 }
 
-// byName gives the outputs under the names that they are exported by.
+// byName gives the outputs under the names that the fields of heliograph.Outputs have in JSON.
 func (o *Outputs) byName() map[string]pulumi.StringOutput {
-	return map[string]pulumi.StringOutput{
-		"webSocketUrl":       o.WebSocketURL,
-		"httpUrl":            o.HTTPURL,
-		"sendQueueUrl":       o.SendQueueURL,
-		"deadLetterQueueUrl": o.DeadLetterQueueURL,
-		"eventTopicArn":      o.EventTopicARN,
-		"tableName":          o.TableName,
-		"dashboardUrl":       o.DashboardURL,
-		"region":             o.Region,
-		"parameterPrefix":    o.ParameterPrefix,
+	all, fields := map[string]pulumi.StringOutput{}, reflect.ValueOf(*o)
+	for _, named := range reflect.VisibleFields(reflect.TypeFor[heliograph.Outputs]()) {
+		all[named.Tag.Get("json")] = fields.FieldByName(named.Name).Interface().(pulumi.StringOutput)
 	}
+	return all
 }

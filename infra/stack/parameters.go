@@ -3,6 +3,8 @@ package stack
 import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
 )
 
 // secretParameter is an SSM parameter that may not exist.
@@ -20,20 +22,20 @@ func declareParameters(d *deployment, q queues, eventTopicARN pulumi.StringOutpu
 	c := d.newComponent("Parameters", "parameters")
 	defer c.complete()
 	declare(c, "send-queue-url", ssm.NewParameter, &ssm.ParameterArgs{
-		Name:        pulumi.String(d.config.ParameterPrefix + "/SendMessageQueueUrl"),
+		Name:        pulumi.String(d.config.ParameterPrefix + heliograph.ParameterSendQueueURL),
 		Description: pulumi.String("URL of the queue that takes messages for users"),
 		Type:        pulumi.String("String"),
 		Value:       q.send.url,
 	})
 	declare(c, "event-topic-arn", ssm.NewParameter, &ssm.ParameterArgs{
-		Name:        pulumi.String(d.config.ParameterPrefix + "/EventBusEndpoint"),
+		Name:        pulumi.String(d.config.ParameterPrefix + heliograph.ParameterEventTopicARN),
 		Description: pulumi.String("ARN of the SNS topic of presence events"),
 		Type:        pulumi.String("String"),
 		Value:       eventTopicARN,
 	})
 	return parameters{
-		jwtSecret:         c.declareSecret("jwt-secret", "JwtSecret", "Secret of the tokens that users connect with", d.config.JWTSecret),
-		jwtSecretPrevious: c.declareSecret("jwt-secret-previous", "JwtSecretPrevious", "Former secret, accepted during a rotation", d.config.JWTSecretPrevious),
+		jwtSecret:         c.declareSecret("jwt-secret", heliograph.ParameterJWTSecret, "Secret of the tokens that users connect with", d.config.JWTSecret),
+		jwtSecretPrevious: c.declareSecret("jwt-secret-previous", heliograph.ParameterJWTSecretPrevious, "Former secret, accepted during a rotation", d.config.JWTSecretPrevious),
 	}
 }
 
@@ -44,7 +46,7 @@ func (c *component) declareSecret(name, parameter, description, value string) se
 	if value == "" {
 		return secretParameter{}
 	}
-	full := c.config.ParameterPrefix + "/" + parameter
+	full := c.config.ParameterPrefix + parameter
 	p := declare(c, name, ssm.NewParameter, &ssm.ParameterArgs{
 		Name:        pulumi.String(full),
 		Description: pulumi.String(description),
