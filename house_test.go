@@ -1,5 +1,4 @@
-// Package heliograph_test holds the rules of the house: who may import whom, and one package comment a
-// folder.
+// Package heliograph_test holds the rules of the house: which package may import which, and one package comment a folder.
 package heliograph_test
 
 import (
@@ -18,34 +17,39 @@ import (
 type rule struct {
 	folder string
 	may    []string
+	tests  []string // what their tests may import besides
 	why    string
 }
 
+// rules are looked up in this order; the first folder that a package lies in counts.
 var rules = []rule{
-	{"heliograph", nil, "everybody agrees by it, so it can know nobody"},
-	{"observability/catalogue", []string{"heliograph"}, "whoever names a metric should not have to compile what emits it"},
-	{"observability", []string{"heliograph", "observability/catalogue"}, "everybody uses it, so it can use nobody"},
-	{"auth", []string{"heliograph", "observability"}, "who somebody is does not depend on what they do"},
-	{"presence", []string{"heliograph", "observability"}, "who is online does not depend on what is sent to them"},
-	{"delivery", []string{"heliograph", "observability", "presence"}, "delivery asks presence for connections, and nothing else"},
-	{"handlers", []string{"heliograph", "observability", "auth", "presence", "delivery", "handlers/internal"}, "a handler joins an event to the domain; it knows no infrastructure and no simulator"},
-	{"infra/build", []string{"heliograph"}, "compiling and packing hold no Pulumi"},
-	{"infra", []string{"heliograph", "observability/catalogue", "infra"}, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
-	{"simulator", []string{"heliograph", "infra/build", "infra/stack", "simulator"}, "it runs the program and compiled functions, so that what works here is what is deployed"},
-	{"cmd", []string{"heliograph", "auth", "infra/build", "infra/stack", "simulator", "cmd"}, "the command line talks to a running stack; it is not a part of it"},
-	{"e2e", []string{"heliograph", "auth", "infra/build", "infra/stack", "simulator"}, "black-box tests know a stack by its addresses"},
+	{"heliograph", nil, nil, "everybody agrees by it, so it can know nobody"},
+	{"message", nil, nil, "it crosses process borders, so it can know no side of them"},
+	{"observability/catalogue", []string{"heliograph"}, nil, "whoever names a metric should not have to compile what emits it"},
+	{"observability", []string{"heliograph", "observability/catalogue"}, nil, "everybody uses it, so it can use nobody"},
+	{"auth", []string{"heliograph", "message", "observability"}, nil, "who somebody is does not depend on what they do"},
+	{"presence", []string{"heliograph", "message", "observability"}, []string{"simulator"}, "who is online does not depend on what is sent to them"},
+	{"delivery", []string{"heliograph", "message", "observability", "presence"}, []string{"simulator"}, "delivery asks presence for connections, and nothing else"},
+	{"handlers", []string{"heliograph", "message", "observability", "auth", "presence", "delivery", "handlers/internal"}, nil, "a handler joins an event to the domain; it knows no infrastructure and no simulator"},
+	{"infra/build", []string{"heliograph"}, nil, "compiling and packing hold no Pulumi"},
+	{"infra", []string{"heliograph", "observability/catalogue", "infra"}, nil, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
+	{"simulator", []string{"simulator"}, nil, "it is an AWS for any program, and knows none of ours"},
+	{"local", []string{"heliograph", "infra", "simulator"}, nil, "it joins our program to the simulator, with the functions as compiled programs, so that what works here is what is deployed"},
+	{"cmd", []string{"heliograph", "message", "auth", "local", "simulator"}, nil, "the command line talks to a running stack; it is not a part of it"},
+	{"e2e", []string{"heliograph", "auth", "infra", "local", "simulator"}, nil, "black-box tests know a stack by its addresses"},
 }
 
 type listedPackage struct {
 	ImportPath string
 	Dir        string
 	GoFiles    []string
-	Imports    []string
+
+	Imports, TestImports, XTestImports []string
 }
 
 func packages(t *testing.T) []listedPackage {
 	t.Helper()
-	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", "./...")
+	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports", "./...")
 	out, err := command.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
@@ -62,7 +66,7 @@ func packages(t *testing.T) []listedPackage {
 	}
 }
 
-// within tells whether an import path lies in one of our folders, or below it.
+// within reports whether an import path lies in one of our folders, or below it.
 func within(path string, folders ...string) bool {
 	return slices.ContainsFunc(folders, func(folder string) bool {
 		if folder == "heliograph" {
@@ -73,7 +77,7 @@ func within(path string, folders ...string) bool {
 	})
 }
 
-// TestImportRule proves that the parts of the house know only those that they may know.
+// TestImportRule proves that the packages and their tests import only what they may.
 func TestImportRule(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t) {
@@ -82,12 +86,18 @@ func TestImportRule(t *testing.T) {
 			t.Errorf("%s is in no folder that the import rule knows: give it a place in `rules`", p.ImportPath)
 			continue
 		}
-		for _, imported := range p.Imports {
-			ours := imported == "heliograph" || strings.HasPrefix(imported, "heliograph/")
-			if ours && imported != p.ImportPath && !within(imported, rules[i].may...) {
-				t.Errorf("%s imports %s, but %s may import only %v: %s",
-					p.ImportPath, imported, rules[i].folder, rules[i].may, rules[i].why)
-			}
+		rules[i].hold(t, p.ImportPath, p.Imports, rules[i].may)
+		rules[i].hold(t, "a test of "+p.ImportPath, slices.Concat(p.TestImports, p.XTestImports), slices.Concat(rules[i].may, rules[i].tests))
+	}
+}
+
+// hold reports the imports of ours that are neither allowed nor in the rule's own folder.
+func (r rule) hold(t *testing.T, importer string, imports, may []string) {
+	t.Helper()
+	for _, imported := range imports {
+		ours := imported == "heliograph" || strings.HasPrefix(imported, "heliograph/")
+		if ours && !strings.HasSuffix(importer, imported) && !within(imported, may...) {
+			t.Errorf("%s imports %s, but %s may import only %v: %s", importer, imported, r.folder, may, r.why)
 		}
 	}
 }
@@ -97,7 +107,7 @@ func TestImportRule(t *testing.T) {
 func TestDataImportsTheStandardLibraryOnly(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t) {
-		if !within(p.ImportPath, "heliograph", "observability/catalogue") {
+		if !within(p.ImportPath, "heliograph", "message", "observability/catalogue") {
 			continue
 		}
 		for _, imported := range p.Imports {
@@ -121,7 +131,7 @@ func TestOnlyObservabilityTraces(t *testing.T) {
 	}
 }
 
-// TestOnePackageComment proves that each folder tells once what it is for.
+// TestOnePackageComment proves that each folder says once what it is for.
 func TestOnePackageComment(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t) {

@@ -102,7 +102,7 @@ var everybody = flag.Bool("broadcast", false, "test broadcasts on a stack that t
 // TestBroadcast proves that a message to all reaches every device of everybody who is online, once, and no one who is
 // not, though it takes several steps here. Tests that run beside it would get it, too, so none does.
 func TestBroadcast(t *testing.T) {
-	if local == nil && !*everybody {
+	if own == nil && !*everybody {
 		t.Skip("all users of the stack would get the message: if that does no harm, add -broadcast")
 	}
 	const people = 24

@@ -24,7 +24,7 @@ import (
 
 	"heliograph"
 	"heliograph/auth"
-	"heliograph/simulator"
+	"heliograph/local"
 )
 
 // patience bounds every wait for something that must happen; nothing waits that long when all is well.
@@ -40,7 +40,7 @@ func within(t *testing.T) context.Context {
 // reached is a running stack, and how its AWS APIs are called. Most tests share one; those that break things
 // have their own.
 type reached struct {
-	simulator.Endpoints
+	local.Endpoints
 	config aws.Config
 }
 

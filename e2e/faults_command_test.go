@@ -11,7 +11,7 @@ import (
 
 // TestFaultCommands proves the command line's tour of faults, and that what is wrong is refused with what is allowed.
 func TestFaultCommands(t *testing.T) {
-	if local == nil {
+	if own == nil {
 		t.Skip("only the simulator can be broken on purpose")
 	}
 	t.Parallel()

@@ -103,7 +103,7 @@ func (b *breakable) answersGetLost(t *testing.T) {
 	}
 	b.waitForConnections(t, user, 0)
 	var lost int
-	for _, f := range b.sim.Faults() {
+	for _, f := range b.sim.Faults().List() {
 		if f.Error == fault.LostAnswer {
 			lost += f.Hits
 		}

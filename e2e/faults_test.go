@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"heliograph/simulator"
+	"heliograph/local"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/iam"
 )
@@ -21,7 +21,7 @@ var slow = flag.Bool("slow", false, "run also the tests that wait for minutes: f
 // breakable is a stack of its own for the tests in this file, since a fault is for everybody.
 type breakable struct {
 	reached
-	sim  *simulator.Simulator
+	sim  *local.Stack
 	logs *safeBuffer
 }
 
@@ -76,7 +76,7 @@ func (b *breakable) used(p iam.Permission) bool {
 // breaks gives the stack to a test that will break it.
 func breaks(t *testing.T) *breakable {
 	t.Helper()
-	if local == nil {
+	if own == nil {
 		t.Skip("only the simulator can be broken on purpose")
 	}
 	b, err := startBroken()
@@ -89,13 +89,13 @@ func breaks(t *testing.T) *breakable {
 // inject lets something go wrong until the test ends, and gives what tells how often it has.
 func (b *breakable) inject(t *testing.T, r fault.Rule) (hits func() int) {
 	t.Helper()
-	id, err := b.sim.Inject(r)
+	id, err := b.sim.Faults().Add(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.sim.RemoveFault(id) }) // the test may have done so itself
+	t.Cleanup(func() { _ = b.sim.Faults().Remove(id) }) // the test may have done so itself
 	return func() int {
-		for _, f := range b.sim.Faults() {
+		for _, f := range b.sim.Faults().List() {
 			if f.ID == id {
 				return f.Hits
 			}
@@ -160,7 +160,7 @@ func (b *breakable) parametersAreDown(t *testing.T) {
 		}
 		return asked && got == http.StatusInternalServerError, nil
 	})
-	b.sim.ClearFaults()
+	b.sim.Faults().Clear()
 	// Without any keys the authorizer asks for them once a second at most.
 	eventually(t, "the authorizer has read the secret", func(context.Context) (bool, error) {
 		return b.handshake(t, user) == http.StatusSwitchingProtocols, nil

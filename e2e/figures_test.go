@@ -19,7 +19,7 @@ import (
 
 	"heliograph"
 	"heliograph/infra/build"
-	"heliograph/simulator"
+	"heliograph/local"
 )
 
 var measure = flag.Bool("figures", false, "measure what the docs quote, instead of only testing")
@@ -69,7 +69,7 @@ func figureReady(t *testing.T) {
 		}
 		p.waitFor(t, "Ctrl-C stops it")
 		took = append(took, time.Since(began).Seconds())
-		endpoints, err := simulator.ReadEndpoints(file)
+		endpoints, err := local.ReadEndpoints(file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,19 +22,19 @@ import (
 	"heliograph"
 	"heliograph/auth"
 	"heliograph/infra/stack"
-	"heliograph/simulator"
+	"heliograph/local"
 )
 
 // load drives a stack of its own.
 type load struct {
-	endpoints simulator.Endpoints
+	endpoints local.Endpoints
 	config    aws.Config
 	queue     *sqs.Client
 	topics    *sns.Client
 	table     *dynamodb.Client
 }
 
-func newLoad(t *testing.T, endpoints simulator.Endpoints) load {
+func newLoad(t *testing.T, endpoints local.Endpoints) load {
 	t.Helper()
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(endpoints.Region), config.WithBaseEndpoint(endpoints.AWSEndpointURL),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("load", "load", "")))

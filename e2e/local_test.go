@@ -21,7 +21,7 @@ import (
 	"github.com/coder/websocket"
 
 	"heliograph/infra/build"
-	"heliograph/simulator"
+	"heliograph/local"
 )
 
 // binary is the command line, built once.
@@ -105,12 +105,12 @@ func (p program) waitFor(t *testing.T, text string) {
 }
 
 // startStack runs `heliograph local` on free ports, with further arguments, and waits until it is ready.
-func startStack(t *testing.T, arguments ...string) (program, simulator.Endpoints) {
+func startStack(t *testing.T, arguments ...string) (program, local.Endpoints) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "local.json")
 	p := start(t, append([]string{"--target", file, "local", "--port", "0"}, arguments...)...)
 	p.waitFor(t, "Ctrl-C stops it")
-	endpoints, err := simulator.ReadEndpoints(file)
+	endpoints, err := local.ReadEndpoints(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func startStack(t *testing.T, arguments ...string) (program, simulator.Endpoints
 }
 
 // children lists the processes that run programs of this stack; the environment of each names its endpoint.
-func children(t *testing.T, endpoints simulator.Endpoints) (found []string) {
+func children(t *testing.T, endpoints local.Endpoints) (found []string) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -264,34 +264,48 @@ func TestHandlerThatDoesNotCompile(t *testing.T) {
 	}
 }
 
-// copyProject copies what a build of the functions needs.
+// copyProject copies what a build of the functions needs: go.mod, go.sum and the packages that they import.
 func copyProject(t *testing.T) string {
 	t.Helper()
 	root, to := projectRoot(t), t.TempDir()
-	for _, part := range []string{"go.mod", "go.sum", "observability", "auth", "presence", "delivery", "handlers"} {
-		if info, err := os.Stat(filepath.Join(root, part)); err != nil {
-			t.Fatal(err)
-		} else if info.IsDir() {
-			err = os.CopyFS(filepath.Join(to, part), os.DirFS(filepath.Join(root, part)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(root, part))
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", "./handlers/...")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, folder := range strings.Fields(string(out)) {
+		copyFiles(t, root, to, folder, "*.go")
+	}
+	copyFiles(t, root, to, root, "go.*")
+	return to
+}
+
+// copyFiles copies the files of a folder below root to the same place below to.
+func copyFiles(t *testing.T, root, to, folder, pattern string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(to, part), data, 0o644); err != nil {
+		target := filepath.Join(to, strings.TrimPrefix(file, root))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(target, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return to
 }
 
 // TestCommandLine proves the README's tour: connect, send, online, token and metrics, against the stack under test.
 func TestCommandLine(t *testing.T) {
-	if local == nil {
+	if own == nil {
 		t.Skip("talks to the stack that the tests started; a deployed one is reached with --stack")
 	}
 	t.Parallel()

@@ -18,16 +18,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"heliograph/infra/build"
-	"heliograph/simulator"
+	"heliograph/local"
 	"heliograph/simulator/iam"
 )
 
 // target is the stack under test; awsConfig reaches its AWS APIs.
 var (
-	target    simulator.Endpoints
+	target    local.Endpoints
 	awsConfig aws.Config
-	// local is the simulator that these tests started, nil if they were pointed at a running stack.
-	local *simulator.Simulator
+	// own is the stack that these tests started, nil if they were pointed at a running one.
+	own *local.Stack
 )
 
 func TestMain(m *testing.M) {
@@ -43,21 +43,21 @@ func runTests(m *testing.M) (code int, err error) {
 	ctx := context.Background()
 	logs := new(safeBuffer)
 	if path := os.Getenv("HELIOGRAPH_TARGET"); path != "" {
-		if target, err = simulator.ReadEndpoints(path); err != nil {
+		if target, err = local.ReadEndpoints(path); err != nil {
 			return 1, err
 		}
 	} else {
-		if local, err = startLocal(ctx, logs); err != nil {
+		if own, err = startLocal(ctx, logs); err != nil {
 			return 1, err
 		}
-		target = local.Endpoints()
+		target = own.Endpoints()
 	}
 	if awsConfig, err = loadAWS(ctx, target); err != nil {
 		return 1, err
 	}
 	code = m.Run()
-	if local != nil {
-		err = errors.Join(checkPermissions(code), local.Close(), closeBroken())
+	if own != nil {
+		err = errors.Join(checkPermissions(code), own.Close(), closeBroken())
 	}
 	if code != 0 {
 		fmt.Fprintf(os.Stderr, "the functions' logs of this run:\n%s", logs.tail(64<<10))
@@ -88,13 +88,13 @@ func isNeededElsewhere(p iam.Permission) bool {
 // nobody needed, fail the run. It judges complete runs only.
 func checkPermissions(code int) error {
 	var errs []error
-	for _, denied := range slices.Concat(local.Denied(), broken().denied()) {
+	for _, denied := range slices.Concat(own.Denied(), broken().denied()) {
 		errs = append(errs, fmt.Errorf("a call was denied: %s", denied))
 	}
 	if partial := flag.Lookup("test.run").Value.String() != ""; partial || code != 0 {
 		return errors.Join(errs...)
 	}
-	for _, p := range local.UnusedPermissions() {
+	for _, p := range own.UnusedPermissions() {
 		if !isNeededElsewhere(p) && !broken().used(p) {
 			errs = append(errs, fmt.Errorf("granted and never needed: %s may %s on %s", p.Role, p.Action, p.Resource))
 		}
@@ -104,7 +104,7 @@ func checkPermissions(code int) error {
 
 // startLocal starts the simulator as `heliograph local` does, with a grace period that a test can wait for, and a rate at
 // which a broadcast to a few users takes several steps.
-func startLocal(ctx context.Context, logs *safeBuffer) (*simulator.Simulator, error) {
+func startLocal(ctx context.Context, logs *safeBuffer) (*local.Stack, error) {
 	root, err := build.FindRoot(".")
 	if err != nil {
 		return nil, err
@@ -113,13 +113,13 @@ func startLocal(ctx context.Context, logs *safeBuffer) (*simulator.Simulator, er
 	if err != nil {
 		return nil, err
 	}
-	return simulator.Start(ctx, simulator.Options{
+	return local.Start(ctx, local.Options{
 		Root: root, Port: 0, Config: map[string]string{"presenceGrace": "1s", "broadcastRate": "10"},
 		Progress: os.Stderr, Logs: logs, EndpointsFile: filepath.Join(directory, "local.json"),
 	})
 }
 
-func loadAWS(ctx context.Context, at simulator.Endpoints) (aws.Config, error) {
+func loadAWS(ctx context.Context, at local.Endpoints) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{config.WithRegion(at.Region)}
 	if at.AWSEndpointURL != "" {
 		options = append(options, config.WithBaseEndpoint(at.AWSEndpointURL),

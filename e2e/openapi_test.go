@@ -136,7 +136,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 	for name, q := range questions() {
 		t.Run(name, func(t *testing.T) {
 			reached[q.answer] = true // or the check below fails
-			if len(q.faults) > 0 && local == nil {
+			if len(q.faults) > 0 && own == nil {
 				t.Skip("only the simulator can be broken on purpose")
 			}
 			for _, rule := range q.faults {
@@ -154,12 +154,12 @@ func TestOpenAPIAnswers(t *testing.T) {
 // breakShared lets something go wrong on the shared stack until the test ends.
 func breakShared(t *testing.T, r fault.Rule) {
 	t.Helper()
-	id, err := local.Inject(r)
+	id, err := own.Faults().Add(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := local.RemoveFault(id); err != nil {
+		if err := own.Faults().Remove(id); err != nil {
 			t.Error(err)
 		}
 	})

@@ -56,7 +56,7 @@ type excuses struct{ kills, doubles int }
 const batch = 10
 
 func (s *soak) count() (e excuses) {
-	for _, f := range s.stack.Faults() {
+	for _, f := range s.stack.Faults().List() {
 		switch f.ID {
 		case s.killed:
 			e.kills = f.Hits

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/coder/websocket"
 
-	"heliograph/simulator"
+	"heliograph/local"
 	"heliograph/simulator/fault"
 )
 
@@ -69,7 +69,7 @@ func TestSoak(t *testing.T) {
 	}
 	users.Wait()
 	s.excuses = s.count()
-	s.stack.ClearFaults()
+	s.stack.Faults().Clear()
 	t.Logf("%d messages were sent to %d devices; %d are open", len(s.sent), len(s.devices), len(s.open()))
 
 	s.waitForQueues(t)
@@ -82,7 +82,7 @@ func TestSoak(t *testing.T) {
 
 // soak is a stack of its own, and what is known to be true of it.
 type soak struct {
-	stack *simulator.Simulator
+	stack *local.Stack
 	load  load
 	queue string // of the presence events
 	file  string // the endpoints file
@@ -110,7 +110,7 @@ type soakDevice struct {
 func newSoak(t *testing.T) *soak {
 	t.Helper()
 	s := &soak{file: filepath.Join(t.TempDir(), "local.json")}
-	stack, err := simulator.Start(t.Context(), simulator.Options{
+	stack, err := local.Start(t.Context(), local.Options{
 		Root: projectRoot(t), Config: map[string]string{"presenceGrace": "1s", "broadcastRate": "8"}, Progress: os.Stderr, EndpointsFile: s.file,
 	})
 	if err != nil {
@@ -129,7 +129,7 @@ func newSoak(t *testing.T) *soak {
 
 func (s *soak) inject(t *testing.T, rule fault.Rule) fault.ID {
 	t.Helper()
-	id, err := s.stack.Inject(rule)
+	id, err := s.stack.Faults().Add(rule)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,17 +11,18 @@ import (
 	"testing"
 	"time"
 
-	"heliograph/simulator"
+	"heliograph/local"
+	"heliograph/simulator/cloud"
 	"heliograph/simulator/fault"
 )
 
 // watched is a stack of its own, whose sweep is watched from outside.
 type watched struct {
-	endpoints simulator.Endpoints
+	endpoints local.Endpoints
 	counter   fault.ID // of a fault that does no harm and counts the calls of GetConnection
 }
 
-func watch(t *testing.T, endpoints simulator.Endpoints) watched {
+func watch(t *testing.T, endpoints local.Endpoints) watched {
 	t.Helper()
 	w := watched{endpoints: endpoints}
 	w.counter = w.inject(t, fault.Rule{Service: fault.Connections, Action: "GetConnection", Latency: fault.Fixed(1)})
@@ -105,35 +106,35 @@ func mostIn(seen []observed, span time.Duration) (most float64) {
 }
 
 // metric is a metric's values since the stack was started; zero if it has none.
-func (w watched) metric(t *testing.T, name, dimensions string) simulator.MetricSummary {
+func (w watched) metric(t *testing.T, name, dimensions string) cloud.MetricSummary {
 	t.Helper()
-	var list []simulator.MetricSummary
-	w.ask(t, http.MethodGet, simulator.MetricsPath, nil, &list)
+	var list []cloud.MetricSummary
+	w.ask(t, http.MethodGet, cloud.MetricsPath, nil, &list)
 	for _, m := range list {
 		if m.Name == name && m.Dimensions == dimensions {
 			return m
 		}
 	}
-	return simulator.MetricSummary{}
+	return cloud.MetricSummary{}
 }
 
 func (w watched) inject(t *testing.T, r fault.Rule) fault.ID {
 	t.Helper()
 	var added fault.Status
-	w.ask(t, http.MethodPost, simulator.FaultsPath, r, &added)
+	w.ask(t, http.MethodPost, cloud.FaultsPath, r, &added)
 	return added.ID
 }
 
 func (w watched) remove(t *testing.T, id fault.ID) {
 	t.Helper()
-	w.ask(t, http.MethodDelete, simulator.FaultsPath+"/"+string(id), nil, nil)
+	w.ask(t, http.MethodDelete, cloud.FaultsPath+"/"+string(id), nil, nil)
 }
 
 // hits is how often a fault has struck.
 func (w watched) hits(t *testing.T, id fault.ID) int {
 	t.Helper()
 	var list []fault.Status
-	w.ask(t, http.MethodGet, simulator.FaultsPath, nil, &list)
+	w.ask(t, http.MethodGet, cloud.FaultsPath, nil, &list)
 	for _, f := range list {
 		if f.ID == id {
 			return f.Hits

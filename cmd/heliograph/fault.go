@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"text/tabwriter"
 
-	"heliograph/simulator"
+	"heliograph/simulator/cloud"
 	"heliograph/simulator/fault"
 )
 
@@ -132,7 +132,7 @@ func (c *commands) faults(ctx context.Context, method, path string, in, out any)
 		}
 		body = bytes.NewReader(text)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, t.AWSEndpointURL+simulator.FaultsPath+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, t.AWSEndpointURL+cloud.FaultsPath+path, body)
 	if err != nil {
 		return fmt.Errorf("ask about faults: %w", err)
 	}
@@ -147,7 +147,7 @@ func (c *commands) faults(ctx context.Context, method, path string, in, out any)
 
 func readFaults(response *http.Response, out any) error {
 	if response.StatusCode >= http.StatusBadRequest {
-		var refused simulator.FaultError
+		var refused cloud.FaultError
 		if err := json.NewDecoder(response.Body).Decode(&refused); err != nil || refused.Error == "" {
 			return fmt.Errorf("ask about faults: the stack answered %s", response.Status)
 		}

@@ -11,8 +11,7 @@ import (
 	"text/template"
 	"time"
 
-	"heliograph/infra/build"
-	"heliograph/simulator"
+	"heliograph/local"
 	"heliograph/simulator/fault"
 )
 
@@ -41,12 +40,8 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	if err != nil {
 		return fmt.Errorf("find the project: %w", err)
 	}
-	root, err := build.FindRoot(directory)
-	if err != nil {
-		return err
-	}
-	options := simulator.Options{
-		Root: root, Port: c.Port, Config: c.Config, Progress: w.stderr,
+	options := local.Options{
+		Root: directory, Port: c.Port, Config: c.Config, Progress: w.stderr,
 		EndpointsFile: line.Target,
 	}
 	if c.Latency == "aws" {
@@ -55,21 +50,21 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	if c.Logs {
 		options.Logs = w.stderr
 	}
-	sim, err := simulator.Start(ctx, options)
+	stack, err := local.Start(ctx, options)
 	if err != nil {
 		return err
 	}
-	if err := welcome(w.stdout, sim.Endpoints(), itself(directory, line.Target), w.now().Sub(started)); err != nil {
-		return errors.Join(err, sim.Close())
+	if err := welcome(w.stdout, stack.Endpoints(), itself(directory, line.Target), w.now().Sub(started)); err != nil {
+		return errors.Join(err, stack.Close())
 	}
 	if c.Hello {
 		if err := c.hello(ctx, w, line); err != nil {
-			return errors.Join(err, sim.Close())
+			return errors.Join(err, stack.Close())
 		}
 	}
 	<-ctx.Done()
 	fmt.Fprintln(w.stderr, "stopping")
-	return sim.Close()
+	return stack.Close()
 }
 
 // hello takes a first message through the stack that runs in this process, by the same addresses as any other client.
@@ -116,9 +111,9 @@ Ctrl-C stops it.
 `))
 
 // welcome tells what runs where, and what to try. command is how to call the command line.
-func welcome(out io.Writer, endpoints simulator.Endpoints, command string, took time.Duration) error {
+func welcome(out io.Writer, endpoints local.Endpoints, command string, took time.Duration) error {
 	return welcomeText.Execute(out, struct {
-		simulator.Endpoints
+		local.Endpoints
 		Command string
 		Took    time.Duration
 		Token   string

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"heliograph/simulator"
+	"heliograph/local"
 )
 
 // TestWelcome proves that the commands to copy talk to the stack that was started.
@@ -20,7 +20,7 @@ func TestWelcome(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
 			command := itself("/home/me/project", tt.endpoints)
-			if err := welcome(&out, simulator.Endpoints{}, command, time.Second); err != nil {
+			if err := welcome(&out, local.Endpoints{}, command, time.Second); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(out.String(), tt.want) {

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"text/tabwriter"
 
-	"heliograph/simulator"
+	"heliograph/simulator/cloud"
 )
 
 type metricsCommand struct {
@@ -28,9 +28,9 @@ func (c *metricsCommand) Run(ctx context.Context, w world, line *commands) error
 		return err
 	}
 	if t.AWSEndpointURL == "" {
-		return errors.New("metrics are listed for a local stack only; a deployed one shows them at " + t.ConsoleURL)
+		return errors.New("metrics are listed for a local stack only; a deployed one shows them at " + t.DashboardURL)
 	}
-	list, err := fetchMetrics(ctx, t.AWSEndpointURL+simulator.MetricsPath)
+	list, err := fetchMetrics(ctx, t.AWSEndpointURL+cloud.MetricsPath)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (c *metricsCommand) Run(ctx context.Context, w world, line *commands) error
 	return table.Flush()
 }
 
-func fetchMetrics(ctx context.Context, address string) ([]simulator.MetricSummary, error) {
+func fetchMetrics(ctx context.Context, address string) ([]cloud.MetricSummary, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("list metrics: %w", err)
@@ -57,7 +57,7 @@ func fetchMetrics(ctx context.Context, address string) ([]simulator.MetricSummar
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("list metrics: %s answered %s", address, response.Status)
 	}
-	var list []simulator.MetricSummary
+	var list []cloud.MetricSummary
 	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
 		return nil, fmt.Errorf("list metrics: %w", err)
 	}

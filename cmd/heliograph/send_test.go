@@ -13,7 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heliograph/simulator"
+	"heliograph"
+	"heliograph/local"
 	"heliograph/simulator/sqs"
 	"heliograph/simulator/wire"
 )
@@ -92,10 +93,10 @@ func serveQueue(t *testing.T) (queue *sqs.Queue, endpoints string) {
 	endpoint.Register(server.Service())
 	web := httptest.NewServer(http.Handler(endpoint))
 	t.Cleanup(web.Close)
-	data, err := json.Marshal(simulator.Endpoints{
-		WebSocketURL: "ws://none", HTTPURL: "http://none", AWSEndpointURL: web.URL, SendQueueURL: queue.URL(), DeadLetterQueueURL: "none",
+	data, err := json.Marshal(local.Endpoints{AWSEndpointURL: web.URL, Outputs: heliograph.Outputs{
+		WebSocketURL: "ws://none", HTTPURL: "http://none", SendQueueURL: queue.URL(), DeadLetterQueueURL: "none",
 		EventTopicARN: "none", TableName: "none", Region: "eu-west-1", ParameterPrefix: "/none",
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

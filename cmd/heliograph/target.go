@@ -21,7 +21,7 @@ import (
 
 	"heliograph"
 	"heliograph/auth"
-	"heliograph/simulator"
+	"heliograph/local"
 )
 
 // operator is the user that the command line's own requests to the HTTP API are made as.
@@ -29,11 +29,11 @@ const operator = "heliograph-cli"
 
 // target is the running stack that a command talks to.
 type target struct {
-	simulator.Endpoints
+	local.Endpoints
 	aws aws.Config
 }
 
-// target finds the stack: the deployed one that --stack names, else the one of the endpoints file.
+// target finds the stack: the deployed one that --stack names, otherwise the one of the endpoints file.
 func (c *commands) target(ctx context.Context) (*target, error) {
 	endpoints, err := c.endpoints(ctx)
 	if err != nil {
@@ -59,11 +59,11 @@ func (c *commands) target(ctx context.Context) (*target, error) {
 	return &target{Endpoints: endpoints, aws: cfg}, nil
 }
 
-func (c *commands) endpoints(ctx context.Context) (simulator.Endpoints, error) {
+func (c *commands) endpoints(ctx context.Context) (local.Endpoints, error) {
 	if c.Stack != "" {
 		return stackOutputs(ctx, c.Stack)
 	}
-	endpoints, err := simulator.ReadEndpoints(c.Target)
+	endpoints, err := local.ReadEndpoints(c.Target)
 	if errors.Is(err, fs.ErrNotExist) {
 		return endpoints, fmt.Errorf("no stack is running here: %s does not exist.\n"+
 			"Start one with `heliograph local`, or name a deployed one with --stack", c.Target)
@@ -72,8 +72,8 @@ func (c *commands) endpoints(ctx context.Context) (simulator.Endpoints, error) {
 }
 
 // stackOutputs asks Pulumi where a deployed stack is.
-func stackOutputs(ctx context.Context, stack string) (simulator.Endpoints, error) {
-	var endpoints simulator.Endpoints
+func stackOutputs(ctx context.Context, stack string) (local.Endpoints, error) {
+	var endpoints local.Endpoints
 	var stderr bytes.Buffer
 	command := exec.CommandContext(ctx, "pulumi", "stack", "output", "--json", "--stack", stack)
 	command.Stderr = &stderr
@@ -84,14 +84,9 @@ func stackOutputs(ctx context.Context, stack string) (simulator.Endpoints, error
 	if err != nil {
 		return endpoints, fmt.Errorf("read the outputs of stack %s: %w: %s", stack, err, strings.TrimSpace(stderr.String()))
 	}
-	outputs := struct {
-		*simulator.Endpoints
-		DashboardURL string `json:"dashboardUrl"`
-	}{Endpoints: &endpoints}
-	if err := json.Unmarshal(out, &outputs); err != nil {
+	if err := json.Unmarshal(out, &endpoints.Outputs); err != nil {
 		return endpoints, fmt.Errorf("read the outputs of stack %s: %w", stack, err)
 	}
-	endpoints.ConsoleURL = outputs.DashboardURL
 	return endpoints, nil
 }
 

@@ -1,4 +1,4 @@
-package simulator
+package cloud
 
 import (
 	_ "embed"
@@ -14,6 +14,12 @@ import (
 	"heliograph/simulator/sqs"
 	"heliograph/simulator/xray"
 )
+
+// Console adapts the console page to a program.
+type Console struct {
+	Name    string // of the program, as the page's heading
+	Connect string // a command that opens a connection, shown while there are none
+}
 
 // Paths under the AWS endpoint that are the simulator's own.
 const (
@@ -33,9 +39,10 @@ type MetricSummary struct {
 	LastTime                   time.Time
 }
 
-func (c *cloud) metrics() []MetricSummary {
+// summaries lists every series of a store.
+func summaries(store *cloudwatch.Store) []MetricSummary {
 	list := []MetricSummary{}
-	for _, s := range c.watch.Series() {
+	for _, s := range store.Series() {
 		list = append(list, MetricSummary{
 			Namespace: s.Namespace, Name: s.Name, Dimensions: dimensionText(s.Dimensions), Unit: s.Unit,
 			Last: s.Last, Sum: s.Sum, Count: s.Count, Min: s.Min, Max: s.Max, LastTime: s.LastTime,
@@ -63,13 +70,13 @@ var consoleTemplate = template.Must(template.New("console").Funcs(template.FuncM
 
 // consoleView is what the page shows.
 type consoleView struct {
-	Endpoints   map[string]string
+	Console
 	Started     time.Time
 	Problems    []string
 	Faults      []fault.Status
 	Connections []gateway.Connection
 	Queues      []queueView
-	OurMetrics  []MetricSummary
+	OwnMetrics  []MetricSummary
 	AWSMetrics  []MetricSummary
 	Traces      []xray.Summary
 	Logs        []logView
@@ -85,42 +92,45 @@ type logView struct {
 	Events []cloudwatch.Event
 }
 
-// What the page shows of what could be endless.
+// How many of each the page shows.
 const (
 	tracesShown = 25
 	linesShown  = 20
 )
 
-func (c *cloud) view() consoleView {
+// console serves the page that shows a cloud, and the list of its metrics.
+type console struct{ *Cloud }
+
+func (c console) view() consoleView {
 	v := consoleView{
-		Endpoints: map[string]string{"AWS APIs": c.address()}, Started: c.started, Problems: c.console.recentProblems(),
-		Faults: c.faults.List(), Connections: c.apis.Connections(), Traces: c.traces.Traces(tracesShown),
+		Console: c.options.Console, Started: c.started, Problems: c.Journal.Problems(),
+		Faults: c.Faults.List(), Connections: c.APIs.Connections(), Traces: c.Traces.Traces(tracesShown),
 	}
-	for _, m := range c.metrics() {
+	for _, m := range summaries(c.Metrics) {
 		if !strings.HasPrefix(m.Namespace, "AWS/") {
-			v.OurMetrics = append(v.OurMetrics, m)
+			v.OwnMetrics = append(v.OwnMetrics, m)
 		} else {
 			v.AWSMetrics = append(v.AWSMetrics, m)
 		}
 	}
-	for _, q := range c.queues.Queues() {
+	for _, q := range c.Queues.Queues() {
 		v.Queues = append(v.Queues, queueView{q.Name(), q.Stats()})
 	}
-	for _, g := range c.watch.Groups() {
-		v.Logs = append(v.Logs, logView{g.Name, c.watch.Events(g.Name, 0, linesShown)})
+	for _, g := range c.Metrics.Groups() {
+		v.Logs = append(v.Logs, logView{g.Name, c.Metrics.Events(g.Name, 0, linesShown)})
 	}
 	return v
 }
 
-func (c *cloud) handleConsole(mux *http.ServeMux) {
+func (c console) handle(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, _ *http.Request) {
-		c.writeJSON(w, http.StatusOK, c.metrics())
+		writeJSON(w, c.Journal, http.StatusOK, summaries(c.Metrics))
 	})
 	mux.HandleFunc("GET "+ConsolePath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 		if err := consoleTemplate.Execute(w, c.view()); err != nil {
-			c.console.problem("the console was not drawn: " + err.Error())
+			c.Journal.Problem("the console was not drawn: " + err.Error())
 		}
 	})
 	mux.Handle("GET /{$}", http.RedirectHandler(ConsolePath, http.StatusFound))

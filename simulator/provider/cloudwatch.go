@@ -1,4 +1,4 @@
-package simulator
+package provider
 
 import (
 	"errors"
@@ -14,14 +14,14 @@ type logGroupInputs struct {
 // logRetentions are the days that CloudWatch Logs takes; 0 keeps forever.
 var logRetentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-func createLogGroup(c *cloud, _ declared, in logGroupInputs) (created, error) {
+func createLogGroup(p *provider, _ declaration, in logGroupInputs) (created, error) {
 	if !slices.Contains(logRetentions, in.RetentionInDays) {
 		return created{}, fmt.Errorf("retentionInDays is %d; it must be one of %v", in.RetentionInDays, logRetentions)
 	}
-	if err := c.watch.CreateGroup(in.Name, in.RetentionInDays); err != nil {
+	if err := p.Metrics.CreateGroup(in.Name, in.RetentionInDays); err != nil {
 		return created{}, err
 	}
-	return created{in.Name, map[string]any{"arn": c.arn("logs", "log-group:"+in.Name)}}, nil
+	return created{in.Name, map[string]any{"arn": p.ARN("logs", "log-group:"+in.Name)}}, nil
 }
 
 type dashboardInputs struct {
@@ -30,14 +30,12 @@ type dashboardInputs struct {
 }
 
 // createDashboard keeps the body, from which the console draws.
-func createDashboard(c *cloud, _ declared, in dashboardInputs) (created, error) {
+func createDashboard(p *provider, _ declaration, in dashboardInputs) (created, error) {
 	if err := validJSON("dashboardBody", in.DashboardBody); err != nil {
 		return created{}, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.dashboards[in.DashboardName] = in.DashboardBody
-	arn := "arn:aws:cloudwatch::" + c.account + ":dashboard/" + in.DashboardName
+	p.Dashboards.Put(in.DashboardName, in.DashboardBody)
+	arn := "arn:aws:cloudwatch::" + p.Account + ":dashboard/" + in.DashboardName
 	return created{in.DashboardName, map[string]any{"dashboardArn": arn}}, nil
 }
 
@@ -81,7 +79,7 @@ type metricQuery struct {
 }
 
 // createMetricAlarm keeps the alarm; nothing evaluates it yet.
-func createMetricAlarm(c *cloud, _ declared, in metricAlarmInputs) (created, error) {
+func createMetricAlarm(p *provider, _ declaration, in metricAlarmInputs) (created, error) {
 	if err := errors.Join(
 		oneOf("comparisonOperator", in.ComparisonOperator, "GreaterThanOrEqualToThreshold", "GreaterThanThreshold",
 			"LessThanThreshold", "LessThanOrEqualToThreshold"),
@@ -93,7 +91,7 @@ func createMetricAlarm(c *cloud, _ declared, in metricAlarmInputs) (created, err
 	if in.EvaluationPeriods < 1 {
 		return created{}, fmt.Errorf("evaluationPeriods is %d; it must be 1 or more", in.EvaluationPeriods)
 	}
-	return c.createAlarm(in.Name)
+	return p.createAlarm(in.Name)
 }
 
 type compositeAlarmInputs struct {
@@ -105,16 +103,16 @@ type compositeAlarmInputs struct {
 	OKActions        []string `json:"okActions"`
 }
 
-func createCompositeAlarm(c *cloud, _ declared, in compositeAlarmInputs) (created, error) {
-	return c.createAlarm(in.AlarmName)
+func createCompositeAlarm(p *provider, _ declaration, in compositeAlarmInputs) (created, error) {
+	return p.createAlarm(in.AlarmName)
 }
 
-func (c *cloud) createAlarm(name string) (created, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if slices.Contains(c.alarms, name) {
+func (p *provider) createAlarm(name string) (created, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.Contains(p.alarms, name) {
 		return created{}, fmt.Errorf("an alarm %q exists; CloudWatch would replace it silently", name)
 	}
-	c.alarms = append(c.alarms, name)
-	return created{name, map[string]any{"arn": c.arn("cloudwatch", "alarm:"+name)}}, nil
+	p.alarms = append(p.alarms, name)
+	return created{name, map[string]any{"arn": p.ARN("cloudwatch", "alarm:"+name)}}, nil
 }

@@ -1,4 +1,4 @@
-package simulator
+package cloud
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,10 +30,25 @@ import (
 	"heliograph/simulator/wire"
 )
 
+// newTestCloud makes a cloud on free ports, and closes it when the test ends.
+func newTestCloud(t *testing.T) *Cloud {
+	t.Helper()
+	c, err := New(Options{FunctionsDir: t.TempDir(), Problem: func(text string) { t.Log(text) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
 // once is the AWS SDK's configuration for a cloud, with an access key and without retries.
-func once(c *cloud, key string) aws.Config {
+func once(c *Cloud, key string) aws.Config {
 	return aws.Config{
-		Region: c.region, BaseEndpoint: aws.String(c.address()), RetryMaxAttempts: 1,
+		Region: c.Region, BaseEndpoint: aws.String(c.EndpointURL()), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(key, "secret", ""),
 	}
 }
@@ -59,9 +73,9 @@ var calls = map[fault.Service]func(context.Context, aws.Config) error{
 	},
 }
 
-func mustInject(t *testing.T, c *cloud, r fault.Rule) fault.ID {
+func mustInject(t *testing.T, c *Cloud, r fault.Rule) fault.ID {
 	t.Helper()
-	id, err := c.faults.Add(r)
+	id, err := c.Faults.Add(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,11 +163,11 @@ func TestLatency(t *testing.T) {
 	if err := calls[fault.SNS](impatient, once(c, "anybody")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the impatient caller got %v", err)
 	}
-	if err := c.pause(impatient, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+	if err := c.effects.pause(impatient, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the pause of the impatient ended with %v", err)
 	}
 	done := make(chan error)
-	go func() { done <- c.pause(context.Background(), time.Hour) }()
+	go func() { done <- c.effects.pause(context.Background(), time.Hour) }()
 	c.stop()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("whoever waits at the end gets %v", err)
@@ -167,11 +181,11 @@ func TestDeniedBeforeFaults(t *testing.T) {
 	c := newTestCloud(t)
 	const trust = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}}`
 	for _, role := range []iam.RoleName{"f-send", "f-sweep"} {
-		if err := c.roles.Create(role, trust); err != nil {
+		if err := c.Roles.Create(role, trust); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := c.roles.Attach("f-send", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sqs:*","Resource":"*"}}`); err != nil {
+	if err := c.Roles.Attach("f-send", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sqs:*","Resource":"*"}}`); err != nil {
 		t.Fatal(err)
 	}
 	mustInject(t, c, fault.Rule{Service: fault.SQS, Caller: "*-send", Down: true})
@@ -197,7 +211,7 @@ func TestConnectionActions(t *testing.T) {
 	c := newTestCloud(t)
 	mustInject(t, c, fault.Rule{Service: fault.Connections, Action: "PostToConnection", Resource: "*/@connections/abc=", Error: "GoneException"})
 	for path, want := range map[string]bool{"POST/@connections/abc=": true, "GET/@connections/abc=": false, "POST/@connections/abd=": false} {
-		err := c.before(t.Context(), wire.Call{
+		err := guard{c.Roles, c.Journal, c.effects}.before(t.Context(), wire.Call{
 			Service: "execute-api", Action: "ManageConnections", Permission: "execute-api:ManageConnections", AccessKey: "anybody",
 			Resources: []string{"arn:aws:execute-api:us-east-1:000000000000:a1b2c3/local/" + path},
 		})
@@ -215,7 +229,7 @@ func TestDisconnectFaults(t *testing.T) {
 	mustInject(t, c, fault.Rule{Service: fault.Disconnect, Latency: fault.Fixed(time.Minute), Count: 1})
 	var got []string
 	for _, id := range []gateway.ConnectionID{"a=", "b=", "c="} {
-		delay, lost := c.beforeDisconnect(gateway.Connection{ID: id, API: "api1", Stage: "local"})
+		delay, lost := c.effects.beforeDisconnect(gateway.Connection{ID: id, API: "api1", Stage: "local"})
 		got = append(got, fmt.Sprint(id, delay, lost))
 	}
 	if diff := cmp.Diff([]string{"a=0s true", "b=1m0s false", "c=0s false"}, got); diff != "" {
@@ -246,7 +260,7 @@ func TestStreamDuplicates(t *testing.T) {
 		want         int
 	}{{"arn:stream", "", 2}, {"arn:other", "", 1}, {"arn:stream", "Unhandled", 1}} {
 		functions := &failing{result: lambda.Result{FunctionError: test.failure}}
-		if _, err := (repeating{functions, c, test.arn}).Invoke(t.Context(), lambda.Request{}); err != nil {
+		if _, err := (repeating{functions, c.effects, test.arn}).Invoke(t.Context(), lambda.Request{}); err != nil {
 			t.Fatal(err)
 		}
 		if functions.ran != test.want {
@@ -259,13 +273,13 @@ func TestStreamDuplicates(t *testing.T) {
 // the same one twice.
 func TestTypicalLatency(t *testing.T) {
 	t.Parallel()
-	c, err := newCloud(Options{EndpointsFile: filepath.Join(t.TempDir(), "local.json"), Progress: t.Output(), Faults: fault.Typical()})
+	c, err := New(Options{FunctionsDir: t.TempDir(), Faults: fault.Typical()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.close()
+	defer c.Close()
 	seen := map[string]bool{}
-	for _, r := range c.faults.List() {
+	for _, r := range c.Faults.List() {
 		if what := string(r.Service) + " " + r.Action; seen[what] || r.Action == "" || r.Latency.P99 <= r.Latency.P50 {
 			t.Errorf("%s: %s", what, r.Latency)
 		} else {
@@ -275,7 +289,7 @@ func TestTypicalLatency(t *testing.T) {
 	if len(seen) < 10 {
 		t.Errorf("only %v", seen)
 	}
-	_, err = newCloud(Options{EndpointsFile: filepath.Join(t.TempDir(), "local.json"), Faults: []fault.Rule{{Service: "s3"}}})
+	_, err = New(Options{FunctionsDir: t.TempDir(), Faults: []fault.Rule{{Service: "s3"}}})
 	if err == nil || !strings.Contains(err.Error(), `the service "s3" is not known`) {
 		t.Errorf("a wrong fault at the start: %v", err)
 	}
@@ -288,7 +302,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 	c := newTestCloud(t)
 	ask := func(method, path, kind, body string) (int, string) {
 		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), method, c.address()+FaultsPath+path, strings.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), method, c.EndpointURL()+FaultsPath+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,7 +351,7 @@ func TestFaultsOnTheConsole(t *testing.T) {
 	if err := calls[fault.SQS](t.Context(), once(c, "anybody")); err == nil {
 		t.Error("SQS is not down")
 	}
-	response, err := http.Get(c.address() + ConsolePath)
+	response, err := http.Get(c.EndpointURL() + ConsolePath)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package simulator
+package provider
 
 import (
 	"errors"
@@ -24,13 +24,13 @@ type corsInputs struct {
 	MaxAge           int      `json:"maxAge"`
 }
 
-func createAPI(c *cloud, _ declared, in apiInputs) (created, error) {
+func createAPI(p *provider, _ declaration, in apiInputs) (created, error) {
 	if err := oneOf("protocolType", in.ProtocolType, string(gateway.WebSocket), string(gateway.HTTP)); err != nil {
 		return created{}, err
 	}
 	config := gateway.APIConfig{
 		Name: in.Name, Protocol: gateway.Protocol(in.ProtocolType), RouteSelectionExpression: in.RouteSelectionExpression,
-		Address: c.addressOf(gateway.Protocol(in.ProtocolType)),
+		Address: p.AddressFor(gateway.Protocol(in.ProtocolType)),
 	}
 	if config.RouteSelectionExpression == "" && config.Protocol == gateway.HTTP {
 		config.RouteSelectionExpression = "$request.method $request.path"
@@ -39,7 +39,7 @@ func createAPI(c *cloud, _ declared, in apiInputs) (created, error) {
 		cors := gateway.CORS(*in.CORSConfiguration)
 		config.CORS = &cors
 	}
-	api, err := c.apis.CreateAPI(config)
+	api, err := p.APIs.CreateAPI(config)
 	if err != nil {
 		return created{}, err
 	}
@@ -60,23 +60,23 @@ type authorizerInputs struct {
 	IdentitySources                []string `json:"identitySources"`
 }
 
-func createAuthorizer(c *cloud, _ declared, in authorizerInputs) (created, error) {
+func createAuthorizer(p *provider, _ declaration, in authorizerInputs) (created, error) {
 	if in.EnableSimpleResponses {
 		return created{}, errors.New("enableSimpleResponses is not simulated: authorizers answer with a policy")
 	}
-	api, err := c.apis.API(gateway.APIID(in.APIID))
+	api, err := p.APIs.API(gateway.APIID(in.APIID))
 	if err != nil {
 		return created{}, err
 	}
 	id, err := api.CreateAuthorizer(gateway.AuthorizerConfig{
 		Name: in.Name, Type: in.AuthorizerType, URI: in.AuthorizerURI, PayloadFormatVersion: in.AuthorizerPayloadFormatVersion,
-		IdentitySources: in.IdentitySources, ResultTTL: c.authorizerTTL(in),
+		IdentitySources: in.IdentitySources, ResultTTL: in.ttl(),
 	})
 	return created{string(id), nil}, err
 }
 
 // authorizerTTL is how long an authorizer's answer is kept: HTTP APIs keep it for 300 s unless told otherwise.
-func (c *cloud) authorizerTTL(in authorizerInputs) time.Duration {
+func (in authorizerInputs) ttl() time.Duration {
 	if in.AuthorizerResultTTLInSeconds != nil {
 		return time.Duration(*in.AuthorizerResultTTLInSeconds) * time.Second
 	}
@@ -97,8 +97,8 @@ type integrationInputs struct {
 	TimeoutMilliseconds         int               `json:"timeoutMilliseconds"`
 }
 
-func createIntegration(c *cloud, _ declared, in integrationInputs) (created, error) {
-	api, err := c.apis.API(gateway.APIID(in.APIID))
+func createIntegration(p *provider, _ declaration, in integrationInputs) (created, error) {
+	api, err := p.APIs.API(gateway.APIID(in.APIID))
 	if err != nil {
 		return created{}, err
 	}
@@ -118,8 +118,8 @@ type integrationResponseInputs struct {
 	TemplateSelectionExpression string            `json:"templateSelectionExpression"`
 }
 
-func createIntegrationResponse(c *cloud, _ declared, in integrationResponseInputs) (created, error) {
-	api, err := c.apis.API(gateway.APIID(in.APIID))
+func createIntegrationResponse(p *provider, _ declaration, in integrationResponseInputs) (created, error) {
+	api, err := p.APIs.API(gateway.APIID(in.APIID))
 	if err != nil {
 		return created{}, err
 	}
@@ -139,8 +139,8 @@ type routeInputs struct {
 	RouteResponseSelectionExpression string `json:"routeResponseSelectionExpression"`
 }
 
-func createRoute(c *cloud, _ declared, in routeInputs) (created, error) {
-	api, err := c.apis.API(gateway.APIID(in.APIID))
+func createRoute(p *provider, _ declaration, in routeInputs) (created, error) {
+	api, err := p.APIs.API(gateway.APIID(in.APIID))
 	if err != nil {
 		return created{}, err
 	}
@@ -157,8 +157,8 @@ type routeResponseInputs struct {
 	RouteResponseKey string `json:"routeResponseKey"`
 }
 
-func createRouteResponse(c *cloud, _ declared, in routeResponseInputs) (created, error) {
-	api, err := c.apis.API(gateway.APIID(in.APIID))
+func createRouteResponse(p *provider, _ declaration, in routeResponseInputs) (created, error) {
+	api, err := p.APIs.API(gateway.APIID(in.APIID))
 	if err != nil {
 		return created{}, err
 	}
@@ -172,8 +172,8 @@ type deploymentInputs struct {
 	Triggers    map[string]string `json:"triggers"`
 }
 
-func createDeployment(c *cloud, _ declared, in deploymentInputs) (created, error) {
-	api, err := c.apis.API(gateway.APIID(in.APIID))
+func createDeployment(p *provider, _ declaration, in deploymentInputs) (created, error) {
+	api, err := p.APIs.API(gateway.APIID(in.APIID))
 	if err != nil {
 		return created{}, err
 	}
@@ -197,8 +197,8 @@ type stageInputs struct {
 	} `json:"defaultRouteSettings"`
 }
 
-func createStage(c *cloud, _ declared, in stageInputs) (created, error) {
-	api, err := c.apis.API(gateway.APIID(in.APIID))
+func createStage(p *provider, _ declaration, in stageInputs) (created, error) {
+	api, err := p.APIs.API(gateway.APIID(in.APIID))
 	if err != nil {
 		return created{}, err
 	}

@@ -1,4 +1,4 @@
-package simulator
+package cloud
 
 import (
 	"testing"
@@ -17,7 +17,7 @@ import (
 func TestConsumedUnits(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
-	table, err := c.tables.CreateTable(dynamodb.Definition{
+	table, err := c.Tables.CreateTable(dynamodb.Definition{
 		Name: "things", HashKey: "pk", BillingMode: "PAY_PER_REQUEST",
 		Attributes: []dynamodb.Attribute{{Name: "pk", Type: "S"}, {Name: "gpk", Type: "S"}},
 		Indexes:    []dynamodb.Index{{Name: "gsi1", HashKey: "gpk", Projection: "KEYS_ONLY"}},
@@ -26,7 +26,7 @@ func TestConsumedUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := api.New(api.Options{
-		Region: c.region, BaseEndpoint: aws.String(c.address()), Credentials: credentials.NewStaticCredentialsProvider("me", "me", ""),
+		Region: c.Region, BaseEndpoint: aws.String(c.EndpointURL()), Credentials: credentials.NewStaticCredentialsProvider("me", "me", ""),
 	})
 	m := &tableMeter{table: table}
 	put := func(attributes ...string) {
@@ -38,13 +38,13 @@ func TestConsumedUnits(t *testing.T) {
 		if _, err := client.PutItem(t.Context(), &api.PutItemInput{TableName: aws.String("things"), Item: item}); err != nil {
 			t.Fatal(err)
 		}
-		c.meter(m)
+		c.watch.meter(m)
 	}
 	put("pk")
 	put("pk", "gpk")
-	c.meter(m)
+	c.watch.meter(m)
 	got := map[string][2]float64{}
-	for _, s := range c.metrics() {
+	for _, s := range summaries(c.Metrics) {
 		got[s.Namespace+" "+s.Name+" "+s.Dimensions] = [2]float64{s.Sum, s.Count}
 	}
 	want := map[string][2]float64{

@@ -1,4 +1,4 @@
-package simulator
+package local
 
 import (
 	"encoding/json"
@@ -7,38 +7,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"heliograph"
 )
 
-// Endpoints says where a running stack is: the program's outputs, and what only the simulator has. It is
-// the content of .heliograph/local.json, and of a file that e2e tests are pointed at.
+// Endpoints says where a running stack is: the program's outputs, and what only a local stack has. It is the content of
+// .heliograph/local.json, and of the file that the end-to-end tests are pointed at.
 type Endpoints struct {
-	// WebSocketURL is where clients connect: ws://127.0.0.1:4701/local.
-	WebSocketURL string `json:"webSocketUrl"`
-	// HTTPURL is the base of the HTTP API, without a slash at its end.
-	HTTPURL string `json:"httpUrl"`
-	// AWSEndpointURL is where the AWS APIs are served; empty for a stack on AWS, where each service has
-	// its own.
+	heliograph.Outputs
+	// AWSEndpointURL is where the AWS APIs are served; empty for a stack on AWS, where each service has its own.
 	AWSEndpointURL string `json:"awsEndpointUrl,omitempty"`
-	// SendQueueURL is the queue that messages are put on.
-	SendQueueURL string `json:"sendQueueUrl"`
-	// DeadLetterQueueURL is the queue of the messages that could not be delivered.
-	DeadLetterQueueURL string `json:"deadLetterQueueUrl"`
-	// EventTopicARN is the SNS topic of the presence events.
-	EventTopicARN string `json:"eventTopicArn"`
-	// TableName is the DynamoDB table.
-	TableName string `json:"tableName"`
-	// ConsoleURL is where the stack can be watched: the console here, the dashboard on AWS.
+	// ConsoleURL is the local stack's console; empty for a stack on AWS, which has a dashboard.
 	ConsoleURL string `json:"consoleUrl,omitempty"`
-	// Region is the AWS Region.
-	Region string `json:"region"`
-	// ParameterPrefix is what the names of the SSM parameters start with.
-	ParameterPrefix string `json:"parameterPrefix"`
-	// PID is the simulator's process; 0 for a stack on AWS.
+	// PID is the process that the stack runs in; 0 for a stack on AWS.
 	PID int `json:"pid,omitempty"`
 }
 
-// ReadEndpoints reads an endpoints file. A missing file is fs.ErrNotExist, one that lacks an address an
-// error that names it.
+// ReadEndpoints reads an endpoints file. The error wraps fs.ErrNotExist if there is no file, and names the first address
+// that the file lacks.
 func ReadEndpoints(path string) (Endpoints, error) {
 	var e Endpoints
 	data, err := os.ReadFile(path)
@@ -54,7 +40,7 @@ func ReadEndpoints(path string) (Endpoints, error) {
 	return e, nil
 }
 
-// check tells the first address that is missing and without which nothing works.
+// check names the first missing address of those without which nothing works.
 func (e Endpoints) check() error {
 	for _, needed := range []struct{ name, value string }{
 		{"webSocketUrl", e.WebSocketURL},
@@ -70,7 +56,7 @@ func (e Endpoints) check() error {
 	return nil
 }
 
-// write puts the file in place at once, so that nobody reads half of it.
+// write puts the whole file in place in one step, so that no reader sees half of it.
 func (e Endpoints) write(path string) error {
 	data, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {

@@ -1,9 +1,9 @@
-package simulator
+package provider
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,13 +30,13 @@ type functionInputs struct {
 	ReservedConcurrentExecutions *int `json:"reservedConcurrentExecutions"`
 }
 
-func createFunction(c *cloud, _ declared, in functionInputs) (created, error) {
+func createFunction(p *provider, _ declaration, in functionInputs) (created, error) {
 	if err := errors.Join(
 		oneOf("runtime", in.Runtime, "provided.al2023"),
 		oneOf("tracingConfig.mode", in.TracingConfig.Mode, "Active", "PassThrough", ""),
 		oneOf("architectures", strings.Join(in.Architectures, ","), "arm64", "x86_64"),
-		c.roleExists(in.Role, "lambda.amazonaws.com"),
-		c.mayTrace(in),
+		roleExists(p.Roles, in.Role, "lambda.amazonaws.com"),
+		mayTrace(p.Roles, in),
 	); err != nil {
 		return created{}, err
 	}
@@ -44,7 +44,7 @@ func createFunction(c *cloud, _ declared, in functionInputs) (created, error) {
 	if reserved != nil && *reserved == -1 { // the provider's word for none
 		reserved = nil
 	}
-	f, err := c.functions.Create(lambda.Config{
+	f, err := p.Functions.Create(lambda.Config{
 		Name: lambda.FunctionName(in.Name), Archive: in.Code, Handler: in.Handler,
 		Environment: in.Environment.Variables, Timeout: time.Duration(in.Timeout) * time.Second,
 		MemorySize: in.MemorySize, ReservedConcurrency: reserved, Role: in.Role,
@@ -59,13 +59,13 @@ func createFunction(c *cloud, _ declared, in functionInputs) (created, error) {
 	}}, nil
 }
 
-// mayTrace is an error if a function is traced and its role may not send traces. Lambda looks, too.
-func (c *cloud) mayTrace(in functionInputs) error {
+// mayTrace is an error if a function is traced and its role may not send traces. Lambda makes the same check.
+func mayTrace(roles *iam.Roles, in functionInputs) error {
 	if in.TracingConfig.Mode != "Active" {
 		return nil
 	}
 	role := iam.NameOf(in.Role)
-	return errors.Join(c.roles.CheckRole(role, "xray:PutTraceSegments", "*"), c.roles.CheckRole(role, "xray:PutTelemetryRecords", "*"))
+	return errors.Join(roles.CheckRole(role, "xray:PutTraceSegments", "*"), roles.CheckRole(role, "xray:PutTelemetryRecords", "*"))
 }
 
 type permissionInputs struct {
@@ -76,11 +76,11 @@ type permissionInputs struct {
 	StatementID string `json:"statementId"`
 }
 
-func createPermission(c *cloud, d declared, in permissionInputs) (created, error) {
+func createPermission(p *provider, d declaration, in permissionInputs) (created, error) {
 	if in.StatementID == "" {
 		in.StatementID = d.Name
 	}
-	err := c.functions.AddPermission(lambda.Permission{
+	err := p.Functions.AddPermission(lambda.Permission{
 		StatementID: in.StatementID, Function: in.Function, Action: in.Action, Principal: in.Principal, SourceARN: in.SourceARN,
 	})
 	return created{in.StatementID, map[string]any{"statementId": in.StatementID}}, err
@@ -92,8 +92,8 @@ type functionEventInvokeConfigInputs struct {
 	MaximumEventAgeInSeconds int    `json:"maximumEventAgeInSeconds"`
 }
 
-func createFunctionEventInvokeConfig(c *cloud, _ declared, in functionEventInvokeConfigInputs) (created, error) {
-	err := c.functions.PutEventInvokeConfig(in.FunctionName, lambda.EventInvokeConfig{
+func createFunctionEventInvokeConfig(p *provider, _ declaration, in functionEventInvokeConfigInputs) (created, error) {
+	err := p.Functions.PutEventInvokeConfig(in.FunctionName, lambda.EventInvokeConfig{
 		MaximumRetryAttempts: in.MaximumRetryAttempts, MaximumEventAge: time.Duration(in.MaximumEventAgeInSeconds) * time.Second,
 	})
 	return created{in.FunctionName, nil}, err
@@ -140,121 +140,50 @@ func (in eventSourceMappingInputs) reportsFailures() (bool, error) {
 	return len(in.FunctionResponseTypes) > 0, nil
 }
 
-// createEventSourceMapping makes a source. It runs when the whole stack is there: until then an event could meet
-// half of it.
-func createEventSourceMapping(c *cloud, d declared, in eventSourceMappingInputs) (created, error) {
-	id := uuid(d.Name)
+// createEventSourceMapping joins a source of events to a function. The cloud runs it when the whole stack is there.
+func createEventSourceMapping(p *provider, d declaration, in eventSourceMappingInputs) (created, error) {
 	reports, err := in.reportsFailures()
 	if err != nil {
 		return created{}, err
 	}
-	var made source
 	switch {
 	case strings.Contains(in.EventSourceARN, ":sqs:"):
-		made, err = c.newQueueSource(in, reports)
+		err = p.Sources.AddQueue(in.queueSource(reports))
 	case strings.Contains(in.EventSourceARN, ":dynamodb:"):
-		made, err = c.newStreamSource(in, reports)
+		err = p.Sources.AddStream(in.streamSource(reports))
 	default:
 		err = fmt.Errorf("eventSourceArn is %q; queues and table streams are simulated", in.EventSourceARN)
 	}
 	if err != nil {
 		return created{}, err
 	}
-	c.addSource(made)
+	id := uuid(d.Name)
 	return created{id, map[string]any{"uuid": id, "state": "Enabled"}}, nil
+}
+
+func (in eventSourceMappingInputs) queueSource(reports bool) lambda.QueueSourceConfig {
+	return lambda.QueueSourceConfig{
+		Function: in.FunctionName, QueueARN: in.EventSourceARN, BatchSize: in.BatchSize, BatchingWindow: in.window(),
+		MaximumConcurrency: in.ScalingConfig.MaximumConcurrency, ReportBatchItemFailures: reports, Filters: in.filters(),
+	}
+}
+
+func (in eventSourceMappingInputs) streamSource(reports bool) lambda.StreamSourceConfig {
+	return lambda.StreamSourceConfig{
+		Function: in.FunctionName, StreamARN: in.EventSourceARN, StartingPosition: in.StartingPosition,
+		BatchSize: in.BatchSize, BatchingWindow: in.window(), Filters: in.filters(),
+		BisectOnError: in.BisectBatchOnFunctionError, ReportBatchItemFailures: reports,
+		MaximumRetryAttempts: in.MaximumRetryAttempts, MaximumRecordAge: time.Duration(in.MaximumRecordAgeInSeconds) * time.Second,
+		OnFailure: in.DestinationConfig.OnFailure.DestinationARN,
+	}
 }
 
 func (in eventSourceMappingInputs) window() time.Duration {
 	return time.Duration(in.MaximumBatchingWindowInSeconds) * time.Second
 }
 
-func (c *cloud) newQueueSource(in eventSourceMappingInputs, reports bool) (source, error) {
-	queue, err := c.queues.QueueByARN(in.EventSourceARN)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.mayPoll(in.FunctionName, in.EventSourceARN, queuePermissions); err != nil {
-		return nil, err
-	}
-	visibility, err := strconv.Atoi(queue.Attributes()["VisibilityTimeout"])
-	if err != nil {
-		return nil, fmt.Errorf("read the queue's visibility time-out: %w", err)
-	}
-	return lambda.NewQueueSource(c.functions, polledQueue{queue}, lambda.QueueSourceConfig{
-		VisibilityTimeout: time.Duration(visibility) * time.Second, Problem: c.console.problem,
-		Function: in.FunctionName, QueueARN: in.EventSourceARN, BatchSize: in.BatchSize, BatchingWindow: in.window(),
-		MaximumConcurrency: in.ScalingConfig.MaximumConcurrency, ReportBatchItemFailures: reports, Filters: in.filters(),
-	})
-}
-
-func (c *cloud) newStreamSource(in eventSourceMappingInputs, reports bool) (source, error) {
-	stream, err := c.streamByARN(in.EventSourceARN)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.mayPoll(in.FunctionName, in.EventSourceARN, streamPermissions); err != nil {
-		return nil, err
-	}
-	if target := in.DestinationConfig.OnFailure.DestinationARN; target != "" {
-		if err := c.mayPoll(in.FunctionName, target, []string{"sqs:SendMessage"}); err != nil {
-			return nil, err
-		}
-	}
-	return lambda.NewStreamSource(repeating{c.functions, c, in.EventSourceARN}, polledStream{stream}, lambda.StreamSourceConfig{
-		Function: in.FunctionName, StreamARN: in.EventSourceARN, StartingPosition: in.StartingPosition,
-		BatchSize: in.BatchSize, BatchingWindow: in.window(), Filters: in.filters(),
-		BisectOnError: in.BisectBatchOnFunctionError, ReportBatchItemFailures: reports,
-		MaximumRetryAttempts: in.MaximumRetryAttempts, MaximumRecordAge: time.Duration(in.MaximumRecordAgeInSeconds) * time.Second,
-		OnFailure: in.DestinationConfig.OnFailure.DestinationARN, Deliver: c.deliver, Problem: c.console.problem,
-	})
-}
-
-type eventRuleInputs struct {
-	Name               string `json:"name"`
-	Description        string `json:"description"`
-	ScheduleExpression string `json:"scheduleExpression"`
-}
-
-func createEventRule(c *cloud, _ declared, in eventRuleInputs) (created, error) {
-	if in.ScheduleExpression == "" {
-		return created{}, errors.New("scheduleExpression is missing; rules with an event pattern are not simulated")
-	}
-	arn := c.arn("events", "rule/"+in.Name)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.rules[in.Name] = rule{arn: arn, expression: in.ScheduleExpression}
-	return created{in.Name, map[string]any{"arn": arn}}, nil
-}
-
-type eventTargetInputs struct {
-	Rule        string `json:"rule"`
-	ARN         string `json:"arn"`
-	Input       string `json:"input"`
-	RetryPolicy struct {
-		MaximumRetryAttempts     int `json:"maximumRetryAttempts"`
-		MaximumEventAgeInSeconds int `json:"maximumEventAgeInSeconds"`
-	} `json:"retryPolicy"`
-}
-
-func createEventTarget(c *cloud, d declared, in eventTargetInputs) (created, error) {
-	c.mu.Lock()
-	rule, ok := c.rules[in.Rule]
-	c.mu.Unlock()
-	if !ok {
-		return created{}, fmt.Errorf("there is no rule %q", in.Rule)
-	}
-	c.checkLater(func() error { // the permission may be declared after the target
-		if c.functions.Permitted(in.ARN, "events.amazonaws.com", rule.arn) {
-			return nil
-		}
-		return fmt.Errorf("%s %q: the function %s does not permit events.amazonaws.com to invoke it for %s", d.Type, d.Name, in.ARN, rule.arn)
-	})
-	schedule, err := lambda.NewSchedule(c.functions, lambda.ScheduleConfig{
-		Function: in.ARN, RuleARN: rule.arn, Expression: rule.expression, Input: in.Input,
-	})
-	if err != nil {
-		return created{}, err
-	}
-	c.addSource(schedule)
-	return created{in.Rule + "-" + d.Name, map[string]any{"targetId": d.Name}}, nil
+// uuid is an id in AWS's form that is the same for the same name, so that two runs can be compared.
+func uuid(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }

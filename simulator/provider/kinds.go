@@ -1,4 +1,4 @@
-package simulator
+package provider
 
 import (
 	"encoding/json"
@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// kinds are the types of resource that the simulator can make, by Pulumi's type tokens. How each is made stands in
-// the file of its service.
+// kinds are the resource types that the simulator can make, by Pulumi's type tokens. The file of each service says how.
 var kinds = map[string]kind{
 	"aws:apigatewayv2/api:Api":                                       kindOf(createAPI),
 	"aws:apigatewayv2/authorizer:Authorizer":                         kindOf(createAuthorizer),
@@ -31,6 +30,7 @@ var kinds = map[string]kind{
 	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": kindOf(createFunctionEventInvokeConfig),
 	"aws:lambda/permission:Permission":                               kindOf(createPermission),
 	"aws:sns/topic:Topic":                                            kindOf(createTopic),
+	"aws:sns/topicSubscription:TopicSubscription":                    kindOf(createTopicSubscription),
 	"aws:sqs/queue:Queue":                                            kindOf(createQueue),
 	"aws:ssm/parameter:Parameter":                                    kindOf(createParameter),
 }

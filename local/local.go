@@ -1,0 +1,214 @@
+// Package local runs Heliograph's own Pulumi program on the simulator, and says where the running stack is.
+//
+// It is all that joins the two: infra/stack knows no simulator, and the simulator knows nothing of Heliograph. The
+// functions run as compiled programs here, as they do on AWS.
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gofrs/flock"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph/infra/build"
+	"heliograph/infra/stack"
+	"heliograph/simulator"
+	"heliograph/simulator/cloud"
+	"heliograph/simulator/fault"
+	"heliograph/simulator/iam"
+	"heliograph/simulator/provider"
+)
+
+// Project and name of the local stack. They are part of the physical names of its resources.
+const (
+	project = "heliograph"
+	name    = "local"
+)
+
+// Options say what to run, and where.
+type Options struct {
+	// Root is the module's folder, or one below it. Required.
+	Root string
+	// Port is the first of three: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0
+	// takes free ones.
+	Port int
+	// Config are config keys of the stack, without their namespace, as in Pulumi.<stack>.yaml.
+	Config map[string]string
+	// EndpointsFile is written when the stack is ready and removed when it stops. Its folder holds the stack's other
+	// files, too. Required.
+	EndpointsFile string
+	// Progress takes a line for each step that takes long, and for each problem while the stack runs. Nil means
+	// nowhere.
+	Progress io.Writer
+	// Faults are in effect from the start; see fault.Typical for AWS's latency.
+	Faults []fault.Rule
+	// Logs takes the functions' logs. Nil means nowhere.
+	Logs io.Writer
+}
+
+// Stack is a running stack.
+type Stack struct {
+	cloud     *cloud.Cloud
+	endpoints Endpoints
+	file      string
+	lock      *flock.Flock
+}
+
+// Endpoints says where the stack is.
+func (s *Stack) Endpoints() Endpoints { return s.endpoints }
+
+// Faults are what goes wrong on purpose. Rules can be added and removed while the stack runs.
+func (s *Stack) Faults() *fault.Set { return s.cloud.Faults }
+
+// UnusedPermissions lists what the functions' roles allow and no call has needed so far.
+func (s *Stack) UnusedPermissions() []iam.Permission { return s.cloud.Roles.Unused() }
+
+// Denied lists the calls that were refused for want of a permission, in the words of AWS's answer.
+func (s *Stack) Denied() []string { return s.cloud.Journal.Denied() }
+
+// Start brings the whole stack up, and returns when it is ready. An error says what is wrong with the configuration, the
+// program, a function that does not compile, or a port; nothing is left running then.
+func Start(ctx context.Context, o Options) (*Stack, error) {
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	lock, err := acquire(o.EndpointsFile)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{file: o.EndpointsFile, lock: lock}
+	if err := s.start(ctx, o); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context, o Options) error {
+	config, err := namespaced(o.Config)
+	if err != nil {
+		return err
+	}
+	terminal := &terminal{progress: o.Progress, logs: o.Logs}
+	options := cloud.Options{
+		Port: o.Port, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
+		Problem: terminal.problem, Log: terminal.log,
+		Console: cloud.Console{
+			Name: "Heliograph, local", Connect: "go run ./cmd/heliograph connect --user 1234",
+		},
+	}
+	as := provider.Stack{
+		Project: project, Name: name, Config: config, Secrets: []string{project + ":jwtSecret", project + ":jwtSecretPrevious"},
+	}
+	var outputs map[string]string
+	if s.cloud, err = simulator.Start(options, as, program(ctx, o, &outputs)); err != nil {
+		return err
+	}
+	return s.publish(outputs)
+}
+
+// program is the local counterpart of stack.Program, which `pulumi up` runs: the same steps with the local defaults, for
+// this machine. The configuration comes before the build, so that a typing error does not cost the time of one.
+func program(ctx context.Context, o Options, outputs *map[string]string) pulumi.RunFunc {
+	return func(engine *pulumi.Context) error {
+		config, err := stack.LoadLocalConfig(engine)
+		if err != nil {
+			return err
+		}
+		root, err := build.FindRoot(o.Root)
+		if err != nil {
+			return err
+		}
+		functions, err := build.Build(ctx, build.Target{Here: true, Root: root, Progress: o.Progress})
+		if err != nil {
+			return err
+		}
+		declared, err := stack.Deploy(engine, config, functions)
+		if err != nil {
+			return err
+		}
+		declared.Await(func(values map[string]string) { *outputs = values })
+		return nil
+	}
+}
+
+// namespaced gives config keys their namespace. An unknown key is an error, which Pulumi itself would not notice.
+func namespaced(values map[string]string) (map[string]string, error) {
+	config := map[string]string{}
+	for key, value := range values {
+		if known := stack.ConfigKeys(); !slices.Contains(known, key) {
+			return nil, fmt.Errorf("there is no config key %q; there are %s", key, strings.Join(known, ", "))
+		}
+		config[project+":"+key] = value
+	}
+	return config, nil
+}
+
+// publish writes the endpoints file: the program's outputs, and what only a local stack has.
+func (s *Stack) publish(outputs map[string]string) error {
+	if outputs == nil {
+		return errors.New("run the Pulumi program: an output never became known")
+	}
+	text, err := json.Marshal(outputs)
+	if err != nil {
+		return fmt.Errorf("read the program's outputs: %w", err)
+	}
+	url := s.cloud.EndpointURL()
+	e := Endpoints{AWSEndpointURL: url, ConsoleURL: url + cloud.ConsolePath, PID: os.Getpid()}
+	if err := json.Unmarshal(text, &e.Outputs); err != nil {
+		return fmt.Errorf("read the program's outputs: %w", err)
+	}
+	e.DashboardURL = e.ConsoleURL // the program's own would lead to AWS
+	s.endpoints = e
+	return e.write(s.file)
+}
+
+// Close stops everything: no process, port or file is left.
+func (s *Stack) Close() error {
+	var errs []error
+	if s.endpoints.PID != 0 {
+		errs = append(errs, removeFile(s.file))
+	}
+	if s.cloud != nil {
+		errs = append(errs, s.cloud.Close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// acquire takes the lock beside the endpoints file, which keeps a second stack out of its folder. The operating system
+// frees it when its holder dies, so no lock is ever stale. The file stays: removing it would let two others lock two
+// different ones.
+func acquire(endpointsFile string) (*flock.Flock, error) {
+	if endpointsFile == "" {
+		return nil, errors.New("a local stack needs the path of an endpoints file")
+	}
+	folder := filepath.Dir(endpointsFile)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, fmt.Errorf("make the local stack's folder: %w", err)
+	}
+	lock := flock.New(endpointsFile + ".lock")
+	free, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("take the local stack's lock: %w", err)
+	}
+	if !free {
+		running, _ := ReadEndpoints(endpointsFile)
+		return nil, alreadyRunning(endpointsFile, running)
+	}
+	return lock, nil
+}
+
+func alreadyRunning(file string, running Endpoints) error {
+	what := "a local stack is already running here"
+	if running.PID != 0 {
+		what += fmt.Sprintf(" (process %d, %s)", running.PID, running.AWSEndpointURL)
+	}
+	return fmt.Errorf("%s: stop it first, or name another endpoints file than %s with --target", what, file)
+}

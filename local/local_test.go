@@ -1,0 +1,91 @@
+package local
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/google/go-cmp/cmp"
+
+	"heliograph"
+)
+
+// TestNothingIsLeft proves that a stack that was used and stopped leaves no goroutine behind. It runs alone, so that all
+// goroutines of the simulator are its own.
+func TestNothingIsLeft(t *testing.T) {
+	before := ownGoroutines()
+	s, err := Start(t.Context(), Options{Root: ".", EndpointsFile: filepath.Join(t.TempDir(), "local.json"), Progress: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, _, err := websocket.Dial(t.Context(), s.Endpoints().WebSocketURL+"?Authorization=nonsense", nil)
+	if err == nil {
+		socket.CloseNow()
+		t.Error("a connection was opened with a bad token")
+	}
+	if during := ownGoroutines(); during <= before {
+		t.Errorf("%d goroutines run, %d did before: the test counts the wrong ones", during, before)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ownGoroutines() > before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines are left:\n%s", ownGoroutines()-before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+// ownGoroutines counts the goroutines that the simulator has started.
+func ownGoroutines() int {
+	stacks := make([]byte, 16<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return strings.Count(string(stacks), "created by heliograph/simulator")
+}
+
+// TestEndpointsFile proves that what is written can be read, and that a file that lacks an address is an error that
+// names it.
+func TestEndpointsFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "folder", "local.json")
+	want := Endpoints{
+		Outputs: heliograph.Outputs{WebSocketURL: "ws://x/local", HTTPURL: "http://x", SendQueueURL: "http://x/q", Region: "us-east-1", ParameterPrefix: "/p"},
+		PID:     1,
+	}
+	if err := want.write(file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadEndpoints(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	want.HTTPURL = ""
+	if err := want.write(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadEndpoints(file); err == nil || !strings.Contains(err.Error(), "httpUrl is missing") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestReadable proves that a person can read what functions log, and that other lines stay as they are.
+func TestReadable(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"START RequestId: 1": "START RequestId: 1",
+		`{"timestamp":"t","level":"WARN","message":"slow","stage":"local","connectionId":"c=","n":2}`: "WARN  slow connectionId=c= n=2",
+		`{"_aws":{"Timestamp":1},"Stage":"local","PostsDelivered":2}`:                                 "METRICS PostsDelivered=2 Stage=local",
+		`{"no":"level"}`: `{"no":"level"}`,
+	} {
+		if got := readable(line); got != want {
+			t.Errorf("readable(%s) = %q, want %q", line, got, want)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"heliograph/simulator/lambda"
+)
+
+// terminal shows a person what happens in the stack, a line at a time.
+type terminal struct {
+	mu       sync.Mutex
+	progress io.Writer
+	logs     io.Writer // nil: not wanted
+}
+
+func (t *terminal) problem(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintln(t.progress, "! "+text)
+}
+
+// log prints a line of a function's log.
+func (t *terminal) log(line lambda.LogLine) {
+	if t.logs == nil {
+		return
+	}
+	short := strings.TrimPrefix(string(line.Function), project+"-"+name+"-")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.logs, "%s %-10s %s\n", line.Time.Format("15:04:05.000"), short, readable(line.Text))
+}
+
+// readable turns a JSON line into level, message and the rest; EMF into its values. Other lines stay as they are.
+func readable(line string) string {
+	var fields map[string]any
+	if json.Unmarshal([]byte(line), &fields) != nil {
+		return line
+	}
+	if _, isMetrics := fields["_aws"]; isMetrics {
+		delete(fields, "_aws")
+		return "METRICS" + pairs(fields)
+	}
+	level, hasLevel := fields["level"].(string)
+	message, _ := fields["message"].(string)
+	if !hasLevel {
+		return line
+	}
+	for _, shown := range []string{"level", "message", "timestamp", "function", "stage", "requestId", "traceId"} {
+		delete(fields, shown)
+	}
+	return fmt.Sprintf("%-5s %s%s", level, message, pairs(fields))
+}
+
+func pairs(fields map[string]any) string {
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		fmt.Fprintf(&text, " %s=%v", name, fields[name])
+	}
+	return text.String()
+}

@@ -1,0 +1,244 @@
+// Package cloud joins the simulated services into one AWS account: a call over HTTP reaches its service only if the
+// caller's policies and the injected faults let it; queues, streams and schedules bring events to functions; what
+// functions and gateways log and measure arrives in CloudWatch; a console shows it all.
+//
+// A Cloud starts empty. Package provider fills it from a Pulumi program; Start then lets events flow. Each concern is a
+// type in a file of its own, and knows only the services that it joins.
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"heliograph/simulator/cloudwatch"
+	"heliograph/simulator/dynamodb"
+	"heliograph/simulator/fault"
+	"heliograph/simulator/gateway"
+	"heliograph/simulator/iam"
+	"heliograph/simulator/lambda"
+	"heliograph/simulator/sns"
+	"heliograph/simulator/sqs"
+	"heliograph/simulator/ssm"
+	"heliograph/simulator/wire"
+	"heliograph/simulator/xray"
+)
+
+// Options say where a cloud listens, and where its news goes.
+type Options struct {
+	// Port is the first of three: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free
+	// ones.
+	Port int
+	// FunctionsDir is a folder for the unpacked functions. Required.
+	FunctionsDir string
+	// Faults are in effect from the start; see fault.Typical for AWS's latency.
+	Faults []fault.Rule
+	// Console adapts the console page to the program that runs here.
+	Console Console
+	// Problem takes, one at a time, what no answer to a call would report: a denied call, a function that could not be
+	// invoked. Nil means nowhere.
+	Problem func(text string)
+	// Log takes each line that a function logs. Nil means nowhere.
+	Log func(lambda.LogLine)
+}
+
+// Cloud is an AWS account with its services. The fields are ready to use as long as the Cloud is open.
+type Cloud struct {
+	Place
+	Roles      *iam.Roles
+	Tables     *dynamodb.Database
+	Queues     *sqs.Server
+	Topics     *sns.Server
+	Parameters *ssm.Server
+	Functions  *lambda.Platform
+	APIs       *gateway.Gateway
+	Metrics    *cloudwatch.Store
+	Traces     *xray.Daemon
+	Faults     *fault.Set
+	Sources    *Sources
+	Dashboards *Dashboards
+	Journal    *Journal
+
+	options Options
+	started time.Time
+	ports   *ports
+	server  *http.Server
+	effects *effects
+	watch   *watch
+
+	running sync.WaitGroup // the sources, the server and the tables' clock
+	// ending is done when the cloud closes. It ends the sources, and releases calls that a fault holds up.
+	ending context.Context
+	stop   context.CancelFunc
+}
+
+// New makes empty services and listens for AWS calls. A port in use or a fault that makes no sense is an error.
+func New(o Options) (*Cloud, error) {
+	ports, err := openPorts(o.Port)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cloud{
+		Place: Place{Region: region, Account: account}, Journal: &Journal{tell: o.Problem}, Dashboards: new(Dashboards),
+		options: o, started: time.Now(), ports: ports,
+	}
+	c.ending, c.stop = context.WithCancel(context.Background())
+	if err := c.open(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// EndpointURL is where the AWS APIs are served, without a slash at its end.
+func (c *Cloud) EndpointURL() string { return c.ports.url() }
+
+// AddressFor is the host and port on which an API of this protocol is to listen.
+func (c *Cloud) AddressFor(protocol gateway.Protocol) string { return c.ports.addressFor(protocol) }
+
+// open makes the services, each before those that are told about it.
+func (c *Cloud) open() (err error) {
+	c.openData()
+	if c.Traces, err = xray.Listen(xray.Options{}); err != nil {
+		return err
+	}
+	c.watch = &watch{Place: c.Place, store: c.Metrics, roles: c.Roles, journal: c.Journal, log: c.options.Log}
+	if c.Functions, err = lambda.New(c.lambdaOptions()); err != nil {
+		return err
+	}
+	c.watch.functions = c.Functions
+	guard := guard{c.Roles, c.Journal, c.effects}
+	c.openGateway(guard)
+	c.Sources = &Sources{
+		roles: c.Roles, functions: c.Functions, queues: c.Queues, tables: c.Tables, effects: c.effects, journal: c.Journal,
+	}
+	c.serve(guard)
+	return c.addFaults()
+}
+
+// openData makes the services that hold data, and the faults that may strike them.
+func (c *Cloud) openData() {
+	c.Roles = iam.New(c.Account)
+	c.Metrics = cloudwatch.New(cloudwatch.Options{})
+	c.Tables = dynamodb.New(dynamodb.Options{Region: c.Region, Account: c.Account})
+	c.Parameters = ssm.New(ssm.Options{Region: c.Region, Account: c.Account})
+	c.effects = &effects{ending: c.ending, place: c.Place}
+	c.Queues = sqs.New(sqs.Options{
+		Region: c.Region, Account: c.Account, Endpoint: c.EndpointURL(), Redeliver: c.effects.redelivers,
+	})
+	c.Topics = sns.New(sns.Options{
+		Region: c.Region, Account: c.Account, Queues: subscribedQueues{c.Queues},
+		Undelivered: func(subscription sns.SubscriptionARN, _ sns.MessageID, err error) {
+			c.Journal.Problem(fmt.Sprintf("an event did not reach the subscription %s: %v", subscription, err))
+		},
+	})
+	c.Faults = newFaults(c.services())
+	c.effects.faults = c.Faults
+}
+
+func (c *Cloud) openGateway(guard guard) {
+	c.APIs = gateway.New(gateway.Options{
+		Region: c.Region, Account: c.Account, Invoke: c.Functions.Call,
+		Before: guard.before, Disconnect: c.effects.beforeDisconnect,
+		Permitted: func(source, function string) bool {
+			return c.Functions.Permitted(function, "apigateway.amazonaws.com", source)
+		},
+		AccessLog: c.watch.accessLog, Problem: c.Journal.Problem, Metric: c.watch.gatewayMetric,
+	})
+}
+
+// lambdaOptions connect the functions to what watches them, and to the AWS APIs that they call.
+func (c *Cloud) lambdaOptions() lambda.Options {
+	return lambda.Options{
+		Region: c.Region, Account: c.Account, WorkDir: c.options.FunctionsDir, Environ: c.functionEnviron,
+		Log: c.watch.functionLog, Metric: c.watch.functionMetric, Before: c.effects.beforeInvocation,
+		Segment: func(document []byte) {
+			if err := c.Traces.Put(document); err != nil {
+				c.Journal.Problem("a trace of Lambda was dropped: " + err.Error())
+			}
+		},
+		XRayDaemon: c.Traces.Address(), Deliver: destinations{c.Queues}.deliver,
+	}
+}
+
+// functionEnviron leads a function's unmodified AWS SDK here. The access key identifies the function's role: that is
+// all that Roles needs to judge its calls, so the rest of the credentials is for show.
+func (c *Cloud) functionEnviron(f lambda.Function) []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + c.EndpointURL(),
+		"AWS_ACCESS_KEY_ID=" + iam.AccessKey(iam.NameOf(f.Role)),
+		"AWS_SECRET_ACCESS_KEY=simulated",
+		"AWS_SESSION_TOKEN=simulated",
+	}
+}
+
+// services are served on the one AWS endpoint. @connections is not among them: it is told by its path, not its target.
+func (c *Cloud) services() []wire.Service {
+	return []wire.Service{c.Tables.Service(), c.Queues.Service(), c.Topics.Service(), c.Parameters.Service()}
+}
+
+// serve answers AWS calls, and the questions of the command line and of browsers.
+func (c *Cloud) serve(guard guard) {
+	endpoint := wire.NewEndpoint(wire.Options{Before: guard.before})
+	for _, service := range c.services() {
+		endpoint.Register(service)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", endpoint)
+	mux.Handle("/@connections/", c.APIs.ConnectionsHandler())
+	console{c}.handle(mux)
+	faultsAPI{c.Faults, c.Journal}.handle(mux)
+	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	c.running.Go(func() {
+		if err := c.server.Serve(c.ports.listener); !errors.Is(err, http.ErrServerClosed) {
+			c.Journal.Problem(fmt.Sprintf("the AWS endpoint stopped: %v", err))
+		}
+	})
+}
+
+func (c *Cloud) addFaults() error {
+	for _, r := range c.options.Faults {
+		if _, err := c.Faults.Add(r); err != nil {
+			return fmt.Errorf("the fault %q: %w", r, err)
+		}
+	}
+	return nil
+}
+
+// Start lets events flow. It is called once the whole stack is declared, since an event could otherwise meet half of
+// it: a function without its permissions, or a topic without its subscriptions.
+func (c *Cloud) Start() {
+	for _, s := range c.Sources.all() {
+		c.running.Go(func() { s.Run(c.ending) })
+	}
+	c.running.Go(func() { c.Tables.Run(c.ending, time.Second) })
+	c.running.Go(func() { c.watch.meterTables(c.ending, c.Tables.Tables()) })
+}
+
+// Close stops everything along the path of an event, beginning with what brings new ones: what is still under way then
+// finds the services that it needs.
+func (c *Cloud) Close() error {
+	c.stop()
+	var errs []error
+	if c.APIs != nil {
+		errs = append(errs, c.APIs.Close())
+	}
+	if c.Functions != nil {
+		errs = append(errs, c.Functions.Close())
+	}
+	if c.Traces != nil {
+		errs = append(errs, c.Traces.Close())
+	}
+	if c.Queues != nil {
+		c.Queues.Close()
+	}
+	if c.server != nil {
+		errs = append(errs, c.server.Close())
+	} else {
+		errs = append(errs, c.ports.listener.Close())
+	}
+	c.running.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,29 @@
+package cloud
+
+import (
+	"maps"
+	"sync"
+)
+
+// Dashboards keeps the bodies of the declared dashboards, from which the console draws.
+type Dashboards struct {
+	mu     sync.Mutex
+	bodies map[string]string
+}
+
+// Put adds a dashboard, or replaces the one of that name, as CloudWatch does.
+func (d *Dashboards) Put(name, body string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bodies == nil {
+		d.bodies = map[string]string{}
+	}
+	d.bodies[name] = body
+}
+
+// Bodies gives each dashboard's JSON by its name.
+func (d *Dashboards) Bodies() map[string]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.bodies)
+}

@@ -1,0 +1,80 @@
+package cloud
+
+import (
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+
+	"heliograph/simulator/fault"
+)
+
+// FaultsPath is where, under the AWS endpoint, faults are listed (GET, []fault.Status), added (POST of a fault.Rule as
+// application/json, 201 with the fault.Status) and removed (DELETE of all, or of FaultsPath/<id>).
+const FaultsPath = "/_heliograph/faults"
+
+// FaultError is the body of an answer that refuses something under FaultsPath.
+type FaultError struct {
+	Error string `json:"error"`
+}
+
+// maxRule is the largest body of a rule.
+const maxRule = 16 << 10
+
+// faultsAPI serves a set of faults under FaultsPath.
+type faultsAPI struct {
+	faults  *fault.Set
+	journal *Journal
+}
+
+func (a faultsAPI) handle(mux *http.ServeMux) {
+	mux.HandleFunc("GET "+FaultsPath, func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, a.journal, http.StatusOK, a.faults.List())
+	})
+	mux.HandleFunc("POST "+FaultsPath, a.add)
+	mux.HandleFunc("DELETE "+FaultsPath, func(w http.ResponseWriter, _ *http.Request) {
+		a.faults.Clear()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("DELETE "+FaultsPath+"/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.faults.Remove(fault.ID(r.PathValue("id"))); err != nil {
+			a.refuse(w, http.StatusNotFound, err.Error())
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// add requires the Content-Type of JSON: a web page in a browser on this machine can't send that here without asking
+// first by CORS, which the simulator never grants. Otherwise any site could break the stack.
+func (a faultsAPI) add(w http.ResponseWriter, r *http.Request) {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		a.refuse(w, http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRule))
+	var rule fault.Rule
+	if err == nil {
+		rule, err = fault.Parse(body)
+	}
+	if err == nil {
+		rule.ID, err = a.faults.Add(rule)
+	}
+	if err != nil {
+		a.refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	writeJSON(w, a.journal, http.StatusCreated, fault.Status{Rule: rule})
+}
+
+func (a faultsAPI) refuse(w http.ResponseWriter, status int, reason string) {
+	writeJSON(w, a.journal, status, FaultError{reason})
+}
+
+func writeJSON(w http.ResponseWriter, journal *Journal, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(value); err != nil {
+		journal.Problem("an answer was not sent: " + err.Error())
+	}
+}

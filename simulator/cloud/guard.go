@@ -1,0 +1,45 @@
+package cloud
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"heliograph/simulator/fault"
+	"heliograph/simulator/iam"
+	"heliograph/simulator/wire"
+)
+
+// guard stands before every AWS call.
+type guard struct {
+	roles   *iam.Roles
+	journal *Journal
+	effects *effects
+}
+
+// before judges a call: first by the caller's policies, then by the faults, so that a missing permission shows even
+// while the service is down.
+func (g guard) before(ctx context.Context, call wire.Call) error {
+	if err := g.roles.Check(call.AccessKey, call.Permission, call.Resources); err != nil {
+		g.journal.deny(err.Error())
+		return wire.AccessDenied(call, err.Error())
+	}
+	caller, _ := g.roles.Owner(call.AccessKey)
+	return g.effects.meet(ctx, fault.Event{
+		Service: fault.Service(call.Service), Action: actionOf(call), Resources: call.Resources, Caller: string(caller),
+	})
+}
+
+// connectionActions are the actions of the @connections API by their methods. IAM knows them all as one.
+var connectionActions = map[string]string{
+	http.MethodPost: "PostToConnection", http.MethodGet: "GetConnection", http.MethodDelete: "DeleteConnection",
+}
+
+// actionOf is the action of a call. An @connections call has it in its ARN: …:<api>/<stage>/<method>/@connections/<id>.
+func actionOf(call wire.Call) string {
+	if fault.Service(call.Service) != fault.Connections {
+		return call.Action
+	}
+	parts := strings.Split(call.Resources[0], "/")
+	return connectionActions[parts[2]]
+}

@@ -1,0 +1,215 @@
+package cloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"heliograph/simulator/dynamodb"
+	"heliograph/simulator/iam"
+	"heliograph/simulator/lambda"
+	"heliograph/simulator/sns"
+	"heliograph/simulator/sqs"
+)
+
+// source brings events to a function until its context ends.
+type source interface {
+	Run(ctx context.Context)
+}
+
+// Sources are the event sources of all functions. They are collected while the stack is declared; Cloud.Start runs them.
+type Sources struct {
+	roles     *iam.Roles
+	functions *lambda.Platform
+	queues    *sqs.Server
+	tables    *dynamodb.Database
+	effects   *effects
+	journal   *Journal
+
+	mu   sync.Mutex
+	list []source
+}
+
+// AddQueue makes a function poll a queue. What only the cloud knows of the configuration is filled in.
+func (s *Sources) AddQueue(config lambda.QueueSourceConfig) error {
+	queue, err := s.queues.QueueByARN(config.QueueARN)
+	if err != nil {
+		return err
+	}
+	if err := s.allowed(config.Function, config.QueueARN, queuePermissions); err != nil {
+		return err
+	}
+	visibility, err := strconv.Atoi(queue.Attributes()["VisibilityTimeout"])
+	if err != nil {
+		return fmt.Errorf("read the queue's visibility time-out: %w", err)
+	}
+	config.VisibilityTimeout, config.Problem = time.Duration(visibility)*time.Second, s.journal.Problem
+	made, err := lambda.NewQueueSource(s.functions, polledQueue{queue}, config)
+	return s.add(made, err)
+}
+
+// AddStream makes a function poll a table's stream. What only the cloud knows of the configuration is filled in.
+func (s *Sources) AddStream(config lambda.StreamSourceConfig) error {
+	stream, err := streamByARN(s.tables, config.StreamARN)
+	if err != nil {
+		return err
+	}
+	if err := s.allowed(config.Function, config.StreamARN, streamPermissions); err != nil {
+		return err
+	}
+	if config.OnFailure != "" {
+		if err := s.allowed(config.Function, config.OnFailure, destinationPermissions); err != nil {
+			return err
+		}
+	}
+	config.Deliver, config.Problem = destinations{s.queues}.deliver, s.journal.Problem
+	functions := repeating{s.functions, s.effects, config.StreamARN}
+	made, err := lambda.NewStreamSource(functions, polledStream{stream}, config)
+	return s.add(made, err)
+}
+
+// AddSchedule makes a function run at the times of a rule.
+func (s *Sources) AddSchedule(config lambda.ScheduleConfig) error {
+	made, err := lambda.NewSchedule(s.functions, config)
+	return s.add(made, err)
+}
+
+func (s *Sources) add(made source, err error) error {
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, made)
+	return nil
+}
+
+func (s *Sources) all() []source {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.list)
+}
+
+// Lambda polls with the permissions of the function's role, and refuses an event source without them.
+var (
+	queuePermissions       = []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+	streamPermissions      = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
+	destinationPermissions = []string{"sqs:SendMessage"}
+)
+
+// allowed is an error if a function's role lacks a permission on a resource.
+func (s *Sources) allowed(function, arn string, permissions []string) error {
+	f, ok := s.functions.Function(function)
+	if !ok {
+		return fmt.Errorf("there is no function %s", function)
+	}
+	var errs []error
+	for _, permission := range permissions {
+		errs = append(errs, s.roles.CheckRole(iam.NameOf(f.Role), permission, arn))
+	}
+	return errors.Join(errs...)
+}
+
+// polledQueue is a queue as Lambda polls it.
+type polledQueue struct{ *sqs.Queue }
+
+var _ lambda.Queue = polledQueue{}
+
+func (q polledQueue) Receive(ctx context.Context, max int, wait time.Duration) ([]lambda.Message, error) {
+	received, err := q.Queue.Receive(ctx, max, wait)
+	messages := make([]lambda.Message, len(received))
+	for i, m := range received {
+		messages[i] = lambda.Message{
+			ID: string(m.MessageID), ReceiptHandle: m.ReceiptHandle, Body: m.Body, MD5OfBody: m.MD5OfBody,
+			MD5OfMessageAttributes: m.MD5OfMessageAttributes, Attributes: m.Attributes,
+			MessageAttributes: map[string]lambda.MessageAttribute{},
+		}
+		for name, a := range m.MessageAttributes {
+			messages[i].MessageAttributes[name] = lambda.MessageAttribute{
+				DataType: a.DataType, StringValue: a.StringValue, BinaryValue: a.BinaryValue,
+			}
+		}
+	}
+	return messages, err
+}
+
+func (q polledQueue) Delete(_ context.Context, receiptHandles []string) error {
+	var errs []error
+	for _, handle := range receiptHandles {
+		errs = append(errs, q.Queue.Delete(handle))
+	}
+	return errors.Join(errs...)
+}
+
+// polledStream is a table's stream as Lambda polls it.
+type polledStream struct{ *dynamodb.Stream }
+
+var _ lambda.Stream = polledStream{}
+
+func (s polledStream) Shards() []string { return []string{s.Shard()} }
+
+func (s polledStream) Latest(string) string { return string(s.Stream.Latest()) }
+
+func (s polledStream) Read(ctx context.Context, _, after string, max int) ([]lambda.StreamRecord, error) {
+	read, err := s.Stream.Read(ctx, dynamodb.Sequence(after), max)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]lambda.StreamRecord, len(read))
+	for i, r := range read {
+		event, err := json.Marshal(r)
+		if err != nil {
+			return nil, fmt.Errorf("write a stream record: %w", err)
+		}
+		records[i] = lambda.StreamRecord{SequenceNumber: string(r.Sequence), Created: r.Created, Event: event}
+	}
+	return records, nil
+}
+
+func streamByARN(tables *dynamodb.Database, arn string) (*dynamodb.Stream, error) {
+	for _, table := range tables.Tables() {
+		if stream := table.Stream(); stream != nil && stream.ARN() == arn {
+			return stream, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no stream %s", arn)
+}
+
+// subscribedQueues are the queues that a topic delivers to.
+type subscribedQueues struct{ *sqs.Server }
+
+var _ sns.Queues = subscribedQueues{}
+
+func (q subscribedQueues) Send(_ context.Context, arn, body string, attributes map[string]sns.Attribute) error {
+	queue, err := q.QueueByARN(arn)
+	if err != nil {
+		return err
+	}
+	out := sqs.Outgoing{Body: body, Attributes: map[string]sqs.MessageAttribute{}, SenderID: "sns.amazonaws.com"}
+	for name, a := range attributes {
+		out.Attributes[name] = sqs.MessageAttribute{DataType: a.DataType, StringValue: a.StringValue, BinaryValue: a.BinaryValue}
+	}
+	_, err = queue.Send(out)
+	return err
+}
+
+// destinations takes the records of events that a function failed on, as far as their destinations are queues.
+type destinations struct{ queues *sqs.Server }
+
+func (d destinations) deliver(_ context.Context, destination string, record []byte) error {
+	if !strings.Contains(destination, ":sqs:") {
+		return fmt.Errorf("the destination %s is not simulated, only queues are", destination)
+	}
+	queue, err := d.queues.QueueByARN(destination)
+	if err != nil {
+		return err
+	}
+	_, err = queue.Send(sqs.Outgoing{Body: string(record)})
+	return err
+}

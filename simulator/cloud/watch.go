@@ -1,0 +1,69 @@
+package cloud
+
+import (
+	"strings"
+	"time"
+
+	"heliograph/simulator/cloudwatch"
+	"heliograph/simulator/gateway"
+	"heliograph/simulator/iam"
+	"heliograph/simulator/lambda"
+)
+
+// watch takes what functions, gateways and tables log and measure into CloudWatch, as AWS does on its own accord.
+type watch struct {
+	Place
+	store     *cloudwatch.Store
+	roles     *iam.Roles
+	functions *lambda.Platform
+	journal   *Journal
+	log       func(lambda.LogLine) // nil: nobody reads along
+}
+
+// functionLog takes a line into its log group, if the function's role allows that. On AWS, a line of a function without
+// these permissions is lost silently; here the journal reports it.
+func (w *watch) functionLog(line lambda.LogLine) {
+	if w.log != nil {
+		w.log(line)
+	}
+	if f, ok := w.functions.Function(string(line.Function)); ok {
+		group := w.ARN("logs", "log-group:"+line.LogGroup)
+		for action, resource := range map[string]string{
+			"logs:CreateLogStream": group + ":log-stream:" + line.LogStream,
+			"logs:PutLogEvents":    group + ":log-stream:" + line.LogStream,
+		} {
+			if err := w.roles.CheckRole(iam.NameOf(f.Role), action, resource); err != nil {
+				w.journal.Problem("a log line was lost: " + err.Error())
+				return
+			}
+		}
+	}
+	w.store.Ingest(line.LogGroup, line.LogStream, line.Text, line.Time)
+}
+
+func (w *watch) functionMetric(m lambda.Metric) {
+	w.put("AWS/Lambda", m.Name, m.Unit, m.Value, m.Time, cloudwatch.Dimension{Name: "FunctionName", Value: string(m.Function)})
+}
+
+func (w *watch) gatewayMetric(m gateway.Metric) {
+	dimensions := []cloudwatch.Dimension{{Name: "ApiId", Value: string(m.API)}}
+	if m.Stage != "" {
+		dimensions = append(dimensions, cloudwatch.Dimension{Name: "Stage", Value: m.Stage})
+	}
+	w.put("AWS/ApiGateway", m.Name, m.Unit, m.Value, m.Time, dimensions...)
+}
+
+func (w *watch) put(namespace, name, unit string, value float64, at time.Time, dimensions ...cloudwatch.Dimension) {
+	err := w.store.PutMetric(cloudwatch.Datum{
+		Namespace: namespace, Name: name, Unit: unit, Value: value, Time: at, Dimensions: dimensions,
+	})
+	if err != nil {
+		w.journal.Problem("a metric was dropped: " + err.Error())
+	}
+}
+
+// accessLog takes a line of an API's access log, into the group that its stage names.
+func (w *watch) accessLog(destination, line string) {
+	group := strings.TrimPrefix(destination, w.ARN("logs", "log-group:"))
+	w.store.Ingest(strings.TrimSuffix(group, ":*"), "access", line, time.Now())
+}

@@ -1,0 +1,43 @@
+package provider
+
+import (
+	"fmt"
+
+	"heliograph/simulator/iam"
+)
+
+type roleInputs struct {
+	Name             string `json:"name"`
+	Description      string `json:"description"`
+	AssumeRolePolicy string `json:"assumeRolePolicy"`
+}
+
+func createRole(p *provider, _ declaration, in roleInputs) (created, error) {
+	name := iam.RoleName(in.Name)
+	if err := p.Roles.Create(name, in.AssumeRolePolicy); err != nil {
+		return created{}, err
+	}
+	return created{in.Name, map[string]any{
+		"arn": p.Roles.ARN(name), "uniqueId": iam.AccessKey(name), "path": "/", "maxSessionDuration": 3600.0,
+	}}, nil
+}
+
+type rolePolicyInputs struct {
+	Name   string `json:"name"`
+	Role   string `json:"role"`
+	Policy string `json:"policy"`
+}
+
+func createRolePolicy(p *provider, _ declaration, in rolePolicyInputs) (created, error) {
+	err := p.Roles.Attach(iam.RoleName(in.Role), in.Policy)
+	return created{in.Role + ":" + in.Name, nil}, err
+}
+
+// roleExists is an error if a service can't assume a role.
+func roleExists(roles *iam.Roles, arn, service string) error {
+	name := iam.NameOf(arn)
+	if roles.ARN(name) != arn {
+		return fmt.Errorf("role is %q, which is not the ARN of a role of this account", arn)
+	}
+	return roles.MayBeAssumedBy(name, service)
+}

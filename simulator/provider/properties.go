@@ -1,0 +1,84 @@
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// decode reads properties into a new value of a struct type, whose fields are all the properties there may be.
+func decode(properties resource.PropertyMap, into reflect.Type) (any, error) {
+	values := plain(properties)
+	if unknown := unknownProperties("", values, into); len(unknown) > 0 {
+		return nil, fmt.Errorf("the simulator does not honour %s; it honours %s",
+			strings.Join(unknown, ", "), strings.Join(propertyNames(into), ", "))
+	}
+	text, err := json.Marshal(values)
+	if err != nil {
+		return nil, fmt.Errorf("read the properties: %w", err)
+	}
+	in := reflect.New(into).Interface()
+	if err := json.Unmarshal(text, in); err != nil {
+		return nil, fmt.Errorf("read the properties: %w", err)
+	}
+	return in, nil
+}
+
+// plain turns Pulumi's values into JSON's: a secret is what it hides, an archive its path.
+func plain(properties resource.PropertyMap) map[string]any {
+	var replace func(resource.PropertyValue) (any, bool)
+	replace = func(v resource.PropertyValue) (any, bool) {
+		switch {
+		case v.IsSecret():
+			return v.SecretValue().Element.MapRepl(nil, replace), true
+		case v.IsArchive():
+			return v.ArchiveValue().Path, true
+		}
+		return nil, false
+	}
+	return properties.MapRepl(nil, replace)
+}
+
+// unknownProperties lists, with their paths, the properties that a type has no field for.
+func unknownProperties(path string, value any, t reflect.Type) (unknown []string) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	switch value := value.(type) {
+	case []any:
+		for i, element := range value {
+			unknown = append(unknown, unknownProperties(fmt.Sprintf("%s[%d]", path, i), element, t)...)
+		}
+	case map[string]any:
+		if t.Kind() != reflect.Struct {
+			return nil // a map: its keys are data
+		}
+		fields := fieldsByName(t)
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			inner := strings.TrimPrefix(path+"."+name, ".")
+			if field, ok := fields[name]; ok {
+				unknown = append(unknown, unknownProperties(inner, value[name], field)...)
+			} else {
+				unknown = append(unknown, inner)
+			}
+		}
+	}
+	return unknown
+}
+
+func fieldsByName(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for _, field := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			fields[name] = field.Type
+		}
+	}
+	return fields
+}
+
+func propertyNames(t reflect.Type) []string { return slices.Sorted(maps.Keys(fieldsByName(t))) }

@@ -1,0 +1,195 @@
+// Package provider runs a Pulumi program on a cloud: each resource that the program declares becomes a live one.
+//
+// Run is the way in; kinds.go lists the resource types; each service has a file that says how its resources are made and
+// which of their properties count.
+package provider
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph/simulator/cloud"
+)
+
+// Stack names what a program is run as.
+type Stack struct {
+	Project, Name string
+	// Config are the stack's settings by their full keys (<namespace>:<key>), as in Pulumi.<stack>.yaml.
+	Config map[string]string
+	// Secrets are those keys of Config whose values are secret.
+	Secrets []string
+}
+
+// Run carries out a program with a cloud as its provider. It returns when all resources exist and the program's outputs
+// are known; exports themselves do not leave Pulumi's mock engine. An error names each resource that could not be made.
+func Run(c *cloud.Cloud, stack Stack, program pulumi.RunFunc) error {
+	p := &provider{Cloud: c, declared: map[string]bool{}, rules: map[string]rule{}}
+	configure := func(info *pulumi.RunInfo) {
+		info.Config, info.ConfigSecretKeys = stack.Config, stack.Secrets
+	}
+	var wrong error
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		wrong = program(ctx)
+		return wrong
+	}, pulumi.WithMocks(stack.Project, stack.Name, p), configure)
+	// The engine repeats the errors of the resources without their names, and the program's with noise around it.
+	if err := cmp.Or(errors.Join(p.failures()...), wrong, err); err != nil {
+		return fmt.Errorf("run the Pulumi program: %w", err)
+	}
+	return p.check()
+}
+
+// provider takes the place of Pulumi's AWS provider: it makes each resource that the program declares, and answers with
+// what AWS would have computed. It is strict, since a mistake should show on the laptop: a type, a property or a value
+// that it does not know is an error that names the resource.
+type provider struct {
+	*cloud.Cloud
+
+	naming sync.Mutex // held from asking whether a name is taken to taking it: resources are made concurrently
+
+	mu       sync.Mutex
+	declared map[string]bool // type and name: Pulumi's mock engine takes duplicates
+	failed   []error         // the engine's own errors do not name the resource
+	rules    map[string]rule // schedules, by name, for the targets that name them
+	alarms   []string        // names
+	checks   []func() error  // can be judged only when everything is there
+}
+
+var _ pulumi.MockResourceMonitor = (*provider)(nil)
+
+// declaration names a resource as the program does.
+type declaration struct {
+	Type, Name string
+}
+
+// kind is a type of resource: which properties it honours, and how it is made.
+type kind struct {
+	inputs reflect.Type
+	make   func(p *provider, d declaration, inputs any) (created, error)
+}
+
+// created is a resource once it exists.
+type created struct {
+	id string
+	// computed are the properties that AWS computes or fills in; the declared ones are echoed.
+	computed map[string]any
+}
+
+// kindOf makes a kind from a typed function. The fields of In, by their json names, are the properties that count. A
+// property that the simulator need not act on has a field, too: leaving it out of the struct means not knowing it.
+func kindOf[In any](do func(p *provider, d declaration, in In) (created, error)) kind {
+	return kind{
+		inputs: reflect.TypeFor[In](),
+		make: func(p *provider, d declaration, inputs any) (created, error) {
+			return do(p, d, *inputs.(*In))
+		},
+	}
+}
+
+// NewResource makes one resource.
+func (p *provider) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	id, state, err := p.create(args)
+	if err != nil {
+		err = fmt.Errorf("%s %q: %w", args.TypeToken, args.Name, err)
+		p.fail(err)
+	}
+	return id, state, err
+}
+
+func (p *provider) create(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	if err := p.claim(args); err != nil {
+		return "", nil, err
+	}
+	if !args.Custom { // a component groups others and has nothing of its own
+		return "", args.Inputs, nil
+	}
+	k, ok := kinds[args.TypeToken]
+	if !ok {
+		return "", nil, fmt.Errorf("the simulator does not know this type; it knows %s",
+			strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+	}
+	inputs, err := decode(args.Inputs, k.inputs)
+	if err != nil {
+		return "", nil, err
+	}
+	made, err := k.make(p, declaration{args.TypeToken, args.Name}, inputs)
+	if err != nil {
+		return "", nil, err
+	}
+	state := args.Inputs.Copy()
+	for name, value := range made.computed {
+		state[resource.PropertyKey(name)] = resource.NewPropertyValue(value)
+	}
+	return made.id, state, nil
+}
+
+func (p *provider) claim(args pulumi.MockResourceArgs) error {
+	key := args.TypeToken + " " + args.Name
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.declared[key] {
+		return errors.New("declared twice; Pulumi would refuse the second with the same URN")
+	}
+	p.declared[key] = true
+	return nil
+}
+
+func (p *provider) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = append(p.failed, err)
+}
+
+func (p *provider) failures() []error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.failed)
+}
+
+// checkLater puts off a check until the whole program has run: AWS would see its parts in any order.
+func (p *provider) checkLater(check func() error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.checks = append(p.checks, check)
+}
+
+// check carries out what was put off.
+func (p *provider) check() error {
+	var errs []error
+	for _, check := range p.checks {
+		errs = append(errs, check())
+	}
+	return errors.Join(errs...)
+}
+
+// Call answers the program's questions about where it runs.
+func (p *provider) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	answer, ok := map[string]map[string]any{
+		"aws:index/getRegion:getRegion": {
+			"id": p.Region, "name": p.Region, "region": p.Region, "description": "the simulator",
+			"endpoint": "ec2." + p.Region + ".amazonaws.com",
+		},
+		"aws:index/getCallerIdentity:getCallerIdentity": {
+			"id": p.Account, "accountId": p.Account, "userId": "AIDALOCAL",
+			"arn": "arn:aws:iam::" + p.Account + ":user/local",
+		},
+		"aws:index/getPartition:getPartition": {
+			"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws",
+		},
+	}[args.Token]
+	if !ok {
+		err := fmt.Errorf("the simulator does not know the invoke %s", args.Token)
+		p.fail(err)
+		return nil, err
+	}
+	return resource.NewPropertyMapFromMap(answer), nil
+}

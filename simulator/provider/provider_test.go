@@ -1,0 +1,137 @@
+package provider
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph/simulator/cloud"
+)
+
+// newTestCloud makes a cloud on free ports, and closes it when the test ends.
+func newTestCloud(t *testing.T) *cloud.Cloud {
+	t.Helper()
+	c, err := cloud.New(cloud.Options{FunctionsDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// TestProgramsThatAreWrong proves that each mistake in a program is one error that names the resource and what is
+// wrong with it, where Pulumi's mock engine alone would let it pass or not say whose it is.
+func TestProgramsThatAreWrong(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		program func(ctx *pulumi.Context) error
+		want    []string
+	}{
+		{"unknown type", func(ctx *pulumi.Context) error {
+			_, err := kms.NewKey(ctx, "key", nil)
+			return err
+		}, []string{`aws:kms/key:Key "key"`, "does not know this type"}},
+		{"unknown property", func(ctx *pulumi.Context) error {
+			_, err := sqs.NewQueue(ctx, "q", &sqs.QueueArgs{Name: pulumi.String("q"), FifoQueue: pulumi.Bool(true)})
+			return err
+		}, []string{`"q"`, "does not honour fifoQueue"}},
+		{"unknown property within one", func(ctx *pulumi.Context) error {
+			_, err := lambda.NewFunction(ctx, "f", &lambda.FunctionArgs{
+				Role: pulumi.String("r"), VpcConfig: lambda.FunctionVpcConfigArgs{SubnetIds: pulumi.StringArray{}, SecurityGroupIds: pulumi.StringArray{}},
+				LoggingConfig: lambda.FunctionLoggingConfigArgs{LogFormat: pulumi.String("JSON")},
+			})
+			return err
+		}, []string{`"f"`, "does not honour loggingConfig, vpcConfig"}},
+		{"bad enum value", func(ctx *pulumi.Context) error {
+			_, err := ssm.NewParameter(ctx, "p", &ssm.ParameterArgs{Name: pulumi.String("/p"), Type: pulumi.String("Secret"), Value: pulumi.String("x")})
+			return err
+		}, []string{`"p"`, "Secret"}},
+		{"bad number", func(ctx *pulumi.Context) error {
+			_, err := cloudwatch.NewLogGroup(ctx, "g", &cloudwatch.LogGroupArgs{Name: pulumi.String("g"), RetentionInDays: pulumi.Int(4)})
+			return err
+		}, []string{`"g"`, "retentionInDays is 4"}},
+		{"policy that is not understood", func(ctx *pulumi.Context) error {
+			_, err := iam.NewRole(ctx, "r", &iam.RoleArgs{Name: pulumi.String("r"), AssumeRolePolicy: pulumi.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Maybe"}]}`)})
+			return err
+		}, []string{`aws:iam/role:Role "r"`, "Maybe"}},
+		{"same name twice", func(ctx *pulumi.Context) error {
+			_, first := sqs.NewQueue(ctx, "q", &sqs.QueueArgs{Name: pulumi.String("one")})
+			_, second := sqs.NewQueue(ctx, "q", &sqs.QueueArgs{Name: pulumi.String("two")})
+			return errors.Join(first, second)
+		}, []string{`"q"`, "declared twice"}},
+		{"same physical name twice", func(ctx *pulumi.Context) error {
+			_, first := sqs.NewQueue(ctx, "a", &sqs.QueueArgs{Name: pulumi.String("same")})
+			_, second := sqs.NewQueue(ctx, "b", &sqs.QueueArgs{Name: pulumi.String("same")})
+			return errors.Join(first, second)
+		}, []string{"a queue of that name exists"}},
+		{"unknown invoke", func(ctx *pulumi.Context) error {
+			_, err := aws.GetAvailabilityZones(ctx, nil)
+			return err
+		}, []string{"getAvailabilityZones"}},
+		{"error of the program itself", func(*pulumi.Context) error { return errors.New("no such thing") }, []string{"no such thing"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			err := Run(newTestCloud(t), Stack{Project: "project", Name: "test"}, c.program)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not say %q:\n%v", want, err)
+				}
+			}
+			if strings.Count(err.Error(), "\n") > 1 || strings.Contains(err.Error(), "goroutine") {
+				t.Errorf("the error is no clear message:\n%v", err)
+			}
+		})
+	}
+}
+
+// TestResourcesAreLive proves that what the program declares can be used, under the address that the program was
+// given.
+func TestResourcesAreLive(t *testing.T) {
+	t.Parallel()
+	c := newTestCloud(t)
+	var outputs map[string]string
+	err := Run(c, Stack{Project: "project", Name: "test"}, func(ctx *pulumi.Context) error {
+		queue, err := sqs.NewQueue(ctx, "q", &sqs.QueueArgs{Name: pulumi.String("q"), VisibilityTimeoutSeconds: pulumi.Int(7)})
+		if err != nil {
+			return err
+		}
+		pulumi.StringMap{"url": queue.Url, "arn": queue.Arn}.ToStringMapOutput().ApplyT(func(values map[string]string) bool {
+			outputs = values
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue, err := c.Queues.QueueByARN(outputs["arn"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{"url": queue.URL(), "visibility": queue.Attributes()["VisibilityTimeout"]}
+	if diff := cmp.Diff(map[string]string{"url": outputs["url"], "visibility": "7"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.HasPrefix(outputs["url"], c.EndpointURL()) {
+		t.Errorf("the queue's URL %s is not at %s", outputs["url"], c.EndpointURL())
+	}
+}

@@ -1,0 +1,54 @@
+package provider
+
+import (
+	"errors"
+	"strconv"
+)
+
+type queueInputs struct {
+	Name                     string `json:"name"`
+	VisibilityTimeoutSeconds *int   `json:"visibilityTimeoutSeconds"`
+	MessageRetentionSeconds  *int   `json:"messageRetentionSeconds"`
+	DelaySeconds             *int   `json:"delaySeconds"`
+	MaxMessageSize           *int   `json:"maxMessageSize"`
+	ReceiveWaitTimeSeconds   *int   `json:"receiveWaitTimeSeconds"`
+	SqsManagedSseEnabled     bool   `json:"sqsManagedSseEnabled"`
+	RedrivePolicy            string `json:"redrivePolicy"`
+	RedriveAllowPolicy       string `json:"redriveAllowPolicy"`
+	Policy                   string `json:"policy"`
+}
+
+// attributes are the queue's attributes under SQS's own names; what is not set is SQS's default.
+func (in queueInputs) attributes() map[string]string {
+	attributes := map[string]string{"SqsManagedSseEnabled": strconv.FormatBool(in.SqsManagedSseEnabled)}
+	for name, value := range map[string]*int{
+		"VisibilityTimeout": in.VisibilityTimeoutSeconds, "MessageRetentionPeriod": in.MessageRetentionSeconds,
+		"DelaySeconds": in.DelaySeconds, "MaximumMessageSize": in.MaxMessageSize,
+		"ReceiveMessageWaitTimeSeconds": in.ReceiveWaitTimeSeconds,
+	} {
+		if value != nil {
+			attributes[name] = strconv.Itoa(*value)
+		}
+	}
+	for name, value := range map[string]string{
+		"RedrivePolicy": in.RedrivePolicy, "RedriveAllowPolicy": in.RedriveAllowPolicy, "Policy": in.Policy,
+	} {
+		if value != "" {
+			attributes[name] = value
+		}
+	}
+	return attributes
+}
+
+func createQueue(p *provider, _ declaration, in queueInputs) (created, error) {
+	p.naming.Lock() // SQS gives the queue that is there to whoever creates an equal one, and resources come side by side
+	defer p.naming.Unlock()
+	if _, err := p.Queues.Queue(in.Name); err == nil {
+		return created{}, errors.New("a queue of that name exists")
+	}
+	queue, err := p.Queues.Create(in.Name, in.attributes())
+	if err != nil {
+		return created{}, err
+	}
+	return created{queue.URL(), map[string]any{"arn": queue.ARN(), "url": queue.URL()}}, nil
+}
