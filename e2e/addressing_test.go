@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// message is what a producer puts on the queue.
+// message is a producer's message.
 type message struct {
 	UserID       string   `json:"UserId,omitempty"`
 	UserIDs      []string `json:"UserIds,omitempty"`
@@ -37,7 +37,7 @@ func (m message) send(t *testing.T) {
 	sendRaw(t, m.text(t))
 }
 
-// getsOnce proves that a device gets a body, and just once: what is sent to its user afterwards comes next.
+// getsOnce proves that a device gets a body exactly once: the next message it gets is one sent later.
 func (d device) getsOnce(t *testing.T, user, body string) {
 	t.Helper()
 	if got := d.next(t); got != body {
@@ -46,7 +46,7 @@ func (d device) getsOnce(t *testing.T, user, body string) {
 	d.getsNothing(t, user)
 }
 
-// getsNothing proves that nothing is on its way: what is sent to this device afterwards comes next.
+// getsNothing proves that no message is under way to a device: the next it gets is one sent later.
 func (d device) getsNothing(t *testing.T, user string) {
 	t.Helper()
 	fence := "fence " + newUser()
@@ -62,7 +62,7 @@ func (d device) getsNothing(t *testing.T, user string) {
 	}
 }
 
-// TestSeveralUsers proves that a message to several users reaches each device of each of them, once, and nobody else.
+// TestSeveralUsers proves that a message to several users reaches each of their devices once, and no other user.
 func TestSeveralUsers(t *testing.T) {
 	t.Parallel()
 	users := map[string][]device{}
@@ -99,8 +99,8 @@ func TestConnectionID(t *testing.T) {
 
 var everybody = flag.Bool("broadcast", false, "test broadcasts on a stack that these tests did not start, too: all its users get one")
 
-// TestBroadcast proves that a message to all reaches every device of everybody who is online, once, and no one who is
-// not, though it takes several steps here. Tests that run beside it would get it, too, so none does.
+// TestBroadcast proves that a broadcast reaches every device of every online user once, and no offline user, though it takes
+// several steps here. It is not parallel, because the users of parallel tests would get the broadcast, too.
 func TestBroadcast(t *testing.T) {
 	if own == nil && !*everybody {
 		t.Skip("all users of the stack would get the message: if that does no harm, add -broadcast")
@@ -130,7 +130,7 @@ func TestBroadcast(t *testing.T) {
 	m := message{Broadcast: true, Body: "to all", ID: newUser(), Receipt: true}
 	m.send(t)
 	settled := topic.receipt(t, m.ID)
-	// Of a stack that is also used otherwise there may be others.
+	// A stack that is also used by others may have more users online.
 	if settled.Data.Delivered < people*3/2 || settled.Data.Failed+settled.Data.Expired > 0 {
 		t.Errorf("the receipt says %+v, want at least %d delivered", settled.Data, people*3/2)
 	}
@@ -140,10 +140,10 @@ func TestBroadcast(t *testing.T) {
 			group.Go(func() error { d.getsOnce(t, user, "to all"); return nil })
 		}
 	}
-	_ = group.Wait() // what is wrong is told by the test itself
+	_ = group.Wait() // the test itself reports what went wrong
 }
 
-// allOnline asks who is online, page by page.
+// allOnline lists the online users, page by page.
 func allOnline(t *testing.T) map[string]bool {
 	t.Helper()
 	online := map[string]bool{}

@@ -15,7 +15,7 @@ import (
 	"heliograph/auth"
 )
 
-// badTokens are tokens that must open nothing, by what is wrong with them.
+// badTokens are tokens that must be refused, by their fault.
 func badTokens(t *testing.T) map[string]string {
 	t.Helper()
 	key, err := secret()
@@ -80,8 +80,8 @@ func TestNoHeaderIsUnauthorized(t *testing.T) {
 	}
 }
 
-// TestWaysToCarryAToken proves that a token is taken from each of its places, and that a subprotocol is
-// chosen only when it was offered, since a browser closes a connection that answers otherwise.
+// TestWaysToCarryAToken proves that a token is found in each of its places, and that a subprotocol is chosen
+// only if it was offered, because a browser closes the connection otherwise.
 func TestWaysToCarryAToken(t *testing.T) {
 	t.Parallel()
 	key, err := secret()

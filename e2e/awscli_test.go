@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// awsCLI gives a function that runs the AWS command line against the stack. CI installs Debian's, which speaks SQS's
+// awsCLI returns a function that runs the AWS command line against the stack. CI installs Debian's, which uses SQS's
 // older query protocol.
 func awsCLI(t *testing.T) func(arguments ...string) string {
 	t.Helper()
@@ -45,7 +45,7 @@ func awsCLI(t *testing.T) func(arguments ...string) string {
 	}
 }
 
-// TestAWSCommandLine proves the README's tour with the tool that AWS's users know: look up the queue, send, find the
+// TestAWSCommandLine proves the README's tour with the AWS command line: look up the queue, send, find the
 // connection in the table, post to it directly.
 func TestAWSCommandLine(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ import (
 	"heliograph/local"
 )
 
-// patience bounds every wait for something that must happen; nothing waits that long when all is well.
+// patience bounds every wait for something that must happen. A test that passes never waits that long.
 const patience = 20 * time.Second
 
 func within(t *testing.T) context.Context {
@@ -48,7 +48,7 @@ func shared() reached { return reached{target, awsConfig} }
 
 var users atomic.Int64
 
-// newUser gives a user id that no other test, and no other run, uses.
+// newUser returns a user id that no other test or run uses.
 func newUser() string {
 	return fmt.Sprintf("e2e-%d-%d", time.Now().UnixNano(), users.Add(1))
 }
@@ -115,7 +115,7 @@ func (r reached) connectWith(t *testing.T, token string) device {
 	return device{socket}
 }
 
-// next is the next message that arrives.
+// next returns the next message to arrive.
 func (d device) next(t *testing.T) string {
 	t.Helper()
 	kind, data, err := d.Read(within(t))
@@ -167,7 +167,7 @@ func (r reached) sendRaw(t *testing.T, message string, attributes map[string]sqs
 	}
 }
 
-// answer is what the HTTP API said.
+// answer is an answer of the HTTP API.
 type answer struct {
 	status int
 	header http.Header
@@ -217,14 +217,14 @@ func statuses(t *testing.T, users ...string) []status {
 	return all
 }
 
-// waitForConnections waits until a user has n connections, as the table has them: a closed socket is gone
-// for its client at once, for the stack when $disconnect has been worked on.
+// waitForConnections waits until the table has n connections of a user. A closed socket is gone at once for its
+// client, but for the stack only after its $disconnect.
 func waitForConnections(t *testing.T, user string, n int) {
 	t.Helper()
 	shared().waitForConnections(t, user, n)
 }
 
-// waitForConnections gives the ids of the connections.
+// waitForConnections returns the ids of the connections.
 func (r reached) waitForConnections(t *testing.T, user string, n int) (ids []string) {
 	t.Helper()
 	client := dynamodb.NewFromConfig(r.config)
@@ -248,7 +248,7 @@ func (r reached) waitForConnections(t *testing.T, user string, n int) (ids []str
 	return ids
 }
 
-// eventually tries until something holds.
+// eventually retries until a condition holds.
 func eventually(t *testing.T, what string, holds func(context.Context) (bool, error)) {
 	t.Helper()
 	ctx := within(t)

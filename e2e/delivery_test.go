@@ -18,7 +18,7 @@ import (
 const seedToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwidXNlcklkIjoiMTIzNCIsImlhdCI6MjAxNjIzOTAyMiwiZXhwIjoyMDE2MjM5MDIyfQ.6C7xpaC9_vmadA72tABVkqXH9HWcPY4RE8dGALnT-Hw"
 
 // TestSeedTokenReceives proves the first minute of a new user: the documented token connects as user 1234,
-// and what is put on the queue for 1234 arrives.
+// and a message to 1234 on the queue arrives.
 func TestSeedTokenReceives(t *testing.T) {
 	if own == nil {
 		t.Skip("the public default secret signs the documented token, and a deployed stack refuses it")
@@ -71,8 +71,8 @@ func TestJSONBodyArrivesAsItsText(t *testing.T) {
 	}
 }
 
-// TestOthersGetNothing proves that a message reaches its user and nobody else: the first that the other
-// user sees is the one that was sent to them afterwards.
+// TestOthersGetNothing proves that a message reaches its user and no other: the first message that the other
+// user sees is one that was sent later.
 func TestOthersGetNothing(t *testing.T) {
 	t.Parallel()
 	alice, bob := newUser(), newUser()
@@ -99,8 +99,8 @@ func TestPing(t *testing.T) {
 	}
 }
 
-// letters are the dead letters that some test has seen. Tests run side by side and a message that one has
-// received is hidden from the others, so they share what they find.
+// letters are the dead letters seen by any test. SQS hides a message that one test has received from the tests that
+// run in parallel, so they share their finds.
 var letters sync.Map
 
 // deadLetter waits for a message with this body in the dead-letter queue.
@@ -114,7 +114,7 @@ func (r reached) deadLetter(t *testing.T, body string) types.Message {
 	return r.deadLetterLike(t, "a dead letter "+body[:min(60, len(body))], func(other string) bool { return other == body })
 }
 
-// deadLetterLike waits for a message in the dead-letter queue whose body is like that.
+// deadLetterLike waits for a message in the dead-letter queue whose body satisfies a condition.
 func deadLetterLike(t *testing.T, what string, like func(body string) bool) types.Message {
 	t.Helper()
 	return shared().deadLetterLike(t, what, like)
@@ -136,7 +136,7 @@ func (r reached) deadLetterLike(t *testing.T, what string, like func(body string
 		}
 		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: aws.String(r.DeadLetterQueueURL), MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
-			VisibilityTimeout:     3, // or the command line would not see them for long
+			VisibilityTimeout:     3, // short, so that the command line sees them again soon
 			MessageAttributeNames: []string{"All"},
 		})
 		if err != nil {

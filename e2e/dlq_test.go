@@ -34,7 +34,7 @@ func (r reached) endpointsFile(t *testing.T) string {
 	return file
 }
 
-// tryCommand runs the command line, and gives its exit code.
+// tryCommand runs the command line and returns its exit code.
 func tryCommand(t *testing.T, file string, arguments ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	path, err := binary()
@@ -67,7 +67,7 @@ func waitForLetter(t *testing.T, file, id string) (found listed) {
 	return found
 }
 
-// TestDeadLetterCommands proves the way of an operator with a message that is nonsense: list, show, drop.
+// TestDeadLetterCommands proves what an operator does about a malformed message: list, show, drop.
 func TestDeadLetterCommands(t *testing.T) {
 	t.Parallel()
 	file, id := shared().endpointsFile(t), newUser()
@@ -94,7 +94,7 @@ func TestDeadLetterCommands(t *testing.T) {
 		{[]string{"show", letter.MessageID}, 1, "not found in " + target.DeadLetterQueueURL, ""},
 		{[]string{"redrive", letter.MessageID}, 1, "not found in " + target.DeadLetterQueueURL, ""},
 	} {
-		// Tests that run beside this one read the queue, too, and hide its messages for some seconds.
+		// Parallel tests read the queue, too, and hide its messages for some seconds.
 		eventually(t, "dlq "+strings.Join(step.arguments, " "), func(context.Context) (bool, error) {
 			stdout, stderr, code := tryCommand(t, file, append([]string{"dlq"}, step.arguments...)...)
 			if step.not != "" && strings.Contains(stdout+stderr, step.not) {
@@ -105,8 +105,8 @@ func TestDeadLetterCommands(t *testing.T) {
 	}
 }
 
-// redriven: a message that was given up arrives once it is redriven, though its Id is known, and once only; the next of
-// its Id does not. Other tests read this queue too, so it is asked until it answers.
+// redriven: a dead letter that is redriven arrives, although its Id is known, and only once; another message with its Id
+// does not. Other tests read this queue, too, so the command is repeated until it finds the letter.
 func (b *breakable) redriven(t *testing.T) {
 	t.Parallel()
 	file, user := b.endpointsFile(t), newUser()

@@ -9,7 +9,7 @@ import (
 	"heliograph/simulator/fault"
 )
 
-// TestFaultCommands proves the command line's tour of faults, and that what is wrong is refused with what is allowed.
+// TestFaultCommands proves the commands that docs/faults.md shows, and that an error names what is allowed.
 func TestFaultCommands(t *testing.T) {
 	if own == nil {
 		t.Skip("only the simulator can be broken on purpose")

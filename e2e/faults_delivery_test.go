@@ -21,7 +21,7 @@ func posts(connection string, r fault.Rule) fault.Rule {
 	return r
 }
 
-// arrivesOnce proves that a body arrives, and just once: what is sent after it comes next.
+// arrivesOnce proves that a body arrives exactly once: the message sent after it comes next.
 func (b *breakable) arrivesOnce(t *testing.T, d device, user, body string) {
 	t.Helper()
 	if got := d.next(t); got != body {
@@ -33,8 +33,8 @@ func (b *breakable) arrivesOnce(t *testing.T, d device, user, body string) {
 	}
 }
 
-// queueDeliversTwice: SQS delivers at least once, and so does the stack; what comes twice is the same, and is not held
-// to be a failure.
+// queueDeliversTwice: SQS delivers at least once, and so does the stack. A message that comes twice is unchanged and is
+// no failure.
 func (b *breakable) queueDeliversTwice(t *testing.T) {
 	user := newUser()
 	phone, _ := b.connect(t, user)
@@ -49,8 +49,8 @@ func (b *breakable) queueDeliversTwice(t *testing.T) {
 	}
 }
 
-// hideFor lets a queue hide what it has handed out for some seconds, until the test ends. It is three minutes else,
-// and a test can't wait for that.
+// hideFor shortens a queue's visibility time-out until the test ends. The stack's own is three minutes, too long
+// for a test.
 func (b *breakable) hideFor(t *testing.T, queue string, seconds int) {
 	t.Helper()
 	set := func(ctx context.Context, seconds int) {
@@ -64,12 +64,12 @@ func (b *breakable) hideFor(t *testing.T, queue string, seconds int) {
 	t.Cleanup(func() { set(context.Background(), 180) })
 }
 
-// sendIsKilled: a message whose function dies arrives all the same, once the queue shows it again.
+// sendIsKilled: a message whose function dies still arrives, once it is visible on the queue again.
 func (b *breakable) sendIsKilled(t *testing.T) {
 	user := newUser()
 	phone, id := b.connect(t, user)
 	b.hideFor(t, b.SendQueueURL, 2)
-	// The post is held up until after the kill, or else the message might have arrived before.
+	// The post is delayed until after the kill; otherwise the message might arrive before.
 	b.inject(t, posts(id, fault.Rule{Latency: fault.Fixed(time.Minute), Count: 1}))
 	hits := b.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-send", Kill: true, Latency: fault.Fixed(200 * time.Millisecond), Count: 1})
 	b.send(t, user, "survives", nil)
@@ -79,8 +79,8 @@ func (b *breakable) sendIsKilled(t *testing.T) {
 	}
 }
 
-// sendIsKilledLate: a function that dies when all is done, and nothing acknowledged, does it again. That is what
-// at-least-once means.
+// sendIsKilledLate: if a function dies after its posts and before it acknowledges, the posts are made again. That is
+// what at-least-once means.
 func (b *breakable) sendIsKilledLate(t *testing.T) {
 	user := newUser()
 	phone, _ := b.connect(t, user)
@@ -92,7 +92,7 @@ func (b *breakable) sendIsKilledLate(t *testing.T) {
 	}
 }
 
-// postsFail: a message whose posts fail, in whatever way, arrives later by its follow-up, and once.
+// postsFail: a message whose posts fail, in any way, arrives later by its follow-up, once.
 func (b *breakable) postsFail(t *testing.T) {
 	for _, code := range []string{"LimitExceededException", "InternalServerErrorException", fault.NoAnswer, "ForbiddenException"} {
 		t.Run(code, func(t *testing.T) {
@@ -114,8 +114,8 @@ func (b *breakable) postsFail(t *testing.T) {
 	}
 }
 
-// postAnswerGetsLost: a post that nobody heard the answer of is made again, and arrives again. No one can know better; an
-// Id does not help, for it is one delivery.
+// postAnswerGetsLost: a post whose answer is lost is made again, and arrives again. The function can't know that it
+// succeeded; an Id does not help within one delivery.
 func (b *breakable) postAnswerGetsLost(t *testing.T) {
 	t.Parallel()
 	user := newUser()
@@ -128,7 +128,7 @@ func (b *breakable) postAnswerGetsLost(t *testing.T) {
 	b.arrivesOnce(t, phone, user, "unheard")
 }
 
-// postTakesTooLong: a post without an answer is given up after 3 s and tried anew, and arrives once.
+// postTakesTooLong: a post without an answer is abandoned after 3 s and retried, and arrives once.
 func (b *breakable) postTakesTooLong(t *testing.T) {
 	t.Parallel()
 	user := newUser()
@@ -142,8 +142,8 @@ func (b *breakable) postTakesTooLong(t *testing.T) {
 	}
 }
 
-// lastAttemptFails: a message whose third attempt fails is a dead letter, with the reason. The attempts before took
-// 37 s at least, so the message is put on the queue as their follow-up.
+// lastAttemptFails: a message whose third attempt fails becomes a dead letter with its reason. The first two attempts
+// would take 37 s at least, so the test queues the message as their follow-up.
 func (b *breakable) lastAttemptFails(t *testing.T) {
 	t.Parallel()
 	user := newUser()
@@ -171,7 +171,7 @@ func checkDeadLetter(t *testing.T, letter sqstypes.Message, owed string) {
 	}
 }
 
-// everyAttemptFails: the whole way of a message that never arrives, in real time.
+// everyAttemptFails: the whole life of a message that never arrives, in real time.
 func (b *breakable) everyAttemptFails(t *testing.T) {
 	if !*slow {
 		t.Skip("waits for a minute: run it with -slow")

@@ -23,7 +23,7 @@ func (b *breakable) connectIsThrottled(t *testing.T) {
 	there, away := newUser(), newUser()
 	b.connect(t, there)
 	for user, left := range map[string]int{there: 1, away: 0} {
-		// As often as the SDK tries. The connection is written before the presence, so there is something to undo.
+		// As many as the SDK's tries. The connection is written before the presence, so there is something to undo.
 		hits := b.inject(t, fault.Rule{
 			Service: fault.DynamoDB, Action: "UpdateItem", Caller: "*-connect", Error: "ProvisionedThroughputExceededException", Count: 3,
 		})
@@ -51,13 +51,13 @@ func (b *breakable) topicsAreDown(t *testing.T) {
 	}
 }
 
-// topicsAreDownForGoing: a going that can't be published when the grace period is over is published when the topic
-// is back.
+// topicsAreDownForGoing: going offline is published when the topic is back, if it could not be at the end of the
+// grace period.
 func (b *breakable) topicsAreDownForGoing(t *testing.T) {
 	topic, user := b.subscribe(t), newUser()
 	phone, _ := b.connect(t, user)
 	topic.until(t, []string{user}, func(e event) bool { return e.Data.IsOnline })
-	b.hideFor(t, b.graceQueueURL(), 4) // longer than the SDK tries, so that who fails can't have been overtaken
+	b.hideFor(t, b.graceQueueURL(), 4) // longer than the SDK's retries, so that no other run can overtake a failing one
 	hits := b.inject(t, fault.Rule{Service: fault.SNS, Action: "Publish", Down: true, Count: 4})
 	phone.hangUp(t)
 	events := topic.until(t, []string{user}, func(e event) bool { return !e.Data.IsOnline })
@@ -66,9 +66,9 @@ func (b *breakable) topicsAreDownForGoing(t *testing.T) {
 	}
 }
 
-// announceIsKilled: the grace period survives the death of functions. Whoever works on the records of somebody who
-// goes, or on the note that is left for the end of the grace period, is killed a few times; after that it is
-// announced, in turn, and with one version.
+// announceIsKilled: the grace period survives killed functions. Runs of announce are killed a few times, both on the
+// records of a user who goes offline and on the queued note at the end of the grace period; afterwards the change is
+// announced, in order, with one version.
 func (b *breakable) announceIsKilled(t *testing.T) {
 	topic, user := b.subscribe(t), newUser()
 	phone, _ := b.connect(t, user)
@@ -85,8 +85,8 @@ func (b *breakable) announceIsKilled(t *testing.T) {
 	}
 }
 
-// answersGetLost: writes that were made although nobody heard so are made again, and come to the same: the user is online
-// once and offline once, and the connection is there and gone. Conditions that a repeated write finds broken are its own doing.
+// answersGetLost: a write whose answer is lost is repeated, with the same result: the user is online once and offline
+// once, and the connection is added and deleted. If the repeated write finds its condition broken, the first one did that.
 func (b *breakable) answersGetLost(t *testing.T) {
 	topic, user := b.subscribe(t), newUser()
 	for _, caller := range []string{"*-connect", "*-disconnect", "*-announce"} {
@@ -114,7 +114,7 @@ func (b *breakable) answersGetLost(t *testing.T) {
 	}
 }
 
-// transitions counts a user's events, those that came twice once. In a queue they may have changed places.
+// transitions counts a user's events, duplicates once. A queue may have reordered them.
 func transitions(t *testing.T, events []event) int {
 	t.Helper()
 	versions := map[int64]bool{}
@@ -134,12 +134,13 @@ func transitions(t *testing.T, events []event) int {
 	return len(versions)
 }
 
-// graceQueueURL is where announce leaves its notes. It stands beside the send queue.
+// graceQueueURL is the queue on which announce waits for the end of the grace period. Its URL differs from the send
+// queue's in the name.
 func (b *breakable) graceQueueURL() string {
 	return strings.TrimSuffix(b.SendQueueURL, "send") + "grace"
 }
 
-// streamDeliversTwice: a change that arrives twice is announced with one version, so that whoever listens can tell.
+// streamDeliversTwice: a change that is delivered twice is announced with one version, so that a subscriber can drop one.
 func (b *breakable) streamDeliversTwice(t *testing.T) {
 	topic, user, fence := b.subscribe(t), newUser(), newUser()
 	hits := b.inject(t, fault.Rule{Service: fault.Delivery, Resource: "*/stream/*", Duplicate: true})
@@ -155,7 +156,7 @@ func (b *breakable) streamDeliversTwice(t *testing.T) {
 	}
 }
 
-// ghost makes a connection whose end nobody was told of, and gives its id.
+// ghost makes a connection that ended without a $disconnect, and returns its id.
 func (b *breakable) ghost(t *testing.T, user string) string {
 	t.Helper()
 	phone, id := b.connect(t, user)
@@ -166,8 +167,8 @@ func (b *breakable) ghost(t *testing.T, user string) string {
 	return id
 }
 
-// disconnectIsLost: the next message finds that nobody is there, and the user is offline. A 410 is believed of
-// connections over 35 s old only, so this one is made older in the table.
+// disconnectIsLost: the next message finds the connection gone, and the user goes offline. A 410 counts only for
+// connections older than 35 s, so the test ages this one in the table.
 func (b *breakable) disconnectIsLost(t *testing.T) {
 	t.Parallel()
 	user := newUser()
@@ -208,7 +209,7 @@ func (b *breakable) waitForOffline(t *testing.T, user string) {
 	})
 }
 
-// disconnectIsLate: a user who is back before the news of the old connection's end arrives stays online.
+// disconnectIsLate: a user who reconnects before the old connection's late $disconnect stays online.
 func (b *breakable) disconnectIsLate(t *testing.T) {
 	t.Parallel()
 	user := newUser()
@@ -224,7 +225,7 @@ func (b *breakable) disconnectIsLate(t *testing.T) {
 	}
 }
 
-// ghostIsSwept: a ghost that nobody sends to is found by the sweep after its first lease.
+// ghostIsSwept: a ghost that gets no message is found by the sweep after its first lease.
 func (b *breakable) ghostIsSwept(t *testing.T) {
 	if !*slow {
 		t.Skip("waits for two sweeps: run it with -slow")

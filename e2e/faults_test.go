@@ -18,7 +18,7 @@ import (
 
 var slow = flag.Bool("slow", false, "run also the tests that wait for minutes: for sweeps, and for all attempts of a message")
 
-// breakable is a stack of its own for the tests in this file, since a fault is for everybody.
+// breakable is a separate stack for the tests in this file, because a fault affects every test on its stack.
 type breakable struct {
 	reached
 	sim  *local.Stack
@@ -40,7 +40,7 @@ var (
 	})
 )
 
-// broken is the stack that was started to be broken, nil if none was.
+// broken returns the stack that was started for faults, nil if none was.
 func broken() *breakable { return started.Load() }
 
 func closeBroken() error {
@@ -57,7 +57,7 @@ func (b *breakable) logTail() string {
 	return b.logs.tail(64 << 10)
 }
 
-// denied lists the calls that were refused for want of a permission.
+// denied lists the calls that were refused because a permission is missing.
 func (b *breakable) denied() []string {
 	if b == nil {
 		return nil
@@ -65,15 +65,15 @@ func (b *breakable) denied() []string {
 	return b.sim.Denied()
 }
 
-// used tells whether the functions of this stack needed a permission of the shared one. Its resources have other
-// ARNs, so that only role and action are compared.
+// used reports whether the functions of this stack needed a permission of the shared one. The resources have different
+// ARNs, so only role and action are compared.
 func (b *breakable) used(p iam.Permission) bool {
 	return b != nil && !slices.ContainsFunc(b.sim.UnusedPermissions(), func(unused iam.Permission) bool {
 		return unused.Role == p.Role && unused.Action == p.Action
 	})
 }
 
-// breaks gives the stack to a test that will break it.
+// breaks returns the stack to a test that injects faults.
 func breaks(t *testing.T) *breakable {
 	t.Helper()
 	if own == nil {
@@ -86,7 +86,7 @@ func breaks(t *testing.T) *breakable {
 	return b
 }
 
-// inject lets something go wrong until the test ends, and gives what tells how often it has.
+// inject adds a fault until the test ends, and returns a function that counts its hits.
 func (b *breakable) inject(t *testing.T, r fault.Rule) (hits func() int) {
 	t.Helper()
 	id, err := b.sim.Faults().Add(r)
@@ -104,15 +104,15 @@ func (b *breakable) inject(t *testing.T, r fault.Rule) (hits func() int) {
 	}
 }
 
-// connect opens a user's only connection, and gives its id, too.
+// connect opens a user's only connection, and also returns its id.
 func (b *breakable) connect(t *testing.T, user string) (device, string) {
 	t.Helper()
 	d := b.connectWith(t, tokenFor(t, user))
 	return d, b.waitForConnections(t, user, 1)[0]
 }
 
-// TestFaults breaks the stack in ways that AWS breaks, and proves what is promised then. Those of its tests whose
-// faults are for everybody run one after the other; those that break one connection, side by side after them.
+// TestFaults breaks the stack in the ways that AWS breaks, and proves the promises for each. Tests whose faults affect
+// the whole stack run one by one; those that break a single connection run in parallel after them.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	b := breaks(t)
@@ -139,14 +139,14 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// parametersAreDown: who has read the secret goes on with it; who starts without is an error, not a refusal, and
-// heals when the secret can be read again.
+// parametersAreDown: an authorizer that has read the secret goes on with it; one that starts without it fails with an
+// error, not with a refusal, and recovers when the secret can be read again.
 func (b *breakable) parametersAreDown(t *testing.T) {
 	user := newUser()
 	b.connect(t, user)
 	hits := b.inject(t, fault.Rule{Service: fault.SSM, Caller: "*-authorizer", Down: true})
 	b.connectWith(t, tokenFor(t, user))
-	// As many authorizers know the secret as ever worked at once. One after the other is killed.
+	// Every authorizer process that ever ran has the secret. They are killed one by one.
 	eventually(t, "an authorizer starts without the secret", func(context.Context) (bool, error) {
 		b.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-authorizer", Kill: true, Count: 1})
 		if got := b.handshake(t, user); got != http.StatusInternalServerError {
@@ -167,12 +167,12 @@ func (b *breakable) parametersAreDown(t *testing.T) {
 	})
 }
 
-// handshake tries to connect a user, and gives the status of the answer.
+// handshake tries to connect a user, and returns the status of the answer.
 func (b *breakable) handshake(t *testing.T, user string) int {
 	t.Helper()
 	socket, response, err := b.dial(within(t), tokenFor(t, user))
 	if err == nil {
-		_ = socket.CloseNow() // all that matters is that it was let in
+		_ = socket.CloseNow() // only being let in matters
 		return http.StatusSwitchingProtocols
 	}
 	if response == nil {
@@ -181,7 +181,7 @@ func (b *breakable) handshake(t *testing.T, user string) int {
 	return response.StatusCode
 }
 
-// patiently waits for what takes longer than everything else here.
+// patiently waits longer than patience, for the few conditions that need it.
 func patiently(t *testing.T, limit time.Duration, holds func() bool) {
 	t.Helper()
 	late := time.After(limit)

@@ -56,7 +56,7 @@ func figureLatency(t *testing.T) {
 	report(t, "send to socket, 50/s, 100 connections, p99", took[len(took)*99/100], 75, "ms")
 }
 
-// figureThroughput measures how many messages a second get from the queue to sockets, with producers, functions, simulator
+// figureThroughput measures how many messages a second go from the queue to sockets, with producers, functions, simulator
 // and clients all on this machine.
 func figureThroughput(t *testing.T) {
 	const users, batches = 1000, 2000
@@ -70,8 +70,8 @@ func figureThroughput(t *testing.T) {
 	reportAtLeast(t, "messages a second, SQS to socket, 1,000 connections", batches*10/took.Seconds(), 2000, "/s")
 }
 
-// figureAddressing measures the same of a mix of all ways to address a message, and what a broadcast takes, which is
-// paced.
+// figureAddressing measures the same for a mix of all ways to address a message, and how long a broadcast takes, which
+// is paced.
 func figureAddressing(t *testing.T) {
 	const users, batches, arrivals = 1000, 500, 5 + 2 + 2*10 + 1 // of a batch
 	c := newCrowd(t, users)
@@ -96,7 +96,7 @@ func figureAddressing(t *testing.T) {
 	report(t, "broadcast to 1,000 users at 500 a second", took.Seconds(), 5, "s")
 }
 
-// crowd is many users with a connection each, on a stack of their own, who count what arrives.
+// crowd is many users with a connection each, on a stack of their own; each counts its messages.
 type crowd struct {
 	load
 	users   int
@@ -143,8 +143,8 @@ func (c crowd) connections(t *testing.T) []string {
 	return ids
 }
 
-// deliver sends batches of up to ten messages from four producers, and gives how long it took until all that has to
-// arrive has. Nothing arrives beyond that.
+// deliver sends batches of up to ten messages from four producers, and returns the time until all expected messages
+// have arrived. It fails if more arrive.
 func (c crowd) deliver(t *testing.T, batches, arrivals int, batch func(int) []string) time.Duration {
 	t.Helper()
 	const producers = 4

@@ -13,8 +13,8 @@ import (
 	"heliograph/infra/stack"
 )
 
-// figureOnline measures what the HTTP API takes to answer, and that a page of a long list takes no longer than one of a
-// short list. The two lists are on two stacks that are asked in turn, so that what else the machine does slows down both.
+// figureOnline measures how long the HTTP API takes to answer, and that a page of a long list takes no longer than one of
+// a short list. The lists are on two stacks that are asked in turn, so that other load on the machine slows both down.
 func figureOnline(t *testing.T) {
 	short, long := newAsker(t, 1_000), newAsker(t, 100_000)
 	questions := map[string]func() time.Duration{
@@ -42,7 +42,7 @@ func figureOnline(t *testing.T) {
 // userNumber is a user id of the usual length.
 func userNumber(i int) string { return fmt.Sprintf("b9d6b2a4-0000-4000-8000-%012d", i) }
 
-// asker asks a stack of its own who is online.
+// asker queries a stack of its own.
 type asker struct {
 	watched
 	base, token string
@@ -62,7 +62,7 @@ func newAsker(t *testing.T, users int) asker {
 	return asker{w, endpoints.HTTPURL + "/user/online", token, users}
 }
 
-// question is a question to be asked again and again; it gives how long the whole answer took.
+// question returns a function that asks one question and returns the duration until the answer was complete.
 func (a asker) question(t *testing.T, query string) func() time.Duration {
 	return func() time.Duration {
 		began := time.Now()
@@ -75,7 +75,7 @@ func (a asker) question(t *testing.T, query string) func() time.Duration {
 	}
 }
 
-// list gives the answer, and the cursor of the next page if there is one.
+// list returns the answer, and the cursor of the next page if there is one.
 func (a asker) list(t *testing.T, query string) (body, next string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -99,7 +99,7 @@ func (a asker) list(t *testing.T, query string) (body, next string) {
 	return string(all), next
 }
 
-// middle goes through half of the list, and gives the cursor there.
+// middle reads half of the list, and returns the cursor there.
 func (a asker) middle(t *testing.T) (cursor string) {
 	t.Helper()
 	page := min(a.users/2, 1000)

@@ -18,8 +18,8 @@ import (
 	"heliograph/simulator/fault"
 )
 
-// figureSweeps measures the sweep. Its parts run side by side, each on a stack of its own, since they mostly wait for
-// the minute to come round. What they measure does not depend on how fast the machine is.
+// figureSweeps measures the sweep. Its parts run in parallel, each on a stack of its own, because they mostly wait for the
+// next minute. Their results do not depend on the speed of the machine.
 func figureSweeps(t *testing.T) {
 	for name, figure := range map[string]func(*testing.T){
 		"budget": func(t *testing.T) { figureBacklog(t, 200, 100_000) },
@@ -33,8 +33,8 @@ func figureSweeps(t *testing.T) {
 	}
 }
 
-// figureBacklog measures sweeps of so many connections whose lease has ended, as after an hour without sweeps. Most of
-// them are ghosts; those that are alive have to stay.
+// figureBacklog measures sweeps of many connections whose lease has ended, as after an hour without sweeps. Most of them
+// are ghosts; the live ones have to stay.
 func figureBacklog(t *testing.T, rate, due int) {
 	b := newBacklog(t, rate, due)
 	began := b.now(t)
@@ -49,7 +49,7 @@ func figureBacklog(t *testing.T, rate, due int) {
 	}
 	b.checkProgress(t, last.looks, perSecond)
 	if last.looks == b.size {
-		return // nothing is left for another run
+		return // no connection is left for another run
 	}
 	second := b.run(t, last, func(now observed) bool {
 		return now.runs > last.runs || now.looks >= min(b.size, last.looks+10*rate, 2*last.looks)
@@ -64,17 +64,17 @@ func figureBacklog(t *testing.T, rate, due int) {
 const (
 	// perSecond is how many leases of a backlog end in the same second, in no order among themselves.
 	perSecond = 25
-	// inFlight is how many looks a sweep may have begun and not finished.
+	// inFlight is how many GetConnection calls a sweep may have begun and not finished.
 	inFlight = 64
 )
 
-// backlog is a stack whose sweep has much to do.
+// backlog is a stack with many connections for the sweep to verify.
 type backlog struct {
 	seeder
 	watched
 	rate, size int
 	oldest     time.Time         // when the first of the leases ended
-	alive      []context.Context // of the connections that are, each done when its socket closes
+	alive      []context.Context // of the live connections, each done when its socket closes
 	ids        []string          // of the same
 }
 
@@ -103,7 +103,7 @@ func (b *backlog) name(what string) string {
 	return fmt.Sprintf("%s, %d due, sweepRate %d", what, b.size, b.rate)
 }
 
-// ended is when the lease at a place of the backlog ended.
+// ended returns when the lease at a place of the backlog ended.
 func (b *backlog) ended(place int) time.Time {
 	return b.oldest.Add(time.Duration(place/perSecond) * time.Second)
 }
@@ -127,7 +127,7 @@ func (b *backlog) open(t *testing.T, n int) {
 	}
 }
 
-// endLease moves the end of the lease of a user's one connection, and gives the connection's id.
+// endLease moves the end of the lease of a user's only connection, and returns the connection's id.
 func (b *backlog) endLease(ctx context.Context, user string, ends time.Time) (string, error) {
 	key, err := b.connectionOf(ctx, user)
 	if err != nil {
@@ -141,8 +141,8 @@ func (b *backlog) endLease(ctx context.Context, user string, ends time.Time) (st
 	return id, err
 }
 
-// checkProgress proves that just the oldest were looked at, as many as there were looks: nobody was passed over, and
-// nobody comes twice.
+// checkProgress proves that exactly the oldest connections were verified, one for each call: none was passed over, and
+// none was verified twice.
 func (b *backlog) checkProgress(t *testing.T, looks, slack int) {
 	t.Helper()
 	next := math.MaxInt
@@ -168,7 +168,7 @@ func (b *backlog) checkProgress(t *testing.T, looks, slack int) {
 	}
 }
 
-// checkAlive proves that whoever was looked at and is alive is still connected, in truth and in the table.
+// checkAlive proves that each live connection that was verified is still open, both at its socket and in the table.
 func (b *backlog) checkAlive(t *testing.T) {
 	t.Helper()
 	renewed := 0
@@ -196,8 +196,8 @@ func (b *backlog) checkAlive(t *testing.T) {
 	t.Logf("%d of %d live connections were looked at, and all are still there", renewed, len(b.alive))
 }
 
-// figureGauges measures what it costs to count 100,000 connections. What users cost on top is measured where there are
-// many of them, by figureOnline.
+// figureGauges measures the cost of counting 100,000 connections. figureOnline, which has many users, measures what they
+// add.
 func figureGauges(t *testing.T) {
 	const connections, users = 100_000, 1_000
 	_, endpoints := startStack(t)
@@ -212,11 +212,11 @@ func figureGauges(t *testing.T) {
 	report(t, "gauges, 100,000 connections of 1,000 users", w.sweepCosts(t, connections+1, users+1), 1500, "read units")
 }
 
-// sweepCosts waits for a whole sweep, and gives the units that it read of the index. It must have counted right.
+// sweepCosts waits for a whole sweep, and returns the units that it read from the index. Its count must be right.
 func (w watched) sweepCosts(t *testing.T, connections, users float64) float64 {
 	t.Helper()
 	const index = "GlobalSecondaryIndexName=gsi1 TableName=heliograph-local"
-	time.Sleep(2 * time.Second) // what was consumed shows after a second
+	time.Sleep(2 * time.Second) // consumed units show up after a second
 	began, read := w.now(t), w.metric(t, "ConsumedReadCapacityUnits", index).Sum
 	w.run(t, began, func(now observed) bool { return now.runs > began.runs })
 	time.Sleep(2 * time.Second)
@@ -228,8 +228,8 @@ func (w watched) sweepCosts(t *testing.T, connections, users float64) float64 {
 	return w.metric(t, "ConsumedReadCapacityUnits", index).Sum - read
 }
 
-// figureGhosts measures how long connections stay whose $disconnect was lost, 30 in 100, and proves that then the table
-// tells the truth.
+// figureGhosts measures how long connections with a lost $disconnect stay, 30 in 100, and proves that the table is right
+// afterwards.
 func figureGhosts(t *testing.T) {
 	const stay, leave = 100, 200
 	_, endpoints := startStack(t, "--config", "connectionLease=1m")
@@ -267,7 +267,7 @@ func figureGhosts(t *testing.T) {
 	}
 }
 
-// leases is how many connections the table has.
+// leases counts the connections in the table.
 func (l load) leases(t *testing.T) (n int) {
 	t.Helper()
 	db := dynamodb.NewFromConfig(l.config)

@@ -24,7 +24,7 @@ import (
 
 var measure = flag.Bool("figures", false, "measure what the docs quote, instead of only testing")
 
-// TestFigures measures a stack of its own, run as a user runs it, and holds it to the figures that the project
+// TestFigures measures a stack of its own, started as a user starts it, and compares it with the figures that the project
 // promises on two cores. `make figures` runs it.
 func TestFigures(t *testing.T) {
 	if !*measure {
@@ -43,7 +43,7 @@ func TestFigures(t *testing.T) {
 	t.Run("init", figureInit)
 }
 
-// report prints a figure and holds it to its bound.
+// report prints a figure, and fails if it is over its bound.
 func report(t *testing.T, what string, got, bound float64, unit string) {
 	t.Helper()
 	t.Logf("FIGURE %-60s %8.1f %s (at most %g)", what, got, unit, bound)
@@ -52,7 +52,7 @@ func report(t *testing.T, what string, got, bound float64, unit string) {
 	}
 }
 
-// figureReady measures `go run ./cmd/heliograph local` until it says that it is ready, build cache warm.
+// figureReady measures `go run ./cmd/heliograph local` until it prints that it is ready, with a warm build cache.
 func figureReady(t *testing.T) {
 	var took []float64
 	for range 4 {
@@ -139,7 +139,7 @@ func resident(t *testing.T, pid int) float64 {
 	return memory(t, pid, "VmRSS")
 }
 
-// memory is a size that Linux tells of a process, in MB.
+// memory is a size that Linux reports for a process, in MB.
 func memory(t *testing.T, pid int, name string) float64 {
 	t.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -159,7 +159,7 @@ func memory(t *testing.T, pid int, name string) float64 {
 
 var reportLine = regexp.MustCompile(`(\w+)\s+REPORT .*Init Duration: ([\d.]+) ms`)
 
-// figureInit measures the cold starts that the functions' REPORT lines tell of.
+// figureInit measures cold starts by the functions' REPORT lines.
 func figureInit(t *testing.T) {
 	p, endpoints := startStack(t, "--logs", "--config", "presenceGrace=1s")
 	load := newLoad(t, endpoints)

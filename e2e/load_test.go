@@ -94,7 +94,7 @@ func (l load) status(ctx context.Context, user string) (bool, error) {
 	return statuses[0].IsOnline, nil
 }
 
-// subscribe makes a queue that gets the presence events, and gives its URL.
+// subscribe makes a queue that gets the presence events, and returns its URL.
 func (l load) subscribe(t *testing.T) string {
 	t.Helper()
 	queue, err := l.queue.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("events")})
@@ -113,7 +113,7 @@ func (l load) subscribe(t *testing.T) string {
 	return url
 }
 
-// send puts a message on the queue that tells when it was sent.
+// send queues a message that says when it was sent.
 func (l load) send(t *testing.T, user string) {
 	message, _ := json.Marshal(map[string]string{"UserId": user, "Body": strconv.FormatInt(time.Now().UnixNano(), 10)})
 	_, err := l.queue.SendMessage(context.Background(), &sqs.SendMessageInput{
@@ -137,7 +137,7 @@ func (l load) sendAll(ctx context.Context, bodies []string) error {
 	return err
 }
 
-// connectionOf is the key of the item of a user's one connection.
+// connectionOf is the key of the item of a user's only connection.
 func (l load) connectionOf(ctx context.Context, user string) (item, error) {
 	out, err := dynamodb.NewFromConfig(l.config).Query(ctx, &dynamodb.QueryInput{
 		TableName: &l.endpoints.TableName, ConsistentRead: aws.Bool(true),

@@ -78,7 +78,7 @@ func startIn(t *testing.T, directory string, arguments ...string) program {
 	return p
 }
 
-// exit waits for the end of the program and gives its exit code.
+// exit waits for the end of the program and returns its exit code.
 func (p program) exit(t *testing.T, limit time.Duration) int {
 	t.Helper()
 	timer := time.AfterFunc(limit, func() { p.Process.Kill() })
@@ -143,16 +143,15 @@ func needLinux(t *testing.T) {
 	}
 }
 
-// hostOf gives host:port of a URL such as ws://127.0.0.1:4701/local.
+// hostOf returns host:port of a URL such as ws://127.0.0.1:4701/local.
 func hostOf(address string) string {
 	_, rest, _ := strings.Cut(address, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	return host
 }
 
-// TestSignalsStopEverything proves that Ctrl-C, and the signal that a service manager sends, end the stack
-// with exit code 0 and leave no child process, no open port and no endpoints file; and that even a
-// simulator that is killed leaves no child process.
+// TestSignalsStopEverything proves that SIGINT (Ctrl-C) and SIGTERM (a service manager) end the stack with exit code 0 and
+// leave no child process, no open port and no endpoints file; and that even a killed simulator leaves no child process.
 func TestSignalsStopEverything(t *testing.T) {
 	needLinux(t)
 	t.Parallel()
@@ -182,7 +181,7 @@ func TestSignalsStopEverything(t *testing.T) {
 				}
 			}
 			if signal == syscall.SIGKILL {
-				return // nobody was left to give an exit code or to tidy up
+				return // a killed process has no exit code and can't tidy up
 			}
 			if code != 0 {
 				t.Errorf("exit code %d; stderr:\n%s", code, p.stderr)
@@ -206,7 +205,7 @@ func TestSecondLocal(t *testing.T) {
 	}
 }
 
-// TestPortInUse proves that a port that somebody else has is one clear message, at once.
+// TestPortInUse proves that a port in use ends in one clear message at once.
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -247,7 +246,7 @@ func TestWrongConfig(t *testing.T) {
 	}
 }
 
-// TestHandlerThatDoesNotCompile proves that the compiler's message is shown, and nothing runs.
+// TestHandlerThatDoesNotCompile proves that the compiler's message is shown and nothing is started.
 func TestHandlerThatDoesNotCompile(t *testing.T) {
 	t.Parallel()
 	project := copyProject(t)
@@ -368,7 +367,7 @@ func TestNothingRunning(t *testing.T) {
 	}
 }
 
-// TestHello proves that one command takes a message through a running stack, and another starts one and does the same.
+// TestHello proves that `hello` takes a message through a running stack, and that `local --hello` starts one and does the same.
 func TestHello(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "local.json")

@@ -66,7 +66,7 @@ func runTests(m *testing.M) (code int, err error) {
 	return code, err
 }
 
-// neededElsewhere are permissions that these tests do not need, by why the stack grants them all the same.
+// neededElsewhere are permissions that these tests do not use, by the reason for which the stack grants them.
 var neededElsewhere = map[string][]string{
 	"the sweep runs once a minute, and finds nothing to close": {
 		"sweep dynamodb:BatchGetItem", "sweep dynamodb:DeleteItem", "sweep dynamodb:GetItem", "sweep dynamodb:Query",
@@ -84,8 +84,8 @@ func isNeededElsewhere(p iam.Permission) bool {
 	return false
 }
 
-// checkPermissions holds what the functions may do equal to what they did: a permission that was missing, and one that
-// nobody needed, fail the run. It judges complete runs only.
+// checkPermissions compares what the functions may do with what they did: a missing permission fails the run, and so does
+// an unused one, but only in a complete run.
 func checkPermissions(code int) error {
 	var errs []error
 	for _, denied := range slices.Concat(own.Denied(), broken().denied()) {
@@ -102,8 +102,8 @@ func checkPermissions(code int) error {
 	return errors.Join(errs...)
 }
 
-// startLocal starts the simulator as `heliograph local` does, with a grace period that a test can wait for, and a rate at
-// which a broadcast to a few users takes several steps.
+// startLocal starts the simulator as `heliograph local` does, with a grace period short enough for tests, and a broadcast
+// rate so low that a few users take several steps.
 func startLocal(ctx context.Context, logs *safeBuffer) (*local.Stack, error) {
 	root, err := build.FindRoot(".")
 	if err != nil {
@@ -128,7 +128,7 @@ func loadAWS(ctx context.Context, at local.Endpoints) (aws.Config, error) {
 	return config.LoadDefaultConfig(ctx, options...)
 }
 
-// safeBuffer keeps what several goroutines write.
+// safeBuffer is a buffer that several goroutines can write to.
 type safeBuffer struct {
 	mu   sync.Mutex
 	data bytes.Buffer

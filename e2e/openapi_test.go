@@ -18,8 +18,8 @@ import (
 	"heliograph/simulator/fault"
 )
 
-// TestOpenAPIDocument proves that the document holds together: every reference leads somewhere, and every example
-// fits its schema.
+// TestOpenAPIDocument proves that the document is consistent: every reference resolves, and every example matches its
+// schema.
 func TestOpenAPIDocument(t *testing.T) {
 	t.Parallel()
 	api := readOpenAPI(t)
@@ -50,7 +50,7 @@ func TestOpenAPIDocument(t *testing.T) {
 	}
 }
 
-// examplesOf are the examples that stand beside a schema: of a parameter, a header or a content type.
+// examplesOf are the examples beside a schema: of a parameter, a header or a content type.
 func examplesOf(node map[string]any) (values []any) {
 	if node["schema"] == nil {
 		return nil
@@ -65,7 +65,7 @@ func examplesOf(node map[string]any) (values []any) {
 	return values
 }
 
-// question is something to ask the API, and what the document says of the answer.
+// question is a request to the API, and the answer that the document describes.
 type question struct {
 	query   string
 	token   func(t *testing.T) string // the whole header
@@ -75,7 +75,7 @@ type question struct {
 	linked  bool   // there is a next page
 }
 
-// questions reach every answer that is documented.
+// questions reach every documented answer.
 func questions() map[string]question {
 	const (
 		list     = "200 application/json"
@@ -120,8 +120,8 @@ func numbers(n int) string {
 	return strings.Join(list, ",")
 }
 
-// TestOpenAPIAnswers proves that the API answers as the document says, in status, headers, content type and body, and
-// that it has every answer that is documented. It is not parallel, because its faults are for everybody.
+// TestOpenAPIAnswers proves that the API answers as documented, in status, headers, content type and body, and that every
+// documented answer occurs. It is not parallel, because its faults affect the whole stack.
 func TestOpenAPIAnswers(t *testing.T) {
 	api := readOpenAPI(t)
 	online, offline := newUser(), newUser()
@@ -151,7 +151,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 	}
 }
 
-// breakShared lets something go wrong on the shared stack until the test ends.
+// breakShared injects a fault into the shared stack until the test ends.
 func breakShared(t *testing.T, r fault.Rule) {
 	t.Helper()
 	id, err := own.Faults().Add(r)
@@ -165,7 +165,7 @@ func breakShared(t *testing.T, r fault.Rule) {
 	})
 }
 
-// openAPI is the document, for looking things up and for holding values against its schemas.
+// openAPI is the document, for look-ups and for checking values against its schemas.
 type openAPI struct {
 	document map[string]any
 	schemas  *jsonschema.Compiler
@@ -173,11 +173,11 @@ type openAPI struct {
 
 const openAPIFile = "openapi.json"
 
-// responses is where the answers of the only operation stand.
+// responses is the JSON pointer to the answers of the only operation.
 const responses = "/paths/~1user~1online/get/responses"
 
-// readOpenAPI reads the document. A property that it does not name is an error here, although clients have to bear it:
-// what is answered has to be documented.
+// readOpenAPI reads the document. Clients have to ignore unknown properties, but here one is an error: every property of an
+// answer has to be documented.
 func readOpenAPI(t *testing.T) openAPI {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(projectRoot(t), "docs", openAPIFile))
@@ -201,12 +201,12 @@ func readOpenAPI(t *testing.T) openAPI {
 	return openAPI{document.(map[string]any), schemas}
 }
 
-// fits holds a value against the schema that stands at a place of the document.
+// fits checks a value against the schema at a place of the document.
 func (a openAPI) fits(t *testing.T, pointer string, value any, what string) {
 	t.Helper()
 	schema, err := a.schemas.Compile(openAPIFile + "#" + pointer)
 	if err != nil {
-		t.Errorf("%s: the schema is none: %v", what, err)
+		t.Errorf("%s: this is no valid schema: %v", what, err)
 		return
 	}
 	if err := schema.Validate(value); err != nil {
@@ -214,7 +214,7 @@ func (a openAPI) fits(t *testing.T, pointer string, value any, what string) {
 	}
 }
 
-// check holds an answer against the document, and against what the question expects.
+// check compares an answer with the document and with the question's expectation.
 func (a openAPI) check(t *testing.T, q question, got answer) {
 	t.Helper()
 	contentType, _, err := mime.ParseMediaType(got.header.Get("Content-Type"))
@@ -244,7 +244,7 @@ func (a openAPI) check(t *testing.T, q question, got answer) {
 	}
 }
 
-// checkHeaders holds the documented headers of an answer against it, and finds those of ours that are not documented.
+// checkHeaders checks the documented headers of an answer, and finds undocumented ones of ours.
 func (a openAPI) checkHeaders(t *testing.T, got answer) {
 	t.Helper()
 	place := fmt.Sprintf("%s/%d/headers", responses, got.status)
@@ -279,7 +279,7 @@ func (a openAPI) documented() (answers []string) {
 	return answers
 }
 
-// at is what stands at a JSON pointer (RFC 6901), nil if nothing does. Nothing here is looked for in arrays.
+// at returns the value at a JSON pointer (RFC 6901), nil if there is none. It does not descend into arrays.
 func (a openAPI) at(pointer string) any {
 	var node any = a.document
 	for _, token := range strings.Split(pointer, "/")[1:] {

@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestOnlineStatus proves who is online while devices come and go: with the first, still with one of two,
-// no longer without any, and then since when.
+// TestOnlineStatus proves that a user is online with the first device, still with one of two, and no longer without any,
+// and that LastActivity is then the time of the last disconnect.
 func TestOnlineStatus(t *testing.T) {
 	t.Parallel()
 	user, nobody := newUser(), newUser()
@@ -31,7 +31,7 @@ func TestOnlineStatus(t *testing.T) {
 			t.Errorf("IsOnline = %t, want %t", both[0].IsOnline, online)
 		}
 		if both[1].IsOnline || both[1].LastActivity != nil {
-			t.Errorf("somebody who never was here: %+v", both[1])
+			t.Errorf("a user who was never here: %+v", both[1])
 		}
 		return both[0].LastActivity
 	}
@@ -50,7 +50,7 @@ func TestOnlineStatus(t *testing.T) {
 	}
 }
 
-// TestOnlineList proves that the list of all has those who are online, and the contract's exact form.
+// TestOnlineList proves that the list has the users who are online, in the contract's exact form.
 func TestOnlineList(t *testing.T) {
 	t.Parallel()
 	user := newUser()
@@ -120,7 +120,7 @@ func TestOnlineListPages(t *testing.T) {
 	}
 }
 
-// TestOnlineBadRequests proves that a wrong question is a 400 that says what would be right.
+// TestOnlineBadRequests proves that a bad request is answered 400, and says what would be right.
 func TestOnlineBadRequests(t *testing.T) {
 	t.Parallel()
 	authorization := "Bearer " + tokenFor(t, newUser())
@@ -132,7 +132,7 @@ func TestOnlineBadRequests(t *testing.T) {
 	}
 }
 
-// event is what the topic carries.
+// event is a presence event, as published on the topic.
 type event struct {
 	EventName string
 	Data      struct {
@@ -226,9 +226,9 @@ func (s subscriber) until(t *testing.T, users []string, enough func(event) bool)
 	return events
 }
 
-// TestPresenceEvents proves that the topic carries one event when the first device of a user comes and one
-// when the last has gone, however many devices there were. That there is no third is known when a fence has
-// passed: the events of somebody who came and went after the user's second.
+// TestPresenceEvents proves that the topic carries one event when the first device of a user connects and one
+// when the last has closed, however many devices there were. A fence proves that there is no third: the events of
+// another user who came and went later.
 func TestPresenceEvents(t *testing.T) {
 	t.Parallel()
 	topic := subscribe(t)

@@ -31,7 +31,7 @@ func (r receipt) counts() [5]int {
 	return [5]int{r.Data.Delivered, r.Data.Gone, r.Data.Offline, r.Data.Failed, r.Data.Expired}
 }
 
-// receipt waits for the next receipt of a message. Others that come before it are not kept.
+// receipt waits for the next receipt of a message. It drops others that come before.
 func (s subscriber) receipt(t *testing.T, id string) (found receipt) {
 	t.Helper()
 	eventually(t, "the receipt of "+id, func(ctx context.Context) (bool, error) {
@@ -56,7 +56,7 @@ func (s subscriber) receipt(t *testing.T, id string) (found receipt) {
 	return found
 }
 
-// TestReceipt proves what the event about a settled message says of connections and users.
+// TestReceipt proves how a receipt counts connections and users.
 func TestReceipt(t *testing.T) {
 	t.Parallel()
 	topic, user := subscribe(t), newUser()
@@ -90,8 +90,8 @@ func TestReceipt(t *testing.T) {
 	}
 }
 
-// TestSameID proves that a message which is sent again under its Id arrives once, that its second receipt tells what
-// became of the first, and that others of the same user and for other users are not held to be the same.
+// TestSameID proves that a message sent again with its Id arrives once, that its second receipt reports the outcome of the
+// first, and that messages with another Id or to other users are not duplicates.
 func TestSameID(t *testing.T) {
 	t.Parallel()
 	topic, user, other := subscribe(t), newUser(), newUser()

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// TestBadMessages proves of messages that can't be delivered that each lands in the dead-letter queue, with the reason
-// that the runbook knows, and that a good one behind them arrives all the same.
+// TestBadMessages proves that each undeliverable message ends in the dead-letter queue with a reason that the runbook
+// lists, and that a good one behind them still arrives.
 func TestBadMessages(t *testing.T) {
 	t.Parallel()
 	user := newUser()
@@ -63,8 +63,8 @@ func TestBadMessages(t *testing.T) {
 	}
 }
 
-// TestLargestMessages proves that a message as large as SQS takes goes the way of any other: rejected, and as much of it
-// kept as there is room for beside the reason.
+// TestLargestMessages proves that a rejected message of SQS's largest size becomes a dead letter, too, cut only as far as
+// the reason needs room.
 func TestLargestMessages(t *testing.T) {
 	t.Parallel()
 	user := newUser()

@@ -22,8 +22,8 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: fmt.Sprint(n)}
 }
 
-// seeder fills a stack's table with users who are online and with connections, more than could be opened in the time
-// there is. What it puts are copies of what one real connection has made the functions write.
+// seeder fills a stack's table with online users and connections, more than could be opened in reasonable time. It copies
+// the items that the functions wrote for one real connection.
 type seeder struct {
 	load
 	db                   *dynamodb.Client
@@ -68,7 +68,7 @@ func shardOf(id string) int {
 	return int((h.Sum32()>>16 ^ h.Sum32()) % 16)
 }
 
-// online is the presence item of a user who is online, and of whom that has been told.
+// online is the presence item of a user who is online and announced as online.
 func (s seeder) online(user string) item {
 	i := maps.Clone(s.presence)
 	i["pk"], i["gpk"], i["gsk"] = text("user#"+user), text(fmt.Sprintf("online#%02d", shardOf(user))), text(user)
@@ -87,7 +87,7 @@ func (s seeder) connected(user, id string, leaseEnds time.Time) item {
 
 func leaseKey(id string, ends time.Time) string { return fmt.Sprintf("%010d#%s", ends.Unix(), id) }
 
-// fill puts n items, in their order as far as several at once can keep it.
+// fill puts n items, roughly in order, several at once.
 func (s seeder) fill(t *testing.T, n int, one func(int) item) {
 	t.Helper()
 	began := time.Now()

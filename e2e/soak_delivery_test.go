@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// waitForQueues waits until all follow-ups are over. The longest wait for the claim of a function that died: two minutes
-// after the queue has shown its messages again.
+// waitForQueues waits until all follow-ups are done. The longest wait for the claim of a killed function: two minutes after
+// its messages are visible again.
 func (s *soak) waitForQueues(t *testing.T) {
 	t.Helper()
 	s.within(t, 4*time.Minute, "the send queue is empty", func(ctx context.Context) error {
@@ -32,7 +32,7 @@ func (s *soak) waitForQueues(t *testing.T) {
 	})
 }
 
-// within tries until something holds.
+// within retries until a condition holds.
 func (s *soak) within(t *testing.T, limit time.Duration, what string, try func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -49,10 +49,10 @@ func (s *soak) within(t *testing.T, limit time.Duration, what string, try func(c
 	}
 }
 
-// excuses are how often something happened that lets messages come twice.
+// excuses count the events that let messages come twice.
 type excuses struct{ kills, doubles int }
 
-// batch is how many messages a function that dies may have had.
+// batch is how many messages a killed function may have held.
 const batch = 10
 
 func (s *soak) count() (e excuses) {
@@ -67,7 +67,7 @@ func (s *soak) count() (e excuses) {
 	return e
 }
 
-// arrivals are what came of messages, those with an Id or those without.
+// arrivals count outcomes, of the messages with an Id or of those without.
 type arrivals struct {
 	messages, arrived, again int // again: arrivals at a device that had the message already
 	twice                    int // messages that came to some device again
@@ -75,7 +75,7 @@ type arrivals struct {
 
 func (a arrivals) percent() float64 { return 100 * float64(a.again) / float64(max(1, a.arrived)) }
 
-// checkDelivery holds what arrived against what was sent.
+// checkDelivery compares the messages that arrived with those that were sent.
 func (s *soak) checkDelivery(t *testing.T) {
 	t.Helper()
 	s.dead = s.deadLetters(t)
@@ -126,7 +126,7 @@ func (a *arrivals) add(more arrivals) {
 	a.twice += more.twice
 }
 
-// arrivalsOf counts a message's arrivals, and holds them to be at devices that it was for.
+// arrivalsOf counts a message's arrivals, and fails for one at a device that the message was not for.
 func (s *soak) arrivalsOf(t *testing.T, m *soakMessage) arrivals {
 	t.Helper()
 	a := arrivals{messages: 1}
@@ -149,8 +149,8 @@ func (d *soakDevice) times(body string) int {
 	return d.got[body]
 }
 
-// lost counts the devices that were there when the message was sent, are still there, and do not have it, unless it
-// is in the dead-letter queue.
+// lost counts the devices that were connected when the message was sent, still are, and did not get it, unless it is in
+// the dead-letter queue.
 func (s *soak) lost(t *testing.T, m *soakMessage) (lost int) {
 	t.Helper()
 	if s.dead[m.Body] {

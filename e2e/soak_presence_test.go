@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// truth is who has an open device.
+// truth lists the users who have an open device.
 func (s *soak) truth() map[string]bool {
 	online := map[string]bool{}
 	s.mu.Lock()

@@ -15,20 +15,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// soakMessage is a message that was sent, once or twice, and whom it is for.
+// soakMessage is a message that was sent, once or twice, and its recipients.
 type soakMessage struct {
 	message
 	at time.Time // when it was sent first
 	to *soakDevice
 }
 
-// isFor tells whether a device should get the message, if it was there and stays.
+// isFor reports whether a device that was connected, and stays so, should get the message.
 func (m *soakMessage) isFor(d *soakDevice) bool {
 	return m.Broadcast || m.to == d || m.UserID == d.user || slices.Contains(m.UserIDs, d.user)
 }
 
-// send sends a message to somebody, by one of the ways to say so. Broadcasts are rare, and have an Id: one that is
-// delivered twice would else reach everybody twice, and drown all other figures.
+// send sends a message to a random target, addressed in a random way. Broadcasts are rare and have an Id: otherwise one
+// duplicate delivery would reach all users twice and drown all other figures.
 func (s *soak) send(ctx context.Context) {
 	m := &soakMessage{}
 	someone := func() string { return fmt.Sprint("user-", rand.IntN(20)) }
@@ -61,7 +61,7 @@ func (s *soak) send(ctx context.Context) {
 	}
 }
 
-// put puts a message on the queue. No rule of the storm is about producers.
+// put puts a message on the queue. No rule of the storm affects producers.
 func (s *soak) put(ctx context.Context, m *soakMessage) {
 	text, _ := json.Marshal(m.message)
 	_, err := s.load.queue.SendMessage(context.WithoutCancel(ctx), &sqs.SendMessageInput{
@@ -72,7 +72,7 @@ func (s *soak) put(ctx context.Context, m *soakMessage) {
 	}
 }
 
-// anyone is some open device, nil if there is none.
+// anyone returns a random open device, nil if there is none.
 func (s *soak) anyone() *soakDevice {
 	if open := s.open(); len(open) > 0 {
 		return open[rand.IntN(len(open))]
@@ -80,8 +80,8 @@ func (s *soak) anyone() *soakDevice {
 	return nil
 }
 
-// findConnection fills in the id of a device's connection, which the table tells by the user agent. A device that was
-// just closed has none any more.
+// findConnection fills in the id of a device's connection, found in the table by the user agent. A device that has just
+// been closed has none.
 func (s *soak) findConnection(ctx context.Context, m *soakMessage) bool {
 	out, err := s.load.table.Query(context.WithoutCancel(ctx), &dynamodb.QueryInput{
 		TableName: aws.String(s.load.endpoints.TableName), ConsistentRead: aws.Bool(true),

@@ -23,7 +23,7 @@ import (
 
 var soakFor = flag.Duration("soak", 0, "how long the soak's storm lasts; 0: no soak")
 
-// storm is what goes wrong during a soak, beside those of its faults whose strikes are counted.
+// storm lists the faults of a soak, apart from those whose hits are counted.
 var storm = []fault.Rule{
 	{Service: fault.Connections, Action: "PostToConnection", Error: "LimitExceededException", Rate: 0.4},
 	{Service: fault.DynamoDB, Caller: "*", Error: "ProvisionedThroughputExceededException", Rate: 0.05},
@@ -37,20 +37,20 @@ var storm = []fault.Rule{
 	{Service: fault.Delivery, Resource: "*-grace", Duplicate: true, Rate: 0.02},
 }
 
-// What excuses that a message comes twice: a function that sends died, or the queue delivered a message twice.
+// Two things excuse a message that comes twice: send was killed, or the queue delivered a message twice.
 var (
 	killSend  = fault.Rule{Service: fault.Lambda, Resource: "*-send", Kill: true, Rate: 0.01}
 	twiceSend = fault.Rule{Service: fault.Delivery, Resource: "*-send", Duplicate: true, Rate: 0.02}
 )
 
-// sendHides is how long the send queue hides what a function has that died: longer than a function may take, and far
-// shorter than the three minutes of the stack.
+// sendHides is the send queue's visibility time-out: longer than a function may take, and far shorter than the stack's
+// three minutes.
 const sendHides = "40"
 
-// TestSoak lets users come, go and be sent to at random, in all ways, while everything fails now and then, and then
-// proves, when it is quiet again: what arrived was meant for its device; every message reached every device that stayed,
-// or lies in the dead-letter queue, and comes twice only where that is excused; every receipt that was asked for came;
-// who is online is the truth, and so is the last event about everybody; and nothing of the stack is left when it stops.
+// TestSoak lets users come, go and get messages at random, in all ways, while everything fails now and then. When it is
+// quiet again, it proves: each message that arrived was meant for its device; each message reached every device that
+// stayed, or is in the dead-letter queue, and came twice only where that is excused; each requested receipt came; presence
+// is right, and so is each user's last event; and nothing of the stack is left when it stops.
 func TestSoak(t *testing.T) {
 	if *soakFor == 0 {
 		t.Skip("takes four minutes: run it with `go test ./e2e -run TestSoak -soak 30s`")
@@ -80,7 +80,7 @@ func TestSoak(t *testing.T) {
 	s.stop(t)
 }
 
-// soak is a stack of its own, and what is known to be true of it.
+// soak is a stack of its own, and the state that it should have.
 type soak struct {
 	stack *local.Stack
 	load  load
@@ -136,11 +136,11 @@ func (s *soak) inject(t *testing.T, rule fault.Rule) fault.ID {
 	return id
 }
 
-// faithful is how many of the users keep their first device until the end, so that all that was sent to them counts. The
-// others' devices seldom live for longer than a message takes in the storm.
+// faithful is how many users keep their first device until the end, so that each message to them counts. The other devices
+// seldom live longer than a message takes in the storm.
 const faithful = 5
 
-// live is one user: devices come and go, and others are sent to.
+// live plays one user: opens and closes devices, and sends to others.
 func (s *soak) live(ctx context.Context, user string, keepsFirst bool) {
 	for sleepFor(ctx, rand.N(150*time.Millisecond)) {
 		switch mine := s.open(user); {
@@ -193,7 +193,7 @@ func (d *soakDevice) read() {
 	}
 }
 
-// hangUp closes a device, with a goodbye or without.
+// hangUp closes a device, with a close frame or without.
 func (d *soakDevice) hangUp(politely bool) {
 	d.mu.Lock()
 	d.closed = true
@@ -223,7 +223,7 @@ func (s *soak) open(users ...string) (open []*soakDevice) {
 	return open
 }
 
-// stop closes the stack and looks for what it may have left.
+// stop closes the stack and looks for leftovers.
 func (s *soak) stop(t *testing.T) {
 	t.Helper()
 	endpoints := s.stack.Endpoints()

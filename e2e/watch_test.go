@@ -16,7 +16,7 @@ import (
 	"heliograph/simulator/fault"
 )
 
-// watched is a stack of its own, whose sweep is watched from outside.
+// watched is a stack of its own whose sweep is observed from outside.
 type watched struct {
 	endpoints local.Endpoints
 	counter   fault.ID // of a fault that does no harm and counts the calls of GetConnection
@@ -29,21 +29,21 @@ func watch(t *testing.T, endpoints local.Endpoints) watched {
 	return w
 }
 
-// holdOffSweep kills the sweep as soon as it starts, until the fault is removed: so the first that does anything finds
-// all that a test has prepared.
+// holdOffSweep kills each sweep at its start until the fault is removed, so that the first one to do anything finds
+// everything that the test has prepared.
 func (w watched) holdOffSweep(t *testing.T) fault.ID {
 	t.Helper()
 	return w.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-sweep", Kill: true, Latency: fault.Fixed(1)})
 }
 
-// holdOffAnnounce lets nobody hear of changes, for good: they are a seeder's, whose users need not have connections,
-// and who announces a hundred thousand of them has no time for anything else.
+// holdOffAnnounce keeps changes from announce for good: they are a seeder's, whose users may have no connections, and
+// announcing a hundred thousand of them would take all of the machine's time.
 func (w watched) holdOffAnnounce(t *testing.T) {
 	t.Helper()
 	w.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-announce", Down: true})
 }
 
-// observed is what was seen of the sweep up to a moment.
+// observed is the work of the sweep up to a moment.
 type observed struct {
 	at              time.Time
 	looks           int           // calls of GetConnection
@@ -74,7 +74,7 @@ func (w watched) now(t *testing.T) observed {
 	return o
 }
 
-// run watches each half second until something holds, for at most the minute until the next sweep and its time-out.
+// run observes every half second until a condition holds, for at most the minute until the next sweep and its time-out.
 func (w watched) run(t *testing.T, began observed, until func(observed) bool) (seen []observed) {
 	t.Helper()
 	for late := time.After(2 * time.Minute); ; {
@@ -92,7 +92,7 @@ func (w watched) run(t *testing.T, began observed, until func(observed) bool) (s
 	}
 }
 
-// mostIn is the most looks a second in any span of time.
+// mostIn is the highest rate of GetConnection calls in any span of time, a second.
 func mostIn(seen []observed, span time.Duration) (most float64) {
 	for i, first := range seen {
 		for _, last := range seen[i:] {
@@ -130,7 +130,7 @@ func (w watched) remove(t *testing.T, id fault.ID) {
 	w.ask(t, http.MethodDelete, cloud.FaultsPath+"/"+string(id), nil, nil)
 }
 
-// hits is how often a fault has struck.
+// hits counts the hits of a fault.
 func (w watched) hits(t *testing.T, id fault.ID) int {
 	t.Helper()
 	var list []fault.Status

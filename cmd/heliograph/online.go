@@ -14,7 +14,7 @@ import (
 )
 
 type onlineCommand struct {
-	Users []string `arg:"" optional:"" help:"Users to ask about; none: list everybody who is online."`
+	Users []string `arg:"" optional:"" help:"Users to ask about; without any, all who are online are listed."`
 	JSON  bool     `name:"json" help:"Print the API's own JSON, one line a page."`
 }
 
@@ -24,7 +24,7 @@ func (onlineCommand) Help() string {
   heliograph online 1234 5678`
 }
 
-// status is one entry of the answer of GET /user/online.
+// status is one entry of the answer of GET /user/online. LastActivity is null for a user who was never here.
 type status struct {
 	UserID       string     `json:"UserId"`
 	IsOnline     bool       `json:"IsOnline"`
@@ -68,7 +68,7 @@ func printStatuses(out io.Writer, page []byte) error {
 	return nil
 }
 
-// eachPage asks GET /user/online, follows its Link headers, and hands every page's body on.
+// eachPage calls GET /user/online, follows its Link headers, and passes each page's body to use.
 func (t *target) eachPage(ctx context.Context, token string, users []string, use func([]byte) error) error {
 	next := "/user/online"
 	if len(users) > 0 {
@@ -87,7 +87,8 @@ func (t *target) eachPage(ctx context.Context, token string, users []string, use
 	return nil
 }
 
-// page gets one page and the reference of the next one, "" if it is the last.
+// page returns one page and the reference of the next, "" after the last. The body of an error answer goes into the error:
+// it is a problem document that says what would be right.
 func (t *target) page(ctx context.Context, token, reference string) (page []byte, next string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.HTTPURL+reference, nil)
 	if err != nil {
@@ -110,14 +111,15 @@ func (t *target) page(ctx context.Context, token, reference string) (page []byte
 	return page, next, err
 }
 
-// nextReference reads a header such as `<?limit=100&cursor=abc>; rel="next"`.
+// nextReference reads a header such as `<?limit=100&cursor=abc>; rel="next"`. The reference is relative to the request's
+// address; one that led elsewhere would send the token there, so it is refused.
 func nextReference(link string) (string, error) {
 	if link == "" {
 		return "", nil
 	}
 	reference, parameters, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
 	if !ok || !strings.Contains(parameters, `rel="next"`) || !strings.HasPrefix(reference, "?") {
-		return "", errors.New("ask who is online: the Link header is not understood: " + link)
+		return "", errors.New("ask who is online: the Link header should be <?…>; rel=\"next\", and is " + link)
 	}
 	return "/user/online" + reference, nil
 }

@@ -20,8 +20,8 @@ Example:
 }
 
 func (c *tokenCommand) Run(ctx context.Context, w world, line *commands) error {
-	if c.TTL <= 0 {
-		return fmt.Errorf("--ttl is %v: a token must be valid for longer than nothing, such as 1h", c.TTL)
+	if c.TTL <= 0 { // the token would be signed all the same, and refused by the stack without a reason
+		return fmt.Errorf("--ttl is %v: it must be more than 0, such as 1h", c.TTL)
 	}
 	t, err := line.target(ctx)
 	if err != nil {
