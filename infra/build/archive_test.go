@@ -5,6 +5,7 @@ package build
 import (
 	"archive/zip"
 	"bytes"
+	"fmt"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -90,15 +91,46 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 }
 
-// TestBuildIgnoresTheBuildersHabits proves that flags of whoever builds change nothing.
-func TestBuildIgnoresTheBuildersHabits(t *testing.T) {
+// TestBuildIgnoresTheBuilder proves that no setting of whoever builds changes an archive, be it in the environment or in
+// Go's own settings file.
+func TestBuildIgnoresTheBuilder(t *testing.T) {
 	root := newModule(t)
-	want := buildFew(t, Target{Root: root})
-	t.Setenv("GOFLAGS", "-gcflags=-N")
-	t.Setenv("CGO_ENABLED", "1")
-	got := buildFew(t, Target{Root: root, Out: t.TempDir()})
-	if !bytes.Equal(read(t, want.Artifacts[heliograph.Send].Archive), read(t, got.Artifacts[heliograph.Send].Archive)) {
-		t.Error("GOFLAGS changes the archive")
+	settings := map[string]string{
+		"GOFLAGS": "-gcflags=-N", "CGO_ENABLED": "1", "GOEXPERIMENT": "nogreenteagc", "GOFIPS140": "latest", "GOARM64": "v9.0",
+		"GOOS": "windows", "GOARCH": "amd64", "GO111MODULE": "off",
+	}
+	folder := t.TempDir() // on Linux, Go keeps its settings file in here
+	var lines strings.Builder
+	for name, value := range settings {
+		fmt.Fprintf(&lines, "%s=%s\n", name, value)
+	}
+	write(t, filepath.Join(folder, "go", "env"), lines.String())
+	want := read(t, buildFew(t, Target{Root: root}).Artifacts[heliograph.Send].Archive)
+	check := func(where string) {
+		t.Helper()
+		got := buildFew(t, Target{Root: root, Out: t.TempDir()})
+		if !bytes.Equal(want, read(t, got.Artifacts[heliograph.Send].Archive)) {
+			t.Errorf("settings in %s change the archive", where)
+		}
+	}
+	t.Setenv("XDG_CONFIG_HOME", folder)
+	check("Go's settings file")
+	for name, value := range settings {
+		t.Setenv(name, value)
+	}
+	check("the environment")
+}
+
+// TestBuildIgnoresComments proves that a comment does not change an archive, as long as no line of code moves: Go records
+// line numbers for stack traces.
+func TestBuildIgnoresComments(t *testing.T) {
+	t.Parallel()
+	root := newModule(t)
+	want := read(t, buildFew(t, Target{Root: root}).Artifacts[heliograph.Send].Archive)
+	main := filepath.Join(root, "handlers", heliograph.Send, "main.go")
+	write(t, main, string(read(t, main))+"// A comment.\n")
+	if got := read(t, buildFew(t, Target{Root: root}).Artifacts[heliograph.Send].Archive); !bytes.Equal(want, got) {
+		t.Error("a comment changes the archive")
 	}
 }
 
@@ -120,7 +152,10 @@ func TestBuildHereSharesTheCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := target.command(t.Context(), few[:1])
+	plan, err := target.command(t.Context(), few[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
 	plan.Args = slices.Insert(plan.Args, 2, "-n") // prints the commands of what is not in the cache, and runs none
 	out, err := plan.CombinedOutput()
 	if err != nil {
