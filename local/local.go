@@ -96,19 +96,21 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	root, err := build.FindRoot(o.Root)
+	if err != nil {
+		return err
+	}
 	terminal := &terminal{progress: o.Progress, logs: o.Logs}
 	options := cloud.Options{
 		Port: o.Port, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
 		Problem: terminal.problem, Log: terminal.log,
-		Console: cloud.Console{
-			Name: "Heliograph, local", Connect: "go run ./cmd/heliograph connect --user 1234",
-		},
+		Console: consoleOf(root),
 	}
 	as := provider.Stack{
 		Project: project, Name: name, Config: config, Secrets: []string{project + ":jwtSecret", project + ":jwtSecretPrevious"},
 	}
 	var outputs map[string]string
-	if s.cloud, err = simulator.Start(options, as, program(ctx, o, &outputs)); err != nil {
+	if s.cloud, err = simulator.Start(options, as, program(ctx, root, o.Progress, &outputs)); err != nil {
 		return err
 	}
 	return s.publish(outputs)
@@ -116,17 +118,13 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 
 // program is the local counterpart of stack.Program, which `pulumi up` runs: the same steps with the local defaults, for
 // this machine. The configuration comes before the build, so that a typing error does not cost the time of one.
-func program(ctx context.Context, o Options, outputs *map[string]string) pulumi.RunFunc {
+func program(ctx context.Context, root string, progress io.Writer, outputs *map[string]string) pulumi.RunFunc {
 	return func(engine *pulumi.Context) error {
 		config, err := stack.LoadLocalConfig(engine)
 		if err != nil {
 			return err
 		}
-		root, err := build.FindRoot(o.Root)
-		if err != nil {
-			return err
-		}
-		functions, err := build.Build(ctx, build.Target{Here: true, Root: root, Progress: o.Progress})
+		functions, err := build.Build(ctx, build.Target{Here: true, Root: root, Progress: progress})
 		if err != nil {
 			return err
 		}

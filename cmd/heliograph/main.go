@@ -43,6 +43,8 @@ type commands struct {
 	DLQ     dlqCommand     `cmd:"" name:"dlq" help:"Inspect dead letters, and put them back or drop them."`
 	Online  onlineCommand  `cmd:"" help:"List who is online."`
 	Metrics metricsCommand `cmd:"" help:"List the metrics of the local stack with their last values."`
+	Journey journeyCommand `cmd:"" help:"Tell where a message went, and what became of it."`
+	Top     topCommand     `cmd:"" help:"Show the main figures of the local stack, again and again."`
 	Fault   faultCommand   `cmd:"" help:"Inject faults into the local stack."`
 	Version versionCommand `cmd:"" help:"Print what this program was built from."`
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"heliograph/simulator/cloudwatch"
+	"heliograph/simulator/cloudwatch/alarm"
+	"heliograph/simulator/console"
 	"heliograph/simulator/dynamodb"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/gateway"
@@ -36,8 +38,8 @@ type Options struct {
 	FunctionsDir string
 	// Faults are in effect from the start; see fault.Typical for AWS's latency.
 	Faults []fault.Rule
-	// Console adapts the console page to the program that runs here.
-	Console Console
+	// Console tells the console what only the program that runs here knows. Nil means nothing.
+	Console func(*Cloud) console.App
 	// Problem takes, one at a time, what no answer to a call would report: a denied call, a function that could not be
 	// invoked. Nil means nowhere.
 	Problem func(text string)
@@ -56,6 +58,7 @@ type Cloud struct {
 	Functions  *lambda.Platform
 	APIs       *gateway.Gateway
 	Metrics    *cloudwatch.Store
+	Alarms     *alarm.Engine
 	Traces     *xray.Daemon
 	Faults     *fault.Set
 	Sources    *Sources
@@ -122,6 +125,7 @@ func (c *Cloud) open() (err error) {
 func (c *Cloud) openData() {
 	c.Roles = iam.New(c.Account)
 	c.Metrics = cloudwatch.New(cloudwatch.Options{})
+	c.Alarms = alarm.New(c.Metrics, alarm.Options{Region: c.Region, Account: c.Account})
 	c.Tables = dynamodb.New(dynamodb.Options{Region: c.Region, Account: c.Account})
 	c.Parameters = ssm.New(ssm.Options{Region: c.Region, Account: c.Account})
 	c.effects = &effects{ending: c.ending, place: c.Place}
@@ -188,7 +192,7 @@ func (c *Cloud) serve(guard guard) {
 	mux := http.NewServeMux()
 	mux.Handle("/", endpoint)
 	mux.Handle("/@connections/", c.APIs.ConnectionsHandler())
-	console{c}.handle(mux)
+	c.handleConsole(mux)
 	faultsAPI{c.Faults, c.Journal}.handle(mux)
 	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	c.running.Go(func() {

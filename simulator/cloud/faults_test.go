@@ -23,6 +23,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph/simulator/console"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/gateway"
 	"heliograph/simulator/iam"
@@ -347,11 +348,11 @@ func TestFaultsOverHTTP(t *testing.T) {
 func TestFaultsOnTheConsole(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
-	mustInject(t, c, fault.Rule{Service: fault.SQS, Down: true, Count: 1})
+	mustInject(t, c, fault.Rule{Service: fault.SQS, Down: true})
 	if err := calls[fault.SQS](t.Context(), once(c, "anybody")); err == nil {
 		t.Error("SQS is not down")
 	}
-	response, err := http.Get(c.EndpointURL() + ConsolePath)
+	response, err := http.Get(c.EndpointURL() + console.Data + "/pulse")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,7 +361,7 @@ func TestFaultsOnTheConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(page), "sqs: down, once (spent)") {
+	if !strings.Contains(string(page), `"faults":["sqs: down"]`) {
 		t.Errorf("the page does not show the fault:\n%s", page)
 	}
 }

@@ -62,9 +62,10 @@ var (
 func (c *connection) describe() Connection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	principal, _ := c.authorizer["principalId"].(string)
 	return Connection{
 		ID: c.id, API: c.stage.api.id, Stage: c.stage.config.Name, ConnectedAt: c.connectedAt, LastActiveAt: c.lastActive,
-		SourceIP: c.ip, UserAgent: c.agent, Sent: c.sent, Received: c.received, Queued: c.queued,
+		SourceIP: c.ip, UserAgent: c.agent, Principal: principal, Sent: c.sent, Received: c.received, Queued: c.queued,
 	}
 }
 

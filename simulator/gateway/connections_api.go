@@ -85,6 +85,14 @@ func (g *Gateway) connectionCall(w http.ResponseWriter, r *http.Request, s *Stag
 	return apiError(http.StatusMethodNotAllowed, "MethodNotAllowedException", "Method Not Allowed")
 }
 
+// Disconnect ends a connection as DeleteConnection does, and reports whether it was open.
+func (g *Gateway) Disconnect(id ConnectionID) bool {
+	g.mu.Lock()
+	c := g.connections[id]
+	g.mu.Unlock()
+	return c != nil && g.background(func() { c.end(endDeleted) })
+}
+
 func apiError(status int, code, message string) *wire.Error {
 	return &wire.Error{Code: code, Status: status, Message: message}
 }

@@ -101,12 +101,14 @@ type Metric struct {
 
 // Connection describes an open WebSocket connection.
 type Connection struct {
-	ID                     ConnectionID
-	API                    APIID
-	Stage                  string
-	ConnectedAt            time.Time
-	LastActiveAt           time.Time
-	SourceIP, UserAgent    string
+	ID                  ConnectionID
+	API                 APIID
+	Stage               string
+	ConnectedAt         time.Time
+	LastActiveAt        time.Time
+	SourceIP, UserAgent string
+	// Principal is the principalId of the authorizer's answer, empty without an authorizer.
+	Principal              string
 	Sent, Received, Queued int
 }
 

@@ -12,7 +12,7 @@ import (
 type Options struct {
 	// Address is the UDP address to listen at. Empty means a free port of 127.0.0.1.
 	Address string
-	// Traces is how many traces are kept; the oldest go first. 0 means 1,000.
+	// Traces is how many traces are kept; the oldest of the most frequent kind go first. 0 means 1,000.
 	Traces int
 	// Rejected takes the reason why a document was dropped. Nil means nowhere.
 	Rejected func(reason string)
@@ -24,9 +24,11 @@ type Daemon struct {
 	conn    *net.UDPConn
 	done    chan struct{}
 
-	mu     sync.Mutex
-	traces map[TraceID]*trace
-	order  []TraceID // oldest first
+	mu        sync.Mutex
+	traces    map[TraceID]*trace
+	order     []TraceID      // oldest first
+	kinds     map[string]int // how many traces of each kind there are
+	documents uint64
 }
 
 // Listen starts a Daemon.
@@ -49,7 +51,7 @@ func Listen(o Options) (*Daemon, error) {
 		return nil, fmt.Errorf("listening for X-Ray segments: %w", err)
 	}
 	_ = conn.SetReadBuffer(4 << 20) // a burst waits here while traces are listed; the kernel may give less
-	d := &Daemon{options: o, conn: conn, done: make(chan struct{}), traces: map[TraceID]*trace{}}
+	d := &Daemon{options: o, conn: conn, done: make(chan struct{}), traces: map[TraceID]*trace{}, kinds: map[string]int{}}
 	go d.receive()
 	return d, nil
 }

@@ -36,7 +36,9 @@ const maxSegments = 2000
 // trace is what has arrived of a trace.
 type trace struct {
 	id       TraceID
+	kind     string // the name of its first document; see evict
 	segments map[string]*Segment
+	summary  *Summary // nil when segments have arrived since it was made
 }
 
 // Put takes one segment document, as it would come over UDP without its header line.
@@ -49,18 +51,44 @@ func (d *Daemon) Put(text []byte) error {
 	defer d.mu.Unlock()
 	t, ok := d.traces[doc.TraceID]
 	if !ok {
-		t = &trace{id: doc.TraceID, segments: map[string]*Segment{}}
+		t = &trace{id: doc.TraceID, kind: doc.Name, segments: map[string]*Segment{}}
 		d.traces[doc.TraceID] = t
 		d.order = append(d.order, doc.TraceID)
+		d.kinds[t.kind]++
 		if len(d.order) > d.options.Traces {
-			delete(d.traces, d.order[0])
-			d.order = slices.Delete(d.order, 0, 1)
+			d.evict()
 		}
 	}
+	d.documents++
+	t.summary = nil
 	if len(t.segments) < maxSegments {
 		doc.segments("", t.segments)
 	}
 	return nil
+}
+
+// evict drops the oldest trace of the most frequent kind, so that what runs every minute never crowds out what happened
+// once.
+func (d *Daemon) evict() {
+	most := ""
+	for kind, n := range d.kinds {
+		if n > d.kinds[most] {
+			most = kind
+		}
+	}
+	i := slices.IndexFunc(d.order, func(id TraceID) bool { return d.traces[id].kind == most })
+	delete(d.traces, d.order[i])
+	d.order = slices.Delete(d.order, i, i+1)
+	if d.kinds[most]--; d.kinds[most] == 0 {
+		delete(d.kinds, most)
+	}
+}
+
+// Documents counts the segment documents that were taken: a reader that polls can skip what has not changed.
+func (d *Daemon) Documents() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.documents
 }
 
 // Traces lists the newest traces first, at most max; 0 means all.
@@ -72,7 +100,7 @@ func (d *Daemon) Traces(max int) []Summary {
 	}
 	list := make([]Summary, 0, max)
 	for i := len(d.order) - 1; len(list) < max; i-- {
-		list = append(list, d.traces[d.order[i]].assemble().Summary)
+		list = append(list, d.traces[d.order[i]].summarize())
 	}
 	return list
 }
@@ -86,6 +114,31 @@ func (d *Daemon) Trace(id TraceID) (Trace, bool) {
 		return Trace{}, false
 	}
 	return t.assemble(), true
+}
+
+// Find gives the traces of which any segment fits, oldest first.
+func (d *Daemon) Find(fits func(*Segment) bool) []Trace {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var found []Trace
+	for _, id := range d.order {
+		for _, s := range d.traces[id].segments {
+			if fits(s) {
+				found = append(found, d.traces[id].assemble())
+				break
+			}
+		}
+	}
+	return found
+}
+
+// summarize assembles a trace only if it has changed since the last time.
+func (t *trace) summarize() Summary {
+	if t.summary == nil {
+		assembled := t.assemble()
+		t.summary = &assembled.Summary
+	}
+	return *t.summary
 }
 
 // assemble makes the tree of copies, so that its reader needs no lock.
