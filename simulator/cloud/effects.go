@@ -9,6 +9,7 @@ import (
 
 	"heliograph/simulator/fault"
 	"heliograph/simulator/gateway"
+	"heliograph/simulator/internal/sleep"
 	"heliograph/simulator/lambda"
 	"heliograph/simulator/wire"
 )
@@ -57,19 +58,13 @@ func (e *effects) suffer(ctx context.Context, o fault.Outcome) error {
 
 // pause waits, unless the caller gives up or the cloud closes.
 func (e *effects) pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(e.ending, func() { cancel(context.Cause(e.ending)) })()
+	if d > 0 && !sleep.For(ctx, d) {
 		return context.Cause(ctx)
-	case <-e.ending.Done():
-		return context.Cause(e.ending)
 	}
+	return nil
 }
 
 // beforeInvocation is asked about each attempt to run a function.

@@ -1,11 +1,10 @@
 package dynamodb
 
 import (
-	"crypto/sha256"
-	"fmt"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/tidwall/btree"
 
 	"heliograph/simulator/dynamodb/attribute"
@@ -76,8 +75,7 @@ func (t *Table) Len() int {
 
 // id is the table's id in the form of a UUID.
 func (t *Table) id() string {
-	sum := sha256.Sum256([]byte(t.ARN() + t.created.String()))
-	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(t.ARN()+t.created.String())).String()
 }
 
 // get finds the item with a key; nil if there is none. The caller holds the lock.

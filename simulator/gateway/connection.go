@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/coder/websocket"
+
+	"heliograph/simulator/internal/sleep"
 )
 
 // connection is a WebSocket connection. It costs one goroutine, which reads; one more while something is written.
@@ -208,25 +210,11 @@ func (c *connection) disconnect(e ending) {
 	g := c.stage.api.g
 	if hook := g.options.Disconnect; hook != nil {
 		delay, lost := hook(c.describe())
-		if lost || !sleep(g.ending, delay) {
+		if lost || !sleep.For(g.ending, delay) {
 			return
 		}
 	}
 	if g.ending.Err() == nil {
 		c.invokeDisconnect(e)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

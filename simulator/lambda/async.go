@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
+	"heliograph/simulator/internal/sleep"
 	"heliograph/simulator/wire"
 )
 
@@ -52,7 +55,7 @@ func (p *Platform) InvokeAsync(r Request) error {
 	if config.MaximumRetryAttempts == nil {
 		config.MaximumRetryAttempts = new(2)
 	}
-	ev := &event{p: p, f: f, request: r, id: newRequestID(), config: config, taken: time.Now()}
+	ev := &event{p: p, f: f, request: r, id: uuid.NewString(), config: config, taken: time.Now()}
 	go func() {
 		defer done()
 		ev.run(p.ending)
@@ -95,7 +98,7 @@ func (ev *event) run(ctx context.Context) {
 			ev.drop(ctx, condition, result, err)
 			return
 		}
-		if !sleep(ctx, pause) {
+		if !sleep.For(ctx, pause) {
 			return
 		}
 	}
@@ -175,16 +178,4 @@ func asJSON(payload []byte) json.RawMessage {
 	}
 	text, _ := json.Marshal(string(payload))
 	return text
-}
-
-// sleep waits; false means that the context ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"heliograph/simulator/wire"
 )
 
@@ -81,7 +83,7 @@ func (i *invocation) settle(logTail string) {
 // Result.FunctionError. Errors are *wire.Error (ResourceNotFoundException, TooManyRequestsException,
 // RequestTooLargeException, InvalidRequestContentException), or the context's: the function goes on then, as on AWS.
 func (p *Platform) Invoke(ctx context.Context, r Request) (Result, error) {
-	return p.invoke(ctx, r, newRequestID())
+	return p.invoke(ctx, r, uuid.NewString())
 }
 
 func (p *Platform) invoke(ctx context.Context, r Request, id string) (Result, error) {
@@ -223,11 +225,4 @@ func (p *Platform) metric(f *function, name, unit string, value float64) {
 	if p.options.Metric != nil {
 		p.options.Metric(Metric{Function: f.Name, Name: name, Unit: unit, Value: value, Time: p.options.Now()})
 	}
-}
-
-// newRequestID is a random UUID.
-func newRequestID() string {
-	h := []byte(randomHex(16))
-	h[12], h[16] = '4', "89ab"[h[16]&3]
-	return fmt.Sprintf("%s-%s-%s-%s-%s", h[:8], h[8:12], h[12:16], h[16:20], h[20:])
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"heliograph/simulator/internal/sleep"
 )
 
 // QueueSource reads an SQS queue and invokes a function with what it finds.
@@ -91,7 +93,7 @@ func (s *QueueSource) poll(ctx context.Context) {
 		case err != nil:
 			pause = min(max(2*pause, 100*time.Millisecond), 10*time.Second)
 			problem(s.config.Problem, "reading %s for %s: %v", s.config.QueueARN, s.config.Function, err)
-			if !sleep(ctx, pause) {
+			if !sleep.For(ctx, pause) {
 				return
 			}
 			continue
@@ -234,7 +236,7 @@ func (s *QueueSource) invoke(ctx context.Context, event []byte) (Result, error) 
 	until := time.Now().Add(s.config.VisibilityTimeout)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 		result, err := s.in.Invoke(ctx, Request{Function: s.config.Function, Payload: event})
-		if !throttled(err) || time.Now().Add(pause).After(until) || !sleep(ctx, pause) {
+		if !throttled(err) || time.Now().Add(pause).After(until) || !sleep.For(ctx, pause) {
 			return result, err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Schedule invokes a function again and again, as an EventBridge rule does.
@@ -104,7 +106,7 @@ type scheduledEvent struct {
 
 func (s *Schedule) event() []byte {
 	return encode(scheduledEvent{
-		Version: "0", ID: newRequestID(), DetailType: "Scheduled Event", Source: "aws.events",
+		Version: "0", ID: uuid.NewString(), DetailType: "Scheduled Event", Source: "aws.events",
 		Account: accountOf(s.config.RuleARN), Time: s.now().UTC().Format("2006-01-02T15:04:05Z"),
 		Region: regionOf(s.config.RuleARN), Resources: []string{s.config.RuleARN}, Detail: map[string]any{},
 	})

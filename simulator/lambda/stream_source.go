@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"heliograph/simulator/internal/sleep"
 )
 
 // StreamSource reads a table's stream, shard by shard, and invokes a function with what it finds. The records of a shard
@@ -92,7 +94,7 @@ func (s *StreamSource) follow(ctx context.Context, shard string) {
 		if err != nil {
 			problem(s.config.Problem, "reading %s for %s: %v", s.config.StreamARN, s.config.Function, err)
 			after = ""
-			if !sleep(ctx, s.config.Retry) {
+			if !sleep.For(ctx, s.config.Retry) {
 				return
 			}
 			continue
@@ -157,7 +159,7 @@ func (s *StreamSource) handle(ctx context.Context, shard string, batch []StreamR
 		}
 		failed++
 		open = append(s.again(ctx, shard, rest), open...)
-		if len(open) > 0 && !sleep(ctx, s.pause(failed)) {
+		if len(open) > 0 && !sleep.For(ctx, s.pause(failed)) {
 			return
 		}
 	}

@@ -1,11 +1,12 @@
 package provider
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"heliograph/simulator/iam"
 	"heliograph/simulator/lambda"
@@ -157,7 +158,7 @@ func createEventSourceMapping(p *provider, d declaration, in eventSourceMappingI
 	if err != nil {
 		return created{}, err
 	}
-	id := uuid(d.Name)
+	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte(d.Name)).String() // the same in each run, so that two can be compared
 	return created{id, map[string]any{"uuid": id, "state": "Enabled"}}, nil
 }
 
@@ -180,10 +181,4 @@ func (in eventSourceMappingInputs) streamSource(reports bool) lambda.StreamSourc
 
 func (in eventSourceMappingInputs) window() time.Duration {
 	return time.Duration(in.MaximumBatchingWindowInSeconds) * time.Second
-}
-
-// uuid is an id in AWS's form that is the same for the same name, so that two runs can be compared.
-func uuid(name string) string {
-	sum := sha256.Sum256([]byte(name))
-	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"heliograph/simulator/wire"
 )
 
@@ -152,7 +154,7 @@ func (s *Server) Publish(ctx context.Context, topicARN TopicARN, p Publication) 
 	if err := p.check(); err != nil {
 		return "", err
 	}
-	id, now := MessageID(newUUID()), s.options.Now()
+	id, now := MessageID(uuid.NewString()), s.options.Now()
 	for _, sub := range subs {
 		if sub.pending || !sub.filter.matches(p) {
 			continue

@@ -10,7 +10,6 @@ package sns
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/url"
@@ -18,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"heliograph/simulator/wire"
 )
@@ -161,7 +162,7 @@ func (s *Server) Subscribe(topicARN TopicARN, protocol, endpoint string, attribu
 		}
 		return have.arn, nil
 	}
-	sub.arn = SubscriptionARN(string(topicARN) + ":" + newUUID())
+	sub.arn = SubscriptionARN(string(topicARN) + ":" + uuid.NewString())
 	t.subs = append(t.subs, sub)
 	return sub.arn, nil
 }
@@ -296,14 +297,6 @@ func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	})
-}
-
-// newUUID is a random UUID, the form of message ids and the end of subscription ARNs.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // errInvalid is a bad parameter. Source: API_Publish and its like, "Errors".

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Queue is one queue. Its methods are what the API's actions do, for use within the process.
@@ -77,7 +79,7 @@ func (q *Queue) Send(o Outgoing) (Sent, error) {
 	o.Attributes = maps.Clone(o.Attributes)
 	// Checksums are worked out before the lock is taken, which all queues share.
 	sent := Sent{
-		MessageID: newMessageID(), MD5OfBody: md5Of(o.Body),
+		MessageID: MessageID(uuid.NewString()), MD5OfBody: md5Of(o.Body),
 		MD5OfAttributes: md5OfAttributes(o.Attributes), MD5OfSystemAttributes: md5OfTraceHeader(o.TraceHeader),
 	}
 	q.server.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -16,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/google/uuid"
 )
 
 // Options say how an Endpoint treats calls.
@@ -60,7 +61,7 @@ func (e *Endpoint) Register(s Service) {
 
 // ServeHTTP answers one API call.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, r: r, requestID: newRequestID(), protocol: protocolOf(r)}
+	a := &answer{w: w, r: r, requestID: uuid.NewString(), protocol: protocolOf(r)}
 	req, err := e.read(w, r, a)
 	if err != nil {
 		a.fail(err)
@@ -330,14 +331,6 @@ func (a *answer) write(status int, body []byte) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	a.w.WriteHeader(status)
 	_, _ = a.w.Write(body) // a client that is gone needs no answer
-}
-
-// newRequestID is a random id in the form of a UUID.
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // coralf makes an error of the endpoint itself, with a prefix that tells it from a service's.
