@@ -24,7 +24,7 @@ type rule struct {
 // rules are looked up in this order; the first folder that a package lies in counts.
 var rules = []rule{
 	{"heliograph", nil, nil, "everybody agrees by it, so it can know nobody"},
-	{"message", nil, nil, "it crosses process borders, so it can know no side of them"},
+	{"message", []string{"heliograph"}, nil, "it crosses process borders, so it can know no side of them"},
 	{"observability/catalogue", []string{"heliograph"}, nil, "whoever names a metric should not have to compile what emits it"},
 	{"observability", []string{"heliograph", "observability/catalogue"}, nil, "everybody uses it, so it can use nobody"},
 	{"auth", []string{"heliograph", "message", "observability"}, nil, "who somebody is does not depend on what they do"},

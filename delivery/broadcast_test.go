@@ -13,13 +13,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph"
+	"heliograph/message"
 	"heliograph/presence"
 )
 
 const toAll = `"Broadcast":true`
 
-// crowd brings users online, with one device each. The bed's rate is ten users a second.
-func (b *bed) crowd(n int) {
+// crowd brings users online, with one device each. The harness's rate is ten users a second.
+func (b *harness) crowd(n int) {
 	for i := range n {
 		b.online(heliograph.UserID(fmt.Sprintf("u%03d-", i)), 1)
 	}
@@ -40,7 +41,7 @@ func once(from, to int) map[string]int {
 // TestBroadcast proves that a broadcast reaches everybody who is online once, page by page, no faster than it may, and that
 // its progress shows.
 func TestBroadcast(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.crowd(25)
 		var times []time.Time
 		var mu sync.Mutex
@@ -76,7 +77,7 @@ func TestBroadcast(t *testing.T) {
 
 // TestBroadcastToNobody proves that a broadcast ends where nobody is online.
 func TestBroadcastToNobody(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		if dead := b.walk(asking("m", toAll+`,"Id":"1","Receipt":true`)); len(dead) > 0 || len(b.receipts.published) != 1 {
 			b.Errorf("dead letters %v, receipts %v", dead, b.receipts.published)
 		}
@@ -89,7 +90,7 @@ func TestBroadcastGoesOnAfterACrash(t *testing.T) {
 	t.Parallel()
 	for fields, again := range map[string]map[string]int{toAll: once(10, 20), toAll + `,"Id":"1"`: {}} {
 		t.Run(fields, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.crowd(25)
 				b.deliver(b.Context(), asking("m", fields))
 				second := received(only(b, queueURL), "second")
@@ -110,7 +111,7 @@ func TestBroadcastGoesOnAfterACrash(t *testing.T) {
 // TestBroadcastOwes proves that whom a page could not reach is tried again at the list's end, and that the dead letter of
 // who is given up reaches nobody else when it is put back.
 func TestBroadcastOwes(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.crowd(25)
 		b.gateway.answers[device(3)] = []answer{{status: 403}}
 		b.gateway.answers[device(12)] = []answer{{status: 403}, ok}
@@ -150,7 +151,7 @@ func TestBroadcastPauses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.crowd(test.crowd)
 				posts := once(0, test.crowd)
 				for _, i := range test.broken {
@@ -169,7 +170,7 @@ func TestBroadcastPauses(t *testing.T) {
 				if before != test.before {
 					t.Errorf("paused after %d users, want %d", before, test.before)
 				}
-				owed := map[heliograph.UserID]debt{}
+				owed := map[heliograph.UserID]message.Owed{}
 				for _, in := range dead {
 					for user, debt := range decode(t, attribute(in, "HeliographOwed")).Owed {
 						owed[user] = debt
@@ -194,7 +195,7 @@ func TestBroadcastPauses(t *testing.T) {
 // TestBroadcastToAMovingCrowd proves that who stays online gets it once while others come and go, and that nobody is waited
 // for.
 func TestBroadcastToAMovingCrowd(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.crowd(25)
 		b.deliver(b.Context(), asking("m", toAll+`,"Id":"1","Receipt":true`))
 		b.online("a", 1) // before the cursor: too late
@@ -223,7 +224,7 @@ func TestBroadcastToAMovingCrowd(t *testing.T) {
 // TestBroadcastPageUnreadable proves that a page that can't be read is tried again, and that the dead letter after the last
 // attempt goes on where the broadcast stopped.
 func TestBroadcastPageUnreadable(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.crowd(25)
 		b.gateway.answers[device(1)] = []answer{{status: 403}, ok}
 		b.deliver(b.Context(), asking("m", toAll+`,"Id":"1"`))
@@ -249,38 +250,31 @@ func TestBroadcastEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
-		prepare func(*bed)
+		prepare func(*harness)
 		record  func() Record
 		reason  string
 		posts   int
 	}{
 		{
 			name: "nobody will take the body", posts: 10, reason: "body-too-large: API Gateway answered 413",
-			prepare: func(b *bed) { b.gateway.answers[device(2)] = []answer{{status: 413}} },
+			prepare: func(b *harness) { b.gateway.answers[device(2)] = []answer{{status: 413}} },
 			record:  func() Record { return asking("m", toAll) },
 		},
 		{
 			name: "the cursor is none", reason: "bad-follow-up: the cursor is not one of the list of online users",
-			prepare: func(b *bed) {
+			prepare: func(b *harness) {
 				b.presence.list = func(context.Context) error { return &presence.InvalidError{Field: "cursor", Reason: "is odd"} }
 			},
 			record: func() Record {
 				r := asking("m", toAll)
-				r.Attributes = followUpOf(state{Attempt: 1, Cursor: "?"})
+				r.Attributes = followUpOf(message.State{Attempt: 1, Cursor: "?"})
 				return r
-			},
-		},
-		{
-			name: "no room", reason: "no-room-for-follow-up: a broadcast must leave room for what its follow-ups know",
-			prepare: func(*bed) {},
-			record: func() Record {
-				return asking("m", toAll+`,"padding":"`+strings.Repeat("x", maxQueued-broadcastRoom)+`"`)
 			},
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.crowd(25)
 				test.prepare(b)
 				dead := b.walk(test.record())

@@ -23,6 +23,7 @@ import (
 	"pgregory.net/rapid"
 
 	"heliograph"
+	"heliograph/message"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
 	"heliograph/simulator/wire"
@@ -428,7 +429,7 @@ func TestCostOfClaims(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t)
-				target, id := userTarget(heliograph.UserID(strings.Repeat("u", length))), strings.Repeat("i", min(length, MaxID))
+				target, id := userTarget(heliograph.UserID(strings.Repeat("u", length))), strings.Repeat("i", min(length, message.MaxID))
 				owner := strings.Repeat("o", 12)
 				for _, step := range []struct {
 					name string

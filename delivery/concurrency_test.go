@@ -20,15 +20,15 @@ import (
 // TestDeadline proves that Deliver keeps within its time: posts end early enough for their follow-ups, what
 // finds no time to start goes back in order, and nothing runs on.
 func TestDeadline(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("stuck", time.Hour)}
 		b.presence.connections["5678"] = []presence.Connection{since("works", time.Hour)}
 		b.gateway.answers["stuck"] = []answer{hanging}
 		var records []Record
 		for i := range maxRecords {
-			records = append(records, message(fmt.Sprint(i), "hello"))
+			records = append(records, plain(fmt.Sprint(i), "hello"))
 		}
-		records = append(records, message("late 1", "hello"), Record{ID: "late 2", Body: "?"})
+		records = append(records, plain("late 1", "hello"), Record{ID: "late 2", Body: "?"})
 		// The tenth ends before the others, and makes room for one more: that is not late.
 		records[9].Body = `{"UserId":"5678","Body":"hello"}`
 
@@ -51,12 +51,12 @@ func TestDeadline(t *testing.T) {
 // TestDeadlineOfNeighbors proves that presence and queue, too, can't hold a call beyond its time.
 func TestDeadlineOfNeighbors(t *testing.T) {
 	hang := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.read = hang
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(b.Context(), 8*time.Second)
 		defer cancel()
-		if returned := b.deliver(ctx, message("1", "hello")); returned != nil || time.Since(start) != 7*time.Second {
+		if returned := b.deliver(ctx, plain("1", "hello")); returned != nil || time.Since(start) != 7*time.Second {
 			b.Errorf("presence hangs: returned %v after %v", returned, time.Since(start))
 		}
 		if reason := b.logged("follow-up queued")[0]["cause"]; reason != "reading the connections: time-out" {
@@ -67,7 +67,7 @@ func TestDeadlineOfNeighbors(t *testing.T) {
 		start = time.Now()
 		ctx, cancel = context.WithTimeout(b.Context(), 8*time.Second)
 		defer cancel()
-		if returned := b.deliver(ctx, message("2", "hello")); len(returned) != 1 || time.Since(start) != 7500*time.Millisecond {
+		if returned := b.deliver(ctx, plain("2", "hello")); len(returned) != 1 || time.Since(start) != 7500*time.Millisecond {
 			b.Errorf("queue hangs: returned %v after %v", returned, time.Since(start))
 		}
 	})
@@ -83,7 +83,7 @@ func (s stub) PostToConnection(ctx context.Context, in *apigatewaymanagementapi.
 // TestConcurrency proves that records and connections are worked on side by side, within bounds, and that all
 // posts have ended when Deliver returns, even those that do not heed their context.
 func TestConcurrency(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		for i := range 100 {
 			b.presence.connections["1234"] = append(b.presence.connections["1234"], since(heliograph.ConnectionID(fmt.Sprint(i)), time.Hour))
 		}
@@ -96,7 +96,7 @@ func TestConcurrency(t *testing.T) {
 			return nil
 		})
 		start := time.Now()
-		b.deliver(b.Context(), message("1", "hello"))
+		b.deliver(b.Context(), plain("1", "hello"))
 		if took := time.Since(start); took != 30*time.Millisecond || most.Load() != maxPosts || posts.Load() != 100 {
 			b.Errorf("100 devices: %d posts, %d at a time, in %v", posts.Load(), most.Load(), took)
 		}
@@ -104,7 +104,7 @@ func TestConcurrency(t *testing.T) {
 		b.presence.connections["1234"] = b.presence.connections["1234"][:3]
 		var batch []Record
 		for i := range 10 {
-			batch = append(batch, message(fmt.Sprint(i), "hello"))
+			batch = append(batch, plain(fmt.Sprint(i), "hello"))
 		}
 		start = time.Now()
 		b.deliver(b.Context(), batch...)
@@ -128,7 +128,7 @@ func TestConcurrency(t *testing.T) {
 
 // TestPanic proves that a panic in a post, in a user's work, or in a record's is that one's alone.
 func TestPanic(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour), since("b", time.Hour)}
 		b.config.Poster = stub(func(_ context.Context, connection string) error {
 			if connection == "b" {
@@ -136,21 +136,21 @@ func TestPanic(t *testing.T) {
 			}
 			return nil
 		})
-		b.deliver(b.Context(), message("post", "hello"))
+		b.deliver(b.Context(), plain("post", "hello"))
 		if got := decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed["1234"].Connections; !cmp.Equal(got, []heliograph.ConnectionID{"b"}) {
 			b.Errorf("owed %v", got)
 		}
 
 		b.presence.read = func(context.Context) error { panic("broken, too") }
 		for _, id := range []string{"", `"Id":"1",`} { // with an id, the connections are read beside the claim
-			r := message("user", "hello")
+			r := plain("user", "hello")
 			r.Body = strings.Replace(r.Body, "{", "{"+id, 1)
 			b.deliver(b.Context(), r)
 			checkCause(b, only(b, queueURL), "panic")
 		}
 
 		b.queue.send = func(context.Context, *sqs.SendMessageInput) error { panic("all is broken") }
-		if returned := b.deliver(b.Context(), message("record", "hello")); !cmp.Equal(returned, []string{"record"}) {
+		if returned := b.deliver(b.Context(), plain("record", "hello")); !cmp.Equal(returned, []string{"record"}) {
 			b.Errorf("returned %v", returned)
 		}
 		if got := len(b.logged("panic while delivering")); got != 5 {
@@ -163,7 +163,7 @@ func TestPanic(t *testing.T) {
 }
 
 // checkCause checks why the latest follow-up was queued.
-func checkCause(b *bed, _ *sqs.SendMessageInput, want string) {
+func checkCause(b *harness, _ *sqs.SendMessageInput, want string) {
 	b.Helper()
 	lines := b.logged("follow-up queued")
 	if got := lines[len(lines)-1]["cause"]; got != want {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph"
+	"heliograph/message"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -24,13 +25,13 @@ func TestEveryDeviceGetsEveryByte(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"text": "hello", "empty": "", "blank": " ", "lines and quotes": "a\r\n\"b\"\t\\", "UTF-8": "é 😀 \u2028 \x00",
-		"JSON": `{"a": [1.0, "<&>"]}`, "largest": strings.Repeat("0123456789abcdef", MaxBody/16),
+		"JSON": `{"a": [1.0, "<&>"]}`, "largest": strings.Repeat("0123456789abcdef", message.MaxBody/16),
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.presence.connections["1234"] = []presence.Connection{since("phone=", time.Hour), since("laptop/+", time.Minute)}
 				b.presence.connections["5678"] = []presence.Connection{since("other", time.Hour)}
-				m := message("m", body)
+				m := plain("m", body)
 				time.Sleep(250 * time.Millisecond)
 				if returned := b.deliver(b.Context(), m); returned != nil {
 					t.Fatalf("returned %v", returned)
@@ -56,9 +57,9 @@ func TestEveryDeviceGetsEveryByte(t *testing.T) {
 
 // TestLatencyOfClocksThatDiffer proves that a message never arrives before it was sent.
 func TestLatencyOfClocksThatDiffer(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
-		ahead, unknown := message("1", "hello"), message("2", "hello")
+		ahead, unknown := plain("1", "hello"), plain("2", "hello")
 		ahead.SentAt, unknown.SentAt = ahead.SentAt.Add(time.Second), time.Time{}
 		b.deliver(b.Context(), ahead, unknown)
 		if latency := b.metrics()["DeliveryLatency"]; !cmp.Equal(latency, []float64{0}) {
@@ -70,25 +71,25 @@ func TestLatencyOfClocksThatDiffer(t *testing.T) {
 // TestPoisonBesideGood proves that bad records end in the dead-letter queue, each once and with its reason,
 // and that the good ones beside them arrive.
 func TestPoisonBesideGood(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
-		expired := message("expired", "late")
+		expired := plain("expired", "late")
 		expired.Body = strings.Replace(expired.Body, "{", `{"ExpiresAt":"`+time.Now().Format(time.RFC3339)+`",`, 1)
 		tampered := map[string]string{
 			"no JSON": "?", "no number": `{"attempt":"2"}`, "attempt 0": `{}`, "attempt 4": `{"attempt":4}`,
 			"negative tally": `{"attempt":1,"tally":{"delivered":-1}}`, "negative debt": `{"attempt":1,"owed":{"1234":{"gone":-1}}}`,
-			"somebody else's": `{"attempt":1,"owed":{"5678":{}}}`, "long holder": `{"attempt":1,"holder":"` + strings.Repeat("x", maxToken+1) + `"}`, "from the future": `{"attempt":1,"firstSentAt":99999999999999}`,
+			"somebody else's": `{"attempt":1,"owed":{"5678":{}}}`, "long holder": `{"attempt":1,"holder":"` + strings.Repeat("x", 65) + `"}`, "from the future": `{"attempt":1,"firstSentAt":99999999999999}`,
 			"null": `null`, "list": `[]`, "huge": `{"attempt":1e999}`,
 		}
-		records := []Record{message("first", "one"), {ID: "no JSON", Body: "hello"}, expired}
+		records := []Record{plain("first", "one"), {ID: "no JSON", Body: "hello"}, expired}
 		for name, text := range tampered {
-			r := message("tampered: "+name, "bad")
+			r := plain("tampered: "+name, "bad")
 			r.Attributes = map[string]types.MessageAttributeValue{"HeliographRetry": stringAttribute(text), "which": foreign(name)}
 			records = append(records, r)
 		}
-		binary := message("tampered: binary", "bad")
+		binary := plain("tampered: binary", "bad")
 		binary.Attributes = map[string]types.MessageAttributeValue{"HeliographRetry": {DataType: aws.String("Binary"), BinaryValue: []byte("{}")}}
-		records = append(records, binary, message("last", "two"))
+		records = append(records, binary, plain("last", "two"))
 
 		if returned := b.deliver(b.Context(), records...); returned != nil {
 			b.Errorf("returned %v", returned)
@@ -118,14 +119,14 @@ func TestPoisonBesideGood(t *testing.T) {
 
 // TestQueueFailure proves that what can't be settled goes back, in the records' order, and is not counted.
 func TestQueueFailure(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
 		b.gateway.answers["a"] = []answer{{status: 403}}
 		b.queue.send = func(context.Context, *sqs.SendMessageInput) error { return errors.New("queue is down") }
 		var records []Record
 		var want []string
 		for i := range 5 {
-			records = append(records, message(fmt.Sprint("owed ", i), "hello"), Record{ID: fmt.Sprint("bad ", i), Body: "?"})
+			records = append(records, plain(fmt.Sprint("owed ", i), "hello"), Record{ID: fmt.Sprint("bad ", i), Body: "?"})
 			want = append(want, fmt.Sprint("owed ", i), fmt.Sprint("bad ", i))
 		}
 		if diff := cmp.Diff(want, b.deliver(b.Context(), records...)); diff != "" {
@@ -144,19 +145,19 @@ func TestQueueFailure(t *testing.T) {
 // TestPresenceFailure proves that a user whose connections can't be read is tried again later, with what was
 // owed before, and that three such attempts end in the dead-letter queue.
 func TestPresenceFailure(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.read = func(context.Context) error { return errors.New("throttled") }
-		first, second, third := message("1", "hello"), message("2", "hello"), message("3", "hello")
+		first, second, third := plain("1", "hello"), plain("2", "hello"), plain("3", "hello")
 		b.deliver(b.Context(), first)
-		checkFollowUp(b, only(b, queueURL), state{Attempt: 2, FirstSentAt: first.SentAt.UnixMilli()}, 5, 7)
+		checkFollowUp(b, only(b, queueURL), message.State{Attempt: 2, FirstSentAt: first.SentAt.UnixMilli()}, 5, 7)
 
-		owed := state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a"}, Delivered: 1}), Tally: tally{Delivered: 1}}
+		owed := message.State{Attempt: 2, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"a"}, Delivered: 1}), Tally: message.Tally{Delivered: 1}}
 		second.Attributes = followUpOf(owed)
 		b.deliver(b.Context(), second)
 		owed.Attempt, owed.FirstSentAt = 3, second.SentAt.UnixMilli() // since the follow-up did not know it
 		checkFollowUp(b, only(b, queueURL), owed, 32, 48)
 
-		third.Attributes = followUpOf(state{Attempt: 3})
+		third.Attributes = followUpOf(message.State{Attempt: 3})
 		b.deliver(b.Context(), third)
 		const want = "undelivered: all connections owed after 3 attempts, the last one: reading the connections: no answer"
 		if got := attribute(only(b, deadLetterURL), "RejectReason"); got != want {
@@ -167,10 +168,10 @@ func TestPresenceFailure(t *testing.T) {
 
 // TestPresenceRefusesTheUser proves that an id that presence will never take is no reason to try again.
 func TestPresenceRefusesTheUser(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		invalid := &presence.InvalidError{Field: "user", Reason: "is odd"}
 		b.presence.read = func(context.Context) error { return fmt.Errorf("reading: %w", invalid) }
-		b.deliver(b.Context(), message("1", "hello"))
+		b.deliver(b.Context(), plain("1", "hello"))
 		if got, want := attribute(only(b, deadLetterURL), "RejectReason"), "no-target: "+invalid.Error(); got != want {
 			b.Errorf("reason %q, want %q", got, want)
 		}
@@ -180,18 +181,18 @@ func TestPresenceRefusesTheUser(t *testing.T) {
 // TestPrune proves that a gone connection is forgotten with the last activity that is known of it, and that
 // failing to do so costs a log line and nothing else.
 func TestPrune(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		quiet, active := since("quiet", time.Hour), since("active", time.Hour)
 		active.LastActiveAt = time.Now().Add(-time.Minute)
 		b.presence.connections["1234"] = []presence.Connection{quiet, active, since("open", time.Hour)}
 		b.gateway.answers["quiet"], b.gateway.answers["active"] = []answer{gone}, []answer{gone}
 		b.presence.prune = func(context.Context) error { return errors.New("throttled") }
-		b.deliver(b.Context(), message("1", "hello"))
+		b.deliver(b.Context(), plain("1", "hello"))
 		if len(b.logged("a gone connection could not be pruned")) != 2 {
 			b.Errorf("log: %s", &b.output)
 		}
 		b.presence.prune = func(context.Context) error { return nil }
-		b.deliver(b.Context(), message("2", "hello"))
+		b.deliver(b.Context(), plain("2", "hello"))
 		want := map[heliograph.ConnectionID]time.Time{"quiet": quiet.ConnectedAt, "active": active.LastActiveAt}
 		if diff := cmp.Diff(want, b.presence.pruned); diff != "" {
 			b.Errorf("pruned (-want +got):\n%s", diff)
@@ -207,15 +208,15 @@ func TestPrune(t *testing.T) {
 
 // TestNothingIsGivenAway proves that neither log nor metric lines hold a body, a user id, or an attribute.
 func TestNothingIsGivenAway(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.connections["open sesame"] = []presence.Connection{since("a", time.Hour), since("b", time.Hour), since("c", time.Hour)}
 		b.gateway.answers["a"], b.gateway.answers["b"] = []answer{gone}, []answer{throttled}
 		for i, text := range []string{
 			`{"UserId":"open sesame","Body":"open sesame"}`, `{"UserId":"open sesame","Body":"open sesame"`,
 			`{"UserId":"open sesame","Body":"b","ExpiresAt":"open sesame"}`, `{"UserId":"nobody","Body":"open sesame"}`, `open sesame`,
 		} {
-			for attempt := range maxAttempts {
-				r := Record{ID: fmt.Sprint(i, attempt), Body: text, Attributes: followUpOf(state{Attempt: attempt + 1})}
+			for attempt := range message.MaxAttempts {
+				r := Record{ID: fmt.Sprint(i, attempt), Body: text, Attributes: followUpOf(message.State{Attempt: attempt + 1})}
 				r.Attributes["tag"] = foreign("open sesame")
 				b.deliver(b.Context(), r)
 			}

@@ -1,13 +1,14 @@
-// Package delivery gets this body to those users: it takes messages off the queue, posts their bodies to every open
-// connection of whom they name (users, one connection, or all who are online), and sees to it that each message ends in
-// one known way for each of them.
+// Package delivery brings a body to its users: it takes messages off the queue, posts their bodies to every open connection
+// of the users that they name (or to one connection, or to everybody online), and sees to it that each message comes to one
+// known end for each of them.
 //
-// The way of a message reads from top to bottom in deliver.go: [Parse] it, reach each user side by side (claim the
-// message if it has an Id, find the user's connections, post to all of them), then conclude. To conclude means one of
-// four things: the message is done (delivered, gone, expired, offline, a duplicate) and its receipt is published, a
-// follow-up for what is still owed is on the queue, it is in the dead-letter queue with the reason and with who lacks it,
-// or it is returned to the queue as it came. Nothing is lost, and what has arrived is not sent again.
+// Read it in the order in which a message passes through: deliver.go takes a batch and runs one loop for each record;
+// job.go opens the record; plan.go decides, as a pure function, what comes next; do.go carries that step out; reach.go
+// finds a user's connections and post.go posts to them; pack.go writes what goes back to a queue. docs/sending.md draws the
+// whole of plan.
 //
-// A message and its follow-ups are a chain of attempts, of which one record at a time is on the queue. What is known of
-// the attempts before travels in that record: see state.go.
+// A message and its follow-ups are a chain of attempts, of which one record at a time is on the queue; what is known of the
+// earlier attempts travels in that record, see [heliograph/message.State]. A message ends delivered, gone, expired, offline,
+// a duplicate, or in the dead-letter queue with the reason and with what is still owed. Nothing is lost, and what has
+// arrived is not sent again.
 package delivery

@@ -13,12 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph"
+	"heliograph/message"
 	"heliograph/presence"
 )
 
-func decode(t *testing.T, text string) state {
+func decode(t *testing.T, text string) message.State {
 	t.Helper()
-	var s state
+	var s message.State
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		t.Fatalf("HeliographRetry %q: %v", text, err)
 	}
@@ -28,7 +29,7 @@ func decode(t *testing.T, text string) state {
 // TestFollowUps walks a message through all its attempts: each names just what is still owed, carries body
 // and attributes as they came, waits longer than the one before, and measures from the first sending.
 func TestFollowUps(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{
 			since("a", time.Hour), since("b", time.Hour), since("c", time.Hour), since("d", time.Hour),
 		}
@@ -36,7 +37,7 @@ func TestFollowUps(t *testing.T) {
 			b.gateway.answers[broken] = []answer{{status: 403}}
 		}
 		b.gateway.answers["d"] = []answer{gone}
-		r := message("m-1", "hello")
+		r := plain("m-1", "hello")
 		r.Body = " " + r.Body + "\n" // as a producer may write it
 		r.Attributes = map[string]types.MessageAttributeValue{"tag": foreign("x"), "raw": {DataType: aws.String("Binary"), BinaryValue: []byte{0, 1}}}
 		r.TraceHeader = "Root=1-5759e988-bd862e3fe1be46a994272793"
@@ -47,9 +48,9 @@ func TestFollowUps(t *testing.T) {
 		if *in.MessageBody != r.Body || *in.MessageSystemAttributes["AWSTraceHeader"].StringValue != r.TraceHeader {
 			b.Errorf("body %q, trace %v", *in.MessageBody, in.MessageSystemAttributes)
 		}
-		want := state{
-			Attempt: 2, FirstSentAt: sent, Tally: tally{Delivered: 1, Gone: 1},
-			Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"b", "c"}, Delivered: 1, Gone: 1}),
+		want := message.State{
+			Attempt: 2, FirstSentAt: sent, Tally: message.Tally{Delivered: 1, Gone: 1},
+			Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"b", "c"}, Delivered: 1, Gone: 1}),
 		}
 		checkFollowUp(b, in, want, 5, 7)
 
@@ -58,9 +59,9 @@ func TestFollowUps(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		b.deliver(b.Context(), received(in, "m-2"))
 		in = only(b, queueURL)
-		want = state{
-			Attempt: 3, FirstSentAt: sent, Tally: tally{Delivered: 2, Gone: 1},
-			Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"c"}, Delivered: 2, Gone: 1}),
+		want = message.State{
+			Attempt: 3, FirstSentAt: sent, Tally: message.Tally{Delivered: 2, Gone: 1},
+			Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"c"}, Delivered: 2, Gone: 1}),
 		}
 		checkFollowUp(b, in, want, 32, 48)
 
@@ -95,7 +96,7 @@ func TestFollowUps(t *testing.T) {
 }
 
 // only is the one message that was sent to a queue since the last look.
-func only(b *bed, url string) *sqs.SendMessageInput {
+func only(b *harness, url string) *sqs.SendMessageInput {
 	b.Helper()
 	sent := b.queue.to(url)
 	if len(sent) != 1 || len(b.queue.sent) != 1 {
@@ -105,7 +106,7 @@ func only(b *bed, url string) *sqs.SendMessageInput {
 	return sent[0]
 }
 
-func checkFollowUp(b *bed, in *sqs.SendMessageInput, want state, shortest, longest int32) {
+func checkFollowUp(b *harness, in *sqs.SendMessageInput, want message.State, shortest, longest int32) {
 	b.Helper()
 	if diff := cmp.Diff(want, decode(b.T, attribute(in, "HeliographRetry"))); diff != "" {
 		b.Errorf("HeliographRetry (-want +got):\n%s", diff)
@@ -144,7 +145,7 @@ func TestOffline(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				if test.left > 0 {
 					b.presence.lastActivity["1234"] = time.Now().Add(-test.left)
 				}
@@ -152,9 +153,9 @@ func TestOffline(t *testing.T) {
 					b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
 					b.gateway.answers["a"] = test.open
 				}
-				r := message("m", "hello")
+				r := plain("m", "hello")
 				if test.waited {
-					r.Attributes = followUpOf(state{Attempt: 1, Owed: owedBy(debt{Waited: true})})
+					r.Attributes = followUpOf(message.State{Attempt: 1, Owed: owedBy(message.Owed{Waited: true})})
 				}
 				if returned := b.deliver(b.Context(), r); returned != nil {
 					t.Fatalf("returned %v", returned)
@@ -165,9 +166,9 @@ func TestOffline(t *testing.T) {
 						t.Errorf("sent %d, metrics %v", len(b.queue.sent), metrics)
 					}
 				case "waits":
-					want := state{
-						Attempt: 1, FirstSentAt: r.SentAt.UnixMilli(), Tally: tally{Gone: len(test.open)},
-						Owed: owedBy(debt{Waited: true, Gone: len(test.open)}),
+					want := message.State{
+						Attempt: 1, FirstSentAt: r.SentAt.UnixMilli(), Tally: message.Tally{Gone: len(test.open)},
+						Owed: owedBy(message.Owed{Waited: true, Gone: len(test.open)}),
 					}
 					checkFollowUp(b, only(b, queueURL), want, 5, 5)
 					if metrics["MessagesOffline"] != nil {
@@ -186,24 +187,26 @@ func TestOffline(t *testing.T) {
 // TestWaitingStartsAfresh proves that who waits for a user waits for any of their connections, even if those that
 // were owed before could not be pruned.
 func TestWaitingStartsAfresh(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("ghost", time.Hour)}
 		b.gateway.answers["ghost"] = []answer{gone}
 		b.presence.prune = func(context.Context) error { return errors.New("throttled") }
-		r := message("m", "hello")
-		r.Attributes = followUpOf(state{Attempt: 2, FirstSentAt: 7, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"ghost"}})})
+		r := plain("m", "hello")
+		r.Attributes = followUpOf(message.State{Attempt: 2, FirstSentAt: 7, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"ghost"}})})
 		b.deliver(b.Context(), r)
-		checkFollowUp(b, only(b, queueURL), state{
-			Attempt: 2, FirstSentAt: 7, Owed: owedBy(debt{Waited: true, Gone: 1}), Tally: tally{Gone: 1},
+		checkFollowUp(b, only(b, queueURL), message.State{
+			Attempt: 2, FirstSentAt: 7, Owed: owedBy(message.Owed{Waited: true, Gone: 1}), Tally: message.Tally{Gone: 1},
 		}, 5, 5)
 	})
 }
 
 // owedBy is what user 1234 is owed.
-func owedBy(d debt) map[heliograph.UserID]debt { return map[heliograph.UserID]debt{"1234": d} }
+func owedBy(d message.Owed) map[heliograph.UserID]message.Owed {
+	return map[heliograph.UserID]message.Owed{"1234": d}
+}
 
-func followUpOf(s state) map[string]types.MessageAttributeValue {
-	return map[string]types.MessageAttributeValue{"HeliographRetry": stringAttribute(s.text())}
+func followUpOf(s message.State) map[string]types.MessageAttributeValue {
+	return map[string]types.MessageAttributeValue{"HeliographRetry": stringAttribute(s.Text())}
 }
 
 // TestTargetsOfAFollowUp proves whom a follow-up posts to when the user's connections have changed.
@@ -211,25 +214,25 @@ func TestTargetsOfAFollowUp(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
-		state state
+		state message.State
 		open  []heliograph.ConnectionID
 		want  []string
 	}{
-		{"what is owed and open", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a", "b"}, Delivered: 1})}, []heliograph.ConnectionID{"a", "c"}, []string{"a"}},
-		{"nothing owed is open, but it had arrived", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a"}, Delivered: 1})}, []heliograph.ConnectionID{"c"}, nil},
-		{"nothing owed is open, and it had arrived nowhere", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a"}})}, []heliograph.ConnectionID{"c"}, []string{"c"}},
-		{"no connection could be read before", state{Attempt: 2}, []heliograph.ConnectionID{"a", "c"}, []string{"a", "c"}},
-		{"another user's connection", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"stolen", "a"}})}, []heliograph.ConnectionID{"a"}, []string{"a"}},
-		{"a connection named twice", state{Attempt: 2, Owed: owedBy(debt{Connections: []heliograph.ConnectionID{"a", "a"}})}, []heliograph.ConnectionID{"a"}, []string{"a"}},
+		{"what is owed and open", message.State{Attempt: 2, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"a", "b"}, Delivered: 1})}, []heliograph.ConnectionID{"a", "c"}, []string{"a"}},
+		{"nothing owed is open, but it had arrived", message.State{Attempt: 2, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"a"}, Delivered: 1})}, []heliograph.ConnectionID{"c"}, nil},
+		{"nothing owed is open, and it had arrived nowhere", message.State{Attempt: 2, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"a"}})}, []heliograph.ConnectionID{"c"}, []string{"c"}},
+		{"no connection could be read before", message.State{Attempt: 2}, []heliograph.ConnectionID{"a", "c"}, []string{"a", "c"}},
+		{"another user's connection", message.State{Attempt: 2, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"stolen", "a"}})}, []heliograph.ConnectionID{"a"}, []string{"a"}},
+		{"a connection named twice", message.State{Attempt: 2, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"a", "a"}})}, []heliograph.ConnectionID{"a"}, []string{"a"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.presence.connections["5678"] = []presence.Connection{since("stolen", time.Hour)}
 				for _, id := range test.open {
 					b.presence.connections["1234"] = append(b.presence.connections["1234"], since(id, time.Hour))
 				}
-				r := message("m", "hello")
+				r := plain("m", "hello")
 				r.Attributes = followUpOf(test.state)
 				b.deliver(b.Context(), r)
 				want := map[string][]string{}

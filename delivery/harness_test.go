@@ -42,10 +42,10 @@ const (
 	deadLetterURL = "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters"
 )
 
-// bed is a Deliverer among neighbors that can be told what to do: presence and queue are fakes, the
+// harness is a Deliverer among neighbors that can be told what to do: presence and queue are fakes, the
 // gateway is an HTTP server that the real SDK client talks to, over pipes. It lives in a synctest bubble, so
 // that time-outs, pauses and deadlines take no time and are exact.
-type bed struct {
+type harness struct {
 	*testing.T
 	presence *fakePresence
 	gateway  *fakeGateway
@@ -56,12 +56,12 @@ type bed struct {
 	output   bytes.Buffer // log and metric lines
 }
 
-// bubble runs a test with a bed of its own in a bubble. The bubble itself proves that no goroutine is left.
-func bubble(t *testing.T, test func(*bed)) {
+// bubble runs a test with a harness of its own in a bubble. The bubble itself proves that no goroutine is left.
+func bubble(t *testing.T, test func(*harness)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bed{T: t, presence: newPresence(), queue: &fakeQueue{}, claims: newClaims(), receipts: &fakeReceipts{}}
+		b := &harness{T: t, presence: newPresence(), queue: &fakeQueue{}, claims: newClaims(), receipts: &fakeReceipts{}}
 		b.gateway = newGateway(t)
 		b.config = Config{
 			Presence: b.presence, Poster: NewPoster(b.gateway.config(), "http://gateway/dev"), Queue: b.queue,
@@ -72,7 +72,7 @@ func bubble(t *testing.T, test func(*bed)) {
 }
 
 // deliver runs one invocation and returns the ids that go back.
-func (b *bed) deliver(ctx context.Context, records ...Record) []string {
+func (b *harness) deliver(ctx context.Context, records ...Record) []string {
 	b.Helper()
 	settings := observability.Settings{Stage: "test", LogLevel: slog.LevelDebug}
 	invoke := observability.Wrap(observability.New("send", settings, &b.output),
@@ -89,7 +89,7 @@ func (b *bed) deliver(ctx context.Context, records ...Record) []string {
 // line is a log line or a metric line.
 type line map[string]any
 
-func (b *bed) lines() []line {
+func (b *harness) lines() []line {
 	b.Helper()
 	var all []line
 	for decoder := json.NewDecoder(bytes.NewReader(b.output.Bytes())); ; {
@@ -104,7 +104,7 @@ func (b *bed) lines() []line {
 }
 
 // metrics are the values of the metrics so far, but for the cold start. A counter has one per invocation.
-func (b *bed) metrics() map[string][]float64 {
+func (b *harness) metrics() map[string][]float64 {
 	b.Helper()
 	values := map[string][]float64{}
 	for _, l := range b.lines() {
@@ -124,7 +124,7 @@ func (b *bed) metrics() map[string][]float64 {
 }
 
 // logged are the log lines with this message.
-func (b *bed) logged(message string) []line {
+func (b *harness) logged(message string) []line {
 	b.Helper()
 	return slices.DeleteFunc(b.lines(), func(l line) bool { return l["message"] != message })
 }
@@ -135,7 +135,7 @@ func since(id heliograph.ConnectionID, age time.Duration) presence.Connection {
 }
 
 // message is a record with a body for user 1234, sent just now.
-func message(id, body string) Record {
+func plain(id, body string) Record {
 	text, _ := json.Marshal(map[string]string{"UserId": "1234", "Body": body})
 	return Record{ID: id, Body: string(text), SentAt: time.Now()}
 }

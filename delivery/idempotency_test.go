@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph"
+	"heliograph/message"
 )
 
 const toBoth = `"UserIds":["a","b"],"Id":"1"`
@@ -17,7 +18,7 @@ const toBoth = `"UserIds":["a","b"],"Id":"1"`
 // TestDuplicateIsDropped proves that a message with an Id arrives once within the window, however often it is sent, each of
 // its users for themselves, and that after the window it is a new one.
 func TestDuplicateIsDropped(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.online("a", 2)
 		b.online("b", 1)
 		b.walk(asking("first", `"UserId":"a","Id":"1"`))
@@ -43,7 +44,7 @@ func TestDuplicateIsDropped(t *testing.T) {
 
 // TestWithoutIdNothingIsClaimed proves that a message without Id costs no claim.
 func TestWithoutIdNothingIsClaimed(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.online("a", 1)
 		b.gateway.answers["a1"] = []answer{{status: 403}}
 		b.walk(asking("m", `"UserId":"a"`))
@@ -56,9 +57,13 @@ func TestWithoutIdNothingIsClaimed(t *testing.T) {
 // TestContested proves that of two copies of a message at once one delivers, and the other waits for the end of its claim
 // without using up attempts; the same holds of two copies of a follow-up.
 func TestContested(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.online("a", 2)
 		b.gateway.answers["a2"] = []answer{{status: 403}, ok}
+		b.presence.read = func(context.Context) error {
+			time.Sleep(time.Millisecond) // by then both copies have asked for the claim
+			return nil
+		}
 		first := asking("1", `"UserId":"a","Id":"1"`)
 		second := first
 		second.ID = "2"
@@ -73,7 +78,7 @@ func TestContested(t *testing.T) {
 		if winner.DelaySeconds > loser.DelaySeconds {
 			winner, loser = loser, winner
 		}
-		if s := decode(b.T, attribute(loser, "HeliographRetry")); s.Attempt != 1 || s.Owed != nil || loser.DelaySeconds != 121 {
+		if s := decode(b.T, attribute(loser, "HeliographRetry")); s.Attempt != 1 || s.Owed != nil || loser.DelaySeconds != 120 {
 			b.Errorf("the loser: %+v in %d s", s, loser.DelaySeconds)
 		}
 
@@ -92,7 +97,7 @@ func TestContested(t *testing.T) {
 // TestCrashedClaim proves that a message whose function died after it had claimed it is delivered when the queue brings
 // it again.
 func TestCrashedClaim(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.online("a", 1)
 		if _, err := b.claims.Claim(b.Context(), "user#a", "1", Owner{Token: "dead"}); err != nil {
 			b.Fatal(err)
@@ -105,7 +110,7 @@ func TestCrashedClaim(t *testing.T) {
 
 // TestClaimFails proves that who can't be claimed is tried again as who can't be read, and given up as they are.
 func TestClaimFails(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.online("a", 1)
 		b.claims.call = func(context.Context, string, string) error { return errors.New("throttled") }
 		dead := b.walk(asking("m", `"UserId":"a","Id":"1"`))
@@ -122,7 +127,7 @@ func TestMarkFails(t *testing.T) {
 	t.Parallel()
 	for _, failures := range []int{2, 99} {
 		t.Run(fmt.Sprint(failures), func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.online("a", 2)
 				b.gateway.answers["a2"] = []answer{gone}
 				left := failures
@@ -138,7 +143,7 @@ func TestMarkFails(t *testing.T) {
 				b.checkPosts("first attempt", map[string]int{"a1": 1, "a2": 1})
 				in := only(b, queueURL)
 				got := decode(b.T, attribute(in, "HeliographRetry")).Owed["a"]
-				if diff := cmp.Diff(debt{Connections: []heliograph.ConnectionID{}, Delivered: 1, Gone: 1}, got); diff != "" {
+				if diff := cmp.Diff(message.Owed{Connections: []heliograph.ConnectionID{}, Delivered: 1, Gone: 1}, got); diff != "" {
 					t.Errorf("owed (-want +got):\n%s", diff)
 				}
 				if dead := b.walk(received(in, "again")); len(dead) > 0 {
@@ -163,7 +168,7 @@ func TestReleased(t *testing.T) {
 		"expired": `"UserId":"a","Id":"1","ExpiresAt":"` + time.Date(2000, 1, 1, 0, 0, 3, 0, time.UTC).Format(time.RFC3339) + `"`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				if name != "offline" {
 					b.online("a", 1)
 					b.gateway.answers["a1"] = []answer{{status: 403}}
@@ -183,7 +188,7 @@ func TestReleased(t *testing.T) {
 // TestPartlyDelivered proves that a message that reached some of a user's devices only, and was given up for the others,
 // is a duplicate if it is sent again, but none if its dead letter is put back.
 func TestPartlyDelivered(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.online("a", 2)
 		b.gateway.answers["a2"] = []answer{{status: 403}}
 		dead := b.walk(asking("m", `"UserId":"a","Id":"1"`))

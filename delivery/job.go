@@ -9,49 +9,101 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
 	"heliograph"
+	"heliograph/message"
 	"heliograph/observability"
 )
 
-// job is one record on its way.
-type job struct {
-	record  *Record
-	message Message
-	state   state
-	token   string // under which this attempt claims the message, if it has an Id
+// Record is one message as it came off the queue.
+type Record struct {
+	// ID is SQS's message id, which Deliver returns for records that go back to the queue.
+	ID string
+	// Body is the text of the message, see message.Parse.
+	Body string
+	// SentAt is SQS's SentTimestamp; zero if unknown.
+	SentAt time.Time
+	// Attributes are the message attributes. The producer's own travel along with follow-ups and dead letters.
+	Attributes map[string]types.MessageAttributeValue
+	// TraceHeader is SQS's AWSTraceHeader, which names the trace in which the producer sent the message. It travels along,
+	// too.
+	TraceHeader string
 }
 
-// open reads a record: its message, and what is known of earlier attempts. The job is good enough for a
-// dead letter even if there is a rejection.
-func open(r *Record, now time.Time) (*job, *Rejection) {
+// job is one record that is being worked on. Nothing in it changes: what becomes of it is in the steps of plan.
+type job struct {
+	record  *Record
+	message message.Message // zero if it was rejected
+	state   message.State   // as the record brought it
+	token   string          // under which this attempt claims the message, if it has an Id
+	// rejection says why the record is none that can be delivered.
+	rejection *message.Rejection
+}
+
+// open reads a record: its message, and what is known of earlier attempts.
+func open(r *Record, now time.Time) *job {
 	j := &job{record: r}
-	var rejection *Rejection
-	if j.state, rejection = readState(r, now); rejection != nil {
-		return j, rejection
+	if j.state, j.rejection = readState(r, now); j.rejection != nil {
+		return j
 	}
-	if j.message, rejection = Parse(r.Body); rejection != nil {
-		return j, rejection
+	if j.message, j.rejection = readMessage(r); j.rejection != nil {
+		return j
 	}
 	if j.message.ID != "" {
 		j.token = rand.Text()[:12]
 	}
-	return j, j.problem()
-}
-
-// problem tells a state that can't be this message's from one that can.
-func (j *job) problem() *Rejection {
-	switch {
-	case len(j.state.Owed) > 0 && len(j.accounts()) == 0:
-		return reject(ReasonBadFollowUp, "what is owed is owed to nobody whom the message names")
-	case j.message.Broadcast && size(j.record.followUp(&state{}, 0)) > maxQueued-broadcastRoom:
-		// To find out in the middle would be too late: what can't go on would begin again.
-		return reject(ReasonNoRoom, "a broadcast must leave room for what its follow-ups know")
+	if j.rejection = j.state.Bind(j.message.Users); j.rejection == nil && len(j.state.Owed) > 0 && len(j.recipients()) == 0 {
+		j.rejection = message.Reject(message.ReasonBadFollowUp, "what is owed is owed to nobody whom the message names")
 	}
-	return nil
+	return j
 }
 
-// accounts are those whom this attempt is to reach: all whom the message names, or those of them who are still owed.
-func (j *job) accounts() []account {
+func readMessage(r *Record) (message.Message, *message.Rejection) {
+	if aside, ok := r.Attributes[message.BodyAttribute]; ok {
+		return message.ParseAside(r.Body, aside.BinaryValue)
+	}
+	return message.Parse(r.Body)
+}
+
+// readState reads what a record says of earlier attempts: a follow-up's HeliographRetry, or the HeliographOwed of a dead
+// letter that was put back. A record with neither makes its first attempt.
+func readState(r *Record, now time.Time) (message.State, *message.Rejection) {
+	first := message.State{Attempt: 1, FirstSentAt: unixMilli(r.SentAt)}
+	name := message.RetryAttribute
+	attribute, ok := r.Attributes[name]
+	if !ok {
+		name = message.OwedAttribute
+		if attribute, ok = r.Attributes[name]; !ok {
+			return first, nil
+		}
+	}
+	if attribute.StringValue == nil {
+		return first, message.Reject(message.ReasonBadFollowUp, name+" is not a string")
+	}
+	s, rejection := message.ParseState(name, *attribute.StringValue, now)
+	if rejection != nil {
+		return first, rejection
+	}
+	s.FirstSentAt = cmp.Or(s.FirstSentAt, first.FirstSentAt)
+	return s, nil
+}
+
+func unixMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// recipient is a user and what they are still owed.
+type recipient struct {
+	user heliograph.UserID // "" for a message to a connection id
+	owed message.Owed
+}
+
+// recipients are those whom this attempt is to reach: all whom the message names, or those of them who are still owed.
+func (j *job) recipients() []recipient {
 	users := j.message.Users
 	switch {
 	case j.message.Broadcast:
@@ -59,40 +111,14 @@ func (j *job) accounts() []account {
 	case j.message.Connection != "":
 		users = []heliograph.UserID{""}
 	}
-	accounts := make([]account, 0, len(users))
+	recipients := make([]recipient, 0, len(users))
 	for _, user := range users {
 		owed, ok := j.state.Owed[user]
 		if ok || len(j.state.Owed) == 0 {
-			accounts = append(accounts, account{user, owed})
+			recipients = append(recipients, recipient{user, owed})
 		}
 	}
-	return accounts
-}
-
-// next is the state after an attempt that left this owed, for the follow-up. Where all is owed to everybody, that needs
-// no words: a message to many users may have no room for them.
-func (j *job) next(owed map[heliograph.UserID]debt) state {
-	next := j.state
-	next.Owed, next.Holder = owed, j.token
-	if !j.message.Broadcast && len(owed) == max(1, len(j.message.Users)) && allWhole(owed) {
-		next.Owed = nil
-	}
-	return next
-}
-
-func allWhole(owed map[heliograph.UserID]debt) bool {
-	for _, debt := range owed {
-		if !debt.whole() {
-			return false
-		}
-	}
-	return true
-}
-
-// waitsFor tells whether a user who got nothing may be back soon: who was there a moment ago has perhaps only changed
-// networks. A broadcast is for those who are there.
-func (j *job) waitsFor(a account, recently bool) bool {
-	return recently && a.user != "" && a.debt.Delivered == 0 && !a.debt.Waited && !j.message.Broadcast
+	return recipients
 }
 
 // target is what the message is claimed for.
@@ -103,15 +129,15 @@ func (j *job) target(user heliograph.UserID) Target {
 	return userTarget(user)
 }
 
-// owner is who claims the message for an account in this attempt.
-func (j *job) owner(a account) Owner {
-	return Owner{Token: j.token, After: cmp.Or(a.debt.Holder, j.state.Holder, nobody)}
+// owner is who claims the message for a recipient in this attempt.
+func (j *job) owner(r recipient) Owner {
+	return Owner{Token: j.token, After: cmp.Or(r.owed.Holder, j.state.Holder, nobody)}
 }
 
 // nobody is a token that no attempt has.
 const nobody = "-"
 
-// firstSent is when the producer sent the message, or now if nobody knows.
+// firstSent is when the producer sent the message, or now if that is unknown.
 func (j *job) firstSent() time.Time {
 	if j.state.FirstSentAt == 0 {
 		return time.Now()
@@ -119,10 +145,10 @@ func (j *job) firstSent() time.Time {
 	return time.UnixMilli(j.state.FirstSentAt)
 }
 
-// log is the logger for a line about this message: its ids and its tallies, never its body.
-func (j *job) log(ctx context.Context) *slog.Logger {
-	l := observability.Log(ctx).With("messageId", j.record.ID, "attempt", j.state.Attempt,
-		"delivered", j.state.Tally.Delivered, "gone", j.state.Tally.Gone)
+// log is the logger for a line about this message in a state: its ids and its tallies, never its body.
+func (j *job) log(ctx context.Context, s *message.State) *slog.Logger {
+	l := observability.Log(ctx).With("messageId", j.record.ID, "attempt", s.Attempt,
+		"delivered", s.Tally.Delivered, "gone", s.Tally.Gone)
 	switch {
 	case len(j.message.Users) == 1:
 		l = l.With("userHash", observability.HashUser(string(j.message.Users[0])))

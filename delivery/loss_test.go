@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"heliograph"
+	"heliograph/message"
 )
 
 var rounds = commandline.Int("rounds", 4, "rounds of TestNoLoss, of 1,000 messages each")
@@ -56,7 +57,7 @@ func TestNoLoss(t *testing.T) {
 // produced is a message as it was sent.
 type produced struct {
 	name    string
-	message Message
+	message message.Message
 	cursed  bool
 	copies  int // with one Id
 }
@@ -93,7 +94,7 @@ func (m *model) produce(n int) []produced {
 			}
 		}
 		text, _ := json.Marshal(fields)
-		p.message, _ = Parse(string(text))
+		p.message, _ = message.Parse(string(text))
 		p.cursed = i%400 == 7
 		for range p.copies {
 			m.put(p, string(text))
@@ -132,7 +133,7 @@ func lettersByName(dead []*queued) map[string][]*queued {
 }
 
 func reasonOf(q *queued) string {
-	if a, ok := q.attribute[reasonAttribute]; ok {
+	if a, ok := q.attribute[message.ReasonAttribute]; ok {
 		return *a.StringValue
 	}
 	return ""
@@ -214,7 +215,7 @@ func (c *checker) checkReceipt(s produced) {
 		}
 	}
 	unpublished := slices.ContainsFunc(c.letters[s.name], func(q *queued) bool {
-		return reasonOf(q) == "" || strings.HasPrefix(reasonOf(q), string(ReasonReceiptUnpublished))
+		return reasonOf(q) == "" || strings.HasPrefix(reasonOf(q), string(message.ReasonReceiptUnpublished))
 	})
 	switch {
 	case !s.message.Receipt:

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"heliograph"
+	"heliograph/message"
 	"heliograph/presence"
 )
 
@@ -166,7 +167,7 @@ func (m *model) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...
 		id: fmt.Sprint(m.random.Uint64()), body: *in.MessageBody, attribute: in.MessageAttributes, sentAt: time.Now(),
 		visibleAt: time.Now().Add(time.Duration(in.DelaySeconds) * time.Second),
 	}
-	m.tell(q.name(), "send", path.Base(*in.QueueUrl), in.DelaySeconds, attribute(in, retryAttribute), attribute(in, owedAttribute), attribute(in, reasonAttribute))
+	m.tell(q.name(), "send", path.Base(*in.QueueUrl), in.DelaySeconds, attribute(in, message.RetryAttribute), attribute(in, message.OwedAttribute), attribute(in, message.ReasonAttribute))
 	if *in.QueueUrl == deadLetterURL {
 		m.dead = append(m.dead, q)
 	} else {
@@ -194,7 +195,7 @@ func (m *model) receive() []*queued {
 		m.tell(q.name(), "receive", q.receives, q.id)
 		batch = append(batch, q)
 		q.visibleAt = now.Add(180 * time.Second)
-		message, _ := Parse(q.body)
+		message, _ := message.Parse(q.body)
 		switch {
 		case message.ID != "" && m.chance(m.rates.twiceWithID):
 			m.doubled[q.name()] = true

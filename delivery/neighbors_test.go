@@ -22,10 +22,10 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// street is a bed whose presence is the real one over a simulated table, and whose queues are simulated ones:
+// street is a harness whose presence is the real one over a simulated table, and whose queues are simulated ones:
 // what the fakes of the other tests take for granted is checked here. Time is the bubble's.
 type street struct {
-	*bed
+	*harness
 	sqs   *awssqs.Client
 	store *presence.Store
 }
@@ -39,7 +39,7 @@ func (p inProcess) Do(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-func newStreet(b *bed) *street {
+func newStreet(b *harness) *street {
 	b.Helper()
 	database := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012"})
 	_, err := database.CreateTable(dynamodb.Definition{
@@ -63,13 +63,13 @@ func newStreet(b *bed) *street {
 	cfg := b.gateway.config()
 	cfg.HTTPClient, cfg.BaseEndpoint = inProcess{endpoint}, aws.String("http://aws.test")
 	db := awsdynamodb.NewFromConfig(cfg)
-	s := &street{bed: b, sqs: awssqs.NewFromConfig(cfg), store: presence.NewStore(db, "presence", nil)}
+	s := &street{harness: b, sqs: awssqs.NewFromConfig(cfg), store: presence.NewStore(db, "presence", nil)}
 	b.config.Presence, b.config.Queue, b.config.Claims = s.store, s.sqs, NewClaims(db, "presence", 10*time.Minute)
 	b.config.QueueURL, b.config.DeadLetterQueueURL = send.URL(), dead.URL()
 	return s
 }
 
-func create(b *bed, queues *sqs.Server, name string, attributes map[string]string) *sqs.Queue {
+func create(b *harness, queues *sqs.Server, name string, attributes map[string]string) *sqs.Queue {
 	b.Helper()
 	q, err := queues.Create(name, attributes)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *street) deadLetters() map[string]string {
 // once, is tried three times on the one that does not, over more than the 35 s that a young connection
 // may take, and that its follow-ups are messages that SQS accepts.
 func TestWholeWay(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		s := newStreet(b)
 		s.connect("1234", "works=")
 		s.connect("1234", "broken=")
@@ -180,7 +180,7 @@ func TestWholeWay(t *testing.T) {
 // TestWholeWayWithId proves, against the simulated queue and table, that follow-ups pass the claims of the attempts before
 // them, that whoever sends the message again does not, and that the dead letter does once it is put back as it is.
 func TestWholeWayWithId(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		s := newStreet(b)
 		s.connect("1234", "works=")
 		s.connect("1234", "broken=")
@@ -207,7 +207,7 @@ func TestWholeWayWithId(t *testing.T) {
 
 // TestReconnect proves that a user who changes connections while a message is under way gets it on the new one.
 func TestReconnect(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		s := newStreet(b)
 		s.connect("1234", "old")
 		s.connect("5678", "other")
@@ -227,7 +227,7 @@ func TestReconnect(t *testing.T) {
 
 // TestLargestMessages proves that the largest messages that SQS carries are settled, the good and the bad.
 func TestLargestMessages(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		s := newStreet(b)
 		s.connect("1234", "a")
 		good := padded("m", maxQueued)

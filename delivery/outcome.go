@@ -13,10 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"heliograph/message"
 )
 
-// Outcome is how it ended: of a post to one connection (delivered, gone, rejected, failed) or of a whole
-// message (all seven). The names are those that logs and traces show.
+// Outcome is how a post to one connection ended (delivered, gone, rejected, failed), or a whole message (all seven). Logs and
+// traces show these names.
 type Outcome string
 
 const (
@@ -32,21 +34,19 @@ const (
 	Offline Outcome = "offline"
 	// Repeated: its Id was delivered before, or is being delivered; dropped.
 	Repeated Outcome = "duplicate"
-	// Failed: it may work later: 429, 403, 5xx, time-out, network; or a 410 that came too early to be
-	// believed.
+	// Failed: it may work later: 429, 403, 5xx, time-out, network; or a 410 that came too early to be believed.
 	Failed Outcome = "failed"
 )
 
-// settlingIn is how long a 410 may mean "not yet": API Gateway holds the upgrade, and answers posts with 410,
-// until the $connect integration has returned, which may take its time-out of 29 s, and presence records the
-// connection before that. The rest is for clocks that differ.
-const settlingIn = 35 * time.Second
+// trustGoneAfter is how old a connection must be for a 410 to be believed. Before that it may mean "not yet": API Gateway
+// holds the upgrade, and answers posts with 410, until the $connect integration has returned, which may take its time-out of
+// 29 s; presence records the connection before that. The rest is for clocks that differ.
+const trustGoneAfter = 35 * time.Second
 
-// outcomeOf reads a post's error: what became of the post, and a short cause for logs and dead letters. age
-// is how long the connection has been open.
+// outcomeOf reads a post's error: what became of the post, and a short cause for logs and dead letters. age is how long the
+// connection has been open.
 //
-// The typed errors come first. The status is for answers that do not name their error, as those of
-// a proxy in between.
+// Typed errors come first. The status is for answers that do not name their error, such as those of a proxy in between.
 func outcomeOf(err error, age time.Duration) (Outcome, string) {
 	if err == nil {
 		return Delivered, ""
@@ -56,7 +56,7 @@ func outcomeOf(err error, age time.Duration) (Outcome, string) {
 	status := statusOf(err)
 	switch {
 	case errors.As(err, &gone), status == http.StatusGone:
-		if age > settlingIn {
+		if age > trustGoneAfter {
 			return Gone, "gone"
 		}
 		return Failed, "410 on a connection of " + age.Truncate(time.Second).String()
@@ -65,19 +65,19 @@ func outcomeOf(err error, age time.Duration) (Outcome, string) {
 	case status == http.StatusBadRequest && !worthRetrying(err):
 		return Rejected, "400"
 	case status/100 == 2:
-		// The answer's head said yes; that its end got lost changes nothing for the client.
+		// The head of the answer said yes; that its end was lost changes nothing for the client.
 		return Delivered, ""
 	default:
-		return Failed, causeOf(err, status)
+		return Failed, causeOf(err)
 	}
 }
 
 // reasonFor is the reason of a dead letter whose post was rejected with this cause.
-func reasonFor(cause string) Reason {
+func reasonFor(cause string) message.Reason {
 	if cause == "413" {
-		return ReasonTooLarge
+		return message.ReasonTooLarge
 	}
-	return ReasonRefused
+	return message.ReasonRefused
 }
 
 // statusOf is the status of the last answer, 0 if there was none.
@@ -89,9 +89,18 @@ func statusOf(err error) int {
 	return 0
 }
 
-// causeOf says in few words why a post failed. It never takes an error's own text, which may quote
-// addresses and ids at length.
-func causeOf(err error, status int) string {
+// because says what failed and why, in few words. A panic has its own line in the log.
+func because(doing string, err error) string {
+	if errors.Is(err, errPanic) {
+		return err.Error()
+	}
+	return doing + ": " + causeOf(err)
+}
+
+// causeOf says in few words why a call failed. It never takes an error's own text, which may quote addresses and ids at
+// length.
+func causeOf(err error) string {
+	status := statusOf(err)
 	var limited *types.LimitExceededException
 	var forbidden *types.ForbiddenException
 	var network net.Error
@@ -113,7 +122,7 @@ func causeOf(err error, status int) string {
 	}
 }
 
-// named is the error's code with a blank before it, if it has one that says anything.
+// named is the error's code after a blank, if the code says anything.
 func named(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != "UnknownError" {
@@ -122,8 +131,7 @@ func named(err error) string {
 	return ""
 }
 
-// worthRetrying tells whether the SDK takes an error for a passing one: some throttles and time-outs come as
-// a 400.
+// worthRetrying reports whether the SDK takes an error for a passing one: some throttles and time-outs come as a 400.
 func worthRetrying(err error) bool {
 	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
 }

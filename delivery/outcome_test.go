@@ -61,12 +61,12 @@ func TestOutcomeOfAPost(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.presence.connections["1234"] = []presence.Connection{since("tested=", test.age), since("works", old)}
 				// The age counts when the answer comes: it takes no time on this network.
 				b.gateway.answers["tested="] = test.answers
 				start := time.Now()
-				if returned := b.deliver(b.Context(), message("m", "hello")); returned != nil {
+				if returned := b.deliver(b.Context(), plain("m", "hello")); returned != nil {
 					t.Fatalf("returned %v", returned)
 				}
 				got := result{Posts: len(b.gateway.received()["tested="])}

@@ -2,9 +2,6 @@ package delivery
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"heliograph"
+	"heliograph/message"
 	"heliograph/observability"
 	"heliograph/observability/catalogue"
 	"heliograph/presence"
@@ -22,7 +20,7 @@ type posts struct {
 	delivered, gone int
 	owed            []heliograph.ConnectionID // those that it did not arrive at
 	cause           string                    // why the first of these did not take it
-	rejection       *Rejection                // no connection will ever take this body
+	rejection       *message.Rejection        // no connection will ever take this body
 }
 
 // postAll posts the body to all targets side by side. A target that gets no turn in time has failed.
@@ -31,7 +29,7 @@ func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID,
 	var group errgroup.Group
 	for i := range targets {
 		if err := d.posts.acquire(ctx); err != nil {
-			results[i] = post{Failed, causeOf(err, 0)}
+			results[i] = post{Failed, causeOf(err)}
 			continue
 		}
 		group.Go(func() error {
@@ -39,8 +37,8 @@ func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID,
 			return nil
 		})
 	}
-	_ = group.Wait() // nobody returns an error
-	return count(targets, results)
+	_ = group.Wait() // always nil
+	return tallied(targets, results)
 }
 
 // post is what became of the post to one connection, and why if it was not delivered.
@@ -49,8 +47,8 @@ type post struct {
 	cause   string
 }
 
-// count goes in the connections' order, so that the same posts always give the same result.
-func count(targets []presence.Connection, results []post) posts {
+// tallied adds posts up in the connections' order, so that the same posts always give the same result.
+func tallied(targets []presence.Connection, results []post) posts {
 	var p posts
 	for i, one := range results {
 		switch one.outcome {
@@ -61,7 +59,7 @@ func count(targets []presence.Connection, results []post) posts {
 			p.gone++
 			continue
 		case Rejected:
-			p.rejection = reject(reasonFor(one.cause), "API Gateway answered "+one.cause)
+			p.rejection = message.Reject(reasonFor(one.cause), "API Gateway answered "+one.cause)
 		}
 		if p.owed = append(p.owed, targets[i].ID); p.cause == "" {
 			p.cause = one.cause
@@ -70,32 +68,38 @@ func count(targets []presence.Connection, results []post) posts {
 	return p
 }
 
-// post makes use of a turn of the limit: it posts the body to one connection and notes what became of it.
+// post uses a turn of the limit: it posts the body to one connection and notes what became of it.
 func (d *Deliverer) post(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection) (result post) {
 	throttled := 0
-	defer func() {
-		if p := recover(); p != nil {
-			result = post{Failed, panicked(ctx, p).Error()}
+	defer func() { d.posts.release(c.ID, throttled > 0) }()
+	err := guard(ctx, func() error {
+		posting, throttles := withThrottles(ctx)
+		_, err := d.Poster.PostToConnection(posting, &apigatewaymanagementapi.PostToConnectionInput{
+			ConnectionId: aws.String(string(c.ID)),
+			Data:         j.message.Body,
+		})
+		if throttled = throttles.count(err); throttled > 0 {
+			observability.Add(ctx, catalogue.PostsThrottled, float64(throttled))
 		}
-		d.posts.release(c.ID, throttled > 0)
-	}()
-	posting, throttles := withThrottles(ctx)
-	_, err := d.Poster.PostToConnection(posting, &apigatewaymanagementapi.PostToConnectionInput{
-		ConnectionId: aws.String(string(c.ID)),
-		Data:         j.message.Body,
+		result.outcome, result.cause = outcomeOf(err, time.Since(c.ConnectedAt))
+		d.note(ctx, j, user, c, result.outcome)
+		return nil
 	})
-	now := time.Now()
-	if throttled = throttles.count(err); throttled > 0 {
-		observability.Add(ctx, catalogue.PostsThrottled, float64(throttled))
+	if err != nil {
+		return post{Failed, err.Error()}
 	}
-	outcome, cause := outcomeOf(err, now.Sub(c.ConnectedAt))
+	return result
+}
+
+// note counts a post, and prunes a connection that is gone.
+func (d *Deliverer) note(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection, outcome Outcome) {
 	switch outcome {
 	case Delivered:
 		observability.Add(ctx, catalogue.PostsDelivered, 1)
 		// Broadcasts wait on purpose: their latency says nothing.
 		if sent := j.state.FirstSentAt; sent > 0 && !j.message.Broadcast {
 			// Clocks differ: a message is never delivered before it was sent.
-			observability.Add(ctx, catalogue.DeliveryLatency, float64(max(0, now.UnixMilli()-sent)))
+			observability.Add(ctx, catalogue.DeliveryLatency, float64(max(0, time.Now().UnixMilli()-sent)))
 		}
 	case Gone:
 		observability.Add(ctx, catalogue.PostsGone, 1)
@@ -103,24 +107,16 @@ func (d *Deliverer) post(ctx context.Context, j *job, user heliograph.UserID, c 
 	case Failed:
 		observability.Add(ctx, catalogue.PostsFailed, 1)
 	}
-	return post{outcome, cause}
 }
 
-// prune forgets a connection that is gone. If that fails the message is none the worse, and the next one,
-// or the sweep, will try again. Whose connection an id is that the producer named is not known: the sweep finds it.
+// prune forgets a connection that is gone. A failure costs the message nothing, and the next message, or the sweep, tries
+// again. A connection id that the producer named may be anybody's: that one is left to the sweep.
 func (d *Deliverer) prune(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection) {
 	if user == "" {
 		return
 	}
 	err := d.Presence.Disconnect(ctx, user, c.ID, c.LastKnownActivity())
 	if err != nil {
-		j.log(ctx).WarnContext(ctx, "a gone connection could not be pruned", "connectionId", c.ID, "cause", causeOf(err, statusOf(err)))
+		j.log(ctx, &j.state).WarnContext(ctx, "a gone connection could not be pruned", "connectionId", c.ID, "cause", causeOf(err))
 	}
-}
-
-// panicked is the error for a panic. It is logged here, where its stack is still known.
-func panicked(ctx context.Context, p any) error {
-	observability.Add(ctx, catalogue.HandlerErrors, 1)
-	observability.Log(ctx).ErrorContext(ctx, "panic while delivering", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-	return errors.New("panic")
 }

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"heliograph"
+	"heliograph/message"
 )
 
 // world is a random world of users, devices and failures, and a ledger of all that happens in it. Each message
@@ -201,7 +202,7 @@ func (w *world) round(t *rapid.T, d *Deliverer, records []Record, dead map[strin
 }
 
 func (w *world) checkEnd(t *rapid.T, r Record, dead map[string]string) {
-	m, bad := Parse(r.Body)
+	m, bad := message.Parse(r.Body)
 	bad2 := attribute(&sqs.SendMessageInput{MessageAttributes: r.Attributes}, "HeliographRetry") != ""
 	for _, c := range w.stable {
 		n := w.delivered[r.ID+" at "+c]

@@ -33,7 +33,7 @@ func TestReceipts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.online("two", 2)
 				b.online("ghost", 1)
 				b.online("broken", 1)
@@ -67,7 +67,7 @@ func TestReceipts(t *testing.T) {
 
 // TestNoReceipt proves that nobody gets a receipt that they did not ask for, or for a message that can't be read.
 func TestNoReceipt(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.online("a", 1)
 		b.walk(asking("m", `"UserId":"a","Id":"1"`))
 		b.walk(asking("m", `"UserId":"a","Id":"1","Receipt":true,"Receipt":true`))
@@ -83,7 +83,7 @@ func TestReceiptLater(t *testing.T) {
 	t.Parallel()
 	for name, answers := range map[string][]answer{"done": {ok}, "dead letter": {{status: 403}}} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.online("a", 1)
 				b.online("b", 1)
 				b.gateway.answers["b1"] = answers
@@ -136,7 +136,7 @@ func TestReceiptLater(t *testing.T) {
 
 // TestReceiptNowhere proves that a record goes back whose receipt can be neither published nor owed, and is not counted.
 func TestReceiptNowhere(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		b.receipts.publish = failing
 		b.queue.send = func(context.Context, *sqs.SendMessageInput) error { return errors.New("refused") }
 		if back := b.deliver(b.Context(), asking("m", toBoth+`,"Receipt":true`)); !cmp.Equal(back, []string{"m"}) {

@@ -15,19 +15,20 @@ import (
 	"pgregory.net/rapid"
 
 	"heliograph"
+	"heliograph/message"
 	"heliograph/presence"
 )
 
 // padded is a good message of exactly this many bytes, by an unknown field.
 func padded(id string, bytes int) Record {
-	r := message(id, "hello")
+	r := plain(id, "hello")
 	head := strings.TrimSuffix(r.Body, "}") + `,"padding":"`
 	r.Body = head + strings.Repeat("x", bytes-len(head)-2) + `"}`
 	return r
 }
 
-// TestRoom proves what happens at the bounds of SQS: all that fits is sent, what fits as a dead letter only
-// becomes one, what does not fit either is cut if it was rejected, and goes back whole if it only failed.
+// TestRoom proves what happens at the bounds of SQS: a record keeps as much of its message as fits, and a follow-up always fits;
+// only a text that is no message is cut.
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	bad := func(bytes int) Record { return Record{ID: "m", Body: strings.Repeat("é", bytes/2)} }
@@ -37,17 +38,18 @@ func TestRoom(t *testing.T) {
 		foreign int // bytes of the producer's attribute
 		want    string
 	}{
-		{"a follow-up just fits", func() Record { return padded("m", maxQueued-followUpBytes) }, 0, "follow-up"},
-		{"a follow-up just does not fit", func() Record { return padded("m", maxQueued-followUpBytes+1) }, 0, "dead: no-room-for-follow-up, whole"},
-		{"a follow-up with attributes does not fit", func() Record { return padded("m", maxQueued-1000) }, 960, "dead: no-room-for-follow-up, whole"},
-		{"no room for a failed message's reason", func() Record { return padded("m", maxQueued) }, 0, "back"},
+		{"a follow-up just fits", func() Record { return padded("m", maxQueued-followUpBytes) }, 0, "follow-up, whole"},
+		{"a follow-up just does not fit", func() Record { return padded("m", maxQueued-followUpBytes+1) }, 0, "follow-up, anew"},
+		{"a follow-up just fits with attributes", func() Record { return padded("m", maxQueued-followUpBytes-1000) }, 1000 - len("tag") - len("String.tag"), "follow-up, whole, tag"},
+		{"a follow-up just does not fit with attributes", func() Record { return padded("m", maxQueued-followUpBytes-1000) }, 1001 - len("tag") - len("String.tag"), "follow-up, whole"},
+		{"no room at all", func() Record { return padded("m", maxQueued) }, 0, "follow-up, anew"},
 		{"a rejected message with its attributes", func() Record { return bad(maxQueued - 1000) }, 500, "dead: malformed, whole, tag"},
 		{"a rejected message without its attributes", func() Record { return bad(maxQueued - 1000) }, 960, "dead: malformed, whole"},
 		{"a rejected message as large as can be", func() Record { return bad(maxQueued) }, 0, "dead: malformed, cut from 262144"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
 				b.gateway.answers["a"] = []answer{{status: 403}}
 				r := test.record()
@@ -69,16 +71,17 @@ func TestRoom(t *testing.T) {
 // followUpBytes is what the attribute of the follow-up in TestRoom counts.
 var followUpBytes = len("HeliographRetry") + len("String") + len(`{"attempt":2,"firstSentAt":946684800000,"owed":{"1234":{"connections":["a"]}}}`)
 
-func describe(b *bed, r Record) string {
-	if len(b.queue.to(queueURL)) == 1 {
-		return "follow-up"
+func describe(b *harness, r Record) string {
+	got, in := "follow-up", b.queue.sent[0]
+	if *in.QueueUrl == deadLetterURL {
+		reason, _, _ := strings.Cut(attribute(in, "RejectReason"), ":")
+		got = "dead: " + reason
 	}
-	in := only(b, deadLetterURL)
-	reason, _, _ := strings.Cut(attribute(in, "RejectReason"), ":")
-	got := "dead: " + reason
 	switch {
 	case *in.MessageBody == r.Body:
 		got += ", whole"
+	case *in.MessageBody == `{"UserId":"1234"}` && string(in.MessageAttributes["HeliographBody"].BinaryValue) == "hello":
+		got += ", anew"
 	case strings.HasPrefix(r.Body, *in.MessageBody) && utf8.ValidString(*in.MessageBody) && size(in) > maxQueued-4:
 		got += ", cut from " + attribute(in, "CutFrom")
 	}
@@ -90,13 +93,13 @@ func describe(b *bed, r Record) string {
 
 // TestManyConnectionsOwed proves that the state of a user with very many devices fits beside the largest body.
 func TestManyConnectionsOwed(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		for i := range 5000 {
 			id := heliograph.ConnectionID(fmt.Sprintf("L0SM9cOFv%05d=", i)) // as long as API Gateway's
 			b.presence.connections["1234"] = append(b.presence.connections["1234"], since(id, time.Hour))
 		}
 		b.config.Poster = stub(func(context.Context, string) error { return errors.New("network") })
-		if returned := b.deliver(b.Context(), message("m", strings.Repeat("x", MaxBody))); returned != nil {
+		if returned := b.deliver(b.Context(), plain("m", strings.Repeat("x", message.MaxBody))); returned != nil {
 			b.Fatalf("returned %v", returned)
 		}
 		if got := len(decode(b.T, attribute(only(b, queueURL), "HeliographRetry")).Owed["1234"].Connections); got != 5000 {
@@ -111,7 +114,7 @@ func TestManyConnectionsOwed(t *testing.T) {
 // TestForeignAttributes proves which attributes of the producer travel along: all but ours, and no more than
 // leave room for ours.
 func TestForeignAttributes(t *testing.T) {
-	bubble(t, func(b *bed) {
+	bubble(t, func(b *harness) {
 		r := Record{ID: "m", Body: "?", Attributes: map[string]types.MessageAttributeValue{}}
 		for _, name := range []string{"j", "c", "i", "a", "h", "b", "g", "d", "f", "e"} {
 			r.Attributes[name] = foreign(name)
@@ -128,7 +131,7 @@ func TestForeignAttributes(t *testing.T) {
 
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
 		b.gateway.answers["a"] = []answer{{status: 403}}
-		r.Body = message("m", "hello").Body
+		r.Body = plain("m", "hello").Body
 		b.deliver(b.Context(), r)
 		followUp := []string{"HeliographRetry", "a", "b", "c", "d", "e", "f", "g", "h"}
 		if diff := cmp.Diff(followUp, sortedNames(only(b, queueURL).MessageAttributes)); diff != "" {
@@ -162,8 +165,8 @@ func TestStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	rapid.Check(t, func(t *rapid.T) {
-		want := state{
-			Attempt:     rapid.IntRange(1, maxAttempts).Draw(t, "attempt"),
+		want := message.State{
+			Attempt:     rapid.IntRange(1, message.MaxAttempts).Draw(t, "attempt"),
 			FirstSentAt: rapid.Int64Range(1, now.UnixMilli()).Draw(t, "firstSentAt"),
 			Holder:      rapid.StringMatching(`[A-Z0-9]{0,26}`).Draw(t, "holder"),
 			Owed:        rapid.MapOfN(userIDs, debts, 0, 4).Draw(t, "owed"),
@@ -171,7 +174,7 @@ func TestStateRoundTrip(t *testing.T) {
 			Listed:      rapid.Bool().Draw(t, "listed"),
 			Paused:      rapid.Bool().Draw(t, "paused"),
 			OwedSince:   rapid.Int64Range(0, now.UnixMilli()).Draw(t, "owedSince"),
-			Tally:       tally{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Offline: n.Draw(t, "offline"), Failed: n.Draw(t, "failed"), Expired: n.Draw(t, "expired")},
+			Tally:       message.Tally{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Offline: n.Draw(t, "offline"), Failed: n.Draw(t, "failed"), Expired: n.Draw(t, "expired")},
 			Settled:     rapid.Int64Range(0, now.UnixMilli()).Draw(t, "settled"),
 		}
 		if len(want.Owed) == 0 {
@@ -190,8 +193,8 @@ func TestStateRoundTrip(t *testing.T) {
 var (
 	n       = rapid.IntRange(0, 1000)
 	userIDs = rapid.Map(rapid.StringN(0, -1, heliograph.MaxUserID), func(s string) heliograph.UserID { return heliograph.UserID(s) })
-	debts   = rapid.Custom(func(t *rapid.T) debt {
-		d := debt{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Waited: rapid.Bool().Draw(t, "waited"), Holder: rapid.StringMatching(`[A-Z0-9]{0,12}`).Draw(t, "holder")}
+	debts   = rapid.Custom(func(t *rapid.T) message.Owed {
+		d := message.Owed{Delivered: n.Draw(t, "delivered"), Gone: n.Draw(t, "gone"), Waited: rapid.Bool().Draw(t, "waited"), Holder: rapid.StringMatching(`[A-Z0-9]{0,12}`).Draw(t, "holder")}
 		if rapid.Bool().Draw(t, "named") {
 			d.Connections = []heliograph.ConnectionID{}
 		}

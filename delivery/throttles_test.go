@@ -28,7 +28,7 @@ func TestThrottlesAreCounted(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(b *bed) {
+			bubble(t, func(b *harness) {
 				b.gateway.answers["a"] = test.answers
 				post := func(id string) int {
 					ctx, throttles := withThrottles(b.Context())

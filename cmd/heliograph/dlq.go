@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"heliograph/message"
 )
 
 type dlqCommand struct {
@@ -78,7 +80,7 @@ func (o *outcomes) problem(p dlqPicked, queue string) error {
 	var errs []error
 	if o.cut > 0 {
 		errs = append(errs, fmt.Errorf("%d in %s can't be redriven, since their bodies are not whole (attribute %s): their producers have to send them again",
-			o.cut, queue, cutAttribute))
+			o.cut, queue, message.CutAttribute))
 	}
 	if o.failed > 0 {
 		errs = append(errs, fmt.Errorf("%d failed, and are still in %s: try again", o.failed, queue))

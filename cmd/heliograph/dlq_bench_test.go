@@ -27,7 +27,7 @@ import (
 // that waiting costs nothing: there is no network, the client calls the server.
 type bench struct {
 	world
-	box        letterBox
+	queue      dlq
 	send, dead *sqs.Queue
 	out, err   *bytes.Buffer
 
@@ -61,7 +61,7 @@ func newBench(t *testing.T) *bench {
 			return aws.Credentials{AccessKeyID: "key", SecretAccessKey: "secret"}, nil
 		}),
 	})
-	b.box = letterBox{client: client, url: b.dead.URL(), sendQueue: b.send.URL()}
+	b.queue = dlq{client: client, url: b.dead.URL(), sendQueue: b.send.URL()}
 	return b
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,19 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-)
 
-// The message attributes that the function send gives a dead letter.
-const (
-	reasonAttribute   = "RejectReason" // "<reason>: <detail>"
-	attemptsAttribute = "Attempts"
-	cutAttribute      = "CutFrom" // how many bytes the body had, if it is not whole
-)
-
-// crash stands for the reason of a message that the queue moved by itself, for send never gave one.
-const (
-	crash       = "crash"
-	crashDetail = "moved here by the queue itself, since send never came to an end with it"
+	"heliograph/message"
 )
 
 // letter is one dead letter. Its JSON is what `dlq list --json` prints.
@@ -44,23 +32,18 @@ type letter struct {
 }
 
 func readLetter(m types.Message) letter {
-	l := letter{MessageID: aws.ToString(m.MessageId), SentAt: sentAt(m), Bytes: len(aws.ToString(m.Body)), ID: idOf(m), message: m}
-	// A message that SQS's own redrive put back keeps the reason of its first death; what counts is the last.
-	why, given := m.MessageAttributes[reasonAttribute]
-	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || !given {
-		l.Reason, l.Detail = crash, crashDetail
-		return l
+	body := aws.ToString(m.Body)
+	l := letter{
+		MessageID: aws.ToString(m.MessageId), SentAt: sentAt(m), ID: message.IDOf(body), message: m,
+		Bytes: len(body) + len(m.MessageAttributes[message.BodyAttribute].BinaryValue),
 	}
-	l.Reason, l.Detail, _ = strings.Cut(aws.ToString(why.StringValue), ": ")
-	l.Attempts = numberOf(m, attemptsAttribute)
-	l.CutFrom = numberOf(m, cutAttribute)
+	dead := message.ReadDeadLetter(func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) })
+	// A message that SQS's own redrive put back keeps the reason of its first death; only the latest counts.
+	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved {
+		dead = message.Crashed()
+	}
+	l.Reason, l.Detail, l.Attempts, l.CutFrom = string(dead.Reason), dead.Detail, dead.Attempts, dead.CutFrom
 	return l
-}
-
-// numberOf is a message attribute's number, 0 if there is none.
-func numberOf(m types.Message, name string) int {
-	n, _ := strconv.Atoi(aws.ToString(m.MessageAttributes[name].StringValue))
-	return n
 }
 
 // sentAt is when the message was put on this queue, or on the send queue if it was moved from there.
@@ -75,18 +58,6 @@ func timeOf(text string) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(milliseconds).UTC()
-}
-
-// idOf is the message's Id, if there is a body that can be read.
-func idOf(m types.Message) string {
-	var message struct {
-		ID any `json:"Id"`
-	}
-	if json.Unmarshal([]byte(aws.ToString(m.Body)), &message) != nil {
-		return ""
-	}
-	id, _ := message.ID.(string)
-	return id
 }
 
 // why is the reason as people read it.

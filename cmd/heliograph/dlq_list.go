@@ -41,17 +41,17 @@ func (c *dlqListCommand) Run(ctx context.Context, w world, line *commands) error
 	if err != nil {
 		return err
 	}
-	return c.list(ctx, w, t.letterBox())
+	return c.list(ctx, w, t.dlq())
 }
 
-func (c *dlqListCommand) list(ctx context.Context, w world, box letterBox) error {
-	visible, hidden, err := box.count(ctx)
+func (c *dlqListCommand) list(ctx context.Context, w world, queue dlq) error {
+	visible, hidden, err := queue.count(ctx)
 	if err != nil {
 		return err
 	}
 	var mu sync.Mutex
 	letters, more, others := []letter{}, 0, map[string]int{}
-	walk := walk{letterBox: box, hide: hideFor(visible, 1e9)}
+	walk := walk{dlq: queue, hide: hideFor(visible, 1e9)}
 	walk.visit = func(_ context.Context, l letter) bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -79,7 +79,7 @@ func (c *dlqListCommand) list(ctx context.Context, w world, box letterBox) error
 		return errors.New("interrupted: the list is not complete")
 	}
 	if len(letters) == 0 {
-		c.nothing(w.stderr, box.url, others)
+		c.nothing(w.stderr, queue.url, others)
 	}
 	if left := visible - len(walk.held); walk.enough() && left > 0 {
 		more += left

@@ -38,12 +38,12 @@ func TestList(t *testing.T) {
 		time.Sleep(90*time.Second + 500*time.Millisecond)
 		failed := b.bury(t, `{"UserId":"u","Body":"secret","Id":"order-7\u001b[2J"}`, "undelivered: 1 connection owed")
 
-		if err := new(dlqListCommand{Limit: 100}).list(t.Context(), b.world, b.box); err != nil {
+		if err := new(dlqListCommand{Limit: 100}).list(t.Context(), b.world, b.queue); err != nil {
 			t.Fatal(err)
 		}
 		want := `MESSAGE                               AGE     ATTEMPTS  BYTES        ID                   REASON
-` + string(crashed.MessageID) + `  2d2h    -         32           crashed              crash: moved here by the queue itself, since send never came to an end with it
-` + silent + `  2d2h    -         8                                 crash: moved here by the queue itself, since send never came to an end with it
+` + string(crashed.MessageID) + `  2d2h    -         32           crashed              crash: moved here by the queue itself, because send died whenever it had the message
+` + silent + `  2d2h    -         8                                 crash: moved here by the queue itself, because send died whenever it had the message
 ` + nonsense + `  1m31s   3         16                                malformed: not valid JSON at byte 2
 ` + cut + `  1m31s   3         8 of 300000                       body-too-large: Body has 300000 bytes
 ` + failed + `  1s      3         54           "order-7\x1b[2J"     undelivered: 1 connection owed
@@ -62,7 +62,7 @@ func TestListAsJSON(t *testing.T) {
 		b.bury(t, "nonsense", "malformed: nonsense")
 		id := b.bury(t, `{"UserId":"u","Body":"secret","Id":"order-7"}`, "undelivered: a: b")
 		list := new(dlqListCommand{Limit: 100, Reason: "undelivered", JSON: true})
-		if err := list.list(t.Context(), b.world, b.box); err != nil {
+		if err := list.list(t.Context(), b.world, b.queue); err != nil {
 			t.Fatal(err)
 		}
 		want := `[{"messageId":"` + id + `","reason":"undelivered","detail":"a: b","sentAt":"2000-01-01T00:00:00Z","attempts":3,"bytes":45,"id":"order-7"}]` + "\n"
@@ -71,7 +71,7 @@ func TestListAsJSON(t *testing.T) {
 		}
 		b.out.Reset()
 		list.Reason = "crash"
-		if err := list.list(t.Context(), b.world, b.box); err != nil || b.out.String() != "[]\n" {
+		if err := list.list(t.Context(), b.world, b.queue); err != nil || b.out.String() != "[]\n" {
 			t.Errorf("a list of nothing: %q, %v", b.out, err)
 		}
 	})
@@ -85,7 +85,7 @@ func TestListSaysWhatItDoesNotShow(t *testing.T) {
 		if _, err := b.dead.Receive(t.Context(), 2, 0); err != nil {
 			t.Fatal(err)
 		}
-		if err := new(dlqListCommand{Limit: 12}).list(t.Context(), b.world, b.box); err != nil {
+		if err := new(dlqListCommand{Limit: 12}).list(t.Context(), b.world, b.queue); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Count(b.out.String(), "undelivered"); got != 12 {
@@ -118,7 +118,7 @@ func TestListOfNothing(t *testing.T) {
 				if tt.buried == "taken" {
 					visible(t, b.dead)
 				}
-				if err := (&dlqListCommand{Limit: 100, Reason: tt.reason}).list(t.Context(), b.world, b.box); err != nil {
+				if err := (&dlqListCommand{Limit: 100, Reason: tt.reason}).list(t.Context(), b.world, b.queue); err != nil {
 					t.Fatal(err)
 				}
 				if diff := gocmp.Diff(tt.want, b.err.String()); diff != "" || b.out.Len() > 0 {
@@ -135,13 +135,13 @@ func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, command := range map[string]func(*bench, context.Context, string) error{
 		"list": func(b *bench, ctx context.Context, _ string) error {
-			return new(dlqListCommand{Limit: 100}).list(ctx, b.world, b.box)
+			return new(dlqListCommand{Limit: 100}).list(ctx, b.world, b.queue)
 		},
 		"redrive": func(b *bench, ctx context.Context, _ string) error {
-			return new(dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 100}).redrive(ctx, b.world, b.box)
+			return new(dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 100}).redrive(ctx, b.world, b.queue)
 		},
 		"show": func(b *bench, ctx context.Context, id string) error {
-			return new(dlqShowCommand{ID: id}).show(ctx, b.world, b.box)
+			return new(dlqShowCommand{ID: id}).show(ctx, b.world, b.queue)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestListGivesBack(t *testing.T) {
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
 				b.fault = tt.fault(stop)
-				wantError(t, new(dlqListCommand{Limit: 100}).list(ctx, b.world, b.box), tt.want)
+				wantError(t, new(dlqListCommand{Limit: 100}).list(ctx, b.world, b.queue), tt.want)
 				if got := b.dead.Stats().NotVisible; got != tt.hidden {
 					t.Errorf("%d messages are still hidden, want %d", got, tt.hidden)
 				}
@@ -214,7 +214,7 @@ func TestShow(t *testing.T) {
 		b.buryMany(t, 15)
 		id := b.bury(t, "{ secret\n}", "malformed: no", "HeliographOwed", `{"owed":1}`, "tenant", "acme\x7f")
 		time.Sleep(time.Minute)
-		if err := new(dlqShowCommand{ID: id}).show(t.Context(), b.world, b.box); err != nil {
+		if err := new(dlqShowCommand{ID: id}).show(t.Context(), b.world, b.queue); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []string{
@@ -228,10 +228,10 @@ func TestShow(t *testing.T) {
 		if strings.Contains(b.out.String(), "secret") {
 			t.Errorf("the body is shown, though nobody asked for it:\n%s", b.out)
 		}
-		if err := new(dlqShowCommand{ID: id, Body: true}).show(t.Context(), b.world, b.box); err != nil || !strings.HasSuffix(b.out.String(), "\n\n{ secret\n}\n") {
+		if err := new(dlqShowCommand{ID: id, Body: true}).show(t.Context(), b.world, b.queue); err != nil || !strings.HasSuffix(b.out.String(), "\n\n{ secret\n}\n") {
 			t.Errorf("with --body, %v:\n%s", err, b.out)
 		}
-		wantError(t, new(dlqShowCommand{ID: "nobody"}).show(t.Context(), b.world, b.box), "not found in http://sqs.test/123456789012/dead: nobody")
+		wantError(t, new(dlqShowCommand{ID: "nobody"}).show(t.Context(), b.world, b.queue), "not found in http://sqs.test/123456789012/dead: nobody")
 		b.nothingHidden(t)
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"heliograph/message"
 )
 
 type dlqRedriveCommand struct {
@@ -42,14 +44,14 @@ func (c *dlqRedriveCommand) Run(ctx context.Context, w world, line *commands) er
 	if err != nil {
 		return err
 	}
-	return c.redrive(ctx, w, t.letterBox())
+	return c.redrive(ctx, w, t.dlq())
 }
 
-func (c *dlqRedriveCommand) redrive(ctx context.Context, w world, box letterBox) error {
+func (c *dlqRedriveCommand) redrive(ctx context.Context, w world, queue dlq) error {
 	pace := time.NewTicker(time.Duration(float64(time.Second) / c.Rate))
 	defer pace.Stop()
-	errand := errand{world: w, picked: c.Picked, verb: "redriven", rate: c.Rate, wholeOnly: true}
-	errand.do = func(ctx context.Context, l letter) error {
+	operation := operation{world: w, picked: c.Picked, verb: "redriven", rate: c.Rate, wholeOnly: true}
+	operation.do = func(ctx context.Context, l letter) error {
 		select {
 		case <-ctx.Done():
 		case <-pace.C:
@@ -57,9 +59,9 @@ func (c *dlqRedriveCommand) redrive(ctx context.Context, w world, box letterBox)
 		if ctx.Err() != nil {
 			return errNotBegun
 		}
-		return box.putBack(ctx, l.message)
+		return queue.putBack(ctx, l.message)
 	}
-	return errand.run(ctx, box)
+	return operation.run(ctx, queue)
 }
 
 // errNotBegun is why nothing happened to a message: the command was interrupted before its turn.
@@ -67,7 +69,7 @@ var errNotBegun = errors.New("interrupted")
 
 // putBack sends a message to the queue that it came from and then deletes it, in this order, so that it is never in
 // neither. What has begun is brought to its end.
-func (b letterBox) putBack(ctx context.Context, m types.Message) error {
+func (b dlq) putBack(ctx context.Context, m types.Message) error {
 	sending, cancel := finishing(ctx)
 	defer cancel()
 	if _, err := b.client.SendMessage(sending, b.again(m)); err != nil {
@@ -79,11 +81,10 @@ func (b letterBox) putBack(ctx context.Context, m types.Message) error {
 	return nil
 }
 
-// again is the message as it was before it died. HeliographOwed stays: it tells send whom the message did not reach.
-func (b letterBox) again(m types.Message) *sqs.SendMessageInput {
+// again is the message as it was before it died. What is owed goes along: it tells send whom the message did not reach.
+func (b dlq) again(m types.Message) *sqs.SendMessageInput {
 	in := &sqs.SendMessageInput{QueueUrl: &b.sendQueue, MessageBody: m.Body, MessageAttributes: maps.Clone(m.MessageAttributes)}
-	delete(in.MessageAttributes, reasonAttribute)
-	delete(in.MessageAttributes, attemptsAttribute)
+	maps.DeleteFunc(in.MessageAttributes, func(name string, _ types.MessageAttributeValue) bool { return message.DropOnRedrive(name) })
 	const trace = string(types.MessageSystemAttributeNameForSendsAWSTraceHeader)
 	if header := m.Attributes[trace]; header != "" {
 		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
@@ -115,30 +116,30 @@ func (c *dlqDropCommand) Run(ctx context.Context, w world, line *commands) error
 	if err != nil {
 		return err
 	}
-	return c.drop(ctx, w, t.letterBox())
+	return c.drop(ctx, w, t.dlq())
 }
 
-func (c *dlqDropCommand) drop(ctx context.Context, w world, box letterBox) error {
-	errand := errand{world: w, picked: c.Picked, verb: "dropped", rate: 100}
-	errand.do = func(ctx context.Context, l letter) error {
+func (c *dlqDropCommand) drop(ctx context.Context, w world, queue dlq) error {
+	operation := operation{world: w, picked: c.Picked, verb: "dropped", rate: 100}
+	operation.do = func(ctx context.Context, l letter) error {
 		if ctx.Err() != nil {
 			return errNotBegun
 		}
-		return box.remove(ctx, l.message)
+		return queue.remove(ctx, l.message)
 	}
 	if !c.Yes {
-		errand.verb = "would be dropped"
-		errand.do = nil
+		operation.verb = "would be dropped"
+		operation.do = nil
 	}
-	err := errand.run(ctx, box)
-	if err == nil && !c.Yes && errand.done > 0 {
+	err := operation.run(ctx, queue)
+	if err == nil && !c.Yes && operation.done > 0 {
 		err = errors.New("nothing was dropped: add --yes, and they are deleted for good")
 	}
 	return err
 }
 
-// errand does something with each message that was picked, and takes it away.
-type errand struct {
+// operation does something with each message that was picked, and takes it away.
+type operation struct {
 	world
 	picked dlqPicked
 	verb   string  // what happened to a message if do succeeded
@@ -152,13 +153,13 @@ type errand struct {
 	outcomes
 }
 
-func (e *errand) run(ctx context.Context, box letterBox) error {
-	visible, hidden, err := box.count(ctx)
+func (e *operation) run(ctx context.Context, queue dlq) error {
+	visible, hidden, err := queue.count(ctx)
 	if err != nil {
 		return err
 	}
 	e.began, e.outcomes = e.now(), newOutcomes()
-	walk := walk{letterBox: box, hide: hideFor(visible, e.rate), visit: e.visit}
+	walk := walk{dlq: queue, hide: hideFor(visible, e.rate), visit: e.visit}
 	walk.enough = func() bool { return e.all(e.picked) }
 	err = walk.run(ctx)
 	fmt.Fprintf(e.stdout, "%d %s\n", e.done, e.verb)
@@ -170,13 +171,13 @@ func (e *errand) run(ctx context.Context, box letterBox) error {
 	}
 	walk.remark(e.stderr, hidden)
 	if ctx.Err() != nil {
-		return errors.Join(err, fmt.Errorf("interrupted: all others are still in %s", box.url))
+		return errors.Join(err, fmt.Errorf("interrupted: all others are still in %s", queue.url))
 	}
-	return errors.Join(err, e.problem(e.picked, box.url))
+	return errors.Join(err, e.problem(e.picked, queue.url))
 }
 
 // visit is called for several messages at once.
-func (e *errand) visit(ctx context.Context, l letter) (taken bool) {
+func (e *operation) visit(ctx context.Context, l letter) (taken bool) {
 	if !e.begin(l) {
 		return false
 	}
@@ -191,7 +192,7 @@ func (e *errand) visit(ctx context.Context, l letter) (taken bool) {
 
 // begin notes a message that was seen, and tells whether it is one to do something with. What arrived after the start
 // may be a message that this very command has put back, and that died again: with --all that would never end.
-func (e *errand) begin(l letter) bool {
+func (e *operation) begin(l letter) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -212,7 +213,7 @@ func (e *errand) begin(l letter) bool {
 }
 
 // end notes what became of a message.
-func (e *errand) end(l letter, err error) {
+func (e *operation) end(l letter, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {

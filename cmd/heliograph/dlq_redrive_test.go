@@ -20,7 +20,7 @@ func TestRedrive(t *testing.T) {
 		body := `{"UserId":"u","Body":"b","Id":"order-7"}`
 		id := b.bury(t, body, "undelivered: tried", "HeliographOwed", `{"owed":1}`, "tenant", "acme")
 		redrive := dlqRedriveCommand{Picked: dlqPicked{IDs: []string{id, "nobody", id}}, Rate: 10}
-		wantError(t, redrive.redrive(t.Context(), b.world, b.box), "not found in http://sqs.test/123456789012/dead: nobody.")
+		wantError(t, redrive.redrive(t.Context(), b.world, b.queue), "not found in http://sqs.test/123456789012/dead: nobody.")
 		messages := visible(t, b.send)
 		if len(messages) != 1 || messages[0].Body != body {
 			t.Fatalf("on the send queue: %v", messages)
@@ -36,7 +36,7 @@ func TestRedrive(t *testing.T) {
 			t.Errorf("printed %q", b.out)
 		}
 		all := dlqRedriveCommand{Picked: dlqPicked{All: true, Reason: "undelivered"}, Rate: 10}
-		wantError(t, all.redrive(t.Context(), b.world, b.box), "has the reason undelivered; there are: malformed (1)")
+		wantError(t, all.redrive(t.Context(), b.world, b.queue), "has the reason undelivered; there are: malformed (1)")
 		b.nothingHidden(t)
 		if got := visible(t, b.dead); len(got) != 1 || got[0].Body != "nonsense" {
 			t.Errorf("in the dead-letter queue: %v", got)
@@ -53,7 +53,7 @@ func TestAllSaysWhatIsHidden(t *testing.T) {
 			t.Fatal(err)
 		}
 		drop := dlqDropCommand{Picked: dlqPicked{All: true}, Yes: true}
-		wantError(t, drop.drop(t.Context(), b.world, b.box), "")
+		wantError(t, drop.drop(t.Context(), b.world, b.queue), "")
 		if got, want := b.err.String(), "about 2 more are hidden, since somebody else is reading them\n"; got != want || !strings.HasSuffix(b.out.String(), "3 dropped\n") {
 			t.Errorf("the command says %q, want %q\n%s", got, want, b.out)
 		}
@@ -68,7 +68,7 @@ func TestRedriveKeepsItsPace(t *testing.T) {
 		time.Sleep(time.Second)
 		began := time.Now()
 		redrive := dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 20}
-		if err := redrive.redrive(t.Context(), b.world, b.box); err != nil {
+		if err := redrive.redrive(t.Context(), b.world, b.queue); err != nil {
 			t.Fatal(err)
 		}
 		// The last second is that in which nothing more came.
@@ -108,7 +108,7 @@ func TestRedriveLosesNothing(t *testing.T) {
 				defer stop()
 				b.fault = tt.fault(stop)
 				redrive := dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 10}
-				wantError(t, redrive.redrive(ctx, b.world, b.box), tt.want)
+				wantError(t, redrive.redrive(ctx, b.world, b.queue), tt.want)
 				b.nothingHidden(t)
 				alive, dead := numbers(t, visible(t, b.send)), numbers(t, visible(t, b.dead))
 				if len(alive) != tt.redriven || len(alive)+len(dead) != 25+tt.both {
@@ -147,7 +147,7 @@ func TestRedriveEnds(t *testing.T) {
 			return nil
 		}
 		redrive := dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 10}
-		if err := redrive.redrive(t.Context(), b.world, b.box); err != nil {
+		if err := redrive.redrive(t.Context(), b.world, b.queue); err != nil {
 			t.Fatal(err)
 		}
 		if len(again) != 5 || !strings.Contains(b.err.String(), "5 came after the start and were left alone") {
@@ -163,7 +163,7 @@ func TestCutMessagesStay(t *testing.T) {
 		id := b.bury(t, "{ half", "malformed: no", "CutFrom", "300000")
 		for _, picked := range []dlqPicked{{All: true}, {IDs: []string{id}}} {
 			redrive := dlqRedriveCommand{Picked: picked, Rate: 10}
-			wantError(t, redrive.redrive(t.Context(), b.world, b.box), "1 in http://sqs.test/123456789012/dead can't be redriven")
+			wantError(t, redrive.redrive(t.Context(), b.world, b.queue), "1 in http://sqs.test/123456789012/dead can't be redriven")
 		}
 		if len(visible(t, b.send)) != 0 || len(visible(t, b.dead)) != 1 {
 			t.Error("the message did not stay where it was")
@@ -183,7 +183,7 @@ func TestDeliveredAgain(t *testing.T) {
 				b.bury(t, `{"Id":"1"}`, "undelivered: tried")
 				redrive := dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 1}
 				b.buryMany(t, 20) // so that the walk is still going on when the message comes again
-				_ = redrive.redrive(t.Context(), b.world, b.box)
+				_ = redrive.redrive(t.Context(), b.world, b.queue)
 				if got := numbers(t, visible(t, b.send)); len(got) != 21 {
 					t.Errorf("%d messages were sent, want 21", len(got))
 				}
@@ -202,12 +202,12 @@ func TestDrop(t *testing.T) {
 		nonsense := b.bury(t, "nonsense", "malformed: nonsense")
 		b.buryMany(t, 12)
 		drop := dlqDropCommand{Picked: dlqPicked{All: true, Reason: "malformed"}}
-		wantError(t, drop.drop(t.Context(), b.world, b.box), "nothing was dropped: add --yes")
+		wantError(t, drop.drop(t.Context(), b.world, b.queue), "nothing was dropped: add --yes")
 		if got := b.dead.Stats().Visible; got != 13 || !strings.Contains(b.out.String(), "would be dropped\t"+nonsense) {
 			t.Errorf("%d messages are left; printed %q", got, b.out)
 		}
 		drop.Yes = true
-		if err := drop.drop(t.Context(), b.world, b.box); err != nil {
+		if err := drop.drop(t.Context(), b.world, b.queue); err != nil {
 			t.Error(err)
 		}
 		if got := b.dead.Stats().Visible; got != 12 || !strings.Contains(b.out.String(), "\ndropped\t"+nonsense+"\t\tmalformed: nonsense\n1 dropped\n") {
@@ -215,7 +215,7 @@ func TestDrop(t *testing.T) {
 		}
 		b.fault = fails("DeleteMessage", 2, 5)
 		drop.Picked = dlqPicked{All: true}
-		wantError(t, drop.drop(t.Context(), b.world, b.box), "2 failed")
+		wantError(t, drop.drop(t.Context(), b.world, b.queue), "2 failed")
 		b.nothingHidden(t)
 		if got := b.dead.Stats().Visible; got != 2 {
 			t.Errorf("%d messages are left, want 2", got)

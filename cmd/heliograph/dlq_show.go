@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"heliograph/message"
 )
 
 type dlqShowCommand struct {
@@ -33,16 +35,16 @@ func (c *dlqShowCommand) Run(ctx context.Context, w world, line *commands) error
 	if err != nil {
 		return err
 	}
-	return c.show(ctx, w, t.letterBox())
+	return c.show(ctx, w, t.dlq())
 }
 
-func (c *dlqShowCommand) show(ctx context.Context, w world, box letterBox) error {
-	visible, _, err := box.count(ctx)
+func (c *dlqShowCommand) show(ctx context.Context, w world, queue dlq) error {
+	visible, _, err := queue.count(ctx)
 	if err != nil {
 		return err
 	}
 	var found atomic.Pointer[letter]
-	walk := walk{letterBox: box, hide: hideFor(visible, 1e9)}
+	walk := walk{dlq: queue, hide: hideFor(visible, 1e9)}
 	walk.visit = func(_ context.Context, l letter) bool {
 		if l.MessageID == c.ID {
 			found.Store(&l)
@@ -60,7 +62,7 @@ func (c *dlqShowCommand) show(ctx context.Context, w world, box letterBox) error
 	case ctx.Err() != nil:
 		return errors.New("interrupted before the message was found")
 	}
-	return notThere(box.url, c.ID)
+	return notThere(queue.url, c.ID)
 }
 
 func (c *dlqShowCommand) print(w world, l letter) error {
@@ -73,12 +75,18 @@ func (c *dlqShowCommand) print(w world, l letter) error {
 		fmt.Fprintf(table, "%s\t%s\n", name, systemValue(name, l.message.Attributes[name], w.now()))
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.message.MessageAttributes)) {
+		if name == message.BodyAttribute {
+			continue // it belongs to the body
+		}
 		fmt.Fprintf(table, "attribute %s\t%s\n", name, attributeValue(l.message.MessageAttributes[name]))
 	}
 	if err := table.Flush(); err != nil || !c.Body {
 		return err
 	}
 	_, err := fmt.Fprintf(w.stdout, "\n%s\n", aws.ToString(l.message.Body))
+	if aside, ok := l.message.MessageAttributes[message.BodyAttribute]; ok && err == nil {
+		_, err = fmt.Fprintf(w.stdout, "\nBody, beside it in %s:\n%s\n", message.BodyAttribute, aside.BinaryValue)
+	}
 	return err
 }
 

@@ -20,15 +20,15 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// letterBox is a dead-letter queue, and the queue that its messages came from.
-type letterBox struct {
+// dlq is a dead-letter queue, and the queue that its messages came from.
+type dlq struct {
 	client    *sqs.Client
 	url       string
 	sendQueue string
 }
 
-func (t *target) letterBox() letterBox {
-	return letterBox{client: t.queue(), url: t.DeadLetterQueueURL, sendQueue: t.SendQueueURL}
+func (t *target) dlq() dlq {
+	return dlq{client: t.queue(), url: t.DeadLetterQueueURL, sendQueue: t.SendQueueURL}
 }
 
 // patience bounds one call. Calls that change something are not cut short by Ctrl-C, so they need a bound of their own.
@@ -40,7 +40,7 @@ func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // count is about how many messages can be received, and how many somebody is reading.
-func (b letterBox) count(ctx context.Context) (visible, hidden int, err error) {
+func (b dlq) count(ctx context.Context) (visible, hidden int, err error) {
 	out, err := b.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &b.url, AttributeNames: []types.QueueAttributeName{
 			types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
@@ -56,7 +56,7 @@ func (b letterBox) count(ctx context.Context) (visible, hidden int, err error) {
 
 // walk goes through the queue. It is not for several goroutines at once.
 type walk struct {
-	letterBox
+	dlq
 	hide time.Duration
 	// visit is called once for each message, for up to ten at a time, and tells whether it has taken the message away.
 	visit func(context.Context, letter) (taken bool)
@@ -165,7 +165,7 @@ func (w *walk) visitAll(ctx context.Context, messages []types.Message) {
 }
 
 // remove deletes a message that was received.
-func (b letterBox) remove(ctx context.Context, m types.Message) error {
+func (b dlq) remove(ctx context.Context, m types.Message) error {
 	ctx, cancel := finishing(ctx)
 	defer cancel()
 	_, err := b.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &b.url, ReceiptHandle: m.ReceiptHandle})

@@ -3,13 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/coder/websocket"
+
+	"heliograph"
+	"heliograph/message"
 )
 
 const (
@@ -58,16 +60,13 @@ func (t *target) hello(ctx context.Context, w world, claim string) error {
 	defer socket.Close(websocket.StatusNormalClosure, "")
 	s.done("connected as the user "+greeter, "authorizer verified the token, connect recorded the connection")
 
-	message, err := json.Marshal(queued{UserID: greeter, Body: greeting})
-	if err != nil {
-		return fmt.Errorf("write the message: %w", err)
-	}
+	text := (&message.Message{Users: []heliograph.UserID{greeter}, Body: []byte(greeting)}).Text()
 	if _, err := t.queue().SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: aws.String(t.SendQueueURL), MessageBody: aws.String(string(message)),
+		QueueUrl: aws.String(t.SendQueueURL), MessageBody: &text,
 	}); err != nil {
 		return fmt.Errorf("put the message on the queue %s: %w", t.SendQueueURL, err)
 	}
-	s.done("queued "+string(message), "as your backend would")
+	s.done("queued "+text, "as your backend would")
 
 	if err := await(ctx, socket); err != nil {
 		return err

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"heliograph"
+	"heliograph/message"
 )
 
 type sendCommand struct {
@@ -58,12 +58,12 @@ func (c *sendCommand) Run(ctx context.Context, w world, line *commands) error {
 	if err != nil {
 		return err
 	}
-	message, err := c.message(w)
+	text, err := c.message(w)
 	if err != nil {
 		return err
 	}
 	out, err := t.queue().SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: aws.String(t.SendQueueURL), MessageBody: aws.String(message),
+		QueueUrl: aws.String(t.SendQueueURL), MessageBody: aws.String(text),
 	})
 	if err != nil {
 		return fmt.Errorf("put the message on the queue %s: %w", t.SendQueueURL, err)
@@ -72,45 +72,28 @@ func (c *sendCommand) Run(ctx context.Context, w world, line *commands) error {
 	return err
 }
 
-// queued is the queue's contract.
-type queued struct {
-	UserID       string   `json:"UserId,omitempty"`
-	UserIDs      []string `json:"UserIds,omitempty"`
-	ConnectionID string   `json:"ConnectionId,omitempty"`
-	Broadcast    bool     `json:",omitempty"`
-	Body         string
-	ID           string     `json:"Id,omitempty"`
-	ExpiresAt    *time.Time `json:",omitempty"`
-	Receipt      bool       `json:",omitempty"`
-}
-
 func (c *sendCommand) message(w world) (string, error) {
-	m := queued{ConnectionID: c.Connection, Broadcast: c.Broadcast, Body: c.Body, ID: c.ID, Receipt: c.Receipt}
-	if len(c.Users) == 1 {
-		m.UserID = c.Users[0]
-	} else {
-		m.UserIDs = c.Users
+	m := message.Message{
+		Connection: heliograph.ConnectionID(c.Connection), Broadcast: c.Broadcast, Body: []byte(c.Body), ID: c.ID, Receipt: c.Receipt,
+	}
+	for _, user := range c.Users {
+		m.Users = append(m.Users, heliograph.UserID(user))
 	}
 	if c.Body == "-" {
 		data, err := io.ReadAll(w.stdin)
 		if err != nil {
 			return "", fmt.Errorf("read the body from standard input: %w", err)
 		}
-		m.Body = string(data)
+		m.Body = data
 	}
 	if c.Expires != "" {
 		at, err := expiry(c.Expires, w.now())
 		if err != nil {
 			return "", err
 		}
-		m.ExpiresAt = &at
+		m.ExpiresAt = at
 	}
-	// What json.Marshal escapes for HTML would count towards SQS's 256 KB several times.
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(m)
-	return strings.TrimSuffix(text.String(), "\n"), err
+	return m.Text(), nil
 }
 
 // expiry reads a time, or a duration from now.

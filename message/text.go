@@ -1,4 +1,4 @@
-package delivery
+package message
 
 import (
 	"encoding/json"
@@ -10,21 +10,21 @@ import (
 func text(name, raw string) (string, *Rejection) {
 	switch {
 	case raw[0] != '"':
-		return "", reject(ReasonMalformed, name+" must be a string")
+		return "", Reject(ReasonMalformed, name+" must be a string")
 	case !strings.Contains(raw, `\`):
 		return raw[1 : len(raw)-1], nil
 	case loneSurrogate(raw):
-		return "", reject(ReasonMalformed, name+" holds half a surrogate pair, which is not valid UTF-8")
+		return "", Reject(ReasonMalformed, name+" holds half a surrogate pair, which is not valid UTF-8")
 	}
 	var s string
 	if err := json.Unmarshal([]byte(raw), &s); err != nil {
-		return "", reject(ReasonMalformed, name+" is not a valid string")
+		return "", Reject(ReasonMalformed, name+" is not a valid string")
 	}
 	return s, nil
 }
 
-// loneSurrogate tells whether a JSON string literal holds a \u escape of half a surrogate pair without its
-// other half. encoding/json would replace it by U+FFFD without a word.
+// loneSurrogate reports whether a JSON string literal holds a \u escape of half a surrogate pair without its other half,
+// which encoding/json would silently replace with U+FFFD.
 func loneSurrogate(literal string) bool {
 	for i := 0; i < len(literal); i++ {
 		if literal[i] != '\\' {

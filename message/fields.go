@@ -1,4 +1,4 @@
-package delivery
+package message
 
 import (
 	"bytes"
@@ -6,28 +6,31 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"heliograph"
 )
 
-// fields are the raw values of the names that mean something; empty where the name is not there.
+// fields are the raw values of the known names; empty where the name is missing.
 type fields struct {
 	user, users, connection, broadcast string
 	body, id, expires, receipt         string
+
+	aside []byte // the body, if it stands beside the text: see BodyAttribute
 }
 
 // set keeps a value if its name, which comes as a JSON string, means something.
 func (f *fields) set(literal, value string) *Rejection {
 	name, rejection := text("a name", literal)
 	if rejection != nil {
-		return nil // half a surrogate pair is in none of the names that mean something
+		return nil // no name that means something holds half a surrogate pair
 	}
 	known, slot := f.slot(name)
 	if slot == nil {
 		return nil
 	}
 	if *slot != "" {
-		return reject(ReasonMalformed, known+" is given twice")
+		return Reject(ReasonMalformed, known+" is given twice")
 	}
 	*slot = value
 	return nil
@@ -55,15 +58,14 @@ func (f *fields) slot(name string) (string, *string) {
 	return "", nil
 }
 
-// equalFold compares without regard to ASCII case. strings.EqualFold would also take the long s (ſ) for
-// an s, and a name that merely looks alike should not address anybody.
+// equalFold compares without regard to ASCII case. strings.EqualFold alone also takes the long s (ſ) for an s, and a name
+// that merely looks alike must not address anybody.
 func equalFold(name, known string) bool {
 	return len(name) == len(known) && strings.EqualFold(name, known)
 }
 
-// message decodes the fields, the cheap ones first.
-func (f *fields) message() (Message, *Rejection) {
-	var m Message
+// message decodes the fields, cheap ones first.
+func (f *fields) message() (m Message, _ *Rejection) {
 	for _, read := range []func(*fields, *Message) *Rejection{
 		(*fields).readTarget, (*fields).readID, (*fields).readExpiry, (*fields).readReceipt, (*fields).readBody,
 	} {
@@ -74,7 +76,7 @@ func (f *fields) message() (Message, *Rejection) {
 	return m, nil
 }
 
-// targets are the names that say whom a message goes to, for people.
+// targets are the fields that name a target, as an error lists them.
 const targets = "UserId, UserIds, ConnectionId and Broadcast"
 
 func (f *fields) readTarget(m *Message) *Rejection {
@@ -97,10 +99,10 @@ func (f *fields) readTarget(m *Message) *Rejection {
 	}
 	switch {
 	case len(given) == 0:
-		return reject(ReasonNoTarget, "none of "+targets+" is given")
+		return Reject(ReasonNoTarget, "none of "+targets+" is given")
 	case len(given) > 1:
-		// To pick one, or to add them up, would be a guess at whom the producer meant.
-		return reject(ReasonSeveralTargets, strings.Join(names, " and ")+" are given, and only one may be")
+		// Picking one, or adding them up, would be a guess at what the producer meant.
+		return Reject(ReasonSeveralTargets, strings.Join(names, " and ")+" are given, and only one may be")
 	}
 	return given[0](f, m)
 }
@@ -115,7 +117,7 @@ func (f *fields) readUser(m *Message) *Rejection {
 
 func (f *fields) readUsers(m *Message) *Rejection {
 	if f.users[0] != '[' {
-		return reject(ReasonMalformed, "UserIds must be a list")
+		return Reject(ReasonMalformed, "UserIds must be a list")
 	}
 	seen := map[heliograph.UserID]bool{}
 	for raw := range elements(f.users) {
@@ -126,13 +128,13 @@ func (f *fields) readUsers(m *Message) *Rejection {
 		case seen[user]:
 			continue
 		case len(m.Users) == MaxUsers:
-			return reject(ReasonTooManyUsers, fmt.Sprintf("UserIds has more than %d users", MaxUsers))
+			return Reject(ReasonTooManyUsers, fmt.Sprintf("UserIds has more than %d users", MaxUsers))
 		}
 		seen[user] = true
 		m.Users = append(m.Users, user)
 	}
 	if len(m.Users) == 0 {
-		return reject(ReasonNoTarget, "UserIds is empty")
+		return Reject(ReasonNoTarget, "UserIds is empty")
 	}
 	return nil
 }
@@ -144,9 +146,9 @@ func userID(name, raw string) (heliograph.UserID, *Rejection) {
 	case rejection != nil:
 		return "", rejection
 	case user == "":
-		return "", reject(ReasonNoTarget, name+" is empty")
+		return "", Reject(ReasonNoTarget, name+" is empty")
 	case len(user) > heliograph.MaxUserID:
-		return "", reject(ReasonUserTooLong, fmt.Sprintf("%s has %d bytes, more than %d", name, len(user), heliograph.MaxUserID))
+		return "", Reject(ReasonUserTooLong, fmt.Sprintf("%s has %d bytes, more than %d", name, len(user), heliograph.MaxUserID))
 	}
 	return heliograph.UserID(user), nil
 }
@@ -157,12 +159,12 @@ func (f *fields) readConnection(m *Message) *Rejection {
 	case rejection != nil:
 		return rejection
 	case id == "":
-		return reject(ReasonNoTarget, "ConnectionId is empty")
+		return Reject(ReasonNoTarget, "ConnectionId is empty")
 	case len(id) > heliograph.MaxConnectionID:
-		return reject(ReasonMalformed, fmt.Sprintf("ConnectionId has %d bytes, more than %d", len(id), heliograph.MaxConnectionID))
+		return Reject(ReasonMalformed, fmt.Sprintf("ConnectionId has %d bytes, more than %d", len(id), heliograph.MaxConnectionID))
 	case strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
-		// It becomes part of an address and of log lines.
-		return reject(ReasonMalformed, "ConnectionId has a character that is not visible ASCII")
+		// The id becomes part of a URL and of log lines.
+		return Reject(ReasonMalformed, "ConnectionId has a character that is not visible ASCII")
 	}
 	m.Connection = heliograph.ConnectionID(id)
 	return nil
@@ -181,7 +183,7 @@ func (f *fields) readReceipt(m *Message) (rejection *Rejection) {
 		return rejection
 	}
 	if m.Receipt && m.ID == "" {
-		return reject(ReasonMalformed, "Receipt needs an Id, which the receipt would name")
+		return Reject(ReasonMalformed, "Receipt needs an Id, which the receipt would name")
 	}
 	return nil
 }
@@ -195,10 +197,10 @@ func (f *fields) readID(m *Message) *Rejection {
 	case rejection != nil:
 		return rejection
 	case id == "":
-		// To take it for no Id would quietly drop a promise that the producer thinks it has.
-		return reject(ReasonMalformed, "Id is empty")
+		// Ignoring it would silently drop a promise on which the producer counts.
+		return Reject(ReasonMalformed, "Id is empty")
 	case len(id) > MaxID:
-		return reject(ReasonMalformed, fmt.Sprintf("Id has %d bytes, more than %d", len(id), MaxID))
+		return Reject(ReasonMalformed, fmt.Sprintf("Id has %d bytes, more than %d", len(id), MaxID))
 	}
 	m.ID = id
 	return nil
@@ -215,7 +217,7 @@ func (f *fields) readExpiry(m *Message) *Rejection {
 	// RFC 3339 allows t and z in lower case, Go's layout does not.
 	at, err := time.Parse(time.RFC3339, strings.ToUpper(s))
 	if err != nil {
-		return reject(ReasonMalformed, "ExpiresAt is not an RFC 3339 time such as 2026-01-02T15:04:05Z")
+		return Reject(ReasonMalformed, "ExpiresAt is not an RFC 3339 time such as 2026-01-02T15:04:05Z")
 	}
 	m.ExpiresAt = at
 	return nil
@@ -223,8 +225,14 @@ func (f *fields) readExpiry(m *Message) *Rejection {
 
 func (f *fields) readBody(m *Message) *Rejection {
 	switch {
+	case f.aside != nil && f.body != "":
+		return Reject(ReasonBadFollowUp, BodyAttribute+" stands beside a Body")
+	case f.aside != nil && !utf8.Valid(f.aside):
+		return Reject(ReasonBadFollowUp, BodyAttribute+" is not valid UTF-8")
+	case f.aside != nil:
+		m.Body = f.aside
 	case f.body == "":
-		return reject(ReasonMalformed, "Body is missing")
+		return Reject(ReasonMalformed, "Body is missing")
 	case f.body[0] == '"':
 		body, rejection := text("Body", f.body)
 		if rejection != nil {
@@ -234,23 +242,23 @@ func (f *fields) readBody(m *Message) *Rejection {
 	default:
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, []byte(f.body)); err != nil {
-			return reject(ReasonMalformed, "Body is not valid JSON")
+			return Reject(ReasonMalformed, "Body is not valid JSON")
 		}
 		m.Body = compact.Bytes()
 	}
 	if len(m.Body) > MaxBody {
-		return reject(ReasonTooLarge, fmt.Sprintf("Body has %d bytes, more than %d", len(m.Body), MaxBody))
+		return Reject(ReasonTooLarge, fmt.Sprintf("Body has %d bytes, more than %d", len(m.Body), MaxBody))
 	}
 	return nil
 }
 
-// absent tells whether a field is missing or null.
+// absent reports whether a field is missing or null.
 func absent(raw string) bool { return raw == "" || raw == "null" }
 
 // flag decodes a JSON bool.
 func flag(name, raw string) (bool, *Rejection) {
 	if raw != "true" && raw != "false" {
-		return false, reject(ReasonMalformed, name+" must be true or false")
+		return false, Reject(ReasonMalformed, name+" must be true or false")
 	}
 	return raw == "true", nil
 }

@@ -1,4 +1,4 @@
-package delivery
+package message
 
 import (
 	"bytes"
@@ -85,7 +85,7 @@ func TestParseAccepts(t *testing.T) {
 		{"receipt", `{"UserId":"1","Body":"b","Id":"m-1","receipt":true}`, Message{Users: users("1"), Body: []byte("b"), ID: "m-1", Receipt: true}},
 		{"no receipt", `{"UserId":"1","Body":"b","Receipt":false}`, Message{Users: users("1"), Body: []byte("b")}},
 		{"null for a receipt", `{"UserId":"1","Body":"b","Receipt":null}`, Message{Users: users("1"), Body: []byte("b")}},
-		{"all that SQS takes", `{"UserId":"1","Body":"b","x":"` + strings.Repeat("x", maxQueued-33) + `"}`, Message{Users: users("1"), Body: []byte("b")}},
+		{"all that SQS takes", `{"UserId":"1","Body":"b","x":"` + strings.Repeat("x", 256<<10-33) + `"}`, Message{Users: users("1"), Body: []byte("b")}},
 		{"all that the parser takes", `{"UserId":"1","Body":"b","x":"` + strings.Repeat("x", MaxMessage-33) + `"}`, Message{Users: users("1"), Body: []byte("b")}},
 		{"null id and expiry", `{"UserId":"1","Body":"b","Id":null,"ExpiresAt":null}`, Message{Users: users("1"), Body: []byte("b")}},
 	}

@@ -1,0 +1,162 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"heliograph"
+	"heliograph/message"
+	"heliograph/observability"
+	"heliograph/observability/catalogue"
+)
+
+// do carries a step out, and says what it came to. An error means that the record must go back to the queue.
+func (d *Deliverer) do(ctx context.Context, j *job, s step) (event, error) {
+	if s.warning != "" {
+		j.log(ctx, &s.state).WarnContext(ctx, "a claim could not be marked", "cause", s.warning)
+	}
+	e := event{step: s}
+	var err error
+	switch s.action {
+	case reachUsers:
+		e.attempt = d.reachUsers(ctx, j, s)
+	case reachPage:
+		e.attempt = d.reachPage(ctx, j, s)
+	case queueFollowUp, queuePage:
+		e.noRoom, err = d.queue(ctx, j, s)
+	case writeDeadLetter:
+		err = d.writeDeadLetter(ctx, j, s)
+	case endClaims:
+		d.endClaims(ctx, j, s)
+	case publishReceipt:
+		e.failure = d.publish(ctx, j, s)
+	case finish:
+		d.finish(ctx, j, s)
+	}
+	return e, err
+}
+
+// queue puts the message back on the queue: for what is owed, for the next page of a broadcast, or for its receipt.
+func (d *Deliverer) queue(ctx context.Context, j *job, s step) (noRoom bool, err error) {
+	records := j.followUps(s.carries)
+	if len(records) == 0 {
+		return true, nil
+	}
+	if s.action == queuePage {
+		return false, d.send(ctx, d.QueueURL, records, s.delay, "the next page")
+	}
+	if err := d.send(ctx, d.QueueURL, records, s.delay, "a follow-up"); err != nil {
+		return false, err
+	}
+	observability.Add(ctx, catalogue.FollowUpsQueued, float64(len(records)))
+	observability.Annotate(ctx, "outcome", string(s.outcome))
+	level := slog.LevelInfo
+	if s.outcome == Failed {
+		level = slog.LevelWarn
+	}
+	j.log(ctx, &s.state).Log(ctx, level, "follow-up queued", "outcome", s.outcome, "cause", s.cause,
+		"owed", count(s.owed), "connectionIds", someOf(s.owed), "delaySeconds", s.delay)
+	return false, nil
+}
+
+// writeDeadLetter puts the message on the dead-letter queue, with the reason and with what is owed.
+func (d *Deliverer) writeDeadLetter(ctx context.Context, j *job, s step) error {
+	records := j.deadLetters(s.carries, s.why, s.state.Attempt)
+	if err := d.send(ctx, d.DeadLetterQueueURL, records, 0, "a dead letter ("+string(s.why.Reason)+")"); err != nil {
+		return err
+	}
+	outcome := Failed
+	if !s.why.Retryable() {
+		outcome = Rejected
+		observability.Add(ctx, catalogue.MessagesRejected, float64(len(records)))
+	}
+	observability.Add(ctx, catalogue.MessagesDeadLettered, float64(len(records)))
+	observability.Annotate(ctx, "outcome", string(outcome))
+	j.log(ctx, &s.state).ErrorContext(ctx, "message dead-lettered", "outcome", outcome, "reason", s.why.Reason, "cause", s.why.Detail, "letters", len(records))
+	return nil
+}
+
+func (d *Deliverer) send(ctx context.Context, url string, records []*sqs.SendMessageInput, delay int32, what string) error {
+	for _, in := range records {
+		in.QueueUrl, in.DelaySeconds = &url, delay
+		if _, err := d.Queue.SendMessage(ctx, in); err != nil {
+			return fmt.Errorf("queueing %s: %w", what, err)
+		}
+	}
+	return nil
+}
+
+// endClaims ends the claims of users who are given up. A claim that can't be marked as done ends with its lease: then a
+// message that is sent again arrives again, at those connections that have it.
+func (d *Deliverer) endClaims(ctx context.Context, j *job, s step) {
+	ctx, cancel := earlier(ctx, returnBefore/2) // the receipt needs its time, too
+	defer cancel()
+	var ending sync.WaitGroup
+	for user, owed := range s.owed {
+		if d.users.Acquire(ctx, 1) != nil {
+			break
+		}
+		ending.Go(func() {
+			defer d.users.Release(1)
+			_ = guard(ctx, func() error { // logged
+				if err := d.endClaim(ctx, j, recipient{user, owed}); err != nil {
+					j.log(ctx, &s.state).WarnContext(ctx, "a claim could not be marked", "cause", causeOf(err))
+				}
+				return nil
+			})
+		})
+	}
+	ending.Wait()
+}
+
+// publish publishes the receipt, and says why if that failed.
+func (d *Deliverer) publish(ctx context.Context, j *job, s step) (failure string) {
+	if err := d.Receipts.Publish(ctx, receiptOf(j.message.ID, s.carries)); err != nil {
+		return because("publishing the receipt", err)
+	}
+	observability.Add(ctx, catalogue.ReceiptsPublished, 1)
+	return ""
+}
+
+// receiptOf is what a settled message's receipt says.
+func receiptOf(id string, s message.State) Receipt {
+	r := Receipt{
+		ID: id, Delivered: s.Tally.Delivered, Gone: s.Tally.Gone, Offline: s.Tally.Offline,
+		Failed: s.Tally.Failed, Expired: s.Tally.Expired, At: time.UnixMilli(s.Settled),
+	}
+	if s.FirstSentAt > 0 {
+		r.Latency = max(0, r.At.Sub(time.UnixMilli(s.FirstSentAt))) // clocks differ
+	}
+	return r
+}
+
+// finish notes what became of a message. A plain delivery is not worth a line.
+func (d *Deliverer) finish(ctx context.Context, j *job, s step) {
+	switch s.outcome {
+	case Expired:
+		observability.Add(ctx, catalogue.MessagesExpired, 1)
+	case Offline:
+		observability.Add(ctx, catalogue.MessagesOffline, 1)
+	}
+	observability.Annotate(ctx, "outcome", string(s.outcome))
+	if s.outcome != Delivered || s.state.Tally.Gone > 0 || s.state.Attempt > 1 || len(s.state.Owed) > 0 || j.message.Broadcast {
+		j.log(ctx, &s.state).InfoContext(ctx, "message done", "outcome", s.outcome, "offline", s.state.Tally.Offline, "failed", s.state.Tally.Failed)
+	}
+}
+
+// maxLogged is how many connection ids a log line names.
+const maxLogged = 10
+
+// someOf are some of the connections that are owed, for a log line.
+func someOf(owed map[heliograph.UserID]message.Owed) []heliograph.ConnectionID {
+	some := make([]heliograph.ConnectionID, 0, maxLogged)
+	for _, o := range owed {
+		some = append(some, o.Connections[:min(len(o.Connections), maxLogged-len(some))]...)
+	}
+	return some
+}

@@ -1,0 +1,230 @@
+package delivery
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"heliograph"
+	"heliograph/message"
+)
+
+// Bounds of SQS. Source: the SQS quotas page; the size counts the body and each attribute's name, type and value.
+const (
+	maxQueued     = 256 << 10 // bytes of one message, as the queues of the stack are declared
+	maxAttributes = 10
+)
+
+// What goes back to a queue is the record once more, with what is known by now. There is always room for it, however full
+// the record is, since it takes the first of these forms that fits:
+//
+//  1. the text as it came, with the producer's attributes;
+//  2. the text as it came, without them;
+//  3. the message written anew: it names only users who are still owed, it has nothing but the fields that are known, and its
+//     body stands beside it as plain bytes, so that no escape takes room;
+//  4. two such messages, each to half of the users who are owed, and so on.
+//
+// The third form is never larger than the record itself by more than what is known of the users whom it names, and one user
+// alone leaves over 120 KB for that: TestRoomForOneUser.
+
+type attributes = map[string]types.MessageAttributeValue
+
+// packing says how records are made of a state.
+type packing struct {
+	// label gives the attributes that tell a state.
+	label func(message.State) attributes
+	// split allows several records.
+	split bool
+	// forget allows a record to owe everything to a user whose connections no record has room to name.
+	forget bool
+}
+
+// followUps are the records of a follow-up: one, or several if there is no other way and no receipt has to add them up
+// again. There are none if there is no room.
+func (j *job) followUps(s message.State) []*sqs.SendMessageInput {
+	return j.pack(s, packing{split: !j.message.Receipt, label: func(s message.State) attributes {
+		return attributes{message.RetryAttribute: stringAttribute(s.Text())}
+	}})
+}
+
+// deadLetters are the records of a dead letter: one, or several that each name some of the users who are owed.
+func (j *job) deadLetters(s message.State, why message.Rejection, attempts int) []*sqs.SendMessageInput {
+	letter := message.DeadLetter{Rejection: why, Attempts: attempts}
+	records := j.pack(s, packing{split: true, forget: true, label: func(s message.State) attributes {
+		all := attributesOf(letter)
+		if s.Says() {
+			all[message.OwedAttribute] = stringAttribute(s.Text())
+		}
+		return all
+	}})
+	if len(records) == 0 {
+		records = append(records, j.cut(letter))
+	}
+	return records
+}
+
+func (j *job) pack(s message.State, p packing) []*sqs.SendMessageInput {
+	for _, form := range []func(message.State, packing) *sqs.SendMessageInput{j.asItCame, j.withoutForeign, j.anew} {
+		if in := form(s, p); in != nil && size(in) <= maxQueued {
+			return []*sqs.SendMessageInput{in}
+		}
+	}
+	one, other, ok := j.halves(s)
+	switch {
+	case ok && p.split:
+		ones, others := j.pack(one, p), j.pack(other, p)
+		if len(ones) == 0 || len(others) == 0 {
+			return nil
+		}
+		return append(ones, others...)
+	case !ok && p.forget && j.readable():
+		return []*sqs.SendMessageInput{j.anew(forgotten(s), p)}
+	}
+	return nil
+}
+
+// forgotten is a state without the names of connections.
+func forgotten(s message.State) message.State {
+	owed := make(map[heliograph.UserID]message.Owed, len(s.Owed))
+	for user, o := range s.Owed {
+		owed[user] = message.Owed{Holder: o.Holder}
+	}
+	s.Owed = owed
+	return s
+}
+
+// readable reports whether the record is a message, so that it can be written anew.
+func (j *job) readable() bool { return j.message.Body != nil }
+
+// asItCame is the record's text and its producer's attributes, as many as SQS allows, the first ones by name.
+func (j *job) asItCame(s message.State, p packing) *sqs.SendMessageInput {
+	in := j.withoutForeign(s, p)
+	foreign := maps.Clone(j.record.Attributes)
+	maps.DeleteFunc(foreign, func(name string, _ types.MessageAttributeValue) bool { return message.Own(name) })
+	names := slices.Sorted(maps.Keys(foreign))
+	for _, name := range names[:min(len(names), maxAttributes-reserved(in))] {
+		in.MessageAttributes[name] = foreign[name]
+	}
+	return in
+}
+
+// reserved is how many attributes are kept free for ours: two of a follow-up, of which it may lack the second, and those
+// three of a dead letter and the body.
+func reserved(in *sqs.SendMessageInput) int {
+	if _, followUp := in.MessageAttributes[message.RetryAttribute]; followUp {
+		return 2
+	}
+	return max(3, len(in.MessageAttributes))
+}
+
+func (j *job) withoutForeign(s message.State, p packing) *sqs.SendMessageInput {
+	// SQS takes valid text only; anything else is rejected, and only its dead letter is written.
+	in := j.again(strings.ToValidUTF8(j.record.Body, "\uFFFD"), p.label(s))
+	if aside, ok := j.record.Attributes[message.BodyAttribute]; ok {
+		in.MessageAttributes[message.BodyAttribute] = aside
+	}
+	return in
+}
+
+// anew is the message written anew, nil if there is none.
+func (j *job) anew(s message.State, p packing) *sqs.SendMessageInput {
+	if !j.readable() {
+		return nil
+	}
+	m := j.message
+	if len(m.Users) > 0 {
+		m, s = s.Narrow(m)
+	}
+	if len(m.Body) == 0 {
+		return j.again(m.Text(), p.label(s)) // SQS takes no empty attribute
+	}
+	in := j.again(m.TextAside(), p.label(s))
+	in.MessageAttributes[message.BodyAttribute] = types.MessageAttributeValue{DataType: aws.String("Binary"), BinaryValue: m.Body}
+	return in
+}
+
+// halves are the state as two, each with half of the users who are owed. Whatever else is known stays with the second.
+func (j *job) halves(s message.State) (one, other message.State, ok bool) {
+	owed := s.Owed
+	if len(owed) == 0 { // everything, to everybody
+		owed = map[heliograph.UserID]message.Owed{}
+		for _, user := range j.message.Users {
+			owed[user] = message.Owed{}
+		}
+	}
+	users := slices.Sorted(maps.Keys(owed))
+	if len(users) < 2 || s.Settled > 0 {
+		return s, s, false
+	}
+	one, other = s, s
+	one.Owed, other.Owed = map[heliograph.UserID]message.Owed{}, map[heliograph.UserID]message.Owed{}
+	for i, user := range users {
+		if i < len(users)/2 {
+			one.Owed[user] = owed[user]
+		} else {
+			other.Owed[user] = owed[user]
+		}
+	}
+	one.Tally, one.Cursor, one.Listed, one.Paused, one.OwedSince = message.Tally{}, "", true, false, 0
+	return one, other, true
+}
+
+// cut is the dead letter of a text that is no message, and too large with the reason: it could not be delivered as it is
+// anyway.
+func (j *job) cut(letter message.DeadLetter) *sqs.SendMessageInput {
+	text := strings.ToValidUTF8(j.record.Body, "\uFFFD")
+	letter.CutFrom = len(j.record.Body) + len(j.record.Attributes[message.BodyAttribute].BinaryValue)
+	in := j.again("", attributesOf(letter))
+	in.MessageBody = aws.String(start(text, maxQueued-size(in)))
+	return in
+}
+
+// again is a record with this text and these attributes, in the producer's trace.
+func (j *job) again(text string, own attributes) *sqs.SendMessageInput {
+	in := &sqs.SendMessageInput{MessageBody: &text, MessageAttributes: own}
+	if j.record.TraceHeader != "" {
+		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
+			string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {
+				DataType: aws.String("String"), StringValue: &j.record.TraceHeader,
+			},
+		}
+	}
+	return in
+}
+
+// size is what a record counts for SQS.
+func size(in *sqs.SendMessageInput) int {
+	n := len(*in.MessageBody)
+	for name, a := range in.MessageAttributes {
+		n += len(name) + len(aws.ToString(a.DataType)) + len(aws.ToString(a.StringValue)) + len(a.BinaryValue)
+	}
+	return n
+}
+
+// start is the start of a valid UTF-8 text, at most n bytes of it and no half character.
+func start(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+func attributesOf(letter message.DeadLetter) attributes {
+	all := make(attributes, maxAttributes)
+	for _, a := range letter.Attributes() {
+		all[a.Name] = types.MessageAttributeValue{DataType: &a.Type, StringValue: &a.Value}
+	}
+	return all
+}
+
+func stringAttribute(s string) types.MessageAttributeValue {
+	return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &s}
+}

@@ -1,0 +1,405 @@
+package delivery
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"time"
+
+	"heliograph"
+	"heliograph/message"
+)
+
+// Delays of follow-ups, in seconds.
+const (
+	waitFor     = 5   // for an offline user to come back
+	longestWait = 900 // for a claim to end: as long as SQS allows
+	pageDelay   = 1   // for each page of a broadcast
+)
+
+// pauses are how long the queue holds a follow-up back after a failed attempt, in seconds, before jitter. The second is as
+// long as it is so that by the third attempt a 410 can be believed: see trustGoneAfter.
+var pauses = [message.MaxAttempts - 1]int32{5, 32}
+
+// longestOwed is how long somebody is owed before a broadcast pauses for them. It is well within the lease of their claim.
+const longestOwed = 30 * time.Second
+
+// action is what a step does.
+type action string
+
+const (
+	receive         action = ""            // it was taken off the queue: nothing has been done yet
+	reachUsers      action = "reach users" // claim, find and post, for those whom the message names or who are still owed
+	reachPage       action = "reach page"  // the same for the next page of the users who are online
+	queueFollowUp   action = "follow-up"   // put the message back on the queue for what is owed
+	queuePage       action = "next page"   // put the broadcast back on the queue for its next page
+	writeDeadLetter action = "dead letter" // give up what is owed
+	endClaims       action = "end claims"  // of those given up, or whose message has expired
+	publishReceipt  action = "receipt"     // tell the producer
+	finish          action = "done"        // note what became of the message
+	stop            action = "stop"        // nothing is left to do
+)
+
+// step is the next thing to do for a message. It is a value: do.go carries it out.
+type step struct {
+	action action
+	// state is what is known of the message when the step is taken.
+	state message.State
+	// carries is what the record says that the step puts on a queue, or, of a receipt, what it reports.
+	carries message.State
+	// owed is what is still owed; of a dead letter and of claims to end, what is given up.
+	owed map[heliograph.UserID]message.Owed
+	// delay is how long the queue holds the record back, in seconds.
+	delay int32
+	// why is a dead letter's reason.
+	why message.Rejection
+	// outcome is one word, and cause a few, for the log and the trace.
+	outcome Outcome
+	cause   string
+	// warning is a line for the log about something that the step gives up silently.
+	warning string
+	// ending is the outcome of a message that has settled, for the step after the receipt; empty if that has been noted.
+	ending Outcome
+	// goesOn is set if a broadcast goes on after the dead letter.
+	goesOn bool
+}
+
+// event is what is known after a step: the step itself, and what it came to. The zero event is the beginning.
+type event struct {
+	step    step
+	attempt attempt // of reachUsers and reachPage
+	noRoom  bool    // what was to be queued does not fit
+	failure string  // why a receipt could not be published
+}
+
+// given is what else a decision depends on.
+type given struct {
+	now    time.Time
+	rate   int     // users that one record of a broadcast reaches at most
+	chance float64 // random, 0 to 1, for jitter
+}
+
+// plan decides what comes next for a message. It is a pure function: whatever it depends on is in its arguments, and
+// whatever follows from it is in the step. plan_test.go has the whole of it as a table, which docs/sending.md draws.
+func plan(j *job, e event, g given) step {
+	last := e.step
+	switch last.action {
+	case reachUsers:
+		return j.afterAttempt(last.state, e.attempt, g)
+	case reachPage:
+		return j.afterPage(last.state, e.attempt, g)
+	case queueFollowUp, queuePage:
+		return j.afterQueueing(last, e.noRoom)
+	case writeDeadLetter:
+		return j.afterDeadLetter(last, g)
+	case endClaims:
+		return j.afterClaims(last, g)
+	case publishReceipt:
+		return j.afterReceipt(last, e.failure, g)
+	case finish:
+		return step{action: stop}
+	}
+	return j.begin(g)
+}
+
+// begin decides what to do with a record that has just been opened.
+func (j *job) begin(g given) step {
+	s := j.state
+	switch {
+	case j.rejection != nil:
+		return j.giveUp(s, nil, *j.rejection)
+	case s.Settled > 0:
+		return j.settle(s, "", g)
+	case j.message.Expired(g.now):
+		return j.expire(s, g)
+	case j.paging(s):
+		return step{action: reachPage, state: s}
+	}
+	return step{action: reachUsers, state: s}
+}
+
+// expire drops a message whose ExpiresAt has passed.
+func (j *job) expire(s message.State, g given) step {
+	owed := map[heliograph.UserID]message.Owed{}
+	for _, r := range j.recipients() {
+		owed[r.user] = r.owed
+	}
+	s.Tally.Expired += count(owed)
+	if s.Holder == "" {
+		return j.settle(s, Expired, g)
+	}
+	return step{action: endClaims, state: s, owed: owed, ending: Expired}
+}
+
+// afterAttempt decides what comes after an attempt.
+func (j *job) afterAttempt(s message.State, a attempt, g given) step {
+	s.Tally.Add(a.tally)
+	warning := ""
+	if a.rejection == nil && a.cause != "" && s.Attempt >= message.MaxAttempts && onlyMarks(a.owed) {
+		warning = a.cause // a claim that can't be marked is no reason for a dead letter
+		a.cause, a.owed = "", nil
+	}
+	next := j.next(s, a.owed)
+	switch {
+	case a.rejection != nil:
+		return j.giveUp(s, a.owed, *a.rejection)
+	case a.cause != "" && s.Attempt >= message.MaxAttempts:
+		return j.undelivered(s, a)
+	case a.cause != "":
+		next.Attempt++
+		return step{action: queueFollowUp, state: s, carries: next, owed: a.owed, delay: pause(s.Attempt, g), outcome: Failed, cause: a.cause}
+	case a.waiting:
+		return step{action: queueFollowUp, state: s, carries: next, owed: a.owed, delay: waitFor, outcome: Offline, cause: "the user may come back"}
+	case !a.until.IsZero():
+		wait := int32(max(1, min(a.until.Sub(g.now)/time.Second+1, longestWait)))
+		return step{action: queueFollowUp, state: s, carries: next, owed: a.owed, delay: wait, outcome: Repeated, cause: "another delivery of this id is under way"}
+	case j.paging(s), j.message.Broadcast && !s.Listed && len(a.owed) == 0:
+		return queueNext(s, next, a.owed, warning)
+	}
+	last := j.settle(s, j.outcome(s, a.repeated), g)
+	last.warning = warning
+	return last
+}
+
+// pause is how long to wait before the next attempt, with jitter.
+func pause(attempt int, g given) int32 {
+	least := pauses[attempt-1]
+	return least + int32(g.chance*float64(least/2+1))
+}
+
+// undelivered gives up what the last attempt left owed, without the claims that are only to be marked.
+func (j *job) undelivered(s message.State, a attempt) step {
+	owed := maps.Clone(a.owed)
+	maps.DeleteFunc(owed, func(_ heliograph.UserID, o message.Owed) bool { return o.OnlyMark() })
+	why := message.Rejection{
+		Reason: message.ReasonUndelivered,
+		Detail: fmt.Sprintf("%s after %d attempts, the last one: %s", howMuch(owed), s.Attempt, a.cause),
+	}
+	if j.message.Broadcast {
+		return j.leaveBehind(s, owed, why)
+	}
+	return j.giveUp(s, owed, why)
+}
+
+// A broadcast goes through the list of online users page by page. Each page is a record of its own: the message once more,
+// and where the next page begins. A function that dies costs only the time until SQS redelivers its page; and since the
+// queue holds each page back for a second, no more than BroadcastRate users are reached in one.
+//
+// Users whom a page could not reach are kept until they are half of what may be reached in a second, or the first of them
+// has waited for long, or the list has ended. Then they are tried again as any other message's users are, and those given
+// up are left behind in the dead-letter queue, before the paging goes on.
+
+// paging reports whether the record is for the next page of a broadcast, rather than for those who are owed.
+func (j *job) paging(s message.State) bool { return j.message.Broadcast && !s.Listed && !s.Paused }
+
+// afterPage turns the page: it adds up what is owed, and decides whether the paging pauses for that.
+func (j *job) afterPage(s message.State, a attempt, g given) step {
+	owed := j.carried()
+	if a.unread {
+		// The page is tried again, and what is owed stays owed.
+		if a.owed = owed; s.Attempt >= message.MaxAttempts && a.rejection == nil {
+			a.rejection = message.Reject(message.ReasonUndelivered,
+				fmt.Sprintf("the rest of the online users owed after %d attempts, the last one: %s", s.Attempt, a.cause))
+		}
+		return j.afterAttempt(s, a, g)
+	}
+	maps.Copy(owed, a.owed)
+	a.owed = owed
+	s.Attempt, s.Cursor, s.Listed = 1, a.cursor, a.cursor == ""
+	if len(owed) > 0 && s.OwedSince == 0 {
+		s.OwedSince = g.now.UnixMilli()
+	}
+	late := len(owed) > 0 && g.now.Sub(time.UnixMilli(s.OwedSince)) >= longestOwed
+	s.Paused = !s.Listed && (2*len(owed) >= g.rate || late)
+	switch {
+	case j.paging(s) || len(owed) == 0:
+		a.cause, a.until = "", time.Time{} // nobody is tried again yet
+	case a.cause == "":
+		a.cause = "an earlier page or another delivery left it owed"
+	}
+	return j.afterAttempt(s, a, g)
+}
+
+// carried is what is owed to users whom a page does not try to reach: their claims are held as they were.
+func (j *job) carried() map[heliograph.UserID]message.Owed {
+	owed := map[heliograph.UserID]message.Owed{}
+	for user, o := range j.state.Owed {
+		o.Holder = cmp.Or(o.Holder, j.state.Holder)
+		owed[user] = o
+	}
+	return owed
+}
+
+// queueNext goes on with the next page.
+func queueNext(s, next message.State, owed map[heliograph.UserID]message.Owed, warning string) step {
+	next.Attempt, next.Paused = 1, false
+	if len(next.Owed) == 0 {
+		next.OwedSince = 0
+	}
+	return step{
+		action: queuePage, state: s, carries: next, owed: owed, delay: pageDelay, warning: warning,
+		cause: "no room for those owed beside the next page",
+	}
+}
+
+// afterQueueing is the end for this invocation, unless what was to be queued has no room.
+func (j *job) afterQueueing(last step, noRoom bool) step {
+	why := message.Rejection{Reason: message.ReasonNoRoom, Detail: last.cause}
+	switch {
+	case noRoom && j.message.Broadcast:
+		return j.leaveBehind(last.state, last.owed, why)
+	case noRoom:
+		return j.giveUp(last.state, last.owed, why)
+	}
+	return done(last.state, last.ending)
+}
+
+// giveUp ends a message in the dead-letter queue.
+func (j *job) giveUp(s message.State, owed map[heliograph.UserID]message.Owed, why message.Rejection) step {
+	return step{action: writeDeadLetter, state: s, carries: buried(j.next(s, owed)), owed: owed, why: why}
+}
+
+// leaveBehind puts users whom a broadcast gives up in the dead-letter queue, and goes on without them.
+func (j *job) leaveBehind(s message.State, owed map[heliograph.UserID]message.Owed, why message.Rejection) step {
+	last := j.giveUp(s, owed, why)
+	last.carries.Listed, last.carries.Cursor, last.carries.Tally = true, "", message.Tally{} // the rest is still under way
+	last.goesOn = true
+	return last
+}
+
+// buried is a state as a dead letter keeps it, so that putting the letter back reaches only those who lack the body, at the
+// first attempt and measured from then on.
+func buried(s message.State) message.State {
+	s.Attempt, s.Paused, s.OwedSince = 1, false, 0
+	if s.Settled == 0 {
+		s.FirstSentAt = 0
+	}
+	return s
+}
+
+// afterDeadLetter ends the claims of those given up. That comes after the letter: if the letter could not be written, the
+// record would come again and find its own claims done.
+func (j *job) afterDeadLetter(last step, g given) step {
+	if last.carries.Settled > 0 {
+		return done(last.state, last.ending)
+	}
+	next := step{action: endClaims, state: last.state, owed: last.owed, goesOn: last.goesOn}
+	next.state.Tally.Failed += count(last.owed)
+	next.state.Owed = nil
+	if j.message.ID == "" || len(last.owed) == 0 {
+		return j.afterClaims(next, g)
+	}
+	return next
+}
+
+func (j *job) afterClaims(last step, g given) step {
+	if last.goesOn {
+		return j.afterAttempt(last.state, attempt{}, g)
+	}
+	return j.settle(last.state, last.ending, g)
+}
+
+// settle is the end of a message that needs nothing more, except perhaps a receipt.
+func (j *job) settle(s message.State, ending Outcome, g given) step {
+	if !j.message.Receipt {
+		return done(s, ending)
+	}
+	report := message.State{Attempt: 1, FirstSentAt: s.FirstSentAt, Settled: g.now.UnixMilli(), Tally: s.Tally}
+	if s.Settled > 0 {
+		report.Attempt, report.Settled = s.Attempt, s.Settled
+	}
+	return step{action: publishReceipt, state: s, carries: report, ending: ending}
+}
+
+// afterReceipt tries a receipt that could not be published again as a message is: by a follow-up, which knows that nothing
+// else is to be done.
+func (j *job) afterReceipt(last step, failure string, g given) step {
+	report := last.carries
+	switch {
+	case failure == "":
+		return done(last.state, last.ending)
+	case report.Attempt >= message.MaxAttempts:
+		why := message.Rejection{
+			Reason: message.ReasonReceiptUnpublished, Detail: fmt.Sprintf("after %d attempts, the last one: %s", report.Attempt, failure),
+		}
+		return step{action: writeDeadLetter, state: last.state, carries: buried(report), why: why, ending: last.ending}
+	}
+	delay := pause(report.Attempt, g)
+	report.Attempt++
+	return step{action: queueFollowUp, state: last.state, carries: report, delay: delay, outcome: Failed, cause: failure, ending: last.ending}
+}
+
+// done notes what became of a message, where that has not been noted.
+func done(s message.State, ending Outcome) step {
+	if ending == "" {
+		return step{action: stop}
+	}
+	return step{action: finish, state: s, outcome: ending}
+}
+
+// outcome is the one word for what became of a message that needs nothing more.
+func (j *job) outcome(s message.State, repeated int) Outcome {
+	t := s.Tally
+	switch {
+	case repeated > 0 && repeated == len(j.recipients()):
+		return Repeated
+	case t.Delivered > 0:
+		return Delivered
+	case t.Failed > 0:
+		return Failed
+	case t.Offline > 0:
+		return Offline
+	case t.Gone > 0:
+		return Gone
+	}
+	return Delivered
+}
+
+// next is the state after an attempt that left this owed. If everybody is owed everything, that goes without saying.
+func (j *job) next(s message.State, owed map[heliograph.UserID]message.Owed) message.State {
+	s.Owed, s.Holder = owed, j.token
+	if j.message.Broadcast || len(owed) != max(1, len(j.message.Users)) {
+		return s
+	}
+	for _, o := range owed {
+		if !o.Everything() {
+			return s
+		}
+	}
+	s.Owed = nil
+	return s
+}
+
+// onlyMarks reports whether nothing is owed but marks on claims.
+func onlyMarks(owed map[heliograph.UserID]message.Owed) bool {
+	for _, o := range owed {
+		if !o.OnlyMark() {
+			return false
+		}
+	}
+	return true
+}
+
+// count is how much is owed, as a tally counts it.
+func count(owed map[heliograph.UserID]message.Owed) int {
+	n := 0
+	for _, o := range owed {
+		n += o.Count()
+	}
+	return n
+}
+
+// howMuch says in few words how much is owed.
+func howMuch(owed map[heliograph.UserID]message.Owed) string {
+	if len(owed) > 1 {
+		return fmt.Sprintf("%d users owed", len(owed))
+	}
+	for _, o := range owed {
+		if n := len(o.Connections); n == 1 {
+			return "1 connection owed"
+		} else if n > 1 {
+			return fmt.Sprintf("%d connections owed", n)
+		}
+	}
+	return "all connections owed"
+}

@@ -1,0 +1,292 @@
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"heliograph"
+	"heliograph/message"
+	"heliograph/observability"
+	"heliograph/observability/catalogue"
+	"heliograph/presence"
+)
+
+// reconnect is how recently a user must have gone offline to be expected back.
+const reconnect = 10 * time.Second
+
+// attempt is what one attempt came to, for one user or for all whom it was for.
+type attempt struct {
+	tally message.Tally
+	// owed is what is still owed, for one of these reasons: a failure, a claim in flight, or a user who may come back.
+	owed map[heliograph.UserID]message.Owed
+	// cause is why the first of those that failed did; empty if none has.
+	cause string
+	// waiting is set if somebody may come back.
+	waiting bool
+	// until is when the last of the claims in flight ends.
+	until time.Time
+	// repeated counts users who had the message already.
+	repeated int
+	// rejection is why no connection will ever take this body.
+	rejection *message.Rejection
+	// unread is set if a page of a broadcast could not be read; cursor is otherwise where the next one begins, empty at the
+	// end of the list.
+	unread bool
+	cursor string
+}
+
+// reachUsers reaches those whom the record is for.
+func (d *Deliverer) reachUsers(ctx context.Context, j *job, _ step) attempt {
+	ctx, cancel := earlier(ctx, postBefore-returnBefore)
+	defer cancel()
+	return d.reachAll(ctx, j, j.recipients())
+}
+
+// reachPage reaches the users on the next page of a broadcast.
+func (d *Deliverer) reachPage(ctx context.Context, j *job, s step) attempt {
+	ctx, cancel := earlier(ctx, postBefore-returnBefore)
+	defer cancel()
+	// Users who are owed will be tried again at one go, so they count.
+	page, err := d.Presence.Online(ctx, max(1, d.rate()-len(s.state.Owed)), s.state.Cursor)
+	if err != nil {
+		a := attempt{unread: true, cause: because("reading who is online", err)}
+		if errors.As(err, new(*presence.InvalidError)) {
+			a.rejection = message.Reject(message.ReasonBadFollowUp, "the cursor is not one of the list of online users")
+		}
+		return a
+	}
+	recipients := make([]recipient, len(page.Users))
+	for i, online := range page.Users {
+		recipients[i].user = online.User
+	}
+	a := d.reachAll(ctx, j, recipients)
+	a.cursor = page.Next
+	observability.Add(ctx, catalogue.BroadcastUsers, float64(len(recipients)))
+	j.log(ctx, &s.state).InfoContext(ctx, "broadcast page done",
+		"users", len(recipients), "owed", len(s.state.Owed)+len(a.owed), "last", page.Next == "")
+	return a
+}
+
+// reachAll reaches all recipients side by side. One that gets no turn in time has failed.
+func (d *Deliverer) reachAll(ctx context.Context, j *job, recipients []recipient) attempt {
+	results := make([]attempt, len(recipients))
+	var group errgroup.Group
+	for i, r := range recipients {
+		if err := d.users.Acquire(ctx, 1); err != nil {
+			results[i] = r.unclaimed(j, because("no turn", err))
+			continue
+		}
+		group.Go(func() error {
+			defer d.users.Release(1)
+			if err := guard(ctx, func() error { results[i] = d.reach(ctx, j, r); return nil }); err != nil {
+				results[i] = r.failed(err.Error())
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // always nil
+	return sum(results)
+}
+
+// reach brings the body to one user: it claims the message and finds the user's connections side by side, posts to all
+// connections that are owed the body, and marks the claim once nothing is owed any more.
+func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
+	claim, found := d.claimAndFind(ctx, j, r)
+	switch {
+	case claim.State == Duplicate:
+		observability.Add(ctx, catalogue.DuplicatesDropped, 1)
+		return attempt{tally: message.Tally{Delivered: claim.Delivered, Gone: claim.Gone}, repeated: 1}
+	case claim.State == InFlight:
+		return r.inFlight(claim.Until)
+	case claim.err != nil:
+		return r.unclaimed(j, because("claiming the message", claim.err))
+	}
+	r.owed.Holder = "" // this attempt
+	if found.err != nil {
+		return r.unfound(found.err)
+	}
+	posts := d.postAll(ctx, j, r.user, owedOf(found.connections, r.owed))
+	r.owed.Delivered += posts.delivered
+	r.owed.Gone += posts.gone
+	var result attempt
+	switch {
+	case len(posts.owed) > 0:
+		r.owed.Connections = posts.owed
+		result = r.failed(posts.cause)
+		result.rejection = posts.rejection
+	// The status is from before the posts: if all were gone, the user was online until now.
+	case j.waitsFor(r, found.status.OnlineWithin(reconnect, time.Now())):
+		r.owed.Connections, r.owed.Waited = nil, true
+		result = r.awaited()
+	default:
+		result = d.mark(ctx, j, r)
+	}
+	result.tally.Delivered, result.tally.Gone = posts.delivered, posts.gone
+	return result
+}
+
+// claimed is what came of claiming a message.
+type claimed struct {
+	ClaimResult
+	err error
+}
+
+// found is where a message can go.
+type found struct {
+	connections []presence.Connection
+	status      presence.Status
+	err         error
+}
+
+// claimAndFind claims the message for a recipient, if it has an Id, and meanwhile finds the recipient's connections:
+// together they take no longer than one of them.
+func (d *Deliverer) claimAndFind(ctx context.Context, j *job, r recipient) (c claimed, f found) {
+	if j.message.ID == "" {
+		return c, d.find(ctx, j, r.user)
+	}
+	var finding sync.WaitGroup
+	finding.Go(func() {
+		if err := guard(ctx, func() error { f = d.find(ctx, j, r.user); return nil }); err != nil {
+			f.err = err
+		}
+	})
+	c.ClaimResult, c.err = d.Claims.Claim(ctx, j.target(r.user), j.message.ID, j.owner(r))
+	finding.Wait()
+	return c, f
+}
+
+// find finds the connections of a user, or the one that the message names.
+func (d *Deliverer) find(ctx context.Context, j *job, user heliograph.UserID) (f found) {
+	if j.message.Connection != "" {
+		// The connection was there when the message was sent, so it is at least that old.
+		f.connections = []presence.Connection{{ID: j.message.Connection, ConnectedAt: j.firstSent()}}
+		return f
+	}
+	f.connections, f.status, f.err = d.Presence.Connections(ctx, user)
+	return f
+}
+
+// owedOf are the open connections that this attempt posts to. What is owed to a connection that has closed is owed to
+// nobody, unless the body has not arrived anywhere yet: then the user may be back on a new connection, and it was to the
+// user that the message was sent.
+func owedOf(open []presence.Connection, o message.Owed) []presence.Connection {
+	if o.Connections == nil {
+		return open
+	}
+	owed := make(map[heliograph.ConnectionID]bool, len(o.Connections))
+	for _, id := range o.Connections {
+		owed[id] = true
+	}
+	var left []presence.Connection
+	for _, c := range open {
+		if owed[c.ID] {
+			left = append(left, c)
+		}
+	}
+	if len(left) == 0 && o.Delivered == 0 {
+		return open
+	}
+	return left
+}
+
+// waitsFor reports whether to wait for a user whom nothing has reached: one who was online a moment ago may only be
+// changing networks. A broadcast is for those who are there.
+func (j *job) waitsFor(r recipient, recently bool) bool {
+	return recently && r.user != "" && r.owed.Delivered == 0 && !r.owed.Waited && !j.message.Broadcast
+}
+
+// mark is the end for a recipient who is owed nothing more. A claim that can't be marked stays owed; otherwise a resend
+// would be delivered twice.
+func (d *Deliverer) mark(ctx context.Context, j *job, r recipient) attempt {
+	if err := d.endClaim(ctx, j, r); err != nil {
+		r.owed.Connections = []heliograph.ConnectionID{}
+		return r.failed(because("marking the claim", err))
+	}
+	if r.owed.Delivered == 0 && r.user != "" {
+		return attempt{tally: message.Tally{Offline: 1}}
+	}
+	return attempt{}
+}
+
+// endClaim ends the claim for a recipient: done if the body arrived anywhere, otherwise free, so that the message may be sent
+// again. A claim that can't be freed ends with its lease, so that is no error.
+func (d *Deliverer) endClaim(ctx context.Context, j *job, r recipient) error {
+	switch {
+	case j.message.ID == "":
+		return nil
+	case r.owed.Delivered > 0:
+		err := d.Claims.Done(ctx, j.target(r.user), j.message.ID, j.owner(r), r.owed.Delivered, r.owed.Gone)
+		if errors.Is(err, ErrClaimLost) {
+			j.log(ctx, &j.state).WarnContext(ctx, "a claim was over before the message had settled: it may have arrived twice")
+			return nil
+		}
+		return err
+	}
+	if err := d.Claims.Release(ctx, j.target(r.user), j.message.ID, j.owner(r)); err != nil {
+		j.log(ctx, &j.state).WarnContext(ctx, "a claim could not be released", "cause", causeOf(err))
+	}
+	return nil
+}
+
+// failed leaves what is owed for another attempt.
+func (r recipient) failed(cause string) attempt {
+	return attempt{owed: r.all(), cause: cause}
+}
+
+// unclaimed is for a recipient for whom the message could not be claimed: the previous attempt still holds the claim, unless
+// a second copy of this record has taken it over.
+func (r recipient) unclaimed(j *job, cause string) attempt {
+	r.owed.Holder = cmp.Or(r.owed.Holder, j.state.Holder)
+	return r.failed(cause)
+}
+
+// unfound is for a user whose connections could not be read. One whom presence will never take can have none.
+func (r recipient) unfound(err error) attempt {
+	result := r.failed(because("reading the connections", err))
+	if invalid, ok := errors.AsType[*presence.InvalidError](err); ok {
+		result.rejection = message.Reject(message.ReasonNoTarget, invalid.Error())
+	}
+	return result
+}
+
+// inFlight leaves the recipient to another delivery, until that has had its time. Under this attempt's token nobody holds a
+// claim, so the next one comes as a stranger.
+func (r recipient) inFlight(until time.Time) attempt {
+	return attempt{owed: r.all(), until: until}
+}
+
+// awaited gives the user time to come back.
+func (r recipient) awaited() attempt {
+	return attempt{owed: r.all(), waiting: true}
+}
+
+func (r recipient) all() map[heliograph.UserID]message.Owed {
+	return map[heliograph.UserID]message.Owed{r.user: r.owed}
+}
+
+// sum adds up what came of each recipient, in their order.
+func sum(results []attempt) attempt {
+	if len(results) == 1 {
+		return results[0]
+	}
+	all := attempt{owed: map[heliograph.UserID]message.Owed{}}
+	for _, one := range results {
+		all.tally.Add(one.tally)
+		for user, owed := range one.owed {
+			all.owed[user] = owed
+		}
+		all.cause = cmp.Or(all.cause, one.cause)
+		all.rejection = cmp.Or(all.rejection, one.rejection)
+		if one.until.After(all.until) {
+			all.until = one.until
+		}
+		all.waiting = all.waiting || one.waiting
+		all.repeated += one.repeated
+	}
+	return all
+}

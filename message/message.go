@@ -1,0 +1,215 @@
+package message
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"heliograph"
+)
+
+// Bounds of a message. The body's is API Gateway's for one WebSocket message; the others keep a hostile or broken producer
+// from costing more than its own message.
+const (
+	MaxMessage = 1 << 20   // bytes of the whole message, more than SQS ever carries
+	MaxBody    = 128 << 10 // bytes of the body as the client receives it
+	MaxUsers   = 1000      // different users of UserIds
+	MaxID      = 256       // bytes of Id
+	MaxDepth   = 128       // nested objects and arrays, the message itself included
+)
+
+// Message is what a producer asks for. It goes to exactly one of Users, Connection and Broadcast.
+type Message struct {
+	// Users are distinct, in the order in which the producer named them; up to MaxUsers.
+	Users []heliograph.UserID
+	// Connection is the one connection that the message goes to, whoever's it is.
+	Connection heliograph.ConnectionID
+	// Broadcast marks a message to all users who are online.
+	Broadcast bool
+	// Body is the text that every connection receives, byte for byte.
+	Body []byte
+	// ID is the producer's own name for the message; empty if it gave none. A message sent again under the same name within
+	// the idempotency window is not delivered twice.
+	ID string
+	// ExpiresAt is when the message stops being worth delivering; zero means never.
+	ExpiresAt time.Time
+	// Receipt asks for an event once the message has settled. Such a message has an ID.
+	Receipt bool
+}
+
+// Expired reports whether ExpiresAt has passed.
+func (m *Message) Expired(now time.Time) bool {
+	return !m.ExpiresAt.IsZero() && !now.Before(m.ExpiresAt)
+}
+
+// Parse reads one message: a JSON object with one target and a Body, optionally Id (a string), ExpiresAt (RFC 3339)
+// and Receipt (a bool; true needs an Id). The target is exactly one of UserId (a string), UserIds (1 to MaxUsers
+// strings; one that occurs twice counts once), ConnectionId (a string) and Broadcast (true). Parse returns why the
+// message is rejected, or nil.
+//
+//   - A Body that is a string is delivered as that string, also the empty one. Any other value, null included, is
+//     delivered as its compact text: white space between tokens is gone, everything else (numbers, escapes, the order
+//     and repetition of members) is as it was written. Without a Body there is nothing to deliver: rejected.
+//   - Names match without regard to ASCII case. A known name that occurs twice, in whatever case, is rejected, since
+//     choosing either would be wrong. Unknown names are ignored.
+//   - Any of them but Body may be null, which counts as missing, and so does false for Broadcast.
+//   - Invalid UTF-8 is rejected anywhere. Half a surrogate pair (such as "\ud83d" alone) can't be written as UTF-8, so
+//     it is rejected in every string that is decoded here, which is all but those within a Body that travels as JSON
+//     text: there it stays the escape that it was.
+func Parse(text string) (Message, *Rejection) { return parse(text, nil) }
+
+// ParseAside is Parse for a message whose body stands beside its text, as send writes a message that has to become
+// smaller: see [BodyAttribute]. The text has no Body then.
+func ParseAside(text string, body []byte) (Message, *Rejection) {
+	if body == nil {
+		body = []byte{}
+	}
+	return parse(text, body)
+}
+
+func parse(text string, aside []byte) (Message, *Rejection) {
+	if rejection := checkText(text); rejection != nil {
+		return Message{}, rejection
+	}
+	f, rejection := readFields(text)
+	if rejection != nil {
+		return Message{}, rejection
+	}
+	f.aside = aside
+	return f.message()
+}
+
+// checkText holds what is true of any acceptable text, before anything is decoded from it.
+func checkText(text string) *Rejection {
+	switch {
+	case len(text) > MaxMessage:
+		return Reject(ReasonTooLarge, fmt.Sprintf("the message has %d bytes, more than %d", len(text), MaxMessage))
+	case !utf8.ValidString(text):
+		return Reject(ReasonMalformed, "not valid UTF-8")
+	case depth(text) > MaxDepth:
+		return Reject(ReasonMalformed, fmt.Sprintf("nested deeper than %d", MaxDepth))
+	}
+	return nil
+}
+
+// depth counts how deep the brackets outside strings nest. It does not need valid JSON: whatever else is wrong with the
+// text is found later.
+func depth(text string) int {
+	deepest, open, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			open++
+			deepest = max(deepest, open)
+		case c == '}' || c == ']':
+			open--
+		}
+	}
+	return deepest
+}
+
+// readFields takes the object apart without decoding the values. Decoding into a struct would silently take the last of
+// several equal names.
+func readFields(text string) (fields, *Rejection) {
+	var f fields
+	if data := []byte(text); !json.Valid(data) {
+		return f, syntax(data)
+	}
+	s := scanner{text: text}
+	if s.next() != '{' {
+		return f, Reject(ReasonMalformed, "the message must be a JSON object")
+	}
+	for s.at++; s.next() != '}'; {
+		name := s.value()
+		s.next()
+		s.at++ // the colon
+		s.next()
+		if rejection := f.set(name, s.value()); rejection != nil {
+			return f, rejection
+		}
+		if s.next() == ',' {
+			s.at++
+		}
+	}
+	return f, nil
+}
+
+// syntax says where the JSON breaks off, and nothing of what stands there.
+func syntax(data []byte) *Rejection {
+	var err *json.SyntaxError
+	if errors.As(json.Unmarshal(data, new(any)), &err) {
+		return Reject(ReasonMalformed, "not valid JSON at byte "+strconv.FormatInt(err.Offset, 10))
+	}
+	return Reject(ReasonMalformed, "not valid JSON")
+}
+
+// wire is a message as a producer writes it.
+type wire struct {
+	UserID       heliograph.UserID       `json:"UserId,omitempty"`
+	UserIDs      []heliograph.UserID     `json:"UserIds,omitempty"`
+	ConnectionID heliograph.ConnectionID `json:"ConnectionId,omitempty"`
+	Broadcast    bool                    `json:",omitempty"`
+	Body         *string                 `json:",omitempty"`
+	ID           string                  `json:"Id,omitempty"`
+	ExpiresAt    string                  `json:",omitempty"`
+	Receipt      bool                    `json:",omitempty"`
+}
+
+// Text writes the message as a producer does, its body as a string. Parse reads it.
+func (m *Message) Text() string {
+	w := m.wire()
+	body := string(m.Body)
+	w.Body = &body
+	return encode(w)
+}
+
+// TextAside writes the message without its body. ParseAside reads it.
+func (m *Message) TextAside() string { return encode(m.wire()) }
+
+func (m *Message) wire() *wire {
+	w := &wire{ConnectionID: m.Connection, Broadcast: m.Broadcast, ID: m.ID, Receipt: m.Receipt}
+	if len(m.Users) == 1 {
+		w.UserID = m.Users[0]
+	} else {
+		w.UserIDs = m.Users
+	}
+	if !m.ExpiresAt.IsZero() {
+		w.ExpiresAt = m.ExpiresAt.Format(time.RFC3339Nano)
+	}
+	return w
+}
+
+// unsendable are the characters that JSON allows in a text and SQS does not. Source: SendMessage, "MessageBody".
+var unsendable = strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`)
+
+// encode writes JSON that SQS takes, without the escapes for HTML, which would count several times towards SQS's limit. Only
+// values that always encode are written with it.
+func encode(v any) string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(v)
+	return unsendable.Replace(strings.TrimSuffix(text.String(), "\n"))
+}
+
+// IDOf is the Id of a text that may not be a valid message, as dead letters hold them; empty if there is none.
+func IDOf(text string) string {
+	var m struct {
+		ID any `json:"Id"`
+	}
+	if json.Unmarshal([]byte(text), &m) != nil {
+		return ""
+	}
+	id, _ := m.ID.(string)
+	return id
+}

@@ -1,0 +1,189 @@
+package message
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"heliograph"
+)
+
+// MaxAttempts is how often a message is tried before it goes to the dead-letter queue.
+const MaxAttempts = 3
+
+// maxToken bounds the token of an attempt, in bytes. Ours are shorter.
+const maxToken = 64
+
+// State is what is known of a message from its earlier attempts: JSON in the attribute HeliographRetry of a follow-up, or
+// in HeliographOwed of a dead letter.
+//
+// It travels over queues that others may write to, so nothing in it is trusted: it can narrow down to which of its own
+// targets a message goes, and no more.
+type State struct {
+	// Attempt is the number of the attempt that the record makes, 1 to MaxAttempts. Follow-ups that only wait, for a user
+	// to come back or for a claim to end, make the same one again.
+	Attempt int `json:"attempt"`
+	// FirstSentAt is when the producer sent the message, in Unix milliseconds; 0 if unknown.
+	FirstSentAt int64 `json:"firstSentAt,omitempty"`
+	// Holder is the token under which the previous attempt claimed the message. Only messages with an Id have it.
+	Holder string `json:"holder,omitempty"`
+	// Owed is what each user is still owed; empty means everything, to everybody. A message to a connection id owes it to
+	// the user "".
+	Owed map[heliograph.UserID]Owed `json:"owed,omitempty"`
+	// Known replaces Owed where the message was written anew and names only users who are still owed: it is keyed by the
+	// user's position in UserIds, and users without an entry are owed everything. See Bind.
+	Known map[int]Owed `json:"known,omitempty"`
+	// Cursor, Listed and Paused belong to a broadcast: where the next page of online users begins, whether the list has
+	// ended, and whether the next page waits until what is owed has been tried again.
+	Cursor string `json:"cursor,omitempty"`
+	Listed bool   `json:"listed,omitempty"`
+	Paused bool   `json:"paused,omitempty"`
+	// OwedSince is when a broadcast first failed to reach one of those owed, in Unix milliseconds.
+	OwedSince int64 `json:"owedSince,omitempty"`
+	// Tally is what came of the message so far.
+	Tally Tally `json:"tally,omitzero"`
+	// Settled is when the message settled, in Unix milliseconds, if only its receipt is still to be published.
+	Settled int64 `json:"settled,omitempty"`
+}
+
+// Owed is what one user is still owed.
+type Owed struct {
+	// Connections are those that the body has not arrived at; nil means every open one. An empty list that is not nil means
+	// that the body has arrived, and only the claim is still to be marked as done.
+	Connections []heliograph.ConnectionID `json:"connections,omitzero"`
+	// Delivered and Gone count this user's other connections.
+	Delivered int `json:"delivered,omitempty"`
+	Gone      int `json:"gone,omitempty"`
+	// Waited is set once a follow-up has waited for the user to come back. It waits once.
+	Waited bool `json:"waited,omitempty"`
+	// Holder is the token under which the message is claimed for this user, where that is not the state's.
+	Holder string `json:"holder,omitempty"`
+}
+
+// Everything reports whether nothing has been done for the user yet.
+func (o *Owed) Everything() bool {
+	return o.Connections == nil && o.Delivered == 0 && o.Gone == 0 && !o.Waited && o.Holder == ""
+}
+
+// OnlyMark reports whether the body has arrived everywhere and only the claim is still to be marked as done.
+func (o *Owed) OnlyMark() bool { return o.Connections != nil && len(o.Connections) == 0 }
+
+// Count is what is owed as a tally counts it: connections, or the user if the connections are not known.
+func (o *Owed) Count() int {
+	if o.Connections == nil {
+		return 1
+	}
+	return len(o.Connections)
+}
+
+// Tally counts what became of a message, in connections and in users, as a receipt does.
+type Tally struct {
+	Delivered int `json:"delivered,omitempty"`
+	Gone      int `json:"gone,omitempty"`
+	Offline   int `json:"offline,omitempty"`
+	Failed    int `json:"failed,omitempty"`
+	Expired   int `json:"expired,omitempty"`
+}
+
+// Add adds another tally.
+func (t *Tally) Add(more Tally) {
+	t.Delivered += more.Delivered
+	t.Gone += more.Gone
+	t.Offline += more.Offline
+	t.Failed += more.Failed
+	t.Expired += more.Expired
+}
+
+func (t *Tally) least() int { return min(t.Delivered, t.Gone, t.Offline, t.Failed, t.Expired) }
+
+// Says reports whether the state says more than a message without it.
+func (s *State) Says() bool {
+	return len(s.Owed) > 0 || len(s.Known) > 0 || s.Cursor != "" || s.Settled > 0 || s.Tally != Tally{}
+}
+
+// Text is the attribute's value.
+func (s *State) Text() string { return encode(s) }
+
+// ParseState reads an attribute's value. The rejection names the attribute.
+func ParseState(attribute, text string, now time.Time) (State, *Rejection) {
+	var s State
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return State{}, Reject(ReasonBadFollowUp, attribute+" is not the JSON that it should be")
+	}
+	if problem := s.problem(now); problem != "" {
+		return State{}, Reject(ReasonBadFollowUp, attribute+": "+problem)
+	}
+	return s, nil
+}
+
+// problem says what in a state can't be true.
+func (s *State) problem(now time.Time) string {
+	latest := now.Add(time.Minute).UnixMilli() // clocks differ
+	switch {
+	case s.Attempt < 1 || s.Attempt > MaxAttempts:
+		return "attempt is out of range"
+	case s.FirstSentAt < 0 || s.FirstSentAt > latest:
+		return "firstSentAt is out of range"
+	case s.Settled < 0 || s.Settled > latest:
+		return "settled is out of range"
+	case len(s.Holder) > maxToken:
+		return "holder is out of range"
+	case s.Tally.least() < 0:
+		return "a tally is negative"
+	}
+	for _, owed := range slices.AppendSeq(slices.Collect(maps.Values(s.Owed)), maps.Values(s.Known)) {
+		if min(owed.Delivered, owed.Gone) < 0 || len(owed.Holder) > maxToken {
+			return "what a user is owed is out of range"
+		}
+	}
+	return ""
+}
+
+// Bind ties the state to the users that its message names: what Known says by position, Owed then says by name. It rejects
+// a state that can't be this message's.
+func (s *State) Bind(users []heliograph.UserID) *Rejection {
+	if len(s.Known) == 0 {
+		return nil
+	}
+	if len(s.Owed) > 0 {
+		return Reject(ReasonBadFollowUp, "what is owed is said both by name and by position")
+	}
+	s.Owed = make(map[heliograph.UserID]Owed, len(users))
+	for i, user := range users {
+		s.Owed[user] = s.Known[i]
+	}
+	for i := range s.Known {
+		if i < 0 || i >= len(users) {
+			return Reject(ReasonBadFollowUp, "what is owed is owed to a user whom the message does not name")
+		}
+	}
+	s.Known = nil
+	return nil
+}
+
+// Narrow writes the message anew, so that it names only the users who are still owed, and the state so that it names none:
+// Bind is the way back. Everything that is known stays known. It needs a message to users.
+func (s State) Narrow(m Message) (Message, State) {
+	if s.Settled > 0 {
+		m.Users = m.Users[:1] // nothing is owed but the receipt, and a message must have a target
+		return m, s
+	}
+	if len(s.Owed) == 0 {
+		return m, s
+	}
+	users := make([]heliograph.UserID, 0, len(s.Owed))
+	known := map[int]Owed{}
+	for _, user := range m.Users {
+		owed, ok := s.Owed[user]
+		if !ok {
+			continue
+		}
+		if !owed.Everything() {
+			known[len(users)] = owed
+		}
+		users = append(users, user)
+	}
+	m.Users, s.Owed, s.Known = users, nil, known
+	return m, s
+}
