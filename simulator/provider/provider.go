@@ -30,7 +30,8 @@ type Stack struct {
 }
 
 // Run carries out a program with a cloud as its provider. It returns when all resources exist and the program's outputs
-// are known; exports themselves do not leave Pulumi's mock engine. An error names each resource that could not be made.
+// are known; exports themselves do not leave Pulumi's mock engine. An error names each resource that could not be made, or
+// is the program's own, as it returned it.
 func Run(c *cloud.Cloud, stack Stack, program pulumi.RunFunc) error {
 	p := &provider{Cloud: c, declared: map[string]bool{}, rules: map[string]rule{}}
 	configure := func(info *pulumi.RunInfo) {
@@ -42,8 +43,11 @@ func Run(c *cloud.Cloud, stack Stack, program pulumi.RunFunc) error {
 		return wrong
 	}, pulumi.WithMocks(stack.Project, stack.Name, p), configure)
 	// The engine repeats the errors of the resources without their names, and the program's with noise around it.
-	if err := cmp.Or(errors.Join(p.failures()...), wrong, err); err != nil {
-		return fmt.Errorf("run the Pulumi program: %w", err)
+	if failed := errors.Join(p.failures()...); failed != nil {
+		return fmt.Errorf("run the Pulumi program: %w", failed)
+	}
+	if err := cmp.Or(wrong, err); err != nil {
+		return err
 	}
 	return p.check()
 }
