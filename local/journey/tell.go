@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -205,13 +204,35 @@ func (t *teller) conclude(j *Journey, now time.Time) {
 		j.Outcome, j.Status = "under way", info
 	}
 	if last.Status == gap {
-		j.Outcome, j.Status = cmp.Or(map[bool]string{true: "under way"}[last.At.IsZero()], "lost from sight"), info
+		j.Outcome, j.Status = "lost from sight", warn
+		if last.At.IsZero() { // it is not due yet
+			j.Outcome, j.Status = "under way", info
+		}
 	}
-	span := j.Steps[len(j.Steps)-1].At.Sub(j.Steps[0].At)
-	j.Summary = fmt.Sprintf("%d steps in %d attempts", len(j.Steps), max(1, len(t.seen)))
-	if span > 0 {
-		j.Summary += ", " + span.Round(time.Millisecond).String()
+	j.Summary = summary(j.Steps)
+}
+
+// summary counts steps and attempts, and the time from the first to the last whose time is known.
+func summary(steps []Step) string {
+	attempts := 1
+	var first, last time.Time
+	for _, s := range steps {
+		attempts = max(attempts, s.Attempt)
+		if first.IsZero() {
+			first = s.At
+		}
+		if !s.At.IsZero() {
+			last = s.At
+		}
 	}
+	text := fmt.Sprintf("%d steps, %d attempts", len(steps), attempts)
+	if attempts == 1 {
+		text = fmt.Sprintf("%d steps, 1 attempt", len(steps))
+	}
+	if took := last.Sub(first); took > 0 {
+		text += ", " + took.Round(time.Millisecond).String()
+	}
+	return text
 }
 
 // nameGaps says what should have left a trace and did not: the way onto the queue, and a follow-up that was never seen again.

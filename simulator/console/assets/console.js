@@ -11,7 +11,7 @@ import faults from './pages/faults.js';
 
 const pages = { overview, alarms, traces, journey, connections, queues, logs, faults };
 const main = document.getElementById('main');
-const app = { pulse: null, live: false, paused: false, stack: {}, name: '', args: [], error: '', data: null };
+const app = { visit: 0, pulse: null, live: false, paused: false, stack: {}, name: '', args: [], error: '', data: null };
 
 // A page is {title, about, load(args), view(data, app)}: about names what of the stream's versions it shows.
 const page = () => pages[app.name];
@@ -42,13 +42,13 @@ const pause = () => { app.paused = !app.paused; app.paused ? draw() : load(); };
 let loading = null, again = false;
 async function load() {
   if (loading) { again = true; return; }
-  const route = location.hash;
+  const visit = app.visit;
   loading = page().load(app.args, app);
   try {
     const data = await loading;
-    if (route === location.hash) { app.data = data; app.error = ''; }
+    if (visit === app.visit) { app.data = data; app.error = ''; }
   } catch (e) {
-    if (route === location.hash) app.error = e.message;
+    if (visit === app.visit) app.error = e.message;
   }
   loading = null;
   draw();
@@ -61,6 +61,7 @@ function go() {
   const [name, ...args] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
   const next = pages[name] ? name : 'overview';
   if (next !== app.name || args.join('/') !== app.args.join('/')) { app.data = next === app.name && page().keep ? app.data : null; scrollTo(0, 0); }
+  app.visit++;
   app.name = next; app.args = args; app.error = '';
   draw();
   load();

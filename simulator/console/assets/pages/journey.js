@@ -12,7 +12,7 @@ function view({ message, journey }) {
 }
 
 function story(j) {
-  const start = j.steps[0]?.at;
+  const start = j.steps.find((s) => s.at)?.at;
   return html`<div class="bar">${state(kinds[j.status] ?? 'idle', j.outcome)}<span class="quiet">${j.summary}</span></div>
     ${j.steps.length ? html`<section class="panel pad" aria-label="Steps"><ol class="steps">${j.steps.map((s) => html`<li class=${s.status === 'gap' ? 'gap' : ''}>
       <time datetime=${s.at ?? ''}>${s.at ? html`${clock(s.at)}<br>+ ${ms(Math.max(0, new Date(s.at) - new Date(start)))}` : ''}</time>${shape(kinds[s.status] ?? 'idle')}
