@@ -62,11 +62,11 @@ function spanRow(s, total, selected, app) {
     <td class="num">${s.inProgress ? 'in progress' : ms(s.ms)}</td></tr>`;
 }
 
-const logRow = ({ at, l, depth }, total) => html`<tr class="log"><td .style=${`padding-left:${10 + 14 * depth}px`}><span class="tag">${l.level}</span> <span class="mono">${l.message}</span></td>
+const logRow = ({ at, l, depth }, total) => html`<tr class="log"><td .style=${`padding-left:${10 + 14 * depth}px`}><span class="tag">${l.level}</span> <span class="mono">${l.message} ${l.fields?.cause ?? ''}</span></td>
   <td><svg height="14" aria-hidden="true"><circle class="bar-tick" cx=${percent(100 * at / total)} cy="7" r="3"></circle></svg></td><td class="num">at ${ms(at)}</td></tr>`;
 
 const details = (s, t) => html`<h2>${label(s)}</h2><div class="pad"><p>${traceState(s.status)}</p>
-  <dl><dt>Starts at</dt><dd>${ms(s.at)}</dd><dt>Took</dt><dd>${s.inProgress ? 'in progress' : ms(s.ms)}, ${number(100 * s.ms / (t.ms || 1))} % of the trace</dd>${s.kind ? html`<dt>Kind</dt><dd>${s.kind}</dd>` : ''}<dt>Id</dt><dd class="mono">${s.id}</dd></dl>
+  <dl><dt>Starts at</dt><dd>${ms(s.at)}</dd><dt>Took</dt><dd>${s.inProgress ? 'in progress' : ms(s.ms)}, ${number(100 * s.ms / (t.ms || 1))} % of the trace</dd>${s.kind ? html`<dt>Kind</dt><dd>${s.kind}</dd>` : ''}<dt>Id</dt><dd class="mono">${s.id}</dd></dl>${s.annotations?.messageId ? html`<p><a href=${'#/journey/' + id(s.annotations.messageId)}>Journey of the message</a></p>` : ''}
   ${[['Annotations', s.annotations], ['AWS', s.aws], ['HTTP', s.http?.response], ['Metadata', s.metadata]].map(([title, o]) => o ? html`<h3>${title}</h3>${pairs(o)}` : '')}
   ${s.cause ? html`<h3>Cause</h3>${(s.cause.exceptions ?? []).map((e) => html`<p class="bad wrap"><strong>${e.type}</strong> ${e.message}</p>`)}${s.cause.exceptions ? '' : html`<pre>${JSON.stringify(s.cause, null, 1)}</pre>`}` : ''}</div>
   ${t.logs.length ? html`<details class="pad"><summary>All ${t.logs.length} log lines</summary>${t.logs.map((l) => html`<pre><span class="quiet">${clock(l.time)} ${l.level}</span> ${l.message || JSON.stringify(l.fields)}</pre>`)}</details>` : ''}`;
