@@ -111,3 +111,31 @@ func TestIndexListsEveryPage(t *testing.T) {
 		}
 	}
 }
+
+// width is where prose is wrapped. Code, tables, headings and what has no place to break may be wider.
+const width = 100
+
+// unwrapped are the pages that need not be wrapped, and why.
+var unwrapped = map[string]string{
+	"CHANGELOG.md":                  "every branch writes to it; it is wrapped at a release",
+	"docs/metrics.md":               "made from the catalogue",
+	"docs/sending.md":               "being rewritten with delivery; wrap it with its next change",
+	"docs/runbooks/dead-letters.md": "being rewritten with delivery; wrap it with its next change",
+}
+
+// TestWidth proves that prose is wrapped once, at one width.
+func TestWidth(t *testing.T) {
+	t.Parallel()
+	for page, text := range pages(t) {
+		if unwrapped[page] != "" {
+			continue
+		}
+		text = fence.ReplaceAllStringFunc(text, func(code string) string { return strings.Repeat("\n", strings.Count(code, "\n")) })
+		for i, line := range strings.Split(text, "\n") {
+			code, row := strings.HasPrefix(line, "    "), strings.HasPrefix(strings.TrimSpace(line), "|") || strings.HasPrefix(line, "#")
+			if runes := []rune(line); !code && !row && len(runes) > width && strings.Contains(strings.TrimSpace(string(runes[:width])), " ") {
+				t.Errorf("%s:%d has %d columns: wrap its paragraph at %d", page, i+1, len(runes), width)
+			}
+		}
+	}
+}

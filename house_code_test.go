@@ -16,7 +16,7 @@ import (
 // Functions are short, tests apart, whose tables are data. These are the numbers of the code as it is; they may only fall.
 const (
 	longestFunction = 46 // lines, the declaration and the closing brace included
-	p99OfFunctions  = 34
+	p99OfFunctions  = 32
 )
 
 // source is a file of a package, parsed.
