@@ -3,10 +3,17 @@ package observability
 import (
 	"context"
 	"errors"
+	"net/http"
+	"reflect"
+	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-xray-sdk-go/v2/instrumentation/awsv2"
 	"github.com/aws/aws-xray-sdk-go/v2/xray"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -61,10 +68,10 @@ func gatedAttempts(source *middleware.DeserializeStep) func(*middleware.Stack) e
 	}
 }
 
-// traced says whether ctx belongs to an invocation whose spans are recorded.
+// traced reports whether ctx belongs to an invocation whose spans are recorded.
 func traced(ctx context.Context) bool {
 	inv := from(ctx)
-	return inv != nil && inv.root != nil
+	return inv != nil && inv.trace != nil
 }
 
 // gatedCall is the middleware around a whole call.
@@ -77,10 +84,23 @@ var _ middleware.InitializeMiddleware = gatedCall{}
 func (g gatedCall) HandleInitialize(
 	ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 ) (middleware.InitializeOutput, middleware.Metadata, error) {
-	if !traced(ctx) {
+	inv := from(ctx)
+	if inv == nil {
 		return next.HandleInitialize(ctx, in)
 	}
-	judged := &judgedCall{next: next}
+	name := awsmiddleware.GetServiceID(ctx) + "." + awsmiddleware.GetOperationName(ctx)
+	place := inv.enter(name)
+	defer inv.leave(place)
+	switch {
+	case inv.trace == nil:
+		return next.HandleInitialize(ctx, in)
+	case !inv.withinBudget():
+		start := time.Now()
+		out, metadata, err := next.HandleInitialize(ctx, in)
+		inv.sum(name, time.Since(start), err)
+		return out, metadata, err
+	}
+	judged := &judgedCall{next: next, trace: inv.trace, above: xray.GetSegment(ctx)}
 	out, metadata, err := g.InitializeMiddleware.HandleInitialize(ctx, in, judged)
 	if judged.answered != nil {
 		err = judged.answered
@@ -105,33 +125,123 @@ func (g gatedAttempt) HandleDeserialize(
 }
 
 // judgedCall sees a call's end before the SDK's middleware does, which calls every error a fault, and
-// also calls that succeeded after a retry. A 4xx is an answer: a connection that is gone and a condition
-// that failed are what Heliograph works with, and would paint its service map red.
+// also calls that succeeded after a retry. A 4xx is a refusal, an error; a condition that failed and a connection that is
+// gone are answers that Heliograph works with, and no errors at all: they would paint its service map red.
 type judgedCall struct {
 	next     middleware.InitializeHandler
+	trace    trace
+	above    *xray.Segment
 	answered error // the call's error, where the SDK must not see it
 }
 
 func (j *judgedCall) HandleInitialize(
 	ctx context.Context, in middleware.InitializeInput,
 ) (middleware.InitializeOutput, middleware.Metadata, error) {
-	out, metadata, err := j.next.HandleInitialize(ctx, in)
 	seg := xray.GetSegment(ctx)
-	if seg == nil || (err != nil && !isAnswer(err)) {
+	if x, ok := j.trace.(*xrayTrace); ok {
+		x.keep(seg, j.above)
+	}
+	out, metadata, err := j.next.HandleInitialize(ctx, in)
+	if seg == nil {
 		return out, metadata, err
 	}
-	if err != nil {
-		_ = seg.AddError(err) // never fails; it marks a fault, which is put right below
+	code := errorCode(err)
+	expected := slices.Contains(expectedCodes, code) || onlyConditionsFailed(err)
+	if err != nil && !expected {
+		_ = seg.AddError(err) // never fails; what it marks as a fault is put right below
 	}
 	seg.Lock()
 	defer seg.Unlock()
-	seg.Fault, seg.Error = false, err != nil
+	describeCall(seg.GetAWS(), in.Parameters, metadata)
+	if err != nil {
+		seg.GetAWS()["error_code"] = code
+	}
+	throttled := throttles.IsErrorThrottle(err) == aws.TrueTernary
+	seg.Throttle = throttled
+	seg.Error = err != nil && !expected && (throttled || isRefusal(err))
+	seg.Fault = err != nil && !expected && !seg.Error
 	j.answered = err
 	return out, metadata, nil
 }
 
-// isAnswer says whether the service refused, and did not fail.
-func isAnswer(err error) bool {
+// throttles knows all codes by which AWS's services say "slow down": DynamoDB's come with status 400.
+var throttles = retry.IsErrorThrottles(append([]retry.IsErrorThrottle{retry.IsErrorThrottleFunc(tooManyRequests)}, retry.DefaultThrottles...))
+
+func tooManyRequests(err error) aws.Ternary {
+	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.HTTPStatusCode() == http.StatusTooManyRequests {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary // others may know
+}
+
+// expectedCodes are answers, not failures.
+var expectedCodes = []string{"ConditionalCheckFailedException", "GoneException"}
+
+func errorCode(err error) string {
+	if coded, ok := errors.AsType[smithy.APIError](err); ok {
+		return coded.ErrorCode()
+	}
+	return ""
+}
+
+// onlyConditionsFailed reports whether a transaction was cancelled for nothing but conditions that failed.
+func onlyConditionsFailed(err error) bool {
+	reasons := fieldNamed(err, "CancellationReasons")
+	if reasons.Kind() != reflect.Slice {
+		return false
+	}
+	for i := range reasons.Len() {
+		code, _ := reasons.Index(i).FieldByName("Code").Interface().(*string)
+		if code == nil || (*code != "None" && *code != "ConditionalCheckFailed") {
+			return false
+		}
+	}
+	return reasons.Len() > 0
+}
+
+// fieldNamed is the field of the first error in a chain that has it, so that this package need not import DynamoDB's.
+func fieldNamed(err error, name string) reflect.Value {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if v := reflect.Indirect(reflect.ValueOf(err)); v.Kind() == reflect.Struct {
+			if f := v.FieldByName(name); f.IsValid() {
+				return f
+			}
+		}
+	}
+	return reflect.Value{}
+}
+
+// callParameters are the parameters that say what a call is about, as X-Ray names them.
+var callParameters = map[string]string{"TableName": "table_name", "QueueUrl": "queue_url", "TopicArn": "topic_arn", "Name": "parameter_name"}
+
+// describeCall notes on which table, queue, topic or parameter a call works, and how often it was tried again.
+func describeCall(into map[string]any, parameters any, metadata middleware.Metadata) {
+	v := reflect.Indirect(reflect.ValueOf(parameters))
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	for field, key := range callParameters {
+		if f := v.FieldByName(field); f.IsValid() {
+			if text, ok := f.Interface().(*string); ok && text != nil {
+				into[key] = *text
+			}
+		}
+	}
+	if tables := v.FieldByName("RequestItems"); tables.Kind() == reflect.Map {
+		var names []string
+		for _, key := range tables.MapKeys() {
+			names = append(names, key.String())
+		}
+		slices.Sort(names)
+		into["table_names"] = names
+	}
+	if attempts, ok := retry.GetAttemptResults(metadata); ok && len(attempts.Results) > 1 {
+		into["retries"] = len(attempts.Results) - 1
+	}
+}
+
+// isRefusal reports whether the service refused, and did not fail.
+func isRefusal(err error) bool {
 	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
 	return ok && response.HTTPStatusCode() >= 400 && response.HTTPStatusCode() < 500
 }

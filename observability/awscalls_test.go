@@ -2,6 +2,7 @@ package observability
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -12,12 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // queue is an SQS that answers with these statuses, one after another, and notes the trace headers.
 type queue struct {
 	statuses []int
+	code     string // of its errors
 	headers  []string
 }
 
@@ -27,7 +29,7 @@ func (q *queue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", "aws-request")
 	w.WriteHeader(q.statuses[0])
 	q.statuses = q.statuses[1:]
-	_, _ = w.Write([]byte(`{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no such queue"}`))
+	_, _ = w.Write([]byte(`{"__type":"com.amazonaws.sqs#` + cmp.Or(q.code, "QueueDoesNotExist") + `","message":"no such queue"}`))
 }
 
 // newQueue serves a queue, and returns its address.
@@ -76,9 +78,12 @@ func TestAWSCall(t *testing.T) {
 		t.Fatalf("error %v, documents %+v", err, all)
 	}
 	call := all[0].Subsegments[0].Subsegments[0]
-	want := map[string]any{"region": "eu-west-1", "operation": "PurgeQueue", "request_id": "aws-request"}
-	if diff := cmp.Diff(want, call.AWS); diff != "" || call.Name != "SQS" || call.Namespace != "aws" || call.HTTP.Response.Status != 200 {
+	want := map[string]any{"region": "eu-west-1", "operation": "PurgeQueue", "queue_url": call.AWS["queue_url"], "request_id": "aws-request"}
+	if diff := gocmp.Diff(want, call.AWS); diff != "" || call.Name != "SQS" || call.Namespace != "aws" || call.HTTP.Response.Status != 200 {
 		t.Errorf("the call is %+v\n%s", call, diff)
+	}
+	if url, _ := call.AWS["queue_url"].(string); !strings.HasSuffix(url, "/1/q") {
+		t.Errorf("the call names the queue %q", url)
 	}
 	if wantHeader := "Root=" + testTraceID + ";Parent=" + call.ID + ";Sampled=1"; q.headers[0] != wantHeader {
 		t.Errorf("the service got the trace header %q, not %q", q.headers[0], wantHeader)
@@ -92,22 +97,33 @@ func TestAWSCallOutcome(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		statuses     []int
+		code         string
 		fault, error bool
+		throttle     bool
 		failed       bool
+		retries      any
 	}{
-		{"good", []int{200}, false, false, false},
-		{"refused", []int{400}, false, true, true},
-		{"failed", []int{500, 500, 500}, true, false, true},
-		{"good at last", []int{500, 200}, false, false, false},
-		{"refused at last", []int{500, 400}, false, true, true},
+		{"good", []int{200}, "", false, false, false, false, nil},
+		{"refused", []int{400}, "", false, true, false, true, nil},
+		{"failed", []int{500, 500, 500}, "", true, false, false, true, 2.0},
+		{"good at last", []int{500, 200}, "", false, false, false, false, 1.0},
+		{"refused at last", []int{500, 400}, "", false, true, false, true, 1.0},
+		{"throttled by the table", []int{400, 400, 400}, "ProvisionedThroughputExceededException", false, true, true, true, 2.0},
+		{"throttled", []int{429}, "Whatever", false, true, true, true, nil},
+		{"throttled, then good", []int{400, 200}, "ThrottlingException", false, false, false, false, 1.0},
+		{"condition failed", []int{400}, "ConditionalCheckFailedException", false, false, false, true, nil},
+		{"gone", []int{410}, "GoneException", false, false, false, true, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			q := &queue{statuses: c.statuses}
+			q := &queue{statuses: c.statuses, code: c.code}
 			all, err := q.call(t, sampledTrace, 1)
 			call := all[0].Subsegments[0].Subsegments[0]
-			if (err != nil) != c.failed || call.Fault != c.fault || call.Error != c.error || (call.message() != "") != c.failed {
+			if (err != nil) != c.failed || call.Fault != c.fault || call.Error != c.error || (call.message() != "") != (c.fault || c.error) {
 				t.Errorf("fault %v, error %v, message %q; the caller got %v", call.Fault, call.Error, call.message(), err)
+			}
+			if call.Throttle != c.throttle || call.AWS["retries"] != c.retries || (c.failed && call.AWS["error_code"] != cmp.Or(c.code, "QueueDoesNotExist")) {
+				t.Errorf("throttle %v, described as %v", call.Throttle, call.AWS)
 			}
 			if len(q.statuses) != 0 {
 				t.Errorf("%d attempts were not made", len(q.statuses))

@@ -47,11 +47,7 @@ func BenchmarkInvocation(b *testing.B) {
 // BenchmarkTracedInvocation is what it costs one that is, four subsegments included.
 func BenchmarkTracedInvocation(b *testing.B) {
 	f := New("send", testSettings, io.Discard)
-	tracer, err := tracerTo(newDaemon(b).address())
-	if err != nil {
-		b.Fatal(err)
-	}
-	f.tracer = tracer
+	f.tracer = tracerTo(newDaemon(b).address())
 	benchmarkInvocation(b, f, sampledTrace, invoke)
 }
 

@@ -26,13 +26,27 @@ type segment struct {
 	HTTP        struct {
 		Response struct{ Status int }
 	} `json:"http"`
-	Cause struct {
-		Exceptions []struct {
-			Type, Message string
-			Stack         []struct{ Label string }
-		}
-	} `json:"cause"`
-	Subsegments []segment `json:"subsegments"`
+	InProgress  bool                      `json:"in_progress"`
+	Metadata    map[string]map[string]any `json:"metadata"`
+	Cause       cause                     `json:"cause"`
+	Subsegments []segment                 `json:"subsegments"`
+}
+
+// cause is a segment's exception, or the id of one that another segment has.
+type cause struct {
+	Ref        string
+	Exceptions []struct {
+		ID, Type, Message string
+		Stack             []struct{ Label string }
+	}
+}
+
+func (c *cause) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return json.Unmarshal(b, &c.Ref)
+	}
+	type plain cause
+	return json.Unmarshal(b, (*plain)(c))
 }
 
 // message is the text of the segment's error, with its type.
@@ -62,11 +76,7 @@ func (d *daemon) address() *net.UDPAddr { return d.conn.LocalAddr().(*net.UDPAdd
 func (d *daemon) function(t testing.TB, s Settings, out *bytes.Buffer) *Function {
 	t.Helper()
 	f := New("send", s, out)
-	tracer, err := tracerTo(d.address())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.tracer = tracer
+	f.tracer = tracerTo(d.address())
 	return f
 }
 

@@ -2,9 +2,11 @@ package observability
 
 import (
 	"encoding/json"
+	"io"
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"heliograph/observability/catalogue"
@@ -28,7 +30,7 @@ const (
 // maxValue is the largest magnitude that CloudWatch takes: 2^360.
 var maxValue = math.Ldexp(1, 360)
 
-// representable says whether CloudWatch takes the value. NaN and infinities would make the whole line
+// representable reports whether CloudWatch takes the value. NaN and infinities would make the whole line
 // invalid JSON.
 func representable(v float64) bool { return math.Abs(v) <= maxValue }
 
@@ -37,26 +39,34 @@ func printable(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 // series is the values of one metric that one invocation added.
 type series struct {
+	catalogue.Metric // what it is of; the rest is its declaration, at hand for the encoder
+
 	name        string
 	unit        catalogue.Unit
 	kind        catalogue.Kind
 	perFunction bool
+	everySecond bool
 	values      []float64
 }
 
 func newSeries(m catalogue.Metric, v ...float64) series {
-	return series{m.Name(), m.Unit(), m.Kind(), m.PerFunction(), v}
+	return series{m, m.Name(), m.Unit(), m.Kind(), m.PerFunction(), m.HighResolution(), v}
 }
 
-func (s *series) add(v float64) {
+// add adds a value, or gives the reason why it can't.
+func (s *series) add(v float64) string {
 	switch s.kind {
 	case catalogue.Counter:
+		if !representable(s.values[0] + v) {
+			return "the sum would exceed 2^360"
+		}
 		s.values[0] += v
 	case catalogue.Gauge:
 		s.values[0] = v
 	case catalogue.Observation:
 		s.values = append(s.values, v)
 	}
+	return ""
 }
 
 // property is an id at the root of a metric line.
@@ -83,7 +93,7 @@ func newProperty(key, value string) property {
 var reserved = map[string]bool{
 	"": true, "_aws": true, catalogue.DimensionStage: true, catalogue.DimensionFunction: true,
 	"timestamp": true, "time": true, "level": true, "message": true, "msg": true, "error": true,
-	"requestId": true, "traceId": true, "coldStart": true, "function": true, "stage": true,
+	"requestId": true, "traceId": true, "correlationId": true, "coldStart": true, "function": true, "stage": true,
 }
 
 // page is what the metric lines of one flush have in common.
@@ -93,9 +103,26 @@ type page struct {
 	properties      []property
 }
 
-// lines are the metric lines that hold all values, each within the format's limits: mostly one.
-func (p page) lines(all []series) [][]byte {
-	var out [][]byte
+// buffers are kept from one line to the next: most invocations write one.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// write writes the metric lines that hold all values, each within the format's limits: mostly one.
+func (p page) write(out io.Writer, all []series) {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	within := len(all) <= maxMetrics
+	for _, s := range all {
+		within = within && len(s.values) <= maxValues
+	}
+	if !within {
+		p.writeParts(out, buffer, all)
+	} else if len(all) > 0 {
+		p.split(out, buffer, all)
+	}
+}
+
+// writeParts writes as many values of each metric as a line may hold, and so on.
+func (p page) writeParts(out io.Writer, buffer *[]byte, all []series) {
 	for len(all) > 0 {
 		var rest []series
 		fits := make([]series, len(all))
@@ -107,27 +134,28 @@ func (p page) lines(all []series) [][]byte {
 				rest = append(rest, s)
 			}
 		}
-		out = p.split(out, fits)
+		p.split(out, buffer, fits)
 		all = rest
 	}
-	return out
 }
 
 // split halves the metrics until a line holds them. One metric always fits.
-func (p page) split(out [][]byte, all []series) [][]byte {
+func (p page) split(out io.Writer, buffer *[]byte, all []series) {
 	if len(all) <= maxMetrics {
-		if line := p.line(all); len(line) < maxLine-26 || len(all) == 1 {
-			return append(out, line)
+		*buffer = p.appendLine((*buffer)[:0], all)
+		if len(*buffer) < maxLine-26 || len(all) == 1 {
+			_, _ = out.Write(*buffer) // there is nowhere to report a closed stdout to
+			return
 		}
 	}
 	half := len(all) / 2
-	return p.split(p.split(out, all[:half]), all[half:])
+	p.split(out, buffer, all[:half])
+	p.split(out, buffer, all[half:])
 }
 
-// line is one log event in the embedded metric format. It has no level: Lambda's JSON log format counts
+// appendLine appends one log event in the embedded metric format. It has no level: Lambda's JSON log format counts
 // it as INFO, so the function's own log level must not drop it (see docs/metrics.md).
-func (p page) line(all []series) []byte {
-	b := make([]byte, 0, 2048)
+func (p page) appendLine(b []byte, all []series) []byte {
 	b = append(b, `{"_aws":{"Timestamp":`...)
 	b = strconv.AppendInt(b, p.at.UnixMilli(), 10)
 	b = append(b, `,"CloudWatchMetrics":[`...)
@@ -170,7 +198,11 @@ func appendDirective(b []byte, all []series, perFunction, comma bool) []byte {
 		b = append(b, s.name...)
 		b = append(b, `","Unit":"`...)
 		b = append(b, s.unit...)
-		b = append(b, `"}`...)
+		b = append(b, '"')
+		if s.everySecond {
+			b = append(b, `,"StorageResolution":1`...)
+		}
+		b = append(b, '}')
 		n++
 	}
 	if n == 0 {
@@ -218,5 +250,5 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// needsQuoting says of almost no character of an id that JSON writes it otherwise.
+// needsQuoting reports whether JSON must escape r; characters of ids almost never need it.
 func needsQuoting(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }

@@ -25,7 +25,7 @@ var testPage = page{
 // TestLine shows one line, byte for byte.
 func TestLine(t *testing.T) {
 	t.Parallel()
-	got := testPage.lines([]series{
+	got := linesOf(testPage, []series{
 		newSeries(catalogue.PostsFailed, 2), newSeries(catalogue.ColdStarts, 1), newSeries(catalogue.DeliveryLatency, 12.5, 1e6),
 	})
 	want := `{"_aws":{"Timestamp":1767323045678,"CloudWatchMetrics":[` +
@@ -45,7 +45,7 @@ func TestLine(t *testing.T) {
 // TestNothingIsNoLine proves that an invocation without metrics writes nothing.
 func TestNothingIsNoLine(t *testing.T) {
 	t.Parallel()
-	if got := testPage.lines(nil); len(got) != 0 {
+	if got := linesOf(testPage, nil); len(got) != 0 {
 		t.Errorf("nothing became %q", got)
 	}
 }
@@ -62,7 +62,7 @@ func TestLinesHoldEverything(t *testing.T) {
 		for _, s := range all {
 			want[s.name] = slices.Clone(s.values)
 		}
-		if diff := cmp.Diff(want, readBack(t, p.lines(all))); diff != "" {
+		if diff := cmp.Diff(want, readBack(t, linesOf(p, all))); diff != "" {
 			rt.Errorf("what was added (-) and what was written (+) differ:\n%s", diff)
 		}
 	})
@@ -87,6 +87,13 @@ func drawSeries(rt *rapid.T) []series {
 
 func drawProperty(rt *rapid.T) property {
 	return newProperty(rapid.String().Draw(rt, "key"), rapid.String().Draw(rt, "value"))
+}
+
+// linesOf are the lines that a page is written as.
+func linesOf(p page, all []series) [][]byte {
+	var out bytes.Buffer
+	p.write(&out, all)
+	return slices.Collect(bytes.Lines(out.Bytes()))
 }
 
 // readBack reads the metric values of lines, each of which must be valid.
@@ -117,7 +124,7 @@ func TestLinesStaySmall(t *testing.T) {
 		p.properties = append(p.properties, newProperty(fmt.Sprintf("%0300d", i), strings.Repeat("\x01", 5000)))
 	}
 	total := 0
-	for _, v := range readBack(t, p.lines(all)) {
+	for _, v := range readBack(t, linesOf(p, all)) {
 		total += len(v)
 	}
 	if total != 120*101 {
@@ -209,7 +216,7 @@ func TestPropertyValues(t *testing.T) {
 // JSON log format would take it for one, and filter it by its level.
 func TestMetricLinesHaveNoLevel(t *testing.T) {
 	t.Parallel()
-	raw := bytes.Join(testPage.lines([]series{newSeries(catalogue.PostsFailed, 1)}), nil)
+	raw := bytes.Join(linesOf(testPage, []series{newSeries(catalogue.PostsFailed, 1)}), nil)
 	_, metrics := decodeLines(t, raw)
 	for _, key := range []string{"level", "message", "msg", "timestamp", "time"} {
 		if _, ok := metrics[0][key]; ok {
@@ -226,7 +233,7 @@ func TestSchemaFindsFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := string(testPage.lines([]series{newSeries(catalogue.PostsFailed, 1)})[0])
+	good := string(linesOf(testPage, []series{newSeries(catalogue.PostsFailed, 1)})[0])
 	for old, spoiled := range map[string]string{
 		`"Timestamp":1767323045678`: `"Timestamp":"now"`,
 		`"Unit":"Count"`:            `"Unit":"Posts"`,

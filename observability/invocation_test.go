@@ -119,9 +119,16 @@ func checkEnd(t *testing.T, logs, metrics []line, failed bool, logged string) {
 		t.Errorf("a good invocation logged %v", logs)
 	case failed && len(logs) != 1:
 		t.Errorf("a failed invocation has %d log lines: %v", len(logs), logs)
-	case failed && (logs[0]["error"] != logged || logs[0]["level"] != "ERROR"):
+	case failed && (textOf(logs[0]["error"]) != logged || logs[0]["level"] != "ERROR"):
 		t.Errorf("the failure's line is %v", logs[0])
 	}
+}
+
+// textOf is the text of a logged error.
+func textOf(logged any) string {
+	object, _ := logged.(map[string]any)
+	text, _ := object["message"].(string)
+	return text
 }
 
 // ended calls do in a goroutine of its own and says how that ended.

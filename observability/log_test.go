@@ -30,7 +30,8 @@ func TestLogLine(t *testing.T) {
 	delete(logs[0], "timestamp")
 	want := line{
 		"level": "INFO", "message": "posted", "requestId": "r-1", "traceId": "1-5e1b4151-5ac6c58f1234567890abcdef",
-		"coldStart": true, "function": "send", "stage": "test", "connectionId": "c-1", "attempt": 2.0, "error": "no such luck",
+		"coldStart": true, "function": "send", "stage": "test", "connectionId": "c-1", "attempt": 2.0,
+		"error": map[string]any{"message": "no such luck", "type": "*errors.errorString"},
 	}
 	if diff := cmp.Diff(want, logs[0]); diff != "" {
 		t.Error(diff)

@@ -65,3 +65,14 @@ func shortFile(path string) string {
 	}
 	return path[strings.LastIndexByte(path[:dir], '/')+1:]
 }
+
+// Safely calls do and makes an error of its panic, with the stack in it. It is for goroutines: nobody else can recover
+// their panics, which end the process with the metrics, the debug lines and the trace of the whole invocation.
+func Safely[T any](do func() (T, error)) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = newPanicError(p)
+		}
+	}()
+	return do()
+}

@@ -19,6 +19,8 @@ type Settings struct {
 	LogLevel slog.Level `env:"LOG_LEVEL,required,notEmpty"`
 	// TraceSampling is the share, 0 to 1, of the sampled invocations whose subsegments are recorded.
 	TraceSampling float64 `env:"TRACE_SAMPLING,required,notEmpty"`
+	// LogSampling is the share, 0 to 1, of the invocations whose lines below the level are written, too.
+	LogSampling float64 `env:"LOG_SAMPLING,required,notEmpty"`
 }
 
 // Environment is a function's environment struct: any struct that embeds Settings.
@@ -28,10 +30,14 @@ func (s Settings) settings() Settings { return s }
 
 // check finds what a type alone can't: a share outside of 0 to 1 would silently mean all or nothing.
 func (s Settings) check() error {
-	if s.TraceSampling >= 0 && s.TraceSampling <= 1 {
+	return errors.Join(checkShare("TRACE_SAMPLING", s.TraceSampling), checkShare("LOG_SAMPLING", s.LogSampling))
+}
+
+func checkShare(variable string, share float64) error {
+	if share >= 0 && share <= 1 {
 		return nil
 	}
-	return fmt.Errorf("environment variable \"TRACE_SAMPLING\": %v is not from 0 to 1", s.TraceSampling)
+	return fmt.Errorf("environment variable %q: %v is not from 0 to 1", variable, share)
 }
 
 // parseEnvironment reads the variables that the struct Env declares. Its error names every variable

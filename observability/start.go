@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -11,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,10 +34,20 @@ func Start[Env Environment, In, Out any](
 	debug.SetGCPercent(gcPercent)
 	h, err := prepare(function, os.Stdout, build)
 	if err != nil {
-		newLogger(os.Stdout, slog.LevelError).Error("the function can't start", "function", function, "error", err)
+		refuse(function, err)
 		os.Exit(1)
 	}
 	lambda.Start(h)
+}
+
+// refuse writes the one line of a function that can't start.
+func refuse(function string, err error) {
+	f := &Function{name: function, out: &lines{w: os.Stdout}}
+	attrs := []any{"error", err}
+	if p, ok := errors.AsType[*panicError](err); ok {
+		attrs = append(attrs, "stack", p.frames())
+	}
+	slog.New(&logHandler{f: f}).Error("the function can't start", attrs...)
 }
 
 // prepare does everything up to the first invocation.
@@ -55,7 +65,7 @@ func prepare[Env Environment, In, Out any](
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	h, err := build(ctx, cfg, e)
+	h, err := Safely(func() (Handler[In, Out], error) { return build(ctx, cfg, e) })
 	if err != nil {
 		return nil, fmt.Errorf("building the handler: %w", err)
 	}
@@ -91,23 +101,9 @@ func (f *Function) awsConfig(ctx context.Context) (aws.Config, error) {
 // that it may do so.
 func (f *Function) takeOver() {
 	sdkLog.Store(f.log)
+	slog.SetDefault(f.log) // before log.SetOutput: it takes the plain logger's output, too
 	log.SetFlags(0)
-	log.SetOutput(libraryLog{f.log})
-}
-
-// libraryLog takes the lines of Go's plain logger.
-type libraryLog struct{ log *slog.Logger }
-
-var _ io.Writer = libraryLog{}
-
-func (l libraryLog) Write(line []byte) (int, error) {
-	text := strings.TrimSpace(string(line))
-	// aws-lambda-go prints each failed invocation's error as JSON, without its request id. Ours has
-	// been written.
-	if !strings.HasPrefix(text, `{"errorMessage"`) {
-		l.log.Error(text)
-	}
-	return len(line), nil
+	log.SetOutput(plainLog{f})
 }
 
 // bytesHandler is a handler as aws-lambda-go calls it.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -43,6 +44,9 @@ func startFunctionUnderTest() {
 		if e.Queue == "fail" {
 			return nil, errors.New("no queue")
 		}
+		if e.Queue == "panic" {
+			panic("no queue at all")
+		}
 		return func(ctx context.Context, event testEvent) (testAnswer, error) {
 			Add(ctx, catalogue.PostsDelivered, 1)
 			switch event.Do {
@@ -56,6 +60,19 @@ func startFunctionUnderTest() {
 				return testAnswer{Text: event.Text}, err
 			case "print":
 				log.Print("a library's word")
+				log.Print("ERROR: a library's cry")
+				slog.Info("a library's line", "n", 1)
+				slog.Debug("a library's detail")
+			case "fatal":
+				slog.Debug("before the end")
+				log.Fatal("a library's end")
+			case "goroutine":
+				failed := make(chan error)
+				go func() {
+					_, err := Safely(func() (int, error) { panic("boom beside") })
+					failed <- err
+				}()
+				return testAnswer{}, <-failed
 			}
 			return testAnswer{event.Text, cfg.Region}, nil
 		}, nil
@@ -94,7 +111,7 @@ func environment(api string, changed map[string]string) []string {
 	variables := map[string]string{
 		functionUnderTest: "1", "AWS_LAMBDA_RUNTIME_API": strings.TrimPrefix(api, "http://"),
 		"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",
-		"STAGE": "test", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "WAIT": "5s", "QUEUE_URL": "",
+		"STAGE": "test", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "WAIT": "5s", "QUEUE_URL": "",
 	}
 	for name, value := range changed {
 		variables[name] = value
@@ -153,7 +170,7 @@ func TestStart(t *testing.T) {
 		t.Error(diff)
 	}
 	logs, metrics := decodeLines(t, p.stdout)
-	if len(p.stderr) != 0 || len(metrics) != 5 || len(logs) != 3 {
+	if len(p.stderr) != 0 || len(metrics) != 5 || len(logs) != 5 {
 		t.Fatalf("stderr %q, %d metric lines, log lines %v", p.stderr, len(metrics), logs)
 	}
 	for i, want := range []line{{"PostsDelivered": 1.0, "ColdStarts": 1.0}, {"PostsDelivered": 1.0, "HandlerErrors": 1.0}, {"HandlerErrors": 1.0}, {"PostsDelivered": 1.0}} {
@@ -163,8 +180,17 @@ func TestStart(t *testing.T) {
 			}
 		}
 	}
-	if logs[0]["requestId"] != "r-1" || logs[2]["message"] != "a library's word" || logs[2]["function"] != "send" {
-		t.Errorf("the log lines are %v", logs)
+	if logs[0]["requestId"] != "r-1" {
+		t.Errorf("the first line is %v", logs[0])
+	}
+	for i, want := range []line{
+		{"level": "WARN", "message": "a library's word"}, {"level": "ERROR", "message": "a library's cry"},
+		{"level": "INFO", "message": "a library's line", "n": 1.0},
+	} {
+		got := logs[2+i]
+		if got["level"] != want["level"] || got["message"] != want["message"] || got["n"] != want["n"] || got["requestId"] != "r-3" {
+			t.Errorf("a library's line is %v, want %v", got, want)
+		}
 	}
 	all := d.segments(t)
 	if len(all) != 5 || len(all[4].Subsegments) != 1 || all[4].Subsegments[0].Name != "SQS" {
@@ -199,6 +225,35 @@ func TestStartPanic(t *testing.T) {
 	}
 }
 
+// TestStartFatal proves that log.Fatal, after which nothing of ours runs, loses neither metrics nor debug lines nor the
+// trace.
+func TestStartFatal(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t)
+	p := start(t, map[string]string{"AWS_XRAY_DAEMON_ADDRESS": d.address().String()}, `{"Do":"fatal"}`)
+	logs, metrics := decodeLines(t, p.stdout)
+	if p.exit != 1 || len(metrics) != 1 || metrics[0]["PostsDelivered"] != 1.0 || metrics[0]["HandlerErrors"] != 1.0 {
+		t.Errorf("exit code %d, metric lines %v", p.exit, metrics)
+	}
+	if len(logs) != 3 || logs[0]["message"] != "a library's end" || logs[0]["level"] != "ERROR" || logs[1]["message"] != "before the end" {
+		t.Errorf("the log lines are %v", logs)
+	}
+	if all := d.segments(t); len(all) != 1 || !all[0].InProgress {
+		t.Errorf("the documents are %+v", all)
+	}
+}
+
+// TestStartPanicInGoroutine proves that a panic which Safely caught fails the invocation, with its stack, and not the
+// process.
+func TestStartPanicInGoroutine(t *testing.T) {
+	t.Parallel()
+	p := start(t, map[string]string{"AWS_XRAY_DAEMON_ADDRESS": newDaemon(t).address().String()}, `{"Do":"goroutine"}`, `{"Do":"answer"}`)
+	logs, metrics := decodeLines(t, p.stdout)
+	if len(p.answers) != 2 || len(metrics) != 2 || len(logs) != 1 || textOf(logs[0]["error"]) != "panic: boom beside" || logs[0]["stack"] == nil {
+		t.Errorf("the answers are %q, the lines %v", p.answers, logs)
+	}
+}
+
 // TestStartFails proves that what keeps a function from starting is one line that names it, and exit
 // code 1, before any event is taken.
 func TestStartFails(t *testing.T) {
@@ -221,6 +276,7 @@ func TestStartFails(t *testing.T) {
 			`reading the environment: required environment variable "STAGE" is not set; environment variable "LOG_LEVEL": slog: level string "LOUD": unknown name; required environment variable "WAIT" is not set`,
 		},
 		{"build fails", map[string]string{"QUEUE_URL": "fail"}, `building the handler: no queue`},
+		{"build panics", map[string]string{"QUEUE_URL": "panic"}, `building the handler: panic: no queue at all`},
 		{"bad AWS configuration", map[string]string{"AWS_MAX_ATTEMPTS": "many"}, `loading the AWS configuration: `},
 		{"not in Lambda", map[string]string{"AWS_LAMBDA_RUNTIME_API": "unset"}, ``},
 	} {
@@ -231,7 +287,7 @@ func TestStartFails(t *testing.T) {
 			if p.exit != 1 || len(logs) != 1 || len(metrics) != 0 || len(p.answers) != 0 || len(p.stderr) != 0 {
 				t.Fatalf("exit code %d, stdout %s, stderr %s", p.exit, p.stdout, p.stderr)
 			}
-			got, _ := logs[0]["error"].(string)
+			got := textOf(logs[0]["error"])
 			if logs[0]["level"] != "ERROR" || logs[0]["function"] != "send" || !strings.HasPrefix(got, c.want) {
 				t.Errorf("the line says %v", logs[0])
 			}

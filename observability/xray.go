@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode"
 
@@ -17,12 +18,11 @@ import (
 	"github.com/aws/aws-xray-sdk-go/v2/xraylog"
 )
 
-// A datagram of more than 64 KB is lost, and a subsegment is sent with all that is below it. These
-// bounds keep a document with an error in every subsegment under that.
 const (
-	maxSubsegments = 10   // below one subsegment, before they are sent on their own
 	errorFrames    = 12   // of an error's stack
 	maxAnnotation  = 1000 // characters, X-Ray's own limit
+	maxAnnotations = 50   // X-Ray's own limit for a trace
+	typePanic      = "panic"
 )
 
 // sdkLog is where the SDK's complaints go. They are the process's, not an invocation's.
@@ -43,16 +43,16 @@ func (sdkLogger) Log(level xraylog.LogLevel, message fmt.Stringer) {
 // The SDK allows its logger to be set in init only.
 func init() { xray.SetLogger(sdkLogger{}) }
 
-// xrayTracer is the tracer over AWS's SDK.
-type xrayTracer struct{ config *xray.Config }
+// xrayTracer is the tracer over AWS's SDK. The SDK makes the segments, and hands them on; what is sent of them, and how,
+// is ours (xray_document.go), because the SDK loses every document over 64 KB.
+type xrayTracer struct {
+	write func(document []byte) // sends one datagram; nil in no tracer
+}
 
 var _ tracer = (*xrayTracer)(nil)
 
 // newTracer makes a tracer that sends to the daemon that the environment names. It is nil where the
 // environment turns the SDK off.
-//
-// The configuration travels in the context. The SDK's own is global, and has no context-missing
-// strategy at all if the environment has a spelling error in AWS_XRAY_CONTEXT_MISSING.
 func newTracer() (*xrayTracer, error) {
 	if xray.SdkDisabled() {
 		return nil, nil
@@ -64,46 +64,104 @@ func newTracer() (*xrayTracer, error) {
 	if daemon == nil {
 		daemon = daemoncfg.GetDefaultDaemonEndpoints()
 	}
-	return tracerTo(daemon.UDPAddr)
+	return tracerTo(daemon.UDPAddr), nil
 }
 
 // tracerTo makes a tracer that sends to this daemon. It connects when the first trace is sent.
-func tracerTo(daemon *net.UDPAddr) (*xrayTracer, error) {
-	emitter, err := xray.NewDefaultEmitter(daemon)
-	if err != nil {
-		return nil, fmt.Errorf("making the X-Ray emitter: %w", err)
-	}
-	return &xrayTracer{&xray.Config{
-		Emitter:                     emitter,
-		StreamingStrategy:           &xray.DefaultStreamingStrategy{MaxSubsegmentCount: maxSubsegments},
-		ExceptionFormattingStrategy: &exception.DefaultFormattingStrategy{FrameCount: errorFrames},
+func tracerTo(daemon *net.UDPAddr) *xrayTracer {
+	connect := sync.OnceValues(func() (*net.UDPConn, error) { return net.DialUDP("udp", nil, daemon) })
+	return &xrayTracer{func(document []byte) {
+		conn, err := connect()
+		if err == nil {
+			_, err = conn.Write(append([]byte(xray.Header), document...))
+		}
+		if err != nil && !errors.Is(err, net.ErrClosed) {
+			sdkLogger{}.Log(xraylog.LogLevelWarn, message(err.Error()))
+		}
+	}}
+}
+
+func (t *xrayTracer) begin(ctx context.Context, name string) (context.Context, trace) {
+	x := &xrayTrace{write: t.write, causes: map[any]string{}}
+	// The configuration travels in the context. The SDK's own is global, and has no context-missing strategy at all if
+	// the environment has a spelling error in AWS_XRAY_CONTEXT_MISSING.
+	ctx = context.WithValue(ctx, xray.RecorderContextKey{}, &xray.Config{
+		Emitter:                     x,
+		ExceptionFormattingStrategy: exceptions{&exception.DefaultFormattingStrategy{FrameCount: errorFrames}, x},
 		ContextMissingStrategy:      ctxmissing.NewDefaultIgnoreErrorStrategy(),
-	}}, nil
+	})
+	ctx, root := x.open(ctx, name)
+	x.xraySpan = root
+	return ctx, x
 }
 
-func (t *xrayTracer) beginRoot(ctx context.Context, name string) (context.Context, span) {
-	return t.begin(context.WithValue(ctx, xray.RecorderContextKey{}, t.config), name)
+// xrayTrace is all subsegments of one invocation. Being the SDK's emitter, it keeps them and sends them when it is told
+// to: the SDK's own one would send what it can't split, and nothing of what is not closed.
+type xrayTrace struct {
+	xraySpan // the root
+	write    func([]byte)
+
+	mu     sync.Mutex
+	nodes  []node
+	causes map[any]string // ids of the exceptions that were noted, by what identifies their errors
 }
 
-func (*xrayTracer) begin(ctx context.Context, name string) (inner context.Context, s span) {
-	inner, s = ctx, xraySpan{}
+var (
+	_ trace        = (*xrayTrace)(nil)
+	_ xray.Emitter = (*xrayTrace)(nil)
+)
+
+// Emit is called by the SDK while it holds the segment's lock. See send.
+func (*xrayTrace) Emit(*xray.Segment) {}
+
+// RefreshEmitterWithAddress is for daemons that move, which Lambda's does not.
+func (*xrayTrace) RefreshEmitterWithAddress(*net.UDPAddr) {}
+
+func (x *xrayTrace) below(ctx context.Context, name string) (context.Context, span) {
+	return x.open(ctx, name)
+}
+
+func (x *xrayTrace) open(ctx context.Context, name string) (inner context.Context, s xraySpan) {
+	inner = ctx
 	defer survive("begin")
+	above := xray.GetSegment(ctx)
 	inner, seg := xray.BeginSubsegment(ctx, name)
+	x.keep(seg, above)
 	return inner, xraySpan{seg}
 }
 
-func (*xrayTracer) innermost(ctx context.Context) span { return xraySpan{xray.GetSegment(ctx)} }
+// keep notes a subsegment with the one that it is below, which the SDK does not tell.
+func (x *xrayTrace) keep(seg, above *xray.Segment) {
+	if seg == nil {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.nodes = append(x.nodes, node{seg, above})
+}
+
+func (*xrayTrace) innermost(ctx context.Context) span { return xraySpan{xray.GetSegment(ctx)} }
 
 // xraySpan is a subsegment. Without one it does nothing.
 type xraySpan struct{ seg *xray.Segment }
 
 var _ span = xraySpan{}
 
-func (s xraySpan) annotate(key, value string) {
+func (s xraySpan) annotate(key string, value any) {
 	defer survive("annotate")
-	if s.seg != nil {
-		_ = s.seg.AddAnnotation(annotationKey(key), annotationValue(value)) // a string never fails
+	if s.seg == nil {
+		return
 	}
+	s.seg.Lock()
+	defer s.seg.Unlock()
+	key = annotationKey(key)
+	if _, again := s.seg.Annotations[key]; !again && len(s.seg.Annotations) >= maxAnnotations {
+		return
+	}
+	if s.seg.Annotations == nil {
+		s.seg.Annotations = map[string]any{}
+	}
+	s.seg.Annotations[key] = value
 }
 
 func (s xraySpan) annotated(key string) bool {
@@ -116,10 +174,17 @@ func (s xraySpan) annotated(key string) bool {
 	return ok
 }
 
+func (s xraySpan) describe(key string, value []byte) {
+	defer survive("describe")
+	if s.seg != nil {
+		_ = s.seg.AddMetadata(key, rawJSON(value)) // never fails
+	}
+}
+
 func (s xraySpan) end(err error) {
 	defer survive("end")
 	if p, ok := errors.AsType[*panicError](err); ok {
-		err = &exception.XRayError{Type: "panic", Message: p.Error(), Stack: p.stack}
+		err = &exception.XRayError{Type: typePanic, Message: p.Error(), Stack: p.stack}
 	}
 	s.seg.Close(err)
 }
@@ -137,18 +202,11 @@ func (m message) String() string { return string(m) }
 
 // annotationKey keeps what X-Ray's filter expressions can find: letters, digits and underscores.
 func annotationKey(key string) string {
+	key = key[:min(len(key), 100)]
 	return strings.Map(func(r rune) rune {
 		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
 			return r
 		}
 		return '_'
 	}, key)
-}
-
-func annotationValue(value string) string {
-	value = strings.ToValidUTF8(value, "\uFFFD")
-	if runes := []rune(value); len(runes) > maxAnnotation {
-		return string(runes[:maxAnnotation])
-	}
-	return value
 }

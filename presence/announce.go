@@ -182,9 +182,11 @@ func (a *Announcer) publish(ctx context.Context, e Event) error {
 	if err := a.publisher.Publish(ctx, e); err != nil {
 		return fmt.Errorf("publish presence event: %w", err)
 	}
-	direction := map[bool]string{true: "online", false: "offline"}[e.Online]
-	observability.Add(ctx, catalogue.EventsPublished, 1)
-	observability.SetProperty(ctx, "transition", direction)
+	direction, metric := "offline", catalogue.UsersWentOffline
+	if e.Online {
+		direction, metric = "online", catalogue.UsersCameOnline
+	}
+	observability.Add(ctx, metric, 1)
 	observability.Log(ctx).Info("presence event published",
 		"user", observability.HashUser(string(e.User)), "transition", direction, "version", e.Version)
 	return a.store.markPublished(ctx, e)

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
+
+	"heliograph/observability"
 )
 
 // Counts are how much there is in the index, which lags a little behind.
@@ -30,7 +32,10 @@ func (s *Store) Count(ctx context.Context, due time.Time) (Counts, error) {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(countWorkers)
 	count := func(sum *atomic.Int64, condition string, values item) {
-		workers.Go(func() error { return s.count(ctx, sum, condition, values) })
+		workers.Go(func() error {
+			_, err := observability.Safely(func() (struct{}, error) { return struct{}{}, s.count(ctx, sum, condition, values) })
+			return err
+		})
 	}
 	for number := range Shards {
 		count(&online, "#gpk = :shard", item{":shard": text(onlinePartition(number))})

@@ -83,7 +83,7 @@ func TestAnnouncerMetrics(t *testing.T) {
 		return nil
 	}
 	w.connect(t, "u", "a")
-	same(t, "comes", emitted(t, "announce", settle), map[string]float64{"EventsPublished": 1})
+	same(t, "comes", emitted(t, "announce", settle), map[string]float64{"UsersCameOnline": 1})
 	w.disconnect(t, "u", "a")
 	w.connect(t, "u", "b")
 	same(t, "is back", emitted(t, "announce", settle), map[string]float64{"EventsHeldBack": 1})

@@ -85,26 +85,14 @@ func (r *run) start(ctx context.Context, c Connection) bool {
 		<-r.places
 		return false
 	}
-	calls := ctx
-	if r.started++; r.started > tracedLooks {
-		calls = untraced{ctx}
-	}
+	r.started++
 	r.workers.Go(func() {
 		defer func() { <-r.places }()
-		came, err := r.look(calls, c)
+		came, err := observability.Safely(func() (tally, error) { return r.look(ctx, c) })
 		r.note(ctx, came, err)
 	})
 	return true
 }
-
-// tracedLooks is how many looks of a sweep are traced call by call. X-Ray's SDK keeps a whole invocation's
-// spans in memory until it ends, and a sweep may look ten thousand times.
-const tracedLooks = 20
-
-// untraced is a context that hides what is in it, the trace above all. It still ends with the other.
-type untraced struct{ context.Context }
-
-func (untraced) Value(any) any { return nil }
 
 // pace waits until the gateway may be called again, and tells whether there is time for that. Time lost is
 // not made up for by calling faster, so that no second sees more calls than the rate.

@@ -59,7 +59,7 @@ func stream(ctx context.Context, a announcer, batch events.DynamoDBEvent) respon
 	for i, r := range batch.Records {
 		records[i] = recordOf(r)
 	}
-	failed := inOrder(byPartition(records), func(i int) error { return logged(ctx, a.Handle(ctx, records[i])) })
+	failed := inOrder(byPartition(records), func(i int) error { return attempt(ctx, func() error { return a.Handle(ctx, records[i]) }) })
 	if len(failed) == 0 {
 		return answer()
 	}
@@ -70,10 +70,12 @@ func stream(ctx context.Context, a announcer, batch events.DynamoDBEvent) respon
 func notes(ctx context.Context, a announcer, batch events.SQSEvent) response {
 	failed := inOrder(eachAlone(len(batch.Records)), func(i int) error {
 		var g presence.Grace
-		if err := json.Unmarshal([]byte(batch.Records[i].Body), &g); err != nil {
-			return logged(ctx, fmt.Errorf("decode the end of a grace period: %w", err))
-		}
-		return logged(ctx, a.GraceOver(ctx, g))
+		return attempt(ctx, func() error {
+			if err := json.Unmarshal([]byte(batch.Records[i].Body), &g); err != nil {
+				return fmt.Errorf("decode the end of a grace period: %w", err)
+			}
+			return a.GraceOver(ctx, g)
+		})
 	})
 	ids := make([]string, len(failed))
 	for i, one := range failed {
@@ -82,7 +84,9 @@ func notes(ctx context.Context, a announcer, batch events.SQSEvent) response {
 	return answer(ids...)
 }
 
-func logged(ctx context.Context, err error) error {
+// attempt does one record. A panic fails only its own record; otherwise the whole batch would come again.
+func attempt(ctx context.Context, do func() error) error {
+	_, err := observability.Safely(func() (struct{}, error) { return struct{}{}, do() })
 	if err != nil {
 		observability.Log(ctx).Error("a record has to come again", "error", err)
 	}

@@ -97,7 +97,7 @@ func TestServicesDown(t *testing.T) {
 // variables is what the program sets, with changes.
 func variables(changes map[string]string) map[string]string {
 	v := map[string]string{
-		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "TABLE_NAME": "heliograph-dev",
+		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev",
 		"TOPIC_ARN":       "arn:aws:sns:eu-west-1:123456789012:heliograph-dev-events",
 		"GRACE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-dev-grace", "PRESENCE_GRACE": "5s",
 	}

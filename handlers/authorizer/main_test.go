@@ -13,7 +13,7 @@ import (
 // variables is what the program sets for secrets in SSM.
 func variables(changes map[string]string) map[string]string {
 	v := map[string]string{
-		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1",
+		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0",
 		"JWT_SECRET_PARAMETER":          "/WebSocketAdapter/dev/JwtSecret",
 		"JWT_SECRET_PREVIOUS_PARAMETER": "",
 		"JWKS_URL":                      "",

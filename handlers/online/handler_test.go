@@ -238,7 +238,7 @@ func TestLink(t *testing.T) {
 
 // variables is what the program sets.
 func variables() map[string]string {
-	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "TABLE_NAME": "heliograph-dev"}
+	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev"}
 }
 
 // The function starts with what the program sets.

@@ -50,7 +50,7 @@ func TestSweep(t *testing.T) {
 // variables is what the program sets, with changes.
 func variables(changes map[string]string) map[string]string {
 	v := map[string]string{
-		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "TABLE_NAME": "heliograph-dev",
+		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev",
 		"CONNECTIONS_ENDPOINT": "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/dev",
 		"CONNECTION_LEASE":     "15m", "SWEEP_RATE": "200", "EXPIRED_TOKENS": "close",
 	}

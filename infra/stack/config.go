@@ -32,6 +32,7 @@ type Config struct {
 
 	LogRetentionDays int        // of every log group
 	LogLevel         slog.Level // of every function
+	LogSampling      float64    // 0 to 1: share of the invocations whose lines below the level are written, too
 	TraceSampling    float64    // 0 to 1: share of the invocations sampled by Lambda whose steps are recorded
 
 	PresenceGrace     time.Duration // how long a user may be gone before it is announced

@@ -43,7 +43,7 @@ func TestLoadConfig(t *testing.T) {
 	got, err := loadKeys("dev", map[string]string{
 		"jwtSecret": testSecret, "jwtSecretPrevious": testSecret + "2", "jwtIssuer": "issuer", "jwtAudience": "audience", "userIdClaim": "sub",
 		"parameterPrefix": "/A/b", "alarmEmail": "ops@example.com", "alarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:pages",
-		"thresholds": `{"sendFailures":7,"messageAge":8}`, "logRetentionDays": "30", "logLevel": "warn", "traceSampling": "0.5",
+		"thresholds": `{"sendFailures":7,"messageAge":8}`, "logRetentionDays": "30", "logLevel": "warn", "logSampling": "0.01", "traceSampling": "0.5",
 		"presenceGrace": "7s", "connectionLease": "20m", "sweepRate": "300", "expiredTokens": "keep", "maxConcurrency": "9", "broadcastRate": "77",
 		"idempotencyWindow": "1h", "corsOrigins": `["https://a.example.com","http://localhost:3000"]`,
 		"webSocketDomain": "push.example.com", "httpDomain": "api.example.com",
@@ -57,7 +57,7 @@ func TestLoadConfig(t *testing.T) {
 		JWTSecret: testSecret, JWTSecretPrevious: testSecret + "2", JWTIssuer: "issuer", JWTAudience: "audience", UserIDClaim: "sub",
 		ParameterPrefix: "/A/b", AlarmEmail: "ops@example.com", AlarmTopicARN: "arn:aws:sns:eu-west-1:123456789012:pages",
 		Thresholds:       Thresholds{SendFailures: 7, DeadLetters: 1, ActiveConnections: 50_000, FunctionErrors: 3, MessageAge: 8},
-		LogRetentionDays: 30, LogLevel: 4, TraceSampling: 0.5,
+		LogRetentionDays: 30, LogLevel: 4, LogSampling: 0.01, TraceSampling: 0.5,
 		PresenceGrace: 7 * time.Second, ConnectionLease: 20 * time.Minute, SweepRate: 300, ExpiredTokens: "keep", MaxConcurrency: 9, BroadcastRate: 77,
 		IdempotencyWindow: time.Hour, CORSOrigins: []string{"https://a.example.com", "http://localhost:3000"},
 		WebSocketDomain: "push.example.com", HTTPDomain: "api.example.com",

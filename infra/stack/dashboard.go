@@ -96,7 +96,7 @@ func (d *deployment) latency() widget {
 
 func (d *deployment) presenceEvents() widget {
 	return d.graph("Presence events and queries", "Sum",
-		d.lines(catalogue.EventsPublished, catalogue.EventsHeldBack, catalogue.OnlineQueries))
+		d.lines(catalogue.UsersCameOnline, catalogue.UsersWentOffline, catalogue.EventsHeldBack, catalogue.OnlineQueries))
 }
 
 func (d *deployment) verification() widget {
@@ -143,7 +143,7 @@ func gatewayLines(id, stage string, metrics ...string) []line {
 
 // errors shows our own count beside Lambda's: what is in the second alone was a time-out or a crash.
 func (d *deployment) errors() widget {
-	all := append(d.perFunction("Errors", ""), d.lines(catalogue.HandlerErrors)...)
+	all := append(d.perFunction("Errors", ""), d.lines(catalogue.HandlerErrors, catalogue.RecordsFailed, catalogue.DeadlinesMissed)...)
 	return d.graph("Failed invocations", "Sum", append(all, d.perFunction("Throttles", "throttled")...))
 }
 
@@ -152,7 +152,7 @@ func (d *deployment) durations() widget {
 }
 
 func (d *deployment) starts() widget {
-	return d.graph("Cold starts", "Sum", d.lines(catalogue.ColdStarts))
+	return d.graph("Cold starts, and spans left out of traces", "Sum", d.lines(catalogue.ColdStarts, catalogue.SpansDropped))
 }
 
 func (d *deployment) tableThrottles() widget {

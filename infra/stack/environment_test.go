@@ -103,14 +103,14 @@ func TestEnvironmentFollowsTheConfiguration(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(everything, func(c *Config) {
 		c.JWTIssuer, c.JWTAudience, c.UserIDClaim = "issuer", "audience", "sub"
-		c.LogLevel, c.TraceSampling = 4, 0.25
+		c.LogLevel, c.TraceSampling, c.LogSampling = 4, 0.25, 0.125
 		c.PresenceGrace, c.ConnectionLease, c.SweepRate, c.ExpiredTokens = 7e9, 60e9, 50, "keep"
 	}))
 	want := map[string]map[string]any{
 		heliograph.Authorizer: {
 			"JWT_SECRET_PARAMETER": "/WebSocketAdapter/JwtSecret", "JWT_SECRET_PREVIOUS_PARAMETER": "/WebSocketAdapter/JwtSecretPrevious",
 			"JWT_ISSUER": "issuer", "JWT_AUDIENCE": "audience", "USER_ID_CLAIM": "sub",
-			"STAGE": "test", "LOG_LEVEL": "WARN", "TRACE_SAMPLING": "0.25",
+			"STAGE": "test", "LOG_LEVEL": "WARN", "TRACE_SAMPLING": "0.25", "LOG_SAMPLING": "0.125",
 		},
 		heliograph.Send: {
 			"TABLE_NAME": "heliograph-test", "QUEUE_URL": run.outputs["sendQueueUrl"], "DEAD_LETTER_QUEUE_URL": run.outputs["deadLetterQueueUrl"],

@@ -188,6 +188,7 @@ func (d *deployment) environment(s specification) pulumi.StringMap {
 		"STAGE":          pulumi.String(d.stage),
 		"LOG_LEVEL":      pulumi.String(d.config.LogLevel.String()),
 		"TRACE_SAMPLING": pulumi.String(strconv.FormatFloat(d.config.TraceSampling, 'f', -1, 64)),
+		"LOG_SAMPLING":   pulumi.String(strconv.FormatFloat(d.config.LogSampling, 'f', -1, 64)),
 	}
 	for name, value := range s.environment {
 		variables[name] = pulumi.String(value)

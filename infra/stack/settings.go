@@ -54,6 +54,7 @@ var settings = []setting{
 	oneOf("logRetentionDays", func(c *Config) *int { return &c.LogRetentionDays }, strconv.Atoi, strconv.Itoa, retentions...),
 	oneOf("logLevel", func(c *Config) *slog.Level { return &c.LogLevel }, parseLevel, levelName,
 		slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError),
+	share("logSampling", func(c *Config) *float64 { return &c.LogSampling }),
 	share("traceSampling", func(c *Config) *float64 { return &c.TraceSampling }),
 
 	// SQS delays a message for 15 minutes at most, and the grace period is such a delay.

@@ -7,6 +7,7 @@ package catalogue
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // Namespace is the CloudWatch namespace of every metric of Heliograph.
@@ -41,7 +42,16 @@ type declaration struct {
 	kind          Kind
 	functions     []string
 	perFunction   bool
+	resolution    time.Duration
+	zero          bool
 }
+
+// HighResolution reports whether CloudWatch keeps a value for each second, rather than for each minute.
+func (m Metric) HighResolution() bool { return m.d.resolution == time.Second }
+
+// Zero reports whether every invocation of the metric's functions writes it, if only as zero. A ratio needs that of its
+// numerator and denominator: without data it is unknown, not zero.
+func (m Metric) Zero() bool { return m.d.zero }
 
 // Declared reports whether the metric is a declared one, as every Metric but the zero one is.
 func (m Metric) Declared() bool { return m.d != nil }
@@ -119,5 +129,11 @@ func latency(name, meaning string, functions ...string) Metric {
 // perFunction gives a metric the dimension Function, too: one series, and one price, for each function.
 func (m Metric) perFunction() Metric {
 	m.d.perFunction = true
+	return m
+}
+
+// alwaysWritten makes a metric zero where nothing was added.
+func (m Metric) alwaysWritten() Metric {
+	m.d.zero = true
 	return m
 }

@@ -162,7 +162,7 @@ a user's id) are properties of the metric lines in the functions' log groups. Th
 every combination of dimension values is a metric that is paid for.
 
 A **counter** is one sum per invocation: look at ` + "`Sum`" + `. An invocation that had nothing to count writes
-nothing, so missing data means zero. An **observation** is one value per thing that happened: look at
+nothing, so missing data means zero; a counter that a ratio needs is written as zero then, and says so below. An **observation** is one value per thing that happened: look at
 percentiles. A **gauge** is how many there are at that time: look at ` + "`Maximum`" + `.
 
 Metrics are log lines in CloudWatch's embedded metric format. They have no level, and Lambda's JSON log
@@ -172,6 +172,13 @@ functions filter their own log lines by ` + "`LOG_LEVEL`" + `.
 | Metric | Kind | Unit | Dimensions | Emitted by | Meaning |
 |---|---|---|---|---|---|
 `
+
+func zeros(m Metric) string {
+	if m.Zero() {
+		return " Zeros are written."
+	}
+	return ""
+}
 
 // metricsDocument is docs/metrics.md.
 func metricsDocument(all []Metric) string {
@@ -183,7 +190,7 @@ func metricsDocument(all []Metric) string {
 			by = "every function"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n",
-			m.Name(), m.Kind(), m.Unit(), strings.Join(m.Dimensions(), ", "), by, m.Meaning())
+			m.Name(), m.Kind(), m.Unit(), strings.Join(m.Dimensions(), ", "), by, m.Meaning()+zeros(m))
 	}
 	return b.String()
 }

@@ -16,16 +16,27 @@ var (
 			"`online`, a panic over one message in `send`). A function that is killed at its time-out can't count itself: "+
 			"see Lambda's own Errors for those.",
 		everyFunction...).perFunction()
+	RecordsFailed = counter("RecordsFailed",
+		"Records of a batch that come again, because a partial answer asked for them. Each invocation with one counts in "+
+			"HandlerErrors, too. Of a stream's batch only the first is named, and all after it come again.",
+		heliograph.Announce, heliograph.Send).perFunction()
+	DeadlinesMissed = counter("DeadlinesMissed",
+		"Invocations that were still running half a second before their time-out. Their log line, and the annotation `place` of their "+
+			"trace, name the step that they were in.",
+		everyFunction...)
+	SpansDropped = counter("SpansDropped",
+		"Spans of traced invocations beyond the budget of 200. They are summed by name in the metadata of the invocation's span.",
+		everyFunction...)
 )
 
 // Who may come in.
 var (
 	TokensAccepted = counter("TokensAccepted",
 		"Tokens that named a user and were let in.",
-		heliograph.Authorizer)
+		heliograph.Authorizer).alwaysWritten()
 	TokensRejected = counter("TokensRejected",
 		"Tokens, or requests without one, that were answered with a Deny policy (403). The property `reason` says why.",
-		heliograph.Authorizer)
+		heliograph.Authorizer).alwaysWritten()
 	KeyRefreshFailures = counter("KeyRefreshFailures",
 		"Times that the secret or the published keys could not be read again. The last good ones stay in use: a rotation does not take effect.",
 		heliograph.Authorizer)
@@ -58,8 +69,11 @@ var (
 	OnlineQueries = counter("OnlineQueries",
 		"Presence queries that were answered, each page on its own.",
 		heliograph.Online)
-	EventsPublished = counter("EventsPublished",
-		"Presence events that were published. The property `transition` says which way.",
+	UsersCameOnline = counter("UsersCameOnline",
+		"Events that a user came online which were published.",
+		heliograph.Announce)
+	UsersWentOffline = counter("UsersWentOffline",
+		"Events that a user went offline which were published, after the grace period.",
 		heliograph.Announce)
 	EventsHeldBack = counter("EventsHeldBack",
 		"Presence changes that were not published: the user was back within the grace period, or a newer change overtook them.",
