@@ -152,12 +152,23 @@ type polledStream struct{ *dynamodb.Stream }
 
 var _ lambda.Stream = polledStream{}
 
-func (s polledStream) Shards() []string { return []string{s.Shard()} }
+func (s polledStream) Shards() []string {
+	var ids []string
+	for _, shard := range s.Stream.Shards() {
+		ids = append(ids, shard.ID())
+	}
+	return ids
+}
 
-func (s polledStream) Latest(string) string { return string(s.Stream.Latest()) }
+func (s polledStream) shard(id string) *dynamodb.Shard {
+	shards := s.Stream.Shards()
+	return shards[slices.IndexFunc(shards, func(s *dynamodb.Shard) bool { return s.ID() == id })]
+}
 
-func (s polledStream) Read(ctx context.Context, _, after string, max int) ([]lambda.StreamRecord, error) {
-	read, err := s.Stream.Read(ctx, dynamodb.Sequence(after), max)
+func (s polledStream) Latest(shard string) string { return string(s.shard(shard).Latest()) }
+
+func (s polledStream) Read(ctx context.Context, shard, after string, max int) ([]lambda.StreamRecord, error) {
+	read, err := s.shard(shard).Read(ctx, dynamodb.Sequence(after), max)
 	if err != nil {
 		return nil, err
 	}

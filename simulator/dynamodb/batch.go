@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -65,13 +66,28 @@ func (db *Database) batchGetItem(in *BatchGetItemInput) (*BatchGetItemOutput, er
 	}
 	out := &BatchGetItemOutput{Responses: map[string][]attribute.Item{}, UnprocessedKeys: map[string]KeysAndAttributes{}}
 	room := maxBatchBytes
+	var throttled error
+	left := 0
 	for _, w := range batch {
-		units := w.fill(out, &room)
+		units, err := w.fill(out, &room)
+		throttled = cmp.Or(throttled, err)
+		left += len(out.UnprocessedKeys[w.name].Keys)
 		if c := w.table.consumed(in.ReturnConsumedCapacity, units, nil); c != nil {
 			out.ConsumedCapacity = append(out.ConsumedCapacity, c)
 		}
 	}
+	if throttled != nil && left == in.count() {
+		return nil, throttled // only where nothing at all was read, see API_BatchGetItem
+	}
 	return out, nil
+}
+
+// count is how many keys a batch has.
+func (in *BatchGetItemInput) count() (n int) {
+	for _, w := range in.RequestItems {
+		n += len(w.Keys)
+	}
+	return n
 }
 
 func (in *BatchGetItemInput) check() error {
@@ -79,7 +95,6 @@ func (in *BatchGetItemInput) check() error {
 		return invalid("The requestItems parameter is required for BatchGetItem")
 	}
 	var c constraints
-	count := 0
 	for name, w := range in.RequestItems {
 		c.table(name)
 		switch n := len(w.Keys); {
@@ -88,13 +103,12 @@ func (in *BatchGetItemInput) check() error {
 		case n > maxBatchKeys:
 			c.failed("Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: Member must have length less than or equal to %d", name, maxBatchKeys)
 		}
-		count += len(w.Keys)
 	}
 	c.returnConsumedCapacity(in.ReturnConsumedCapacity)
 	if err := c.err(); err != nil {
 		return err
 	}
-	if count > maxBatchKeys {
+	if in.count() > maxBatchKeys {
 		return invalid("Too many items requested for the BatchGetItem call")
 	}
 	return nil
@@ -131,20 +145,26 @@ func (db *Database) wanted(name string, request KeysAndAttributes) (wanted, erro
 	return wanted{request, name, t, p}, nil
 }
 
-// fill answers as many keys as there is room for, and leaves the others unprocessed. Each item is billed
-// on its own.
-func (w wanted) fill(out *BatchGetItemOutput, room *int) float64 {
-	units := 0.0
+// fill answers as many keys as there is room and throughput for, and leaves the others unprocessed. Each item is billed
+// on its own. The error is that of the first key that was throttled.
+func (w wanted) fill(out *BatchGetItemOutput, room *int) (units float64, throttled error) {
 	found := []attribute.Item{}
-	for i, key := range w.Keys {
-		item, cost := w.table.read(key, w.ConsistentRead)
+	rest := w.KeysAndAttributes
+	rest.Keys = nil
+	for _, key := range w.Keys {
+		if *room < 0 { // full: no key overtakes one that found no room
+			rest.Keys = append(rest.Keys, key)
+			continue
+		}
+		item, cost, err := w.table.read(key, w.ConsistentRead)
 		size := attribute.ItemSize(item)
-		if size > *room {
-			rest := w.KeysAndAttributes
-			rest.Keys = w.Keys[i:]
-			out.UnprocessedKeys[w.name] = rest
-			*room = 0
-			break
+		if err != nil || size > *room {
+			if err == nil {
+				*room = -1
+			}
+			throttled = cmp.Or(throttled, err)
+			rest.Keys = append(rest.Keys, key)
+			continue
 		}
 		*room -= size
 		units += cost
@@ -152,6 +172,9 @@ func (w wanted) fill(out *BatchGetItemOutput, room *int) float64 {
 			found = append(found, w.projection.Of(item))
 		}
 	}
+	if len(rest.Keys) > 0 {
+		out.UnprocessedKeys[w.name] = rest
+	}
 	out.Responses[w.name] = found
-	return units
+	return units, throttled
 }

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -29,8 +30,8 @@ type PutRequest struct{ Item attribute.Item }
 // DeleteRequest is the key of an item to delete.
 type DeleteRequest struct{ Key attribute.Item }
 
-// BatchWriteItemOutput is the answer of BatchWriteItem. All is written: the limit of 16 MB, over which AWS leaves some
-// unprocessed, lies above that of 25 items.
+// BatchWriteItemOutput is the answer of BatchWriteItem. Only what is throttled stays unprocessed: the limit of 16 MB,
+// over which AWS leaves some, lies above that of 25 items.
 type BatchWriteItemOutput struct {
 	UnprocessedItems map[string][]WriteRequest
 	ConsumedCapacity []*ConsumedCapacity `json:",omitempty"`
@@ -58,10 +59,12 @@ func (db *Database) batchWriteItem(in *BatchWriteItemInput) (*BatchWriteItemOutp
 		}
 	}
 	out := &BatchWriteItemOutput{UnprocessedItems: map[string][]WriteRequest{}}
+	left := 0
 	for _, name := range names {
-		consumed, err := db.writeAll(name, writes[name], in.ReturnConsumedCapacity)
-		if err != nil {
-			return nil, err
+		consumed, err := db.writeAll(name, writes[name], in, out)
+		left += len(out.UnprocessedItems[name])
+		if err != nil && (!isThrottled(err) || left == in.count()) {
+			return nil, err // throttling only where nothing at all was written, see API_BatchWriteItem
 		}
 		if consumed != nil {
 			out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
@@ -75,20 +78,18 @@ func (in *BatchWriteItemInput) check() error {
 		return invalid("The requestItems parameter is required for BatchWriteItem")
 	}
 	var c constraints
-	count := 0
 	for name, requests := range in.RequestItems {
 		c.table(name)
 		if n := len(requests); n == 0 || n > maxBatchWrites {
 			c.failed("Map value must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to 1]", maxBatchWrites)
 		}
-		count += len(requests)
 	}
 	c.returnConsumedCapacity(in.ReturnConsumedCapacity)
 	c.oneOf("returnItemCollectionMetrics", in.ReturnItemCollectionMetrics, "SIZE", "NONE")
 	if err := c.err(); err != nil {
 		return err
 	}
-	if count > maxBatchWrites {
+	if in.count() > maxBatchWrites {
 		return invalid("Too many items requested for the BatchWriteItem call")
 	}
 	return nil
@@ -140,16 +141,23 @@ func (t *Table) writing(r WriteRequest) (writing, error) {
 	return writing{key: item, change: replaceBy(item)}, t.checkPut(item)
 }
 
-// writeAll writes to one table, and adds up what that consumed.
-func (db *Database) writeAll(name string, writes []writing, detail string) (*ConsumedCapacity, error) {
+// writeAll writes to one table, and adds up what that consumed. What is throttled is left unprocessed, and the error of
+// the first one returned.
+func (db *Database) writeAll(name string, writes []writing, in *BatchWriteItemInput, out *BatchWriteItemOutput) (*ConsumedCapacity, error) {
 	t, err := db.lookup(name)
 	if err != nil {
 		return nil, err
 	}
+	var throttled error
 	table, indexes := 0.0, map[string]float64{}
-	for _, w := range writes {
-		w.returnConsumed = "INDEXES"
+	for i, w := range writes {
+		w.detail = "INDEXES"
 		done, err := t.write(w)
+		if isThrottled(err) {
+			throttled = cmp.Or(throttled, err)
+			out.UnprocessedItems[name] = append(out.UnprocessedItems[name], in.RequestItems[name][i])
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -158,5 +166,13 @@ func (db *Database) writeAll(name string, writes []writing, detail string) (*Con
 			indexes[index] += c.CapacityUnits
 		}
 	}
-	return t.consumed(detail, table, indexes), nil
+	return t.consumed(in.ReturnConsumedCapacity, table, indexes), throttled
+}
+
+// count is how many writes a batch has.
+func (in *BatchWriteItemInput) count() (n int) {
+	for _, requests := range in.RequestItems {
+		n += len(requests)
+	}
+	return n
 }

@@ -26,7 +26,7 @@ func TestBatchWriteItem(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.put(t, with(key("a", "1"), item{"x": s(strings.Repeat("x", 1500)), "gpk": s("g"), "gsk": s("1")}))
-	before := f.table.Stream().Latest()
+	before := f.table.Stream().Shards()[0].Latest()
 	out, err := f.BatchWriteItem(t.Context(), &api.BatchWriteItemInput{ReturnConsumedCapacity: "INDEXES", RequestItems: things(
 		deleting(key("a", "1")), putting(with(key("b", "1"), item{"gpk": s("g"), "gsk": s("2")})), deleting(key("nope", "1")),
 	)})
@@ -37,7 +37,7 @@ func TestBatchWriteItem(t *testing.T) {
 	same(t, out.ConsumedCapacity, []types.ConsumedCapacity{*consumed(4, map[string]float64{"gsi1": 2})})
 	same(t, f.get(t, "a", "1"), item(nil))
 	same(t, f.get(t, "b", "1"), with(key("b", "1"), item{"gpk": s("g"), "gsk": s("2")}))
-	records, err := f.table.Stream().Read(t.Context(), before, 10)
+	records, err := f.table.Stream().Shards()[0].Read(t.Context(), before, 10)
 	if err != nil || len(records) != 2 || records[0].EventName != "REMOVE" || records[1].EventName != "INSERT" {
 		t.Errorf("the stream has %v, %v", records, err)
 	}

@@ -3,9 +3,9 @@
 // documents them. It is small enough to read, and says no to what it does not know.
 //
 // A request comes in at actions.go, is checked, and ends in a Table, where one lock guards the items and
-// all indexes. So, unlike on AWS, an index is never behind its table; that a reader may not rely on it
-// is kept up by refusing ConsistentRead on an index. What an item is made of is package attribute; what
-// expressions mean is package expression.
+// all indexes. So, unlike on AWS, an index is never behind its table, a stream has one shard, and no partition is ever
+// hot, unless Options.Stress asks for it; that a reader may not rely on an index is kept up by refusing ConsistentRead
+// there. What an item is made of is package attribute; what expressions mean is package expression.
 package dynamodb
 
 import (
@@ -24,6 +24,8 @@ type Options struct {
 	Region, Account string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Stress is what the database does of AWS's less pleasant habits; the zero value is none of them.
+	Stress Stress
 }
 
 // Database is all tables of one account in one Region.

@@ -76,10 +76,12 @@ func definition() dynamodb.Definition {
 	}
 }
 
-func setUp(t testing.TB) fixture {
+func setUp(t testing.TB) fixture { return setUpUnder(t, dynamodb.Stress{}) }
+
+func setUpUnder(t testing.TB, stress dynamodb.Stress) fixture {
 	t.Helper()
 	c := &clock{now: start}
-	db := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012", Now: c.Now})
+	db := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012", Now: c.Now, Stress: stress})
 	table, err := db.CreateTable(definition())
 	if err != nil {
 		t.Fatal(err)

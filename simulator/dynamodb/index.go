@@ -1,6 +1,8 @@
 package dynamodb
 
 import (
+	"time"
+
 	"github.com/tidwall/btree"
 
 	"heliograph/simulator/dynamodb/attribute"
@@ -14,10 +16,20 @@ type index struct {
 	projected map[string]bool // nil means all attributes
 	rows      *btree.BTreeG[row]
 	bytes     int
+
+	options Options
+	pending []pending // changes that don't show yet, the oldest first
 }
 
-func newIndex(x Index, def Definition) *index {
-	idx := &index{def: x, schema: def.schema(x.HashKey, x.RangeKey), rows: newTree()}
+// pending is a change of the table's item at base that the index does not show yet.
+type pending struct {
+	due      time.Time
+	base     position
+	old, new attribute.Item // entries
+}
+
+func newIndex(x Index, def Definition, options Options) *index {
+	idx := &index{def: x, schema: def.schema(x.HashKey, x.RangeKey), rows: newTree(), options: options}
 	if x.Projection != "ALL" {
 		idx.projected = map[string]bool{}
 		for _, name := range append([]string{x.HashKey, x.RangeKey, def.HashKey, def.RangeKey}, x.NonKeyAttributes...) {
@@ -72,35 +84,50 @@ func (x *index) position(entry attribute.Item, base position) position {
 	return at
 }
 
-// replace follows a change of the table's item at base. It gives the write units that AWS charges:
-// nothing if the entry stays as it is, one write for a new, changed or removed entry, and two (a removal
-// and a new entry) when the index's key changes.
-// Source: "Using Global Secondary Indexes in DynamoDB", write capacity units, DynamoDB developer guide.
+// replace follows a change of the table's item at base, at once or when Stress.IndexLag has passed, and gives its cost.
 func (x *index) replace(base position, oldItem, newItem attribute.Item) float64 {
+	cost := x.cost(oldItem, newItem)
+	if cost == 0 {
+		return 0
+	}
+	now := x.options.Now()
+	x.pending = append(x.pending, pending{now.Add(x.options.Stress.IndexLag), base, x.entry(oldItem), x.entry(newItem)})
+	x.settle(now)
+	return cost
+}
+
+// settle shows the changes that are due. The caller holds the table's lock.
+func (x *index) settle(now time.Time) {
+	for len(x.pending) > 0 && !x.pending[0].due.After(now) {
+		p := x.pending[0]
+		x.pending = x.pending[1:]
+		if p.old != nil {
+			x.rows.Delete(row{position: x.position(p.old, p.base)})
+			x.bytes -= attribute.ItemSize(p.old)
+		}
+		if p.new != nil {
+			size := attribute.ItemSize(p.new)
+			x.rows.Set(row{position: x.position(p.new, p.base), item: p.new, size: size})
+			x.bytes += size
+		}
+	}
+}
+
+// cost is the write units that AWS charges for a change: nothing if the entry stays as it is, one write for a new,
+// changed or removed entry, and two (a removal and a new entry) when the index's key changes.
+// Source: "Using Global Secondary Indexes in DynamoDB", write capacity units, DynamoDB developer guide.
+func (x *index) cost(oldItem, newItem attribute.Item) float64 {
 	old, new := x.entry(oldItem), x.entry(newItem)
+	removed, put := writeUnits(attribute.ItemSize(old)), writeUnits(attribute.ItemSize(new))
 	switch {
 	case old == nil && new == nil || attribute.EqualItems(old, new):
 		return 0
 	case old == nil:
-		return x.put(base, new)
+		return put
 	case new == nil:
-		return x.remove(base, old)
+		return removed
 	case attribute.EqualItems(x.schema.keyOf(old), x.schema.keyOf(new)):
-		return max(x.remove(base, old), x.put(base, new))
+		return max(removed, put)
 	}
-	return x.remove(base, old) + x.put(base, new)
-}
-
-func (x *index) put(base position, entry attribute.Item) float64 {
-	size := attribute.ItemSize(entry)
-	x.rows.Set(row{position: x.position(entry, base), item: entry, size: size})
-	x.bytes += size
-	return writeUnits(size)
-}
-
-func (x *index) remove(base position, entry attribute.Item) float64 {
-	size := attribute.ItemSize(entry)
-	x.rows.Delete(row{position: x.position(entry, base)})
-	x.bytes -= size
-	return writeUnits(size)
+	return removed + put
 }

@@ -132,7 +132,7 @@ type reader struct {
 	stopped bool
 }
 
-// take looks at one row and tells whether to go on. The page ends before the row that would take it over
+// take looks at one row and reports whether to go on. The page ends before the row that would take it over
 // 1 MB, and after the row that reaches the limit; it is then not known whether there are more.
 func (r *reader) take(row row) bool {
 	if r.out.ScannedCount > 0 && r.bytes+row.size > maxPageBytes {
@@ -166,11 +166,34 @@ func (s source) page(p paging, within span, forward bool) (*PageOutput, error) {
 		}
 		from = at
 	}
+	partition := partitionKey{hash: within.hash}
+	if s.index != nil {
+		partition.index = s.index.def.Name
+	}
+	if within.bounded {
+		if err := s.table.admitRead(partition); err != nil {
+			return nil, err
+		}
+	}
+	s.settle()
 	r := &reader{paging: p, items: []attribute.Item{}}
 	s.table.mu.RLock()
 	defer s.table.mu.RUnlock()
 	s.walk(from, forward, func(row row) bool { return within.contains(row.position) && r.take(row) })
+	if within.bounded {
+		s.table.reads.spend(partition, readUnits(r.bytes, p.consistent), s.table.options.Now())
+	}
 	return s.answer(r), nil
+}
+
+// settle brings an index that lags up to the present, as far as it goes.
+func (s source) settle() {
+	if s.index == nil || s.table.options.Stress.IndexLag == 0 {
+		return
+	}
+	s.table.mu.Lock()
+	defer s.table.mu.Unlock()
+	s.index.settle(s.table.options.Now())
 }
 
 func (s source) walk(from position, forward bool, take func(row) bool) {

@@ -50,7 +50,10 @@ func (db *Database) getItem(in *GetItemInput) (*GetItemOutput, error) {
 	if err := errors.Join(t.schema.checkKey(in.Key), t.scalarKeys(p)); err != nil {
 		return nil, err
 	}
-	item, units := t.read(in.Key, in.ConsistentRead)
+	item, units, err := t.read(in.Key, in.ConsistentRead)
+	if err != nil {
+		return nil, err
+	}
 	out := &GetItemOutput{ConsumedCapacity: t.consumed(in.ReturnConsumedCapacity, units, nil)}
 	if item != nil {
 		out.Item = p.Of(item)
@@ -59,13 +62,18 @@ func (db *Database) getItem(in *GetItemInput) (*GetItemOutput, error) {
 }
 
 // read gets one item and its cost; reading what is not there costs one smallest read.
-func (t *Table) read(key attribute.Item, consistent bool) (attribute.Item, float64) {
+func (t *Table) read(key attribute.Item, consistent bool) (attribute.Item, float64, error) {
+	partition := partitionKey{hash: t.schema.position(key).hash}
+	if err := t.admitRead(partition); err != nil {
+		return nil, 0, err
+	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	item, size := t.get(key)
 	units := readUnits(size, consistent)
 	t.meter.read(units)
-	return item, units
+	t.reads.spend(partition, units, t.options.Now())
+	return item, units, nil
 }
 
 // projectionOf reads the only expression of a GetItem.

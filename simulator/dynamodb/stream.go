@@ -42,21 +42,33 @@ type Record struct {
 	stream *Stream
 }
 
-// Stream is a table's change stream. All records are in one shard, so that the order of one item's
-// changes is that of all changes; AWS promises no more than the order for one item.
+// Stream is a table's change stream. Its shards share one count of sequence numbers. All changes of a partition key are
+// in one shard, in their order; AWS promises order for one item only.
 type Stream struct {
-	table *Table
-	label string
+	table  *Table
+	label  string
+	shards []*Shard
+	last   uint64 // guarded by the table's lock
+}
+
+// Shard is one part of a stream, which is read on its own.
+type Shard struct {
+	stream *Stream
+	number int
 
 	mu      sync.Mutex
 	records []Record
-	last    uint64
-	trimmed uint64        // the last record that was dropped
+	last    Sequence
+	trimmed Sequence      // of the last record that was dropped
 	grown   chan struct{} // closed when a record comes
 }
 
 func newStream(t *Table) *Stream {
-	return &Stream{table: t, label: t.created.UTC().Format("2006-01-02T15:04:05.000"), grown: make(chan struct{})}
+	s := &Stream{table: t, label: t.created.UTC().Format("2006-01-02T15:04:05.000")}
+	for i := range max(1, t.options.Stress.Shards) {
+		s.shards = append(s.shards, &Shard{stream: s, number: i, grown: make(chan struct{})})
+	}
+	return s
 }
 
 // ARN is the stream's ARN.
@@ -68,12 +80,15 @@ func (s *Stream) Label() string { return s.label }
 // ViewType says which images the records have.
 func (s *Stream) ViewType() string { return s.table.def.StreamViewType }
 
-// Shard is the id of the stream's one shard.
-func (s *Stream) Shard() string {
-	return fmt.Sprintf("shardId-%020d-%08x", s.table.created.UnixMilli(), uint32(bucketOf(s.ARN())))
+// Shards are the stream's shards, always the same ones in the same order.
+func (s *Stream) Shards() []*Shard { return s.shards }
+
+// ID is the shard's id.
+func (s *Shard) ID() string {
+	return fmt.Sprintf("shardId-%020d-%08x", s.stream.table.created.UnixMilli()+int64(s.number), uint32(bucketOf(s.stream.ARN())))
 }
 
-// sequence numbers have 21 digits, so that their order as text is their order.
+// sequenceOf: sequence numbers have 21 digits, so that their order as text is their order.
 func sequenceOf(n uint64) Sequence {
 	if n == 0 {
 		return ""
@@ -84,7 +99,7 @@ func sequenceOf(n uint64) Sequence {
 // Read gives up to max records after the given one, oldest first, and waits until there is one or ctx is
 // done. The empty Sequence reads from the trim horizon. If records after the given one are lost to the
 // retention, the error is ErrTrimmed.
-func (s *Stream) Read(ctx context.Context, after Sequence, max int) ([]Record, error) {
+func (s *Shard) Read(ctx context.Context, after Sequence, max int) ([]Record, error) {
 	for {
 		records, grown, err := s.since(after, max)
 		if err != nil || len(records) > 0 {
@@ -92,18 +107,18 @@ func (s *Stream) Read(ctx context.Context, after Sequence, max int) ([]Record, e
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("read stream of %s: %w", s.table.Name(), ctx.Err())
+			return nil, fmt.Errorf("read stream of %s: %w", s.stream.table.Name(), ctx.Err())
 		case <-grown:
 		}
 	}
 }
 
-func (s *Stream) since(after Sequence, max int) ([]Record, <-chan struct{}, error) {
+func (s *Shard) since(after Sequence, max int) ([]Record, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trim()
-	if after != "" && after < sequenceOf(s.trimmed) {
-		return nil, nil, fmt.Errorf("read stream of %s: %w", s.table.Name(), ErrTrimmed)
+	if after != "" && after < s.trimmed {
+		return nil, nil, fmt.Errorf("read stream of %s: %w", s.stream.table.Name(), ErrTrimmed)
 	}
 	from, found := slices.BinarySearchFunc(s.records, after, func(r Record, q Sequence) int {
 		return cmpSequence(r.Sequence, q)
@@ -126,36 +141,35 @@ func cmpSequence(a, b Sequence) int {
 }
 
 // Horizon is the sequence just before the oldest record that is kept: reading after it gives all there is.
-func (s *Stream) Horizon() Sequence {
+func (s *Shard) Horizon() Sequence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trim()
-	return sequenceOf(s.trimmed)
+	return s.trimmed
 }
 
 // Latest is the newest record's sequence: reading after it gives what comes from now on.
-func (s *Stream) Latest() Sequence {
+func (s *Shard) Latest() Sequence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return sequenceOf(s.last)
+	return s.last
 }
 
 // trim drops the records that are older than the retention.
-func (s *Stream) trim() {
-	horizon := s.table.options.Now().Add(-retention)
+func (s *Shard) trim() {
+	horizon := s.stream.table.options.Now().Add(-retention)
 	n := 0
 	for n < len(s.records) && s.records[n].Created.Before(horizon) {
 		n++
 	}
+	if n > 0 {
+		s.trimmed = s.records[n-1].Sequence
+	}
 	s.records = slices.Delete(s.records, 0, n)
-	s.trimmed += uint64(n)
 }
 
 // append adds the record of a change; it is called under the table's lock, which orders the records.
 func (s *Stream) append(old, new attribute.Item, by Identity) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trim()
 	s.last++
 	r := Record{
 		EventID: fmt.Sprintf("%016x%016x", bucketOf(s.ARN()), s.last), EventName: "MODIFY",
@@ -168,7 +182,17 @@ func (s *Stream) append(old, new attribute.Item, by Identity) {
 	case new == nil:
 		r.EventName = "REMOVE"
 	}
-	s.records = append(s.records, r.viewed(s.ViewType()))
+	bucket := s.table.schema.position(r.Keys).bucket
+	s.shards[bucket%uint64(len(s.shards))].add(r.viewed(s.ViewType()))
+}
+
+// add puts a record at the end and lets readers know.
+func (s *Shard) add(r Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trim()
+	s.records = append(s.records, r)
+	s.last = r.Sequence
 	close(s.grown)
 	s.grown = make(chan struct{})
 }

@@ -25,7 +25,7 @@ func (f fixture) remove(t testing.TB, pk, sk string) {
 // records reads all there is after a sequence, which must be something.
 func (f fixture) records(t testing.TB, after dynamodb.Sequence) []dynamodb.Record {
 	t.Helper()
-	records, err := f.table.Stream().Read(t.Context(), after, 1000)
+	records, err := f.table.Stream().Shards()[0].Read(t.Context(), after, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestStreamRecordsChanges(t *testing.T) {
 		"MODIFY " + k + " " + one + " " + two,
 		"REMOVE " + k + " " + two + " null",
 	})
-	same(t, f.table.Stream().Latest(), last)
+	same(t, f.table.Stream().Shards()[0].Latest(), last)
 }
 
 // fataler is what testing.T and rapid.T share.
@@ -124,7 +124,7 @@ func TestStreamReadWaits(t *testing.T) {
 	}
 	got := make(chan result)
 	go func() {
-		records, err := f.table.Stream().Read(t.Context(), f.table.Stream().Latest(), 1)
+		records, err := f.table.Stream().Shards()[0].Read(t.Context(), f.table.Stream().Shards()[0].Latest(), 1)
 		got <- result{records, err}
 	}()
 	f.put(t, key("a", "1"), key("a", "2"))
@@ -133,13 +133,13 @@ func TestStreamReadWaits(t *testing.T) {
 		t.Fatalf("got %v, %v", first.records, first.err)
 	}
 	rest := f.records(t, first.records[0].Sequence)
-	if len(rest) != 1 || rest[0].Sequence != f.table.Stream().Latest() {
+	if len(rest) != 1 || rest[0].Sequence != f.table.Stream().Shards()[0].Latest() {
 		t.Errorf("the rest is %v", rest)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		records, err := f.table.Stream().Read(ctx, rest[0].Sequence, 1)
+		records, err := f.table.Stream().Shards()[0].Read(ctx, rest[0].Sequence, 1)
 		got <- result{records, err}
 	}()
 	cancel()
@@ -160,8 +160,8 @@ func TestStreamTrims(t *testing.T) {
 	same(t, len(f.records(t, "")), 3)
 	f.clock.advance(time.Second)
 	same(t, len(f.records(t, "")), 1)
-	same(t, len(f.records(t, stream.Horizon())), 1)
-	if _, err := stream.Read(t.Context(), first, 10); !errors.Is(err, dynamodb.ErrTrimmed) {
+	same(t, len(f.records(t, stream.Shards()[0].Horizon())), 1)
+	if _, err := stream.Shards()[0].Read(t.Context(), first, 10); !errors.Is(err, dynamodb.ErrTrimmed) {
 		t.Errorf("reading what is trimmed gives %v", err)
 	}
 }
@@ -180,7 +180,7 @@ func TestStreamViews(t *testing.T) {
 		}
 		f := serve(t, db)
 		f.put(t, with(key("a", "1"), item{"x": n("1")}), with(key("a", "1"), item{"x": n("2")}))
-		records, err := table.Stream().Read(t.Context(), "", 10)
+		records, err := table.Stream().Shards()[0].Read(t.Context(), "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}

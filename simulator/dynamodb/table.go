@@ -36,7 +36,8 @@ type Table struct {
 	indexes  []*index
 	expiries *btree.BTreeG[expiry]
 
-	meter meter
+	meter         meter
+	reads, writes limiter
 }
 
 func newTable(def Definition, options Options) *Table {
@@ -44,9 +45,10 @@ func newTable(def Definition, options Options) *Table {
 		def: def, options: options, created: options.Now(),
 		schema: def.schema(def.HashKey, def.RangeKey), rows: newTree(), expiries: newExpiries(),
 		meter: meter{indexes: map[string]Units{}},
+		reads: limiter{rate: options.Stress.PartitionReads}, writes: limiter{rate: options.Stress.PartitionWrites},
 	}
 	for _, x := range def.Indexes {
-		t.indexes = append(t.indexes, newIndex(x, def))
+		t.indexes = append(t.indexes, newIndex(x, def, options))
 	}
 	if def.StreamViewType != "" {
 		t.stream = newStream(t)

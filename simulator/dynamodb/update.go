@@ -10,63 +10,19 @@ import (
 
 // UpdateItemInput is the input of UpdateItem.
 type UpdateItemInput struct {
-	TableName                           string
-	Key                                 attribute.Item
-	UpdateExpression                    *string
-	ConditionExpression                 *string
-	ExpressionAttributeNames            map[string]string
-	ExpressionAttributeValues           attribute.Item
-	ReturnValues                        string
-	ReturnValuesOnConditionCheckFailure string
-	ReturnConsumedCapacity              string
-	ReturnItemCollectionMetrics         string
-}
-
-func (in *UpdateItemInput) options() writeOptions {
-	return writeOptions{in.ReturnValues, in.ReturnValuesOnConditionCheckFailure, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics}
-}
-
-// read reads the input's two expressions. Without an UpdateExpression the update changes nothing.
-func (in *UpdateItemInput) read() (*expression.Update, expression.Condition, error) {
-	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
-		"UpdateExpression and ConditionExpression are null", in.UpdateExpression, in.ConditionExpression)
-	if err != nil {
-		return nil, nil, err
-	}
-	update := &expression.Update{}
-	if in.UpdateExpression != nil {
-		if update, err = scope.Update(*in.UpdateExpression); err != nil {
-			return nil, nil, err
-		}
-	}
-	c, err := condition(scope, "ConditionExpression", in.ConditionExpression)
-	if err != nil {
-		return nil, nil, err
-	}
-	return update, c, scope.Finish()
+	writeInput
+	Key              attribute.Item
+	UpdateExpression *string
 }
 
 func (db *Database) updateItem(in *UpdateItemInput) (*WriteOutput, error) {
-	if err := in.options().check(in.TableName, "key", in.Key); err != nil {
-		return nil, err
-	}
-	update, c, err := in.read()
-	if err != nil {
-		return nil, err
-	}
-	t, err := db.lookup(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(t.schema.checkKey(in.Key), t.keepsKey(update), t.scalarKeys(update.Paths()), t.scalarKeys(update.Sources())); err != nil {
-		return nil, err
-	}
-	change := func(old attribute.Item) (attribute.Item, error) { return t.updated(in.Key, old, update) }
-	done, err := t.write(writing{key: in.Key, condition: c, change: change, writeOptions: in.options()})
-	if err != nil {
-		return nil, err
-	}
-	return &WriteOutput{Attributes: done.attributes(in.ReturnValues, update.Paths()), ConsumedCapacity: done.consumed}, nil
+	return db.writeItem(request{
+		writeInput: &in.writeInput, member: "key", item: in.Key, updates: true, expression: in.UpdateExpression,
+		prepare: func(t *Table, update *expression.Update) (change, error) {
+			err := errors.Join(t.schema.checkKey(in.Key), t.keepsKey(update), t.scalarKeys(update.Paths()), t.scalarKeys(update.Sources()))
+			return func(old attribute.Item) (attribute.Item, error) { return t.updated(in.Key, old, update) }, err
+		},
+	})
 }
 
 // keepsKey refuses updates of key attributes.

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"errors"
+	"slices"
 
 	"heliograph/simulator/dynamodb/attribute"
 	"heliograph/simulator/dynamodb/expression"
@@ -13,52 +14,134 @@ const maxItemSize = 400 << 10
 // The values of ReturnValues.
 var returnValues = []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}
 
-// writeOptions are the members that PutItem, UpdateItem and DeleteItem share. ReturnItemCollectionMetrics
-// is taken and gives nothing, as on AWS for a table without local indexes.
-type writeOptions struct {
-	returnValues, returnOnFailure, returnConsumed, returnMetrics string
+// writeInput are the members that PutItem, UpdateItem and DeleteItem share. ReturnItemCollectionMetrics is taken and
+// gives nothing, as on AWS for a table without local indexes.
+type writeInput struct {
+	TableName                           string
+	ConditionExpression                 *string
+	ExpressionAttributeNames            map[string]string
+	ExpressionAttributeValues           attribute.Item
+	ReturnValues                        string
+	ReturnValuesOnConditionCheckFailure string
+	ReturnConsumedCapacity              string
+	ReturnItemCollectionMetrics         string
 }
 
-// check looks at the input's members; item is the one named by member, Item or Key.
-func (o writeOptions) check(table, member string, item attribute.Item) error {
+// request is a write of one item, as its action hands it to writeItem.
+type request struct {
+	*writeInput
+	member string         // what the input calls the item: item or key
+	item   attribute.Item // the item, or its key
+	// updates is true for UpdateItem, the only action with an UpdateExpression and with ReturnValues of the new item.
+	updates    bool
+	expression *string
+	// prepare holds the request against the table, and gives the change to make.
+	prepare func(*Table, *expression.Update) (change, error)
+}
+
+// change gives the new item, nil for none, from the old one, nil if there is none.
+type change func(old attribute.Item) (attribute.Item, error)
+
+// writeItem is the way that every write of a single item takes. Its order is AWS's: which of several faults a caller
+// hears of first depends on it.
+func (db *Database) writeItem(r request) (*WriteOutput, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	update, condition, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	t, err := db.lookup(r.TableName)
+	if err != nil {
+		return nil, err
+	}
+	change, err := r.prepare(t, update)
+	if err != nil {
+		return nil, err
+	}
+	done, err := t.write(writing{
+		key: r.item, condition: condition, change: change,
+		showOld: r.ReturnValuesOnConditionCheckFailure == "ALL_OLD", detail: r.ReturnConsumedCapacity,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &WriteOutput{Attributes: done.attributes(r.ReturnValues, update.Paths()), ConsumedCapacity: done.consumed}, nil
+}
+
+// check looks at the members that need no table.
+func (r request) check() error {
 	var c constraints
-	if c.table(table) {
-		c.present(member, item != nil)
-		c.oneOf("returnValues", o.returnValues, returnValues...)
-		c.oneOf("returnValuesOnConditionCheckFailure", o.returnOnFailure, "ALL_OLD", "NONE")
-		c.returnConsumedCapacity(o.returnConsumed)
-		c.oneOf("returnItemCollectionMetrics", o.returnMetrics, "SIZE", "NONE")
+	if c.table(r.TableName) {
+		c.present(r.member, r.item != nil)
+		c.oneOf("returnValues", r.ReturnValues, returnValues...)
+		c.oneOf("returnValuesOnConditionCheckFailure", r.ReturnValuesOnConditionCheckFailure, "ALL_OLD", "NONE")
+		c.returnConsumedCapacity(r.ReturnConsumedCapacity)
+		c.oneOf("returnItemCollectionMetrics", r.ReturnItemCollectionMetrics, "SIZE", "NONE")
 	}
 	if err := c.err(); err != nil {
 		return err
 	}
-	return attribute.Check(item)
+	if err := attribute.Check(r.item); err != nil {
+		return err
+	}
+	if !r.updates && !slices.Contains([]string{"", "NONE", "ALL_OLD"}, r.ReturnValues) {
+		return invalid("ReturnValues can only be ALL_OLD or NONE")
+	}
+	return nil
+}
+
+// read reads the expressions. Without an UpdateExpression the update changes nothing.
+func (r request) read() (*expression.Update, expression.Condition, error) {
+	whenNone := "ConditionExpression is null"
+	if r.updates {
+		whenNone = "UpdateExpression and ConditionExpression are null"
+	}
+	scope, err := placeholders(r.ExpressionAttributeNames, r.ExpressionAttributeValues, whenNone, r.expression, r.ConditionExpression)
+	if err != nil {
+		return nil, nil, err
+	}
+	update := &expression.Update{}
+	if r.expression != nil {
+		if update, err = scope.Update(*r.expression); err != nil {
+			return nil, nil, err
+		}
+	}
+	c, err := condition(scope, "ConditionExpression", r.ConditionExpression)
+	if err != nil {
+		return nil, nil, err
+	}
+	return update, c, scope.Finish()
 }
 
 // writing is one change of one item.
 type writing struct {
 	key       attribute.Item
 	condition expression.Condition // nil: always
-	// change gives the new item, nil for none, from the old one, nil if there is none.
-	change func(old attribute.Item) (attribute.Item, error)
-	writeOptions
+	change    change
+	showOld   bool   // a failed condition shows the item
+	detail    string // of the consumed capacity
 }
 
-// written is what came of it.
+// written is the result of a writing.
 type written struct {
 	old, new attribute.Item
 	consumed *ConsumedCapacity
 }
 
-// write carries out a change under the table's lock: condition, change, checks, storing.
+// write carries out a change under the table's lock: throughput, condition, change, checks, storing.
 func (t *Table) write(w writing) (written, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old, oldSize := t.get(w.key)
+	if err := t.admitWrite(w.key, nil); err != nil {
+		return written{}, err
+	}
 	if w.condition != nil && !w.condition.Holds(old) {
 		// A write that fails its condition costs as much as if the item were written as it is.
-		t.meter.wrote(writeUnits(oldSize), nil)
-		if w.returnOnFailure == "ALL_OLD" {
+		t.wrote(w.key, nil, writeUnits(oldSize), nil)
+		if w.showOld {
 			return written{}, conditionFailed(old)
 		}
 		return written{}, conditionFailed(nil)
@@ -67,13 +150,16 @@ func (t *Table) write(w writing) (written, error) {
 	if err != nil {
 		return written{}, err
 	}
+	if err := t.admitWrite(old, new); err != nil {
+		return written{}, err
+	}
 	units := writeUnits(max(oldSize, attribute.ItemSize(new)))
 	indexes := map[string]float64{}
 	if old != nil || new != nil {
 		indexes = t.replace(old, new, Identity{})
 	}
-	t.meter.wrote(units, indexes)
-	return written{old, new, t.consumed(w.returnConsumed, units, indexes)}, nil
+	t.wrote(old, new, units, indexes)
+	return written{old, new, t.consumed(w.detail, units, indexes)}, nil
 }
 
 // checkPut refuses an item that the table can't hold.
@@ -87,8 +173,8 @@ func (t *Table) checkPut(item attribute.Item) error {
 	return nil
 }
 
-// replaceBy is the change of a put, and, with nil, of a delete.
-func replaceBy(item attribute.Item) func(attribute.Item) (attribute.Item, error) {
+// replaceBy is the change of a put or, with nil, of a delete.
+func replaceBy(item attribute.Item) change {
 	return func(attribute.Item) (attribute.Item, error) { return item, nil }
 }
 
@@ -109,107 +195,26 @@ type WriteOutput struct {
 
 // PutItemInput is the input of PutItem.
 type PutItemInput struct {
-	TableName                           string
-	Item                                attribute.Item
-	ConditionExpression                 *string
-	ExpressionAttributeNames            map[string]string
-	ExpressionAttributeValues           attribute.Item
-	ReturnValues                        string
-	ReturnValuesOnConditionCheckFailure string
-	ReturnConsumedCapacity              string
-	ReturnItemCollectionMetrics         string
-}
-
-func (in *PutItemInput) options() writeOptions {
-	return writeOptions{in.ReturnValues, in.ReturnValuesOnConditionCheckFailure, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics}
+	writeInput
+	Item attribute.Item
 }
 
 func (db *Database) putItem(in *PutItemInput) (*WriteOutput, error) {
-	if err := errors.Join(in.options().check(in.TableName, "item", in.Item), onlyAllOld(in.ReturnValues)); err != nil {
-		return nil, err
-	}
-	c, err := conditionOf(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	if err != nil {
-		return nil, err
-	}
-	t, err := db.lookup(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.checkPut(in.Item); err != nil {
-		return nil, err
-	}
-	done, err := t.write(writing{key: in.Item, condition: c, change: replaceBy(in.Item), writeOptions: in.options()})
-	if err != nil {
-		return nil, err
-	}
-	return done.output(in.ReturnValues), nil
-}
-
-// output answers with the old item where ALL_OLD asks for it.
-func (w written) output(returnValues string) *WriteOutput {
-	out := &WriteOutput{ConsumedCapacity: w.consumed}
-	if returnValues == "ALL_OLD" {
-		out.Attributes = w.old
-	}
-	return out
-}
-
-func onlyAllOld(returnValues string) error {
-	if returnValues != "" && returnValues != "NONE" && returnValues != "ALL_OLD" {
-		return invalid("ReturnValues can only be ALL_OLD or NONE")
-	}
-	return nil
-}
-
-// conditionOf reads the only expression of a PutItem or DeleteItem.
-func conditionOf(text *string, names map[string]string, values attribute.Item) (expression.Condition, error) {
-	scope, err := placeholders(names, values, "ConditionExpression is null", text)
-	if err != nil {
-		return nil, err
-	}
-	c, err := condition(scope, "ConditionExpression", text)
-	if err != nil {
-		return nil, err
-	}
-	return c, scope.Finish()
+	return db.writeItem(request{
+		writeInput: &in.writeInput, member: "item", item: in.Item,
+		prepare: func(t *Table, _ *expression.Update) (change, error) { return replaceBy(in.Item), t.checkPut(in.Item) },
+	})
 }
 
 // DeleteItemInput is the input of DeleteItem.
 type DeleteItemInput struct {
-	TableName                           string
-	Key                                 attribute.Item
-	ConditionExpression                 *string
-	ExpressionAttributeNames            map[string]string
-	ExpressionAttributeValues           attribute.Item
-	ReturnValues                        string
-	ReturnValuesOnConditionCheckFailure string
-	ReturnConsumedCapacity              string
-	ReturnItemCollectionMetrics         string
-}
-
-func (in *DeleteItemInput) options() writeOptions {
-	return writeOptions{in.ReturnValues, in.ReturnValuesOnConditionCheckFailure, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics}
+	writeInput
+	Key attribute.Item
 }
 
 func (db *Database) deleteItem(in *DeleteItemInput) (*WriteOutput, error) {
-	if err := errors.Join(in.options().check(in.TableName, "key", in.Key), onlyAllOld(in.ReturnValues)); err != nil {
-		return nil, err
-	}
-	c, err := conditionOf(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	if err != nil {
-		return nil, err
-	}
-	t, err := db.lookup(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.schema.checkKey(in.Key); err != nil {
-		return nil, err
-	}
-	done, err := t.write(writing{key: in.Key, condition: c, change: replaceBy(nil), writeOptions: in.options()})
-	if err != nil {
-		return nil, err
-	}
-	return done.output(in.ReturnValues), nil
+	return db.writeItem(request{
+		writeInput: &in.writeInput, member: "key", item: in.Key,
+		prepare: func(t *Table, _ *expression.Update) (change, error) { return replaceBy(nil), t.schema.checkKey(in.Key) },
+	})
 }

@@ -31,6 +31,9 @@ func (e *environment) dispatch(inv *invocation) bool {
 	}
 	e.mu.Unlock()
 	e.log("START RequestId: "+inv.id+" Version: $LATEST", true)
+	if e.p.options.Freeze {
+		e.child.thaw()
+	}
 	e.events <- inv
 	return true
 }
@@ -122,6 +125,9 @@ func (e *environment) complete(inv *invocation, peak int64, alive bool) {
 	e.mu.Unlock()
 	e.p.account(inv)
 	if alive {
+		if e.p.options.Freeze {
+			e.child.freeze() // before anybody can thaw it
+		}
 		e.p.release(e) // before the caller goes on: its next event shall find the environment warm
 	}
 	e.p.left(inv)

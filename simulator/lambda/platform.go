@@ -83,6 +83,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Region == "" || o.Account == "" || o.WorkDir == "" {
 		return o, errors.New("lambda: Region, Account and WorkDir are required")
 	}
+	if o.Freeze && !canFreeze {
+		return o, errors.New("lambda: Freeze needs an operating system that can stop processes, such as Linux or macOS")
+	}
 	dir, err := filepath.Abs(o.WorkDir)
 	if err != nil {
 		return o, fmt.Errorf("finding the work folder: %w", err)

@@ -48,13 +48,20 @@ func (c *child) wait() {
 	killGroup(c.cmd.Process) // what it left behind
 }
 
-// kill ends the process and its group at once. A process that has ended is left alone: its id may be another's by
-// now.
-func (c *child) kill() {
+// kill ends the process and its group at once, frozen or not.
+func (c *child) kill() { c.signal(killGroup) }
+
+// freeze stops the process and its group until thaw.
+func (c *child) freeze() { c.signal(freezeGroup) }
+
+func (c *child) thaw() { c.signal(thawGroup) }
+
+// signal leaves a process alone that has ended: its id may be another's by now.
+func (c *child) signal(group func(*os.Process)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ended {
-		killGroup(c.cmd.Process)
+		group(c.cmd.Process)
 	}
 }
 

@@ -12,8 +12,6 @@ import (
 // themselves: their next call of the Runtime API fails.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
-
 // peakMemory can't be told of a live process here.
 func peakMemory(int) int64 { return 0 }
 

@@ -40,6 +40,9 @@ type Options struct {
 	// such limit; invocations beyond it wait for a free environment instead of starting a process each.
 	// 0 means four for each CPU.
 	Environments int
+	// Freeze stops a function's processes between its events, as Lambda freezes its environments: what they do in the
+	// background goes on at the next event, if there is one. It needs a Unix.
+	Freeze bool
 	// IdleTimeout is how long an unused environment is kept. 0 means 5 minutes.
 	IdleTimeout time.Duration
 	// InitTimeout is how long a function may take to ask for its first event. 0 means 10 s, as AWS.

@@ -44,8 +44,13 @@ func (p *pile) Pop() any {
 
 func (p *pile) add(m *message) { heap.Push(p, m) }
 
-// take removes the top message.
-func (p *pile) take() *message { return heap.Pop(p).(*message) }
+// take removes a message: the one that pick chooses, or the top one.
+func (p *pile) take(pick func(n int) int) *message {
+	if pick == nil {
+		return heap.Pop(p).(*message)
+	}
+	return heap.Remove(p, pick(len(*p))).(*message)
+}
 
 // due says whether the top message is visible at a time.
 func (p pile) due(now time.Time) bool { return len(p) > 0 && !p[0].visibleAt.After(now) }

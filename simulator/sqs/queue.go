@@ -247,7 +247,7 @@ func (q *Queue) take(max int, visibility *time.Duration, now time.Time) []Messag
 	target := q.server.deadLetterQueue(q.settings.redrive)
 	var taken []*message
 	for len(taken) < max && len(q.visible) > 0 {
-		m := q.visible.take()
+		m := q.visible.take(q.server.options.Pick)
 		if target != nil && m.receives >= q.settings.redrive.MaxReceiveCount {
 			delete(q.messages, m.id)
 			target.bury(m, q.arn, now)

@@ -4,7 +4,7 @@
 //
 // It is stricter than AWS where AWS is vague: the newest receipt handle alone counts, messages are
 // delivered once while their visibility time-out lasts, unless Options.Redeliver has some delivered again, and in the
-// order in which they became visible.
+// order in which they became visible, unless Options.Pick chooses another.
 // What it does not know, such as FIFO queues, is an error.
 //
 // Nothing runs in the background. Time-outs, delays and retention are settled when somebody looks, and a
@@ -35,6 +35,9 @@ type Options struct {
 	// after; that it was deleted meanwhile does not help, since delivery is at least once. It must not call the server.
 	// nil: none is.
 	Redeliver func(queueARN string) (after time.Duration, again bool)
+	// Pick chooses which of n visible messages is received next, by a number from 0 to n-1: a standard queue promises no
+	// order. It must not call the server. nil: the one that became visible first.
+	Pick func(n int) int
 	// Clock is the time; nil: the computer's.
 	Clock Clock
 }

@@ -8,7 +8,7 @@ import (
 
 // field is what the two protocols know about one field of an input or output.
 type field struct {
-	index int
+	index []int // the way through embedded structs
 	// name is the member's name in JSON, and in the query protocol unless it is flattened.
 	name string
 	// omitEmpty leaves a zero value out of an answer.
@@ -42,12 +42,11 @@ func fieldsOf(t reflect.Type) fieldSet {
 		return known.(fieldSet)
 	}
 	set := fieldSet{byJSON: map[string]field{}, byQuery: map[string]field{}}
-	for i := range t.NumField() {
-		sf := t.Field(i)
-		if !sf.IsExported() || sf.Tag.Get("json") == "-" {
+	for _, sf := range reflect.VisibleFields(t) {
+		if sf.Anonymous || !sf.IsExported() || sf.Tag.Get("json") == "-" {
 			continue
 		}
-		f := newField(i, sf)
+		f := newField(sf)
 		set.list = append(set.list, f)
 		set.byJSON[f.name] = f
 		set.byQuery[f.queryName()] = f
@@ -57,8 +56,8 @@ func fieldsOf(t reflect.Type) fieldSet {
 }
 
 // newField reads a field's tags, see Do.
-func newField(index int, sf reflect.StructField) field {
-	f := field{index: index, name: sf.Name, key: "key", value: "value"}
+func newField(sf reflect.StructField) field {
+	f := field{index: sf.Index, name: sf.Name, key: "key", value: "value"}
 	name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
 	if name != "" {
 		f.name = name

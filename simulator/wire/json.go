@@ -100,7 +100,7 @@ func decodeStruct(raw []byte, into reflect.Value, path string) error {
 			return fmt.Errorf("member %s stands twice", at)
 		}
 		seen[name] = true
-		return decodeValue(value, into.Field(f.index), at)
+		return decodeValue(value, into.FieldByIndex(f.index), at)
 	})
 }
 

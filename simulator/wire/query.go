@@ -90,7 +90,7 @@ func (n *node) readStruct(into reflect.Value) error {
 		if !ok {
 			return fmt.Errorf("there is no parameter %s here", n.kids[name].path)
 		}
-		if err := n.kids[name].read(into.Field(f.index), f); err != nil {
+		if err := n.kids[name].read(into.FieldByIndex(f.index), f); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (n *node) readStruct(into reflect.Value) error {
 // isEmptyList says whether the node is a flattened list without elements, which the AWS CLI sends under
 // the member's own name: "Entries=".
 func (n *node) isEmptyList(f field, of reflect.Value) bool {
-	return f.flat != "" && of.Field(f.index).Kind() == reflect.Slice && n.value != nil && *n.value == "" && len(n.kids) == 0
+	return f.flat != "" && of.FieldByIndex(f.index).Kind() == reflect.Slice && n.value != nil && *n.value == "" && len(n.kids) == 0
 }
 
 // readList reads numbered elements.

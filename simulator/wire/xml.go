@@ -58,7 +58,7 @@ func (w *xmlWriter) text(name, text string) {
 // members writes a struct's fields.
 func (w *xmlWriter) members(v reflect.Value) {
 	for _, f := range fieldsOf(v.Type()).list {
-		fv := v.Field(f.index)
+		fv := v.FieldByIndex(f.index)
 		switch {
 		case f.omitEmpty && empty(fv), fv.Kind() == reflect.Pointer && fv.IsNil():
 		case fv.Kind() == reflect.Map:

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -40,7 +42,8 @@ var behaviours = map[string]any{
 		time.Sleep(time.Duration(in.Milliseconds) * time.Millisecond)
 		return os.Getpid(), nil
 	},
-	"flaky": flaky,
+	"flaky":      flaky,
+	"background": background,
 }
 
 func main() {
@@ -60,6 +63,23 @@ func main() {
 	}
 	lambda.Start(handler)
 }
+
+// background counts on after the event, and answers with how far it has come.
+func background() (int64, error) {
+	counting.Do(func() {
+		go func() {
+			for range time.Tick(time.Millisecond) {
+				count.Add(1)
+			}
+		}()
+	})
+	return count.Load(), nil
+}
+
+var (
+	counting sync.Once
+	count    atomic.Int64
+)
 
 // grandchild leaves a process behind that would live on.
 func grandchild() (int, error) {
