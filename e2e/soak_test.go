@@ -18,10 +18,14 @@ import (
 	"github.com/coder/websocket"
 
 	"heliograph/local"
+	"heliograph/simulator/cloud"
 	"heliograph/simulator/fault"
 )
 
-var soakFor = flag.Duration("soak", 0, "how long the soak's storm lasts; 0: no soak")
+var (
+	soakFor  = flag.Duration("soak", 0, "how long the soak's storm lasts; 0: no soak")
+	soakSeed = flag.Uint64("soak-seed", 0, "which of AWS's habits the soak's stack has, by cloud.RandomStress; 0: none")
+)
 
 // storm lists the faults of a soak, apart from those whose hits are counted.
 var storm = []fault.Rule{
@@ -110,8 +114,13 @@ type soakDevice struct {
 func newSoak(t *testing.T) *soak {
 	t.Helper()
 	s := &soak{file: filepath.Join(t.TempDir(), "local.json")}
+	var stress cloud.Stress
+	if *soakSeed != 0 {
+		stress = cloud.RandomStress(*soakSeed)
+		t.Logf("-soak-seed %d: %+v", *soakSeed, stress)
+	}
 	stack, err := local.Start(t.Context(), local.Options{
-		Root: projectRoot(t), Config: map[string]string{"presenceGrace": "1s", "broadcastRate": "8"}, Progress: os.Stderr, EndpointsFile: s.file,
+		Root: projectRoot(t), Stress: stress, Config: map[string]string{"presenceGrace": "1s", "broadcastRate": "8"}, Progress: os.Stderr, EndpointsFile: s.file,
 	})
 	if err != nil {
 		t.Fatal(err)

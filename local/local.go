@@ -50,6 +50,8 @@ type Options struct {
 	Progress io.Writer
 	// Faults are in effect from the start; see fault.Typical for AWS's latency.
 	Faults []fault.Rule
+	// Stress makes the simulated services as unpleasant as AWS may be; the zero value leaves them at their kindest.
+	Stress cloud.Stress
 	// Logs takes the functions' logs. Nil means nowhere.
 	Logs io.Writer
 }
@@ -102,7 +104,7 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	}
 	terminal := &terminal{progress: o.Progress, logs: o.Logs}
 	options := cloud.Options{
-		Port: o.Port, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
+		Port: o.Port, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults, Stress: o.Stress,
 		Problem: terminal.problem, Log: terminal.log,
 		Console: consoleOf(root),
 	}

@@ -38,6 +38,8 @@ type Options struct {
 	FunctionsDir string
 	// Faults are in effect from the start; see fault.Typical for AWS's latency.
 	Faults []fault.Rule
+	// Stress is what the services do of what AWS may do; the zero value is nothing of it.
+	Stress Stress
 	// Console tells the console what only the program that runs here knows. Nil means nothing.
 	Console func(*Cloud) console.App
 	// Problem takes, one at a time, what no answer to a call would report: a denied call, a function that could not be
@@ -126,11 +128,12 @@ func (c *Cloud) openData() {
 	c.Roles = iam.New(c.Account)
 	c.Metrics = cloudwatch.New(cloudwatch.Options{})
 	c.Alarms = alarm.New(c.Metrics, alarm.Options{Region: c.Region, Account: c.Account})
-	c.Tables = dynamodb.New(dynamodb.Options{Region: c.Region, Account: c.Account})
+	c.Tables = dynamodb.New(dynamodb.Options{Region: c.Region, Account: c.Account, Stress: c.options.Stress.Tables})
 	c.Parameters = ssm.New(ssm.Options{Region: c.Region, Account: c.Account})
 	c.effects = &effects{ending: c.ending, place: c.Place}
 	c.Queues = sqs.New(sqs.Options{
 		Region: c.Region, Account: c.Account, Endpoint: c.EndpointURL(), Redeliver: c.effects.redelivers,
+		Pick: c.options.Stress.pick(),
 	})
 	c.Topics = sns.New(sns.Options{
 		Region: c.Region, Account: c.Account, Queues: subscribedQueues{c.Queues},
@@ -164,6 +167,7 @@ func (c *Cloud) lambdaOptions() lambda.Options {
 			}
 		},
 		XRayDaemon: c.Traces.Address(), Deliver: destinations{c.Queues}.deliver,
+		Concurrency: c.options.Stress.Concurrency, Freeze: c.options.Stress.Freeze,
 	}
 }
 

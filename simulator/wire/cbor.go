@@ -128,7 +128,7 @@ func cborOf(v reflect.Value) (cbor.Value, error) {
 func cborMembers(v reflect.Value) (cbor.Value, error) {
 	m := cbor.Map{}
 	for _, f := range fieldsOf(v.Type()).list {
-		fv := v.Field(f.index)
+		fv := v.FieldByIndex(f.index)
 		if f.omitEmpty && empty(fv) || fv.Kind() == reflect.Pointer && fv.IsNil() {
 			continue
 		}
