@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync"
@@ -14,12 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
-	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"heliograph/simulator/sns"
 	"heliograph/simulator/wire"
+	"heliograph/simulator/wire/wiretest"
 )
 
 const (
@@ -68,21 +67,13 @@ func newServer() (*sns.Server, *queues) {
 	return sns.New(sns.Options{Region: "eu-west-1", Account: account, Queues: q, Now: now}), q
 }
 
-// serve puts a server on the network, and gives the SDK's client for it, which retries: its request body
-// races with the end of net/http's write loop, so that a large answer is now and then cut off.
+// serve gives the SDK's client for a server.
 func serve(t *testing.T, s *sns.Server) *awssns.Client {
 	t.Helper()
-	endpoint := wire.NewEndpoint(wire.Options{})
-	endpoint.Register(s.Service())
-	web := httptest.NewServer(endpoint)
-	t.Cleanup(web.Close)
-	return awssns.New(awssns.Options{
-		Region: "eu-west-1", BaseEndpoint: &web.URL, HTTPClient: web.Client(),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	})
+	return awssns.NewFromConfig(wiretest.Serve(t, s.Service(), wire.Options{}))
 }
+
+var code, wantCode = wiretest.Code, wiretest.WantCode
 
 func mustTopic(t *testing.T, s *sns.Server) sns.TopicARN {
 	t.Helper()
@@ -100,27 +91,6 @@ func mustSubscribe(t *testing.T, s *sns.Server, queueARN string, attributes map[
 		t.Fatal(err)
 	}
 	return arn
-}
-
-// code is an error's code, as a client of the SDK or a caller of the Go methods sees it.
-func code(err error) string {
-	if e, ok := errors.AsType[*wire.Error](err); ok {
-		return e.Code
-	}
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return e.ErrorCode()
-	}
-	if err != nil {
-		return "no error of an API: " + err.Error()
-	}
-	return ""
-}
-
-func wantCode(t testing.TB, err error, want string) {
-	t.Helper()
-	if got := code(err); got != want {
-		t.Errorf("the error is %q (%v), want %q", got, err, want)
-	}
 }
 
 func TestSDKTopics(t *testing.T) {

@@ -1,19 +1,15 @@
 package sqs_test
 
 import (
-	"context"
-	"errors"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/smithy-go"
 
 	"heliograph/simulator/sqs"
 	"heliograph/simulator/wire"
+	"heliograph/simulator/wire/wiretest"
 )
 
 const account = "123456789012"
@@ -45,21 +41,13 @@ func newServer(c sqs.Clock) *sqs.Server {
 	return sqs.New(sqs.Options{Region: "eu-west-1", Account: account, Endpoint: "http://sqs.test", Clock: c})
 }
 
-// serve puts a server on the network, and gives the SDK's client for it, which retries: its request body
-// races with the end of net/http's write loop, so that a large answer is now and then cut off.
+// serve gives the SDK's client for a server.
 func serve(t *testing.T, s *sqs.Server) *awssqs.Client {
 	t.Helper()
-	endpoint := wire.NewEndpoint(wire.Options{})
-	endpoint.Register(s.Service())
-	web := httptest.NewServer(endpoint)
-	t.Cleanup(web.Close)
-	return awssqs.New(awssqs.Options{
-		Region: "eu-west-1", BaseEndpoint: &web.URL, HTTPClient: web.Client(),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	})
+	return awssqs.NewFromConfig(wiretest.Serve(t, s.Service(), wire.Options{}))
 }
+
+var code, wantCode = wiretest.Code, wiretest.WantCode
 
 // mustCreate makes a queue; the attributes come in pairs of name and value.
 func mustCreate(t testing.TB, s *sqs.Server, name string, attributes ...string) *sqs.Queue {
@@ -100,25 +88,4 @@ func bodies(messages []sqs.Message) []string {
 		all = append(all, m.Body)
 	}
 	return all
-}
-
-// code is an error's code, as a client of the SDK or a caller of the Go methods sees it.
-func code(err error) string {
-	if e, ok := errors.AsType[*wire.Error](err); ok {
-		return e.Code
-	}
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return e.ErrorCode()
-	}
-	if err != nil {
-		return "no error of an API: " + err.Error()
-	}
-	return ""
-}
-
-func wantCode(t testing.TB, err error, want string) {
-	t.Helper()
-	if got := code(err); got != want {
-		t.Errorf("the error is %q (%v), want %q", got, err, want)
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,12 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
-	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"heliograph/simulator/ssm"
 	"heliograph/simulator/wire"
+	"heliograph/simulator/wire/wiretest"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
@@ -26,41 +25,18 @@ func newServer() *ssm.Server {
 	return ssm.New(ssm.Options{Region: "eu-west-1", Account: "123456789012", Now: func() time.Time { return start }})
 }
 
-// serve puts a server on the network, and gives the SDK's client for it, and the calls that it sees. The
-// client retries: its request body races with the end of net/http's write loop, so that a large answer is
-// now and then cut off.
+// serve gives the SDK's client for a server, and the calls that the server sees.
 func serve(t *testing.T, s *ssm.Server) (*awsssm.Client, *[]wire.Call) {
 	t.Helper()
 	var calls []wire.Call
-	endpoint := wire.NewEndpoint(wire.Options{Before: func(_ context.Context, c wire.Call) error {
+	cfg := wiretest.Serve(t, s.Service(), wire.Options{Before: func(_ context.Context, c wire.Call) error {
 		calls = append(calls, c)
 		return nil
 	}})
-	endpoint.Register(s.Service())
-	web := httptest.NewServer(endpoint)
-	t.Cleanup(web.Close)
-	return awsssm.New(awsssm.Options{
-		Region: "eu-west-1", BaseEndpoint: &web.URL, HTTPClient: web.Client(),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	}), &calls
+	return awsssm.NewFromConfig(cfg), &calls
 }
 
-func wantCode(t testing.TB, err error, want string) {
-	t.Helper()
-	got := ""
-	if e, ok := errors.AsType[*wire.Error](err); ok {
-		got = e.Code
-	} else if e, ok := errors.AsType[smithy.APIError](err); ok {
-		got = e.ErrorCode()
-	} else if err != nil {
-		got = err.Error()
-	}
-	if got != want {
-		t.Errorf("the error is %q (%v), want %q", got, err, want)
-	}
-}
+var wantCode = wiretest.WantCode
 
 func mustPut(t testing.TB, s *ssm.Server, p ssm.Parameter) {
 	t.Helper()

@@ -1,0 +1,54 @@
+// Package wiretest is what the tests of simulated services share: a service on the network, with a configuration of the
+// SDK that leads there, and errors as the SDK or a caller in Go sees them.
+package wiretest
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+
+	"heliograph/simulator/wire"
+)
+
+// Serve puts a service on the network until the test ends, and gives the configuration for the SDK's client of it. The
+// client retries: its request body races with the end of net/http's write loop, so that a large answer is now and then
+// cut off.
+func Serve(t testing.TB, service wire.Service, o wire.Options) aws.Config {
+	t.Helper()
+	endpoint := wire.NewEndpoint(o)
+	endpoint.Register(service)
+	web := httptest.NewServer(endpoint)
+	t.Cleanup(web.Close)
+	return aws.Config{
+		Region: "eu-west-1", BaseEndpoint: &web.URL, HTTPClient: web.Client(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
+		}),
+	}
+}
+
+// Code is an error's code, as a client of the SDK or a caller of the Go methods sees it; empty for no error.
+func Code(err error) string {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return e.Code
+	}
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		return e.ErrorCode()
+	}
+	if err != nil {
+		return "no error of an API: " + err.Error()
+	}
+	return ""
+}
+
+// WantCode fails a test whose error has another code.
+func WantCode(t testing.TB, err error, want string) {
+	t.Helper()
+	if got := Code(err); got != want {
+		t.Errorf("the error is %q (%v), want %q", got, err, want)
+	}
+}
