@@ -60,7 +60,7 @@ func (d Definition) check() error {
 	case d.BillingMode != "PAY_PER_REQUEST":
 		return fmt.Errorf("billing mode %q is not simulated, only PAY_PER_REQUEST", d.BillingMode)
 	case !slices.Contains(viewTypes, d.StreamViewType):
-		return fmt.Errorf("stream view type %q is none of %q", d.StreamViewType, viewTypes[1:])
+		return fmt.Errorf("stream view type %q is not one of %q", d.StreamViewType, viewTypes[1:])
 	case len(d.Indexes) > maxIndexes:
 		return fmt.Errorf("%d indexes; %d are allowed", len(d.Indexes), maxIndexes)
 	}
@@ -76,7 +76,7 @@ func (d Definition) checkIndexes() error {
 		case seen[x.Name]:
 			return fmt.Errorf("index %q: stands twice", x.Name)
 		case !slices.Contains(projections, x.Projection):
-			return fmt.Errorf("index %q: projection %q is none of %q", x.Name, x.Projection, projections)
+			return fmt.Errorf("index %q: projection %q is not one of %q", x.Name, x.Projection, projections)
 		case (x.Projection == "INCLUDE") != (len(x.NonKeyAttributes) > 0):
 			return fmt.Errorf("index %q: non-key attributes go with projection INCLUDE, and it with them", x.Name)
 		case len(x.NonKeyAttributes) > maxProjected:
@@ -92,7 +92,7 @@ func (d Definition) checkAttributes() error {
 	unused := map[string]bool{}
 	for _, a := range d.Attributes {
 		if !slices.Contains(keyTypes, a.Type) {
-			return fmt.Errorf("attribute %q: type %q is none of %q", a.Name, a.Type, keyTypes)
+			return fmt.Errorf("attribute %q: type %q is not one of %q", a.Name, a.Type, keyTypes)
 		}
 		if unused[a.Name] {
 			return fmt.Errorf("attribute %q: stands twice", a.Name)
@@ -114,7 +114,7 @@ func (d Definition) checkAttributes() error {
 		delete(unused, k.rng)
 	}
 	for name := range unused {
-		return fmt.Errorf("attribute %q is no key of the table or an index", name)
+		return fmt.Errorf("attribute %q is not a key of the table or of an index", name)
 	}
 	return nil
 }

@@ -22,13 +22,13 @@ func TestRefusedDefinitions(t *testing.T) {
 		{func(d *dynamodb.Definition) { d.Name = "a!" }, `create table "a!": the name must match`},
 		{func(d *dynamodb.Definition) { d.BillingMode = "PROVISIONED" }, `billing mode "PROVISIONED" is not simulated`},
 		{func(d *dynamodb.Definition) { d.BillingMode = "" }, `billing mode "" is not simulated`},
-		{func(d *dynamodb.Definition) { d.StreamViewType = "NEW" }, `stream view type "NEW" is none of`},
+		{func(d *dynamodb.Definition) { d.StreamViewType = "NEW" }, `stream view type "NEW" is not one of`},
 		{func(d *dynamodb.Definition) { d.HashKey = "" }, "table: a hash key"},
 		{func(d *dynamodb.Definition) { d.RangeKey = "pk" }, "table: a hash key, and a range key other than it"},
 		{func(d *dynamodb.Definition) { d.HashKey = "other" }, `table: key attribute "other" is not among the attributes`},
 		{func(d *dynamodb.Definition) {
 			d.Attributes = append(d.Attributes, dynamodb.Attribute{Name: "x", Type: "S"})
-		}, `attribute "x" is no key`},
+		}, `attribute "x" is not a key`},
 		{func(d *dynamodb.Definition) {
 			d.Attributes = append(d.Attributes, dynamodb.Attribute{Name: "pk", Type: "S"})
 		}, `attribute "pk": stands twice`},

@@ -1,6 +1,6 @@
 // Package dynamodb is an in-memory DynamoDB: tables with global secondary indexes, a stream and time to
 // live; the actions that read and write items; expressions, limits, errors and consumed capacity as AWS
-// documents them. It is small enough to read, and says no to what it does not know.
+// documents them. It is small enough to read, and refuses anything it does not know.
 //
 // A request comes in at actions.go, is checked, and ends in a Table, where one lock guards the items and
 // all indexes. So, unlike on AWS, an index is never behind its table, a stream has one shard, and no partition is ever
@@ -24,7 +24,7 @@ type Options struct {
 	Region, Account string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Stress is what the database does of AWS's less pleasant habits; the zero value is none of them.
+	// Stress turns on the less pleasant habits of AWS; the zero value leaves them all off.
 	Stress Stress
 }
 
@@ -60,7 +60,7 @@ func (db *Database) CreateTable(def Definition) (*Table, error) {
 	return t, nil
 }
 
-// Table is the table of that name, nil if there is none.
+// Table is the table of that name, or nil.
 func (db *Database) Table(name string) *Table {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
@@ -83,7 +83,7 @@ func (o Options) arn(rest string) string {
 	return "arn:aws:dynamodb:" + o.Region + ":" + o.Account + ":table/" + rest
 }
 
-// arnOf is the ARN of the table that a request names, be there such a table or not. Requests may give a
+// arnOf is the ARN of the table that a request names, whether or not that table exists. Requests may give a
 // table's ARN for its name.
 func (db *Database) arnOf(nameOrARN string) string {
 	if strings.HasPrefix(nameOrARN, "arn:") {
@@ -113,8 +113,8 @@ func (db *Database) ExpireDue(now time.Time) int {
 	return expired
 }
 
-// Run calls ExpireDue at each interval until ctx is done. AWS takes up to 48 hours; a short interval is
-// for those who want to see it happen.
+// Run calls ExpireDue at each interval until ctx is done. AWS takes up to 48 hours; a short interval
+// makes expiry visible on a laptop.
 func (db *Database) Run(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -174,7 +174,7 @@ func (f fixture) putBig(t testing.TB, at item) {
 	}
 }
 
-// get reads an item consistently; nil if there is none.
+// get reads an item consistently; or nil.
 func (f fixture) get(t testing.TB, pk, sk string) item {
 	t.Helper()
 	out, err := f.GetItem(context.Background(), &api.GetItemInput{

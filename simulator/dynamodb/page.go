@@ -85,7 +85,7 @@ func (x *index) covers(p *paging) error {
 	return nil
 }
 
-// checkStart refuses an ExclusiveStartKey that is no key: of an index, it has the index's key and the table's.
+// checkStart refuses a malformed ExclusiveStartKey: for an index, it holds the index's key and the table's.
 func (s source) checkStart(start attribute.Item) error {
 	if start == nil {
 		return nil

@@ -51,7 +51,7 @@ func (s schema) keyOf(item attribute.Item) attribute.Item {
 	return key
 }
 
-// checkKey refuses what is no primary key of this schema: it must have the key's attributes and no others.
+// checkKey refuses a map that is not a primary key of this schema: it must have the key's attributes and no others.
 func (s schema) checkKey(key attribute.Item) error {
 	if err := attribute.Check(key); err != nil {
 		return err

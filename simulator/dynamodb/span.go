@@ -96,7 +96,7 @@ func limits(c expression.KeyCondition) (low, high limit) {
 	return limit{true, key, false}, limit{some, next, some}
 }
 
-// successor is the first text after all that begin with the prefix; there is none after one of 0xFF bytes only.
+// successor is the first text after all that begin with the prefix; a prefix of 0xFF bytes only has no successor.
 func successor(prefix string) (string, bool) {
 	last := len(prefix) - 1
 	for last >= 0 && prefix[last] == 0xFF {
@@ -108,7 +108,7 @@ func successor(prefix string) (string, bool) {
 	return prefix[:last] + string([]byte{prefix[last] + 1}), true
 }
 
-// contains tells whether a position is within the span.
+// contains reports whether a position is within the span.
 func (s span) contains(p position) bool {
 	if !s.bounded {
 		return true
@@ -116,7 +116,7 @@ func (s span) contains(p position) bool {
 	return p.hash == s.hash && s.low.admits(p.rng, 1) && s.high.admits(p.rng, -1)
 }
 
-// admits tells whether a key lies on the side of the limit.
+// admits reports whether a key lies on the side of the limit.
 func (l limit) admits(key string, side int) bool {
 	c := strings.Compare(key, l.key) * side
 	return !l.set || c > 0 || c == 0 && !l.exclusive

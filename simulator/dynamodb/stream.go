@@ -14,14 +14,14 @@ import (
 // retention is how long a stream keeps a record.
 const retention = 24 * time.Hour
 
-// ErrTrimmed is the error of a reader who asks for records that are older than the retention.
+// ErrTrimmed answers a reader that asks for records older than the retention.
 var ErrTrimmed = errors.New("the records after this sequence number are trimmed")
 
 // Sequence is the sequence number of a record. Later records have greater ones, also as text. The empty
 // Sequence stands before all records.
 type Sequence string
 
-// Identity says who changed an item: the zero Identity for a request, or a service of AWS.
+// Identity names the author of a change: the zero Identity is a request, any other a service of AWS.
 type Identity struct{ Type, PrincipalID string }
 
 // TimeToLive is the identity of a deletion by time to live.

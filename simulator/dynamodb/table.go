@@ -80,7 +80,7 @@ func (t *Table) id() string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(t.ARN()+t.created.String())).String()
 }
 
-// get finds the item with a key; nil if there is none. The caller holds the lock.
+// get finds the item with a key; or nil. The caller holds the lock.
 func (t *Table) get(key attribute.Item) (attribute.Item, int) {
 	r, _ := t.rows.Get(row{position: t.schema.position(key)})
 	return r.item, r.size

@@ -39,7 +39,7 @@ type request struct {
 	prepare func(*Table, *expression.Update) (change, error)
 }
 
-// change gives the new item, nil for none, from the old one, nil if there is none.
+// change gives the new item, nil for none, from the old one, or nil.
 type change func(old attribute.Item) (attribute.Item, error)
 
 // writeItem is the way that every write of a single item takes. Its order is AWS's: which of several faults a caller

@@ -47,7 +47,7 @@ func unpack(workDir, archive string) (code, error) {
 		return code{}, err
 	}
 	if err := os.Rename(half, c.folder); err != nil && !errors.Is(err, os.ErrExist) {
-		if _, there := os.Stat(c.folder); there != nil { // someone else may have been quicker
+		if _, there := os.Stat(c.folder); there != nil { // another Create of the same archive may have been faster
 			return code{}, err
 		}
 	}
@@ -115,7 +115,7 @@ func checkBootstrap(folder string) error {
 	info, err := os.Stat(filepath.Join(folder, "bootstrap"))
 	switch {
 	case err != nil:
-		return errors.New("there is no file bootstrap at its root")
+		return errors.New("it has no file named bootstrap at its root")
 	case !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0:
 		return fmt.Errorf("its bootstrap is not executable (mode %v)", info.Mode())
 	}

@@ -104,7 +104,7 @@ func (ev *event) run(ctx context.Context) {
 	}
 }
 
-// next gives the pause before the next attempt, or why there is none.
+// next gives the pause before the next attempt, or the condition under which the event is dropped.
 func (ev *event) next(err error) (pause time.Duration, condition string) {
 	if err == nil {
 		if ev.failed > *ev.config.MaximumRetryAttempts {

@@ -68,7 +68,7 @@ func (e *environment) asksNext() {
 	}
 }
 
-// claim gives the event under way to whoever asks first: it may end by an answer, or by the process's death.
+// claim gives the event under way to the first caller: an answer and the process's death may race for it.
 func (e *environment) claim() *invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -126,7 +126,7 @@ func (e *environment) complete(inv *invocation, peak int64, alive bool) {
 	e.p.account(inv)
 	if alive {
 		if e.p.options.Freeze {
-			e.child.freeze() // before anybody can thaw it
+			e.child.freeze() // release may thaw it at once
 		}
 		e.p.release(e) // before the caller goes on: its next event shall find the environment warm
 	}
@@ -173,7 +173,7 @@ func (p *Platform) account(inv *invocation) {
 	p.segments(inv)
 }
 
-// usual is how long a function usually takes: as long as the last time, or a guess as long as nobody knows.
+// usual is how long a function usually takes: as long as the last time, or a guess before the first success.
 func (p *Platform) usual(f *function) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

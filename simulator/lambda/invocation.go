@@ -79,7 +79,7 @@ func (i *invocation) settle(logTail string) {
 	close(i.settled)
 }
 
-// Invoke runs a function and waits for its answer. A function that fails is no error: see
+// Invoke runs a function and waits for its answer. A failing function is not an error: see
 // Result.FunctionError. Errors are *wire.Error (ResourceNotFoundException, TooManyRequestsException,
 // RequestTooLargeException, InvalidRequestContentException), or the context's: the function goes on then, as on AWS.
 func (p *Platform) Invoke(ctx context.Context, r Request) (Result, error) {

@@ -69,7 +69,7 @@ func (p *Platform) reap(e *environment) {
 	}
 }
 
-// gone gives an environment's place to the next who waits for one.
+// gone gives an environment's place to the next waiting event.
 func (p *Platform) gone(e *environment) {
 	p.mu.Lock()
 	e.isGone = true

@@ -64,7 +64,7 @@ func NewQueueSource(in Invoker, q Queue, c QueueSourceConfig) (*QueueSource, err
 func (c QueueSourceConfig) check(f Function) error {
 	switch {
 	case !strings.HasPrefix(c.QueueARN, "arn:aws:sqs:"):
-		return invalidParameter("the event source of %s is %q, which is no queue", f.Name, c.QueueARN)
+		return invalidParameter("the event source of %s is %q, which is not a queue", f.Name, c.QueueARN)
 	case c.BatchSize < 1 || c.BatchSize > 10000:
 		return invalidParameter("the batch size of %s is %d; it must be from 1 to 10000", f.Name, c.BatchSize)
 	case c.BatchSize > 10 && c.BatchingWindow == 0:
@@ -114,7 +114,7 @@ func (s *QueueSource) start(ctx context.Context, batch []Message) {
 	})
 }
 
-// room waits until one more batch may be worked on. Messages are only received when there is someone to take them.
+// room waits until one more batch may be worked on. Messages are only received when they can be worked on at once: received and waiting, they would time out.
 func (s *QueueSource) room(ctx context.Context) bool {
 	for {
 		select {
@@ -274,7 +274,7 @@ func failures(answer []byte) (map[string]bool, error) {
 		BatchItemFailures []map[string]any `json:"batchItemFailures"`
 	}
 	if err := json.Unmarshal(answer, &response); err != nil {
-		return nil, fmt.Errorf("its answer is no batch response: %w", err)
+		return nil, fmt.Errorf("its answer is not a batch response: %w", err)
 	}
 	if response == nil {
 		return nil, nil

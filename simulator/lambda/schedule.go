@@ -30,7 +30,7 @@ func NewSchedule(in Invoker, c ScheduleConfig) (*Schedule, error) {
 		return nil, err
 	}
 	if c.Input != "" && !json.Valid([]byte(c.Input)) {
-		return nil, invalidParameter("the input of the rule %s is no JSON", c.RuleARN)
+		return nil, invalidParameter("the input of the rule %s is not JSON", c.RuleARN)
 	}
 	if c.Every > 0 {
 		period = c.Every
@@ -47,7 +47,7 @@ var (
 func parseRate(expression string) (time.Duration, error) {
 	parts := rate.FindStringSubmatch(expression)
 	if parts == nil {
-		return 0, invalidParameter("the schedule expression %q is no rate(…), which is all that the simulator knows", expression)
+		return 0, invalidParameter("the schedule expression %q is not rate(…), the only kind that the simulator knows", expression)
 	}
 	n, err := strconv.Atoi(parts[1])
 	if err != nil || n < 1 || (n == 1) != (parts[3] == "") || n > 1<<20 {

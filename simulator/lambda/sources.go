@@ -30,7 +30,7 @@ type Queue interface {
 	// Receive gives up to max (1 to 10) messages and hides them for the queue's visibility time-out. If
 	// there is none it waits for the first one, up to wait, and may then give none.
 	Receive(ctx context.Context, max int, wait time.Duration) ([]Message, error)
-	// Delete removes messages that were received. One that is gone already is no error.
+	// Delete removes messages that were received. Deleting one that is already gone succeeds.
 	Delete(ctx context.Context, receiptHandles []string) error
 }
 

@@ -52,7 +52,7 @@ func NewStreamSource(in Invoker, stream Stream, c StreamSourceConfig) (*StreamSo
 func (c StreamSourceConfig) check(f Function) error {
 	switch {
 	case !strings.HasPrefix(c.StreamARN, "arn:aws:dynamodb:") || !strings.Contains(c.StreamARN, "/stream/"):
-		return invalidParameter("the event source of %s is %q, which is no stream", f.Name, c.StreamARN)
+		return invalidParameter("the event source of %s is %q, which is not a stream", f.Name, c.StreamARN)
 	case c.StartingPosition != "TRIM_HORIZON" && c.StartingPosition != "LATEST":
 		return invalidParameter("the starting position of %s is %q; it must be TRIM_HORIZON or LATEST", f.Name, c.StartingPosition)
 	case c.BatchSize < 1 || c.BatchSize > 10000:
@@ -64,7 +64,7 @@ func (c StreamSourceConfig) check(f Function) error {
 	case c.MaximumRecordAge > 0 && (c.MaximumRecordAge < time.Minute || c.MaximumRecordAge > 7*24*time.Hour):
 		return invalidParameter("the maximum record age of %s is %v; it must be -1 or from 60 s to 7 days", f.Name, c.MaximumRecordAge)
 	case c.OnFailure != "" && c.Deliver == nil:
-		return invalidParameter("the event source of %s has a destination, and there is no one to deliver to it", f.Name)
+		return invalidParameter("the event source of %s has a destination, but no Deliver to reach it by", f.Name)
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (s *StreamSource) handle(ctx context.Context, shard string, batch []StreamR
 // outcome gives what is left of a piece after an invocation; ok if nothing is.
 func (s *StreamSource) outcome(p piece, result Result, err error) (rest piece, ok bool) {
 	if err != nil {
-		// Lambda itself refused, which is no attempt.
+		// Lambda itself refused: that does not count as an attempt.
 		if !errors.Is(err, context.Canceled) && !throttled(err) {
 			problem(s.config.Problem, "invoking %s with %d records of %s: %v", s.config.Function, len(p.records), s.config.StreamARN, err)
 		}

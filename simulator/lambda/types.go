@@ -110,11 +110,11 @@ type Request struct {
 	TraceHeader string
 }
 
-// Result is what came of an invocation.
+// Result is the outcome of an invocation.
 type Result struct {
 	// Payload is the function's answer, or, if FunctionError is set, {"errorMessage","errorType",…}.
 	Payload []byte
-	// FunctionError is "Unhandled" if the function failed, else empty.
+	// FunctionError is "Unhandled" if the function failed, otherwise empty.
 	FunctionError string
 	// RequestID is the invocation's id, a UUID.
 	RequestID string

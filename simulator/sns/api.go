@@ -319,7 +319,7 @@ func (s *Server) listSubscriptionsByTopic(_ context.Context, in *listSubscriptio
 	return s.listed(subs, in.NextToken)
 }
 
-// listed is a page of subscriptions. A pending one has no ARN to be seen, so nobody can end it.
+// listed is a page of subscriptions. A pending one shows no ARN, so it can't be ended.
 func (s *Server) listed(subs []*subscription, token string) (*listSubscriptionsOutput, error) {
 	subs, next, err := page(subs, token)
 	out := &listSubscriptionsOutput{NextToken: next}

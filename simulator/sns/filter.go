@@ -42,7 +42,7 @@ type filter struct {
 	pattern pattern.Pattern
 }
 
-// newFilter reads a policy. An empty one, be it the empty text or the empty object, is none.
+// newFilter reads a policy. The empty text and the empty object mean no policy.
 func newFilter(policy, scope string) (filter, error) {
 	f := filter{scope: scope}
 	if policy == "" {

@@ -17,8 +17,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Attribute is an attribute of a message: DataType String, String.Array, Number or Binary, maybe with a
-// dot and a label behind it. A Binary one has a BinaryValue, the others a StringValue.
+// Attribute is an attribute of a message: DataType String, String.Array, Number or Binary, optionally
+// followed by a dot and a label. A Binary one has a BinaryValue, the others a StringValue.
 type Attribute struct {
 	StringValue string `json:",omitempty"`
 	BinaryValue []byte `json:",omitempty"`
@@ -144,7 +144,7 @@ func checkAttribute(name string, a Attribute) error {
 }
 
 // Publish publishes a message, and returns when all queues have it whose subscriptions' filters let it
-// pass. A queue that does not take it is told to Options.Undelivered, and no error of Publish. Errors:
+// pass. A queue that refuses it is reported to Options.Undelivered and does not fail Publish. Errors:
 // NotFound for the topic, InvalidParameter, ParameterValueInvalid.
 func (s *Server) Publish(ctx context.Context, topicARN TopicARN, p Publication) (MessageID, error) {
 	subs, err := s.of(topicARN)

@@ -2,9 +2,8 @@
 // with filter policies, in the JSON envelope or raw, over AWS's own protocol or by Go methods.
 //
 // Differences from AWS: a message is delivered before Publish returns, in one attempt; the queue's policy
-// is not asked whether the topic may send; the Signature of an envelope is none, since nobody here holds
-// Amazon's key; email and HTTP subscriptions stay pending for ever, so nothing is sent to them. What is
-// not known is refused: FIFO topics, other protocols and attributes.
+// is not consulted; the Signature of an envelope is a placeholder, because Amazon's key is not available here; email
+// and HTTP subscriptions stay pending for ever, so nothing is sent to them. Anything unknown is refused: FIFO topics, other protocols and attributes.
 package sns
 
 import (
@@ -36,20 +35,20 @@ type Queues interface {
 	Send(ctx context.Context, queueARN, body string, attributes map[string]Attribute) error
 }
 
-// Options say where a Server believes to be, and whom it delivers to.
+// Options give a Server its place in AWS and the queues it delivers to.
 type Options struct {
 	// Region and Account are part of each topic's ARN; both are required.
 	Region, Account string
 	// Queues takes what is delivered. Required.
 	Queues Queues
-	// Undelivered is told of each message that a queue did not take. On AWS such a message is lost without a
-	// word. nil: nobody is told.
+	// Undelivered takes each message that a queue refused. On AWS such a message is lost silently.
+	// Nil means nowhere.
 	Undelivered func(SubscriptionARN, MessageID, error)
 	// Now is the time; nil: the computer's.
 	Now func() time.Time
 }
 
-// Server is the topics of one account in one Region. All methods may be called at any time by anybody.
+// Server is the topics of one account in one Region. It is safe for concurrent use.
 type Server struct {
 	options Options
 
@@ -64,8 +63,8 @@ type topic struct {
 	deleted    int               // subscriptions that were deleted
 }
 
-// subscription is one endpoint of a topic. It is not changed once it is there, but replaced, so that who
-// publishes can use it without the lock.
+// subscription is one endpoint of a topic. Once published it is replaced, never changed, so that
+// Publish can use it without the lock.
 type subscription struct {
 	arn      SubscriptionARN
 	topic    TopicARN
@@ -167,7 +166,7 @@ func (s *Server) Subscribe(topicARN TopicARN, protocol, endpoint string, attribu
 	return sub.arn, nil
 }
 
-// checkEndpoint says whether a subscription of a protocol waits for its endpoint to confirm it.
+// checkEndpoint reports whether a subscription of a protocol waits for its endpoint to confirm it.
 func checkEndpoint(protocol, endpoint string) (pending bool, err error) {
 	bad := errInvalid("Endpoint", "%q is none of protocol %s", endpoint, protocol)
 	switch protocol {
@@ -191,7 +190,7 @@ func checkEndpoint(protocol, endpoint string) (pending bool, err error) {
 	return false, errInvalid("Protocol", "%q is not simulated; sqs, email, email-json, http, https are", protocol)
 }
 
-// set sets one attribute of a subscription that nobody else sees yet.
+// set sets one attribute of a subscription that is not yet shared.
 func (sub *subscription) set(name, value string) (err error) {
 	switch name {
 	case "RawMessageDelivery":
@@ -229,7 +228,7 @@ func (s *Server) SetSubscriptionAttribute(arn SubscriptionARN, name, value strin
 	return nil
 }
 
-// Unsubscribe ends a subscription; one that does not exist is no error. One that is pending can't be
+// Unsubscribe ends a subscription; an unknown one succeeds. One that is pending can't be
 // ended: InvalidParameter.
 func (s *Server) Unsubscribe(arn SubscriptionARN) error {
 	if strings.Count(string(arn), ":") != 6 {
@@ -249,7 +248,7 @@ func (s *Server) Unsubscribe(arn SubscriptionARN) error {
 	return nil
 }
 
-// find is a subscription's topic and place there; nil if there is none. The lock is held.
+// find is a subscription's topic and place there; or nil. The lock is held.
 func (s *Server) find(arn SubscriptionARN) (*topic, int) {
 	end := strings.LastIndexByte(string(arn), ':')
 	if end < 0 {
@@ -292,7 +291,7 @@ func (s *Server) topicARN(name string) TopicARN {
 	return TopicARN("arn:aws:sns:" + s.options.Region + ":" + s.options.Account + ":" + name)
 }
 
-// isToken says whether a text consists of letters, digits, hyphens and underscores, and is not empty.
+// isToken reports whether a text consists of letters, digits, hyphens and underscores, and is not empty.
 func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')

@@ -58,7 +58,7 @@ type redriveAllowPolicy struct {
 	SourceQueueARNs   []string `json:"sourceQueueArns,omitempty"`
 }
 
-// allows says whether a queue may send its dead letters here. AWS asks when the source's policy is set,
+// allows reports whether a queue may send its dead letters here. AWS asks when the source's policy is set,
 // not when a message moves.
 func (p *redriveAllowPolicy) allows(sourceARN string) bool {
 	return p == nil || p.RedrivePermission == "allowAll" ||
@@ -134,7 +134,7 @@ func isObject(text string) bool {
 	return json.Unmarshal([]byte(text), &object) == nil && object != nil
 }
 
-// parseRedrive reads and checks a RedrivePolicy; an empty one is none.
+// parseRedrive reads and checks a RedrivePolicy; an empty one means no policy.
 func (q *Queue) parseRedrive(text string) (*redrivePolicy, error) {
 	if text == "" {
 		return nil, nil
@@ -165,7 +165,7 @@ func (q *Queue) parseRedrive(text string) (*redrivePolicy, error) {
 	return p, nil
 }
 
-// leadsTo says whether a queue's dead letters reach the queue of an ARN. The lock is held.
+// leadsTo reports whether a queue's dead letters reach the queue of an ARN. The lock is held.
 func (s *Server) leadsTo(from *Queue, arn string) bool {
 	for from != nil && from.settings.redrive != nil {
 		if from.settings.redrive.DeadLetterTargetARN == arn {
@@ -176,7 +176,7 @@ func (s *Server) leadsTo(from *Queue, arn string) bool {
 	return false
 }
 
-// parseRedriveAllow reads and checks a RedriveAllowPolicy; an empty one is none.
+// parseRedriveAllow reads and checks a RedriveAllowPolicy; an empty one means no policy.
 func parseRedriveAllow(text string) (*redriveAllowPolicy, error) {
 	if text == "" {
 		return nil, nil

@@ -5,7 +5,7 @@ import "time"
 // Clock is the time that queues live by.
 type Clock interface {
 	Now() time.Time
-	// After sends once on fired when d has passed. Who no longer waits calls stop.
+	// After sends once on fired when d has passed. Call stop when no longer waiting.
 	After(d time.Duration) (fired <-chan time.Time, stop func())
 }
 

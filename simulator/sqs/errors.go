@@ -69,7 +69,7 @@ func errAttributeValue(name string) *wire.Error {
 	return wire.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s.", name)
 }
 
-// errHandle is for a handle that was never given out for this queue; one that is merely old is no error
+// errHandle is for a handle that was never given out for this queue; an outdated one is not an error
 // to DeleteMessage.
 func errHandle(handle string) *wire.Error {
 	return &wire.Error{
@@ -103,7 +103,7 @@ func errOverLimit(limit int) *wire.Error {
 	}
 }
 
-// errClosed is none of AWS's: it ends pollers, which would else poll a closed server without rest.
+// errClosed is not one of AWS's errors: it ends pollers, which would otherwise poll a closed server without pause.
 func errClosed() *wire.Error {
 	return &wire.Error{
 		Code: "ServiceUnavailable", Prefix: wire.Coral, Status: http.StatusServiceUnavailable,

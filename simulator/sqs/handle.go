@@ -10,7 +10,7 @@ import (
 
 // A receipt handle is opaque to clients. Inside it are the message's id (16 bytes), the number of the
 // receive (8 bytes) and a checksum with the queue's ARN (4 bytes), so that a handle which was never given
-// out, or belongs to another queue, is told from one that is merely old.
+// out, or belongs to another queue, can be distinguished from one that is merely outdated.
 
 const handleSize = 16 + 8 + 4
 

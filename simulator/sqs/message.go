@@ -19,7 +19,7 @@ import (
 type MessageID string
 
 // MessageAttribute is an attribute that a sender gives a message. DataType is String, Number or Binary,
-// maybe with a dot and a label behind it; a Binary one has a BinaryValue, the others a StringValue.
+// optionally followed by a dot and a label; a Binary one has a BinaryValue, the others a StringValue.
 type MessageAttribute struct {
 	StringValue string `json:",omitempty"`
 	BinaryValue []byte `json:",omitempty"`
@@ -32,7 +32,7 @@ type Outgoing struct {
 	Body string
 	// Attributes are at most 10.
 	Attributes map[string]MessageAttribute
-	// Delay is how long nobody receives the message, whole seconds up to 900; nil: the queue's own.
+	// Delay hides the message at first, in whole seconds up to 900; nil: the queue's own delay.
 	Delay *time.Duration
 	// TraceHeader is the system attribute AWSTraceHeader, empty for none.
 	TraceHeader string
@@ -101,7 +101,7 @@ func badRune(text string) (rune, bool) {
 		switch {
 		case r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xD7FF || r >= 0x10000:
 		case r >= 0xE000 && r <= 0xFFFD:
-			// A byte that is no UTF-8 reads as U+FFFD, of one byte only.
+			// A byte that is not UTF-8 decodes to U+FFFD with a width of one.
 			if _, n := utf8.DecodeRuneInString(text[i:]); r == utf8.RuneError && n == 1 {
 				return rune(text[i]), false
 			}
@@ -144,7 +144,7 @@ func checkAttribute(name string, a MessageAttribute) error {
 	return nil
 }
 
-// isNumber says whether a text is a number to SQS: up to 38 digits, between -10^128 and 10^126.
+// isNumber reports whether a text is a number to SQS: up to 38 digits, between -10^128 and 10^126.
 func isNumber(text string) bool {
 	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
 	digits := strings.Map(func(r rune) rune {
@@ -229,7 +229,7 @@ type message struct {
 	index     int // in the pile
 }
 
-// delayed says that nobody could receive the message yet; if it is hidden otherwise, it is in flight.
+// delayed reports whether the message has not been receivable yet; a message hidden for any other reason is in flight.
 func (m *message) delayed() bool { return m.receives == 0 }
 
 // show is the message as its receiver sees it.

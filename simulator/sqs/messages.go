@@ -153,7 +153,7 @@ func (in *receiveMessageInput) pick(m *Message) {
 	m.MessageAttributes, m.MD5OfMessageAttributes = picked, md5OfAttributes(picked)
 }
 
-// matches says whether an attribute is asked for: by its name, by "All" or ".*", or by "prefix.*".
+// matches reports whether an attribute is asked for: by its name, by "All" or ".*", or by "prefix.*".
 func matches(asked, name string) bool {
 	prefix, isPrefix := strings.CutSuffix(asked, ".*")
 	return asked == name || asked == "All" || isPrefix && strings.HasPrefix(name, prefix)

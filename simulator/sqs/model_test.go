@@ -137,7 +137,7 @@ func (m *model) maybeMoved(msg *modelMessage) {
 	}
 }
 
-// pick draws a message that has been received, nil if there is none.
+// pick draws a message that has been received, or nil.
 func (m *model) pick(t *rapid.T) *modelMessage {
 	var received []*modelMessage
 	for _, msg := range m.messages {

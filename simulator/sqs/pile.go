@@ -52,7 +52,7 @@ func (p *pile) take(pick func(n int) int) *message {
 	return heap.Remove(p, pick(len(*p))).(*message)
 }
 
-// due says whether the top message is visible at a time.
+// due reports whether the top message is visible at a time.
 func (p pile) due(now time.Time) bool { return len(p) > 0 && !p[0].visibleAt.After(now) }
 
 // remove takes a message out of the pile that it is in.

@@ -29,7 +29,7 @@ type Queue struct {
 	counts   counts
 
 	// changed is closed when something may have become visible, or sooner visible than was known; nil
-	// while nobody waits.
+	// while no receiver waits.
 	changed chan struct{}
 }
 
@@ -163,7 +163,7 @@ func (q *Queue) settle(now time.Time) {
 	q.oldest = oldest
 }
 
-// wake lets everybody who waits for a message look again.
+// wake makes all waiting receivers look again.
 func (q *Queue) wake() {
 	if q.changed != nil {
 		close(q.changed)

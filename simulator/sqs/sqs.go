@@ -2,12 +2,12 @@
 // delays, retention and dead-letter queues by the rules that AWS documents, over AWS's own protocols
 // (JSON, and the query protocol of older tools) or by the Go methods of a Queue.
 //
-// It is stricter than AWS where AWS is vague: the newest receipt handle alone counts, messages are
+// Where AWS is vague, it is stricter than AWS: the newest receipt handle alone counts, messages are
 // delivered once while their visibility time-out lasts, unless Options.Redeliver has some delivered again, and in the
 // order in which they became visible, unless Options.Pick chooses another.
-// What it does not know, such as FIFO queues, is an error.
+// Anything it does not know, such as FIFO queues, is an error.
 //
-// Nothing runs in the background. Time-outs, delays and retention are settled when somebody looks, and a
+// Nothing runs in the background. Time-outs, delays and retention are settled on access, and a
 // receiver that waits sleeps until the next message is due; so a queue costs nothing while it is idle and
 // leaves nothing behind.
 package sqs
@@ -22,7 +22,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Options say where a Server believes to be, and by which clock it lives.
+// Options give a Server its place in AWS and its clock.
 type Options struct {
 	// Region and Account are part of each queue's ARN; both are required.
 	Region, Account string
@@ -42,7 +42,7 @@ type Options struct {
 	Clock Clock
 }
 
-// Server is the queues of one account in one Region. All methods may be called at any time by anybody.
+// Server is the queues of one account in one Region. It is safe for concurrent use.
 type Server struct {
 	options     Options
 	clock       Clock
@@ -138,8 +138,8 @@ func (s *Server) Queues() []*Queue {
 	return queues
 }
 
-// Delete deletes a queue with its messages; who waits for one gets QueueDoesNotExist. Deleting what does
-// not exist is QueueDoesNotExist, too.
+// Delete deletes a queue with its messages; waiting receivers get QueueDoesNotExist. Deleting a
+// queue that does not exist is QueueDoesNotExist, too.
 func (s *Server) Delete(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,7 +169,7 @@ func (s *Server) arn(name string) string {
 	return "arn:aws:sqs:" + s.options.Region + ":" + s.options.Account + ":" + name
 }
 
-// deadLetterQueue is the queue that a policy names, nil if there is none. The lock is held.
+// deadLetterQueue is the queue that a policy names, or nil. The lock is held.
 func (s *Server) deadLetterQueue(p *redrivePolicy) *Queue {
 	if p == nil {
 		return nil
@@ -198,7 +198,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// isToken says whether a text consists of letters, digits, hyphens and underscores, and is not empty.
+// isToken reports whether a text consists of letters, digits, hyphens and underscores, and is not empty.
 func isToken(text string) bool {
 	for _, r := range text {
 		if !isAlphanumeric(r) && r != '-' && r != '_' {

@@ -158,7 +158,7 @@ func (s *Server) getParameter(_ context.Context, in *getParameterInput) (*getPar
 	return &getParameterOutput{s.show(p, selector, in.WithDecryption)}, nil
 }
 
-// getParameters gives what it finds, and the other names apart: they are no error.
+// getParameters returns the parameters it finds, and lists the other names separately: they are not an error.
 func (s *Server) getParameters(_ context.Context, in *getParametersInput) (*getParametersOutput, error) {
 	if n := len(in.Names); n < 1 || n > 10 {
 		return nil, errValidation(fmt.Sprintf("Names must be 1 to 10, not %d.", n))

@@ -1,9 +1,9 @@
 // Package ssm is AWS Systems Manager's Parameter Store in memory: parameters of type String and
 // SecureString with their versions, over AWS's own protocol or by Go methods.
 //
-// A SecureString without decryption is an opaque text that has nothing to do with its value; whether its
-// caller may use the key is not asked, as with the key aws/ssm, which everybody in an account may use.
-// What is not known is refused: StringList, other tiers, policies, filters, tags, labels.
+// A SecureString without decryption is an opaque text unrelated to its value; use of the key is not
+// checked, as with the key aws/ssm, which everybody in an account may use.
+// Anything unknown is refused: StringList, other tiers, policies, filters, tags, labels.
 package ssm
 
 import (
@@ -45,7 +45,7 @@ type Parameter struct {
 	encrypted string // what is seen of a SecureString without decryption
 }
 
-// Options say where a Server believes to be.
+// Options give a Server its place in AWS.
 type Options struct {
 	// Region and Account are part of each parameter's ARN; both are required.
 	Region, Account string
@@ -53,7 +53,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Server is the parameters of one account in one Region. All methods may be called at any time by anybody.
+// Server is the parameters of one account in one Region. It is safe for concurrent use.
 type Server struct {
 	options Options
 

@@ -11,7 +11,7 @@ import (
 // Source: "Supported data types", DynamoDB developer guide.
 const (
 	maxDigits = 38
-	// Of Decimal.exp: 0.99… × 10^126, and 0.1 × 10^-129. It is no chance that these are 256 values.
+	// Of Decimal.exp: 0.99… × 10^126, and 0.1 × 10^-129. These are 256 values: sortKey has one byte for them.
 	maxMagnitude = 126
 	minMagnitude = -129
 )

@@ -13,8 +13,8 @@ import (
 // maxDepth is how deep documents may be nested.
 const maxDepth = 32
 
-// UnmarshalJSON reads the wire form, such as {"S":"x"}. What is no wire form at all is an error. What
-// only breaks DynamoDB's rules is kept as an Invalid value, since AWS answers the two with different
+// UnmarshalJSON reads the wire form, such as {"S":"x"}. Malformed wire form is an error. A value that
+// only breaks DynamoDB's rules is kept as an Invalid value, because AWS answers the two with different
 // errors: see Check.
 func (v *Value) UnmarshalJSON(data []byte) error {
 	var err error
@@ -28,7 +28,7 @@ func (v *Value) UnmarshalJSON(data []byte) error {
 // maxNameLength is the longest attribute name, in bytes.
 const maxNameLength = 65535
 
-// CheckName refuses what is no attribute's name; the error is an *Error.
+// CheckName refuses an empty or oversized attribute name; the error is an *Error.
 func CheckName(name string) error {
 	switch {
 	case name == "":

@@ -3,7 +3,7 @@ package attribute
 import "slices"
 
 // SetOf makes a set of values that all have the set's element type; duplicates are dropped. A set
-// without elements is no value in DynamoDB: it gives the zero Value.
+// without elements does not exist in DynamoDB: it gives the zero Value.
 func SetOf(kind Kind, elems []Value) Value {
 	if len(elems) == 0 {
 		return Value{}
@@ -12,7 +12,7 @@ func SetOf(kind Kind, elems []Value) Value {
 	return Value{kind: kind, list: slices.CompactFunc(sorted, Value.Equal)}
 }
 
-// Contains tells whether a set or list holds the element.
+// Contains reports whether a set or list holds the element.
 func (v Value) Contains(elem Value) bool { return slices.ContainsFunc(v.list, elem.Equal) }
 
 // Union adds another set of the same type.

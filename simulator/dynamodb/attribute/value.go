@@ -41,10 +41,10 @@ func ParseKind(name string) Kind {
 	return Kind(max(0, slices.Index(kindNames[:Invalid], name)))
 }
 
-// IsSet tells whether the type is one of the three set types.
+// IsSet reports whether the type is one of the three set types.
 func (k Kind) IsSet() bool { return k == StringSet || k == NumberSet || k == BinarySet }
 
-// Element is the type of a set's elements; None for what is no set.
+// Element is the type of a set's elements; None if the type is not a set.
 func (k Kind) Element() Kind {
 	switch k {
 	case StringSet:
@@ -57,9 +57,9 @@ func (k Kind) Element() Kind {
 	return None
 }
 
-// Value is one attribute value. It is immutable: who changes an item builds new values around the
+// Value is one attribute value. It is immutable: changing an item builds new values around the
 // unchanged ones, so that old images, index entries and stream records can share them without copies.
-// The zero Value is no value; its Kind is None.
+// The zero Value means that there is no value; its Kind is None.
 type Value struct {
 	kind Kind
 	yes  bool
@@ -115,7 +115,7 @@ func (v Value) Decimal() Decimal {
 	return d
 }
 
-// Equal tells whether two values have the same type and content. Sets have no order.
+// Equal reports whether two values have the same type and content. Sets have no order.
 func (v Value) Equal(w Value) bool {
 	if v.kind != w.kind || v.text != w.text || v.yes != w.yes {
 		return false
@@ -126,7 +126,7 @@ func (v Value) Equal(w Value) bool {
 	return EqualItems(v.m, w.m)
 }
 
-// EqualItems tells whether two items, or the members of two maps, are the same.
+// EqualItems reports whether two items, or the members of two maps, are the same.
 func EqualItems(a, b Item) bool {
 	if len(a) != len(b) {
 		return false
@@ -147,7 +147,7 @@ func (v Value) Compare(w Value) int {
 	return cmp.Compare(v.text, w.text)
 }
 
-// Ordered tells whether values of this type can be compared with < and >.
+// Ordered reports whether values of this type can be compared with < and >.
 func (v Value) Ordered() bool { return v.kind == String || v.kind == Number || v.kind == Binary }
 
 // IntOf makes a Number of an integer.

@@ -55,7 +55,7 @@ func faultOf(err error) fault {
 	return f
 }
 
-// writes tells whether a request changes its table.
+// writes reports whether a request changes its table.
 func writes(in any) bool {
 	switch in.(type) {
 	case *api.PutItemInput, *api.UpdateItemInput, *api.DeleteItemInput, *api.BatchWriteItemInput:

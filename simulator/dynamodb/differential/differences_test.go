@@ -220,7 +220,7 @@ var differences = []difference{
 
 func key(pk, sk string) item { return item{"pk": s(pk), "sk": s(sk)} }
 
-// known tells whether the two answers differ by what the list says: the simulator refuses the request, and
+// known reports whether the two answers differ by what the list says: the simulator refuses the request, and
 // the emulator does not, or does because of something that AWS looks at later.
 func known(ours, theirs outcome) bool {
 	const refused = "ValidationException"

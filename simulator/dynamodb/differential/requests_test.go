@@ -245,7 +245,7 @@ func (d draw) stranger() any {
 	)
 }
 
-// onlyTakesAway tells whether an update has no section that adds something.
+// onlyTakesAway reports whether an update has no section that adds something.
 func onlyTakesAway(expression string) bool {
 	words := strings.Fields(strings.ToUpper(expression))
 	return !slices.Contains(words, "SET") && !slices.Contains(words, "ADD")

@@ -47,7 +47,7 @@ func (p *parser) parenthesis() Condition {
 	return c
 }
 
-// closes tells whether the parenthesis opened at this token is closed by the token just read.
+// closes reports whether the parenthesis opened at this token is closed by the token just read.
 func (p *parser) closes(open int) bool {
 	depth := 0
 	for i := open; i < p.at; i++ {
@@ -91,7 +91,7 @@ func (p *parser) predicate() Condition {
 	return exists{}
 }
 
-// comesComparison tells whether what was read is an operand, not a condition of its own.
+// comesComparison reports whether what was read is an operand, not a condition of its own.
 func (p *parser) comesComparison() bool {
 	t := p.peek()
 	return t.kind == sign && isComparator(t.text) || p.isKeyword("BETWEEN") || p.isKeyword("IN")

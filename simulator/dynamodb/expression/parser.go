@@ -66,7 +66,7 @@ func (p *parser) syntaxError() {
 	p.at = len(p.tokens) - 1
 }
 
-// isSign tells whether the current token is this sign.
+// isSign reports whether the current token is this sign.
 func (p *parser) isSign(text string) bool {
 	return p.peek().kind == sign && p.peek().text == text
 }
@@ -85,7 +85,7 @@ func (p *parser) expect(text string) {
 	}
 }
 
-// isKeyword tells whether the current token is this keyword, in any case.
+// isKeyword reports whether the current token is this keyword, in any case.
 func (p *parser) isKeyword(keyword string) bool {
 	return p.peek().kind == word && strings.EqualFold(p.peek().text, keyword)
 }
@@ -98,7 +98,7 @@ func (p *parser) acceptKeyword(keyword string) bool {
 	return false
 }
 
-// isCall tells whether a function's name and its parenthesis come next.
+// isCall reports whether a function's name and its parenthesis come next.
 func (p *parser) isCall() bool {
 	return p.peek().kind == word && p.tokens[p.at+1].kind == sign && p.tokens[p.at+1].text == "("
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Reserved tells whether a word can't stand in an expression as an attribute name; case does not count.
+// Reserved reports whether a word can't stand in an expression as an attribute name; case does not count.
 func Reserved(word string) bool { return reserved()[strings.ToUpper(word)] }
 
 var reserved = sync.OnceValue(func() map[string]bool {

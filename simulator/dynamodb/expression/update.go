@@ -105,7 +105,7 @@ func (u *Update) Paths() []Path {
 	return append(paths, u.removes...)
 }
 
-// OnlyTakesAway tells whether the update has REMOVE and DELETE sections and no others.
+// OnlyTakesAway reports whether the update has REMOVE and DELETE sections and no others.
 func (u *Update) OnlyTakesAway() bool {
 	return len(u.sets)+len(u.adds) == 0 && len(u.removes)+len(u.deletes) > 0
 }
