@@ -402,7 +402,7 @@ func TestClaimsAreNotPresence(t *testing.T) {
 				d.release(t, target, id, "y")
 			}
 		}
-		records, err := d.table.Stream().Read(t.Context(), "", 1000)
+		records, err := d.table.Stream().Shards()[0].Read(t.Context(), "", 1000)
 		if err != nil || len(records) != 4*16 {
 			t.Fatalf("%d records, %v", len(records), err)
 		}

@@ -111,7 +111,7 @@ func TestRecordIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(t, "u", "a")
-	w.after = w.table.Stream().Latest()
+	w.after = w.table.Stream().Shards()[0].Latest()
 	w.advance(time.Minute)
 	w.connect(t, "u", "b")
 	w.settle(t)

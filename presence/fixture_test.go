@@ -168,10 +168,10 @@ func (f *fixture) listed(t tb, limit int) []heliograph.UserID {
 // records reads the table's stream after a sequence number.
 func (f *fixture) records(t tb, after dynamodb.Sequence) []dynamodb.Record {
 	t.Helper()
-	if after == f.table.Stream().Latest() {
+	if after == f.table.Stream().Shards()[0].Latest() {
 		return nil
 	}
-	records, err := f.table.Stream().Read(context.Background(), after, 1_000_000)
+	records, err := f.table.Stream().Shards()[0].Read(context.Background(), after, 1_000_000)
 	if err != nil {
 		t.Fatalf("read stream: %v", err)
 	}

@@ -174,7 +174,7 @@ func (mute) Queue(context.Context, presence.Grace) error   { return nil }
 
 // followed follows the stream to its end, and records what is over by then.
 func (h *history) followed(t tb) {
-	for h.after != h.table.Stream().Latest() {
+	for h.after != h.table.Stream().Shards()[0].Latest() {
 		h.follow(t)
 	}
 	now := h.time.Add(1)

@@ -37,7 +37,7 @@ func TestCreateRefusesWhatLambdaRefuses(t *testing.T) {
 		"too much reserved":   {func(c *Config) { c.ReservedConcurrency = new(101) }, "below its minimum value of [100]"},
 		"no archive":          {func(c *Config) { c.Archive = "nowhere.zip" }, "no such file"},
 		"no zip file":         {func(c *Config) { c.Archive = file([]byte("zip")) }, "not a valid zip file"},
-		"no bootstrap":        {func(c *Config) { c.Archive = file(zipped(0o755, map[string][]byte{"main": nil})) }, "no file bootstrap"},
+		"no bootstrap":        {func(c *Config) { c.Archive = file(zipped(0o755, map[string][]byte{"main": nil})) }, "no file named bootstrap"},
 		"not executable":      {func(c *Config) { c.Archive = file(zipped(0o644, map[string][]byte{"bootstrap": nil})) }, "not executable"},
 		"path out of archive": {func(c *Config) { c.Archive = file(zipped(0o755, map[string][]byte{"../bootstrap": nil})) }, "leaves the archive"},
 		"symbolic link": {func(c *Config) {
