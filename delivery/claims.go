@@ -15,12 +15,12 @@ import (
 	"heliograph"
 )
 
-// claimLease is how long a claim holds that nobody renews. It is longer than an attempt and the pause after it, so
-// that a chain keeps its claims, and shorter than the queue's visibility time-out of 180 s, so that a record
-// which comes again after a crash finds the claim of its first delivery over.
+// claimLease is how long a claim holds unless it is renewed. It is longer than an attempt and the pause after it, so that a
+// chain keeps its claims, and shorter than the queue's visibility time-out of 180 s, so that a record redelivered after a
+// crash finds the claim of its first delivery expired.
 const claimLease = 120 * time.Second
 
-// Target is who a message is claimed for: one user, or one connection id.
+// Target is what a message is claimed for: one user, or one connection id.
 type Target string
 
 func userTarget(id heliograph.UserID) Target { return Target("user#" + string(id)) }
@@ -42,14 +42,14 @@ const (
 // ClaimResult is the answer to a claim.
 type ClaimResult struct {
 	State ClaimState
-	// Delivered and Gone are, of a Duplicate, what the delivery before it came to, in connections.
+	// Delivered and Gone say, for a Duplicate, what the earlier delivery came to, in connections.
 	Delivered, Gone int
-	// Until is, of one InFlight, when its lease ends unless it is renewed.
+	// Until says, for InFlight, when the lease ends unless it is renewed.
 	Until time.Time
 }
 
-// ErrClaimLost tells that a claim was over and somebody else has the message by now.
-var ErrClaimLost = errors.New("the claim is another's by now")
+// ErrClaimLost: the claim was over, and another delivery has claimed the message since.
+var ErrClaimLost = errors.New("another delivery has claimed the message since")
 
 // ClaimTable is what claims need of DynamoDB.
 type ClaimTable interface {
@@ -76,8 +76,8 @@ func NewClaims(db ClaimTable, table string, window time.Duration) *ClaimStore {
 	return &ClaimStore{db: db, table: table, window: window}
 }
 
-// claimItem is a claim as the table keeps it. Its sort key has a prefix, since a producer chooses the id: one
-// called presence would else pass for a presence item in the table's stream.
+// claimItem is a claim as the table keeps it. Its sort key has a prefix because producers choose the id: without one, an id
+// "presence" would pass for a presence item in the table's stream.
 type claimItem struct {
 	PK        string `dynamodbav:"pk"`    // sent#user#<user id> or sent#connection#<connection id>
 	SK        string `dynamodbav:"sk"`    // id#<id>
@@ -85,8 +85,8 @@ type claimItem struct {
 	Done      bool   `dynamodbav:"done"`
 	Delivered int    `dynamodbav:"delivered"`
 	Gone      int    `dynamodbav:"gone"`
-	// Expires is when nobody has to heed the item any more, in Unix milliseconds: of one that is not done the end of
-	// its lease, else the end of the window. It is compared, because DynamoDB deletes by TTL up to days late.
+	// Expires is when the claim stops counting, in Unix milliseconds: the end of its lease, or of the window once it is done.
+	// Claims compare it, because DynamoDB deletes by TTL up to days late.
 	Expires int64 `dynamodbav:"expires"`
 	TTL     int64 `dynamodbav:"ttl"` // the same in seconds, rounded up
 }
@@ -105,7 +105,7 @@ func numberValue(n int64) types.AttributeValue {
 
 func boolValue(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
 
-// ttlSeconds is a time in milliseconds as DynamoDB's TTL wants it, never before it.
+// ttlSeconds converts milliseconds to the seconds of DynamoDB's TTL, rounding up.
 func ttlSeconds(ms int64) int64 { return ms/1000 + 1 }
 
 // Claim claims the message id for a target before it is posted. It takes over the claim of the attempt before, done or
@@ -124,7 +124,7 @@ func (s *ClaimStore) Claim(ctx context.Context, target Target, id string, by Own
 		ExpressionAttributeValues: item{
 			":now": numberValue(now.UnixMilli()), ":token": stringValue(by.Token), ":after": stringValue(by.After),
 		},
-		// Who has it comes with the refusal, so no second call asks for it.
+		// The refusal brings the other claim along, which saves a second call.
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	var refused *types.ConditionalCheckFailedException
@@ -153,8 +153,8 @@ func claimedBefore(refused item) (ClaimResult, error) {
 }
 
 // Done records that the message was delivered to so many of the target's connections, and so many were gone. Until
-// the window is over, claims find a Duplicate. ErrClaimLost tells that somebody else has claimed the message
-// meanwhile; what they record stays.
+// the window is over, claims find a Duplicate. ErrClaimLost means that another delivery has
+// claimed the message meanwhile; what that one records stays.
 func (s *ClaimStore) Done(ctx context.Context, target Target, id string, by Owner, delivered, gone int) error {
 	ends := time.Now().Add(s.window).UnixMilli()
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -180,8 +180,8 @@ func (s *ClaimStore) Done(ctx context.Context, target Target, id string, by Owne
 	return nil
 }
 
-// Release gives up a claim on a message that arrived nowhere, so that whoever sends it again may deliver it. A claim
-// that is done, or another's by now, or not there, stays as it is; that is no error.
+// Release gives up a claim on a message that arrived nowhere, so that a resend is delivered. A claim that is done, missing
+// or another's by now stays as it is; that is no error.
 func (s *ClaimStore) Release(ctx context.Context, target Target, id string, by Owner) error {
 	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName:                &s.table,

@@ -27,7 +27,7 @@ type heldClaim struct {
 	ends            time.Time
 }
 
-// holds tells whether an owner holds a claim with this token.
+// holds reports whether an owner holds a claim with this token.
 func (o Owner) holds(token string) bool { return token == o.Token || token == o.After }
 
 var _ Claims = (*fakeClaims)(nil)

@@ -13,20 +13,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// How hard one call is tried within one invocation. Posts, reads and sends take some ten milliseconds; what
-// takes seconds is stuck, and better tried anew.
+// How hard one call is tried within one invocation. Posts, reads and sends take some ten milliseconds; one that takes
+// seconds is stuck, and better tried again.
 const (
 	attemptTimeout = 3 * time.Second
 	sdkAttempts    = 3
-	firstPause     = 100 * time.Millisecond // doubled per attempt, of which a random share is waited
+	firstPause     = 100 * time.Millisecond // doubled per attempt; a random share of it is waited
 )
 
-// Poster posts to one connection. The SDK's client is one.
+// Poster posts to one connection. The SDK's client implements it.
 type Poster interface {
 	PostToConnection(context.Context, *apigatewaymanagementapi.PostToConnectionInput, ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.PostToConnectionOutput, error)
 }
 
-// Queue sends a message to a queue. The SDK's SQS client is one.
+// Queue sends a message to a queue. The SDK's SQS client implements it.
 type Queue interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
@@ -36,15 +36,14 @@ var (
 	_ Queue  = (*sqs.Client)(nil)
 )
 
-// Bounded is the configuration with which a function that delivers should make its clients. A call may be
-// tried three times, with jitter in between; each attempt has its own time-out, and no pause or attempt
-// outlives the context that the call is given. So a call that hangs does not use up the time that is left
-// to settle a message.
+// Bounded is the configuration for the clients of a function that delivers. A call may be tried three times, with jitter in
+// between; each attempt has its own time-out, and no pause or attempt outlives the call's context. So a call that hangs does
+// not use up the time that is left for the message.
 func Bounded(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
-	// net/http's own time-out holds for one attempt. One idle connection is kept for each call that may run at a time, else
-	// every burst would begin with handshakes: a post to the gateway, and for each user a claim beside a look for
-	// connections. There are but a few hosts, so no bound on all of them is needed.
+	// net/http's own time-out holds for one attempt. One idle connection is kept for each call that may run at a time: a post to the
+	// gateway, and for each user a claim beside a query for connections; otherwise every burst would begin with handshakes.
+	// There are only a few hosts, so their total needs no bound.
 	cfg.HTTPClient = awshttp.NewBuildableClient().
 		WithTimeout(attemptTimeout).
 		WithTransportOptions(func(t *http.Transport) {

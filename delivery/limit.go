@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// limitFloor is the least number of posts at a time. A post takes some 15 ms, so four are still over 200 a
-	// second. Fewer could all be held by posts to clients that do not read, which each take the SDK's pauses.
+	// limitFloor is the least number of posts at a time. A post takes some 15 ms, so four still make over 200 a
+	// second. Fewer could all be taken by posts to clients that do not read, each of which lasts as long as the SDK's pauses.
 	limitFloor = 4
 	// limitRound is how long answers are gathered before they are judged. It is longer than a post that meets no
 	// throttle, so that a cut has shown what it does before the next one.
@@ -21,12 +21,12 @@ const (
 	limitShare = 0.05
 )
 
-// limit bounds how many posts are made at a time, by what API Gateway takes: additive increase, multiplicative
-// decrease. It starts at its maximum. Who waits gets a turn in the order of asking.
+// limit bounds how many posts are made at a time by what API Gateway takes: additive increase, multiplicative decrease. It
+// starts at its maximum. Turns are given in the order of asking.
 //
-// API Gateway answers 429 when the account's rate is used up, and then to whomever; and when one client does not read
-// what it is sent, which is no reason to make all others wait. It does not say which. So connections are counted, and
-// not posts, and one alone proves nothing.
+// API Gateway answers 429 when the account's rate is used up, to any post; and when one client does not read what it is
+// sent, which is no reason to make all others wait. It does not say which. So the limit counts connections rather than
+// posts, and one alone proves nothing.
 type limit struct {
 	max int
 
@@ -51,7 +51,7 @@ func (l *limit) acquire(ctx context.Context) error {
 		return err
 	}
 	l.mu.Lock()
-	if l.inUse < int(l.size) { // then nobody waits: see admit
+	if l.inUse < int(l.size) { // then no one is waiting: see admit
 		l.inUse++
 		l.mu.Unlock()
 		return nil
@@ -81,7 +81,7 @@ func (l *limit) leave(ctx context.Context, turn chan struct{}, place *list.Eleme
 	return ctx.Err()
 }
 
-// release ends a turn, in which a connection was posted to, and tells whether API Gateway answered with a 429, be it that
+// release ends a turn in which a connection was posted to. throttled says whether API Gateway answered with a 429, even if
 // a retry went through.
 func (l *limit) release(id heliograph.ConnectionID, throttled bool) {
 	l.mu.Lock()
@@ -91,7 +91,7 @@ func (l *limit) release(id heliograph.ConnectionID, throttled bool) {
 	l.admit()
 }
 
-// admit gives turns to those who wait, as many as there are.
+// admit gives free turns to those waiting.
 func (l *limit) admit() {
 	for l.inUse < int(l.size) && l.waiting.Len() > 0 {
 		l.inUse++

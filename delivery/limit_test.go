@@ -303,7 +303,7 @@ func (g *gatewayModel) post() bool {
 	return true
 }
 
-// retried posts as the SDK does, with pauses as newRetryer's, and tells whether it got through, and whether it met a 429.
+// retried posts as the SDK does, with pauses as newRetryer's, and reports whether it got through, and whether it met a 429.
 func retried(post func() bool) (through, throttled bool) {
 	for attempt := 1; ; attempt++ {
 		if post() {

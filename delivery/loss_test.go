@@ -178,7 +178,7 @@ func (c *checker) checkArrival(s produced) {
 	}
 }
 
-// named tells whether a dead letter owes the message to a connection.
+// named reports whether a dead letter owes the message to a connection.
 func (c *checker) named(name string, user heliograph.UserID, id string) bool {
 	for _, q := range c.letters[name] {
 		s, rejection := readState(&Record{Attributes: q.attribute}, time.Now())
@@ -243,7 +243,7 @@ func (c *checker) checkReceipt(s produced) {
 	}
 }
 
-// disturbed tells whether anything happened to a message that may make its counts differ from what arrived.
+// disturbed reports whether anything happened to a message that may make its counts differ from what arrived.
 func (c *checker) disturbed(name string) bool {
 	if c.model.doubled[name] {
 		return true

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Receipt tells a producer what became of a message that asked for one.
+// Receipt is what a producer learns about a message that asked for one.
 type Receipt struct {
 	// ID is the message's own.
 	ID string
@@ -15,11 +15,11 @@ type Receipt struct {
 	Offline int
 	// Failed counts connections that were given up, and users whose connections could not be read.
 	Failed int
-	// Expired counts connections and users that were not tried any more, since the message had lost its worth.
+	// Expired counts connections and users that were not tried any more because ExpiresAt had passed.
 	Expired int
-	// Latency is from when the producer sent the message until it was settled.
+	// Latency is from when the producer sent the message until it settled.
 	Latency time.Duration
-	// At is when it was settled.
+	// At is when it settled.
 	At time.Time
 }
 

@@ -11,8 +11,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// throttles counts the 429s of one call. The SDK tells of its last answer only, and a 429 that a retry made up for
-// is one all the same.
+// throttles counts the 429s of one call. The SDK reports only its last answer, but a 429 that a retry made up for counts,
+// too.
 type throttles struct{ met atomic.Int64 }
 
 type throttlesKey struct{}
@@ -27,7 +27,7 @@ func withThrottles(ctx context.Context) (context.Context, *throttles) {
 func (t *throttles) count(err error) int {
 	n := int(t.met.Load())
 	if n == 0 && (statusOf(err) == http.StatusTooManyRequests || errors.As(err, new(*types.LimitExceededException))) {
-		return 1 // of a Poster that does not count
+		return 1 // from a Poster that does not count
 	}
 	return n
 }

@@ -11,18 +11,18 @@ import (
 )
 
 type dlqCommand struct {
-	List    dlqListCommand    `cmd:"" help:"List what lies in the dead-letter queue, without the bodies."`
+	List    dlqListCommand    `cmd:"" help:"List the dead-letter queue, without the bodies."`
 	Show    dlqShowCommand    `cmd:"" help:"Show one message with its attributes."`
 	Redrive dlqRedriveCommand `cmd:"" help:"Put messages back on the send queue."`
 	Drop    dlqDropCommand    `cmd:"" help:"Delete messages for good."`
 }
 
-// dlqHides is part of each command's help, since it concerns others.
+// dlqHides is part of each command's help, because it affects others.
 const dlqHides = `
-SQS can't be looked into without receiving: while the command runs, the messages that it has read are hidden from
-everybody else. When it ends, also by Ctrl-C, it gives back what it did not take away.`
+SQS has no peek: while the command runs, the messages that it has read are hidden from everybody else. On exit, also by
+Ctrl-C, the command releases every message that it did not remove.`
 
-// dlqPicked says which messages a command is about: some by their message ids, or all, maybe of one reason.
+// dlqPicked selects the messages that a command works on: some by their ids, or all, or all of one reason.
 type dlqPicked struct {
 	IDs    []string `arg:"" name:"message-id" optional:"" help:"Messages by their ids, as list shows them."`
 	All    bool     `help:"All that lie there when the command starts."`
@@ -41,7 +41,7 @@ func (p dlqPicked) check() error {
 	return nil
 }
 
-// takes tells whether a message is meant.
+// takes reports whether a message is selected.
 func (p dlqPicked) takes(l letter) bool {
 	if p.All {
 		return p.Reason == "" || p.Reason == l.Reason
@@ -70,12 +70,12 @@ type outcomes struct {
 
 func newOutcomes() outcomes { return outcomes{found: map[string]bool{}, others: map[string]int{}} }
 
-// all tells whether nothing that was asked for by id is left to be found.
+// all reports whether every message that was asked for by id has been found.
 func (o *outcomes) all(p dlqPicked) bool {
 	return !p.All && !slices.ContainsFunc(p.IDs, func(id string) bool { return !o.found[id] })
 }
 
-// problem is what the command must not be silent about: what was asked for and did not happen.
+// problem is whatever was asked for and did not happen, so that the command does not pass over it in silence.
 func (o *outcomes) problem(p dlqPicked, queue string) error {
 	var errs []error
 	if o.cut > 0 {

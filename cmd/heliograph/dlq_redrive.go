@@ -190,7 +190,7 @@ func (e *operation) visit(ctx context.Context, l letter) (taken bool) {
 	return err == nil
 }
 
-// begin notes a message that was seen, and tells whether it is one to do something with. What arrived after the start
+// begin notes a message that was seen, and reports whether it is one to do something with. What arrived after the start
 // may be a message that this very command has put back, and that died again: with --all that would never end.
 func (e *operation) begin(l letter) bool {
 	e.mu.Lock()

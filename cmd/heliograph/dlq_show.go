@@ -19,7 +19,7 @@ import (
 
 type dlqShowCommand struct {
 	ID   string `arg:"" name:"message-id" help:"The message, by its id, as list shows it."`
-	Body bool   `help:"Print the body, too: it may be somebody's private matter."`
+	Body bool   `help:"Print the body, too; it may be private."`
 }
 
 func (dlqShowCommand) Help() string {

@@ -58,7 +58,7 @@ func (b dlq) count(ctx context.Context) (visible, hidden int, err error) {
 type walk struct {
 	dlq
 	hide time.Duration
-	// visit is called once for each message, for up to ten at a time, and tells whether it has taken the message away.
+	// visit is called once for each message, for up to ten at a time, and reports whether it has taken the message away.
 	visit func(context.Context, letter) (taken bool)
 	// enough tells, between receives, that the walk may end; nil: not before the queue is empty.
 	enough func() bool

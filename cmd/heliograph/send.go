@@ -15,19 +15,19 @@ import (
 )
 
 type sendCommand struct {
-	Users      []string `name:"user" short:"u" sep:"none" placeholder:"USER" help:"The user to send to; again for more users."`
+	Users      []string `name:"user" short:"u" sep:"none" placeholder:"USER" help:"The user to send to; repeat for more users."`
 	Connection string   `placeholder:"ID" help:"Send to this connection only."`
 	Broadcast  bool     `help:"Send to everybody who is online."`
 
 	ID      string `help:"Name the message, so that it is not delivered again if it is sent again."`
-	Receipt bool   `help:"Let the topic tell what became of it; needs --id."`
+	Receipt bool   `help:"Publish a delivery receipt on the event topic; requires --id."`
 	Expires string `placeholder:"TIME" help:"Do not deliver it later than this: a time such as 2026-01-02T15:04:05Z, or one from now such as 90s."`
 
 	Body string `arg:"" help:"What to send; - reads it from standard input."`
 }
 
 func (sendCommand) Help() string {
-	return `The message goes the way that a backend's messages go: through the SQS queue, to every open connection of its target.
+	return `The message takes the same route as a backend's: through the SQS queue, to every open connection of its target.
 
 Examples:
   heliograph send --user 1234 "Hello, world"
@@ -46,7 +46,7 @@ func (c *sendCommand) Validate() error {
 	}
 	switch {
 	case targets != 1:
-		return errors.New("say whom to send to by one of --user, --connection and --broadcast")
+		return errors.New("name the target by one of --user, --connection and --broadcast")
 	case c.Receipt && c.ID == "":
 		return errors.New("--receipt needs --id, by which the receipt is told from others")
 	}

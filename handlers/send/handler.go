@@ -12,22 +12,22 @@ import (
 	"heliograph/observability"
 )
 
-// deliverer settles records and returns the ids of those that must go back to the queue.
+// deliverer handles records and returns the ids of those that must go back to the queue.
 type deliverer interface {
 	Deliver(context.Context, []delivery.Record) []string
 }
 
 var _ deliverer = (*delivery.Deliverer)(nil)
 
-// send hands the event's records to delivery. It never fails as a whole: an error would send the settled
-// records back, too.
+// send hands the event's records to delivery. It never fails as a whole: an error would return the records that are done to
+// the queue, too.
 func send(d deliverer) observability.Handler[events.SQSEvent, events.SQSEventResponse] {
 	return func(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 		records := make([]delivery.Record, len(e.Records))
 		for i := range e.Records {
 			records[i] = record(&e.Records[i])
 		}
-		failures := []events.SQSBatchItemFailure{} // empty means that all is settled
+		failures := []events.SQSBatchItemFailure{} // empty means that none goes back
 		for _, id := range d.Deliver(ctx, records) {
 			failures = append(failures, events.SQSBatchItemFailure{ItemIdentifier: id})
 		}

@@ -56,7 +56,7 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 	})), nil
 }
 
-// check finds addresses that are none now, and not at the first message.
+// check rejects malformed addresses at start-up, not on the first message.
 func (e environment) check() error {
 	for _, v := range []struct{ name, value string }{
 		{"CONNECTIONS_ENDPOINT", e.ConnectionsEndpoint}, {"QUEUE_URL", e.QueueURL}, {"DEAD_LETTER_QUEUE_URL", e.DeadLetterQueueURL},
