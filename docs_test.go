@@ -119,6 +119,7 @@ const width = 100
 var unwrapped = map[string]string{
 	"CHANGELOG.md":                  "every branch writes to it; it is wrapped at a release",
 	"docs/metrics.md":               "made from the catalogue",
+	"docs/alarms.md":                "generated; its template is in infra/stack",
 	"docs/sending.md":               "being rewritten with delivery; wrap it with its next change",
 	"docs/runbooks/dead-letters.md": "being rewritten with delivery; wrap it with its next change",
 }

@@ -75,7 +75,8 @@ var neededElsewhere = map[string][]string{
 }
 
 func isNeededElsewhere(p iam.Permission) bool {
-	short := strings.TrimPrefix(string(p.Role), "heliograph-local-") + " " + p.Action
+	role := string(p.Role) // heliograph-local-<Region>-<function>
+	short := role[strings.LastIndex(role, "-")+1:] + " " + p.Action
 	for _, permissions := range neededElsewhere {
 		if slices.Contains(permissions, short) {
 			return true

@@ -2,9 +2,11 @@
 package main
 
 import (
+	"os"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"heliograph/infra/stack"
 )
 
-func main() { pulumi.Run(stack.Program) }
+func main() { pulumi.Run(stack.Program(os.Getenv(pulumi.EnvConfig))) }

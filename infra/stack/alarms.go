@@ -3,191 +3,468 @@ package stack
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"heliograph"
 	"heliograph/observability/catalogue"
 )
 
-// alarm is when somebody must look. Its kind is the name of its runbook, docs/runbooks/<kind>.md.
-type alarm struct {
-	kind     string
-	of       string // which of several functions or queues, or empty
-	meaning  string // what is wrong, in one sentence
-	watches  series
-	stat     string
-	period   time.Duration
-	periods  int  // how many in a row must be bad
-	below    bool // bad is below the threshold; else at or above it
-	limit    int
-	noValues string // how CloudWatch takes periods without a value
-}
-
-// How CloudWatch takes periods without a value.
-const (
-	missingIsGood = "notBreaching" // counters: nothing happened
-	missingIsBad  = "breaching"    // heartbeats
-	missingIsSame = "ignore"       // gauges: the last state stays
-)
-
-// alarms are all alarms of a stack.
-func (d *deployment) alarms(q queues) []alarm {
-	all := []alarm{
-		d.sendFailures(), d.messageAge(q.send), d.eventsLate(), d.activeConnections(), d.sweepStopped(), d.keysNotRefreshed(),
-		d.deadLetters("send", q.sendDeadLetters), d.deadLetters("grace", q.graceDeadLetters), d.deadLetters("stream", q.streamFailures),
-	}
+// alarms are all alarms of a stack, promises first, then what keeps them, in the order of a message's way. Each has a
+// runbook. Their thresholds and severities are defaults: see Config.
+func (d *deployment) alarms(q queues, targets alarmTargets) []alarm {
+	all := d.burns()
+	all = append(all, d.openConnectionAlarms()...)
+	all = append(all, d.tokenAlarms()...)
+	all = append(all, d.gatewayAlarms()...)
+	all = append(all, d.postAlarms()...)
+	all = append(all, d.messageAlarms(q)...)
+	all = append(all, d.deadLetterAlarms(q)...)
+	all = append(all, d.sweepAlarms()...)
+	all = append(all, d.eventAlarms(q)...)
 	for _, name := range heliograph.Functions() {
-		all = append(all, d.functionErrors(name), d.handlerErrors(name))
+		all = append(all, d.functionErrors(name), d.nearTimeout(name))
+	}
+	all = append(all, d.functionAlarms()...)
+	all = append(all, d.tableAlarms()...)
+	all = append(all, d.telemetryAlarms(targets)...)
+	for i := range all {
+		d.configure(&all[i])
+	}
+	if d.config.Alarms == essentialSize {
+		all = essential(all)
 	}
 	return all
 }
 
-func (d *deployment) sendFailures() alarm {
-	return alarm{
-		kind:    "send-failures",
-		meaning: "Posts to connections fail, after the retries of each post; follow-ups try again, but messages are late and may end as dead letters.",
-		watches: d.own(catalogue.PostsFailed)[0],
-		stat:    "Sum", period: 5 * time.Minute, periods: 1,
-		limit: d.config.Thresholds.SendFailures, noValues: missingIsGood,
+// essential are the alarms that page by default, their children and suppressors: fewer to pay for on a stack that nobody relies on.
+// Severities don't change the choice, since there all of them may be tickets.
+func essential(all []alarm) []alarm {
+	needed := map[string]bool{}
+	for _, a := range all {
+		if a.pages {
+			needed[a.kind], needed[a.suppressor] = true, true
+		}
+	}
+	return slices.DeleteFunc(all, func(a alarm) bool { return !needed[a.kind] })
+}
+
+// configure puts the configured threshold and severity in the place of the defaults.
+func (d *deployment) configure(a *alarm) {
+	a.pages = a.severity == page
+	if threshold, ok := d.config.Thresholds[a.kind]; ok {
+		a.threshold = threshold
+	}
+	if a.severity == silent {
+		return
+	}
+	for _, key := range []string{a.kind, "*"} {
+		if s, ok := d.config.Severities[key]; ok {
+			a.severity = severity(s)
+			return
+		}
 	}
 }
 
-func (d *deployment) messageAge(q queue) alarm {
-	return alarm{
-		kind:    "message-age",
-		meaning: "Messages wait on the send queue for longer than users notice.",
-		watches: ofQueue("ApproximateAgeOfOldestMessage", q),
-		stat:    "Maximum", period: time.Minute, periods: 5,
-		limit: d.config.Thresholds.MessageAge, noValues: missingIsGood,
+// ratio is the percentage of a in b, or 0 while b is under a floor: a share of a few says nothing. Both are filled, since a
+// counter without a value counted nothing.
+func ratio(a, b string, floor int) string {
+	return fmt.Sprintf("IF(%s>=%d,100*(%s)/(%s),0)", b, floor, a, b)
+}
+
+// filled is a series whose missing values are 0.
+func filled(id string) string { return "FILL(" + id + ",0)" }
+
+// grown is by how much a gauge has risen since the last period: what came new to a queue that may hold old things.
+func grown(id string) string { return fmt.Sprintf("IF(DIFF(%s)>0,DIFF(%s),0)", id, id) }
+
+// sum adds series up, and counts 0 for missing values.
+func sum(ids ...string) string {
+	terms := make([]string, len(ids))
+	for i, id := range ids {
+		terms[i] = filled(id)
+	}
+	return "(" + strings.Join(terms, "+") + ")"
+}
+
+// counts is a counter of our own as an input.
+func (d *deployment) counts(id string, m catalogue.Metric) input {
+	return input{id: id, series: d.own(m)[0]}
+}
+
+func (d *deployment) openConnectionAlarms() []alarm {
+	open := input{id: "m", series: d.own(catalogue.ActiveConnections)[0]}
+	return []alarm{
+		{
+			kind: "connections-drop", severity: page,
+			meaning:    "Many connections went away at once.",
+			expression: "IF(m-DIFF(m)>=100,-100*DIFF(m)/(m-DIFF(m)),0)", inputs: []input{open},
+			stat: "Maximum", period: 5 * time.Minute, m: 1, n: 1, threshold: 30, unit: "% of the connections within 5 minutes", missing: missingIsSame,
+		},
+		{
+			kind: "connections-unusual", severity: ticket,
+			meaning:    "The number of connections is not what this hour of the week usually has.",
+			expression: "ANOMALY_DETECTION_BAND(m,3)", band: true, inputs: []input{open},
+			stat: "Average", period: 5 * time.Minute, m: 3, n: 3, missing: missingIsSame,
+		},
+		{
+			kind: "active-connections", severity: ticket,
+			meaning: "Almost as many connections are open as this stack was planned for.",
+			inputs:  []input{open},
+			stat:    "Maximum", period: time.Minute, m: 3, n: 5, threshold: 40_000, unit: "connections", missing: missingIsSame,
+		},
+		{
+			kind: "connect-rate", severity: page,
+			meaning:    "New connections come almost as fast as API Gateway lets them in.",
+			expression: filled("c") + "/60", inputs: []input{{id: "c", series: d.ofSockets("ConnectCount")}},
+			stat: "Sum", period: time.Minute, m: 2, n: 3, threshold: 400, unit: "connections a second", missing: missingIsGood,
+		},
 	}
 }
 
-// eventsLate watches how far announce is behind the table's stream. announce reports records that it could not publish
-// one by one, which Lambda does not count as errors.
-func (d *deployment) eventsLate() alarm {
-	return alarm{
-		kind:    "events-late",
-		meaning: "Presence events wait in the table's stream for longer than users notice.",
-		watches: d.ofFunction("IteratorAge", heliograph.Announce),
-		stat:    "Maximum", period: time.Minute, periods: 5,
-		limit: d.config.Thresholds.MessageAge * 1000, noValues: missingIsGood, // IteratorAge is in milliseconds
+func (d *deployment) tokenAlarms() []alarm {
+	rejected, accepted := d.counts("rejected", catalogue.TokensRejected), d.counts("accepted", catalogue.TokensAccepted)
+	return []alarm{
+		{
+			kind: "nobody-gets-in", severity: page,
+			meaning:    "Every token is rejected.",
+			expression: "IF(" + filled("rejected") + ">=20 AND " + filled("accepted") + "==0,1,0)", inputs: []input{rejected, accepted},
+			stat: "Sum", period: time.Minute, m: 3, n: 3, threshold: 1, unit: "(1: nobody gets in)", missing: missingIsGood,
+		},
+		{
+			kind: "connects-refused", severity: ticket,
+			meaning:    "Most tokens are rejected.",
+			expression: ratio(filled("rejected"), sum("rejected", "accepted"), 100), inputs: []input{rejected, accepted},
+			stat: "Sum", period: time.Minute, m: 3, n: 5, threshold: 50, unit: "% of the tokens", missing: missingIsGood,
+		},
+		{
+			kind: "keys-not-refreshed", severity: ticket,
+			meaning: "The secret or the published keys can't be read again; tokens are verified with the last good ones.",
+			inputs:  []input{d.counts("f", catalogue.KeyRefreshFailures)},
+			stat:    "Sum", period: 5 * time.Minute, m: 3, n: 3, threshold: 1, unit: "failed reads in 5 minutes", missing: missingIsGood,
+		},
 	}
 }
 
-// keysNotRefreshed fires when the trouble lasts: one read that fails is made up for by the next, half a minute later.
-func (d *deployment) keysNotRefreshed() alarm {
-	return alarm{
-		kind:    "keys-not-refreshed",
-		meaning: "The secret or the published keys can't be read again; tokens are verified with the last good ones.",
-		watches: d.own(catalogue.KeyRefreshFailures)[0],
-		stat:    "Sum", period: 5 * time.Minute, periods: 3,
-		limit: 1, noValues: missingIsGood,
+func (d *deployment) gatewayAlarms() []alarm {
+	connects, messages := d.ofSockets("ConnectCount"), d.ofSockets("MessageCount")
+	return []alarm{
+		{
+			kind: "gateway-errors", severity: page,
+			meaning: "API Gateway can't invoke the functions of the WebSocket API, or they fail.",
+			// What fails before $connect is in neither count, so errors count as attempts, too: else a lost permission, which
+			// lets nobody in, would be a share of nothing.
+			expression: ratio(sum("e", "i"), sum("c", "m", "e", "i"), 50),
+			inputs: []input{
+				{id: "e", series: d.ofSockets("ExecutionError")}, {id: "i", series: d.ofSockets("IntegrationError")},
+				{id: "c", series: connects}, {id: "m", series: messages},
+			},
+			stat: "Sum", period: time.Minute, m: 3, n: 5, threshold: 5, unit: "% of what the gateway handled", missing: missingIsGood,
+		},
+		{
+			kind: "client-errors", severity: ticket,
+			meaning:    "API Gateway refuses what many clients send.",
+			expression: ratio(filled("e"), sum("c", "m", "e"), 100),
+			inputs:     []input{{id: "e", series: d.ofSockets("ClientError")}, {id: "c", series: connects}, {id: "m", series: messages}},
+			stat:       "Sum", period: time.Minute, m: 5, n: 5, threshold: 20, unit: "% of what the gateway handled", missing: missingIsGood,
+		},
 	}
 }
 
-func (d *deployment) activeConnections() alarm {
-	return alarm{
-		kind:    "active-connections",
-		meaning: "More connections are open than this stack was planned for.",
-		watches: d.own(catalogue.ActiveConnections)[0],
-		stat:    "Maximum", period: time.Minute, periods: 3,
-		limit: d.config.Thresholds.ActiveConnections, noValues: missingIsSame,
+// maxInFlight is how many messages of a standard queue may be received and not yet deleted.
+const maxInFlight = 120_000
+
+func (d *deployment) postAlarms() []alarm {
+	failed, delivered := d.counts("failed", catalogue.PostsFailed), d.counts("delivered", catalogue.PostsDelivered)
+	return []alarm{
+		{
+			kind: "send-failures", of: "ratio", severity: silent,
+			meaning:    "Posts to connections fail.",
+			expression: ratio(filled("failed"), sum("failed", "delivered"), 50), inputs: []input{failed, delivered},
+			stat: "Sum", period: time.Minute, m: 3, n: 5, threshold: 2, unit: "% of the posts", missing: missingIsGood,
+		},
+		{
+			kind: "send-failures", severity: page,
+			meaning: "Posts to connections fail, after the retries of each post; follow-ups try again, but messages are late and may end as dead letters.",
+			rule:    "ALARM(" + d.quoted("send-failures-ratio") + ")", suppressor: "gateway-throttled",
+		},
+		{
+			kind: "gateway-throttled", severity: ticket,
+			meaning:    "API Gateway answers posts with 429.",
+			expression: ratio(filled("throttled"), sum("throttled", "delivered"), 100),
+			inputs:     []input{d.counts("throttled", catalogue.PostsThrottled), delivered},
+			stat:       "Sum", period: time.Minute, m: 3, n: 5, threshold: 10, unit: "% of the posts", missing: missingIsGood,
+		},
 	}
 }
 
-// sweepStopped watches the heartbeat of sweep: the gauge that every run emits at its end.
-func (d *deployment) sweepStopped() alarm {
-	return alarm{
-		kind:    "sweep-stopped",
-		meaning: "sweep has not finished a run for 5 minutes: connections are no longer verified, ghosts stay online.",
-		watches: d.own(catalogue.ActiveConnections)[0],
-		stat:    "SampleCount", period: time.Minute, periods: 5,
-		below: true, limit: 1, noValues: missingIsBad,
+func (d *deployment) messageAlarms(q queues) []alarm {
+	received, rejected := d.counts("received", catalogue.MessagesReceived), d.counts("rejected", catalogue.MessagesRejected)
+	return []alarm{
+		{
+			kind: "message-age", severity: page,
+			meaning: "Messages wait on the send queue for longer than users notice.",
+			inputs:  []input{{id: "age", series: ofQueue("ApproximateAgeOfOldestMessage", q.send)}},
+			stat:    "Maximum", period: time.Minute, m: 3, n: 5, threshold: 60, unit: "seconds", missing: missingIsGood,
+		},
+		{
+			kind: "messages-lost", severity: page,
+			meaning:    "Good messages end as dead letters.",
+			expression: ratio("("+filled("dead")+"-"+filled("rejected")+")", filled("received"), 100), inputs: []input{d.counts("dead", catalogue.MessagesDeadLettered), rejected, received},
+			stat: "Sum", period: 5 * time.Minute, m: 1, n: 1, threshold: 1, unit: "% of the messages", missing: missingIsGood,
+		},
+		{
+			kind: "rejected-by-producer", severity: ticket,
+			meaning:    "A producer sends what can't be delivered.",
+			expression: ratio(filled("rejected"), filled("received"), 20), inputs: []input{rejected, received},
+			stat: "Sum", period: 5 * time.Minute, m: 3, n: 5, threshold: 5, unit: "% of the messages", missing: missingIsGood,
+		},
+		{
+			kind: "in-flight", severity: ticket,
+			meaning: "Almost as many messages are being worked on as SQS allows.",
+			inputs:  []input{{id: "v", series: ofQueue("ApproximateNumberOfMessagesNotVisible", q.send)}},
+			stat:    "Maximum", period: time.Minute, m: 5, n: 5, threshold: maxInFlight * 80 / 100, unit: "messages", missing: missingIsGood,
+		},
 	}
 }
 
-func (d *deployment) deadLetters(of string, q queue) alarm {
-	return alarm{
-		kind: "dead-letters", of: of,
-		meaning: fmt.Sprintf("What could not be worked on lies in the queue %s.", q.name),
-		watches: ofQueue("ApproximateNumberOfMessagesVisible", q),
-		stat:    "Maximum", period: time.Minute, periods: 1,
-		limit: d.config.Thresholds.DeadLetters, noValues: missingIsGood,
+func (d *deployment) deadLetterAlarms(q queues) []alarm {
+	visible := func(q queue) input {
+		return input{id: "v", series: ofQueue("ApproximateNumberOfMessagesVisible", q), stat: "Maximum"}
+	}
+	age := func(id string, q queue) input {
+		return input{id: id, series: ofQueue("ApproximateAgeOfOldestMessage", q)}
+	}
+	all := []alarm{
+		{
+			kind: "crash-dead-letters", severity: ticket,
+			meaning:    "Messages became dead letters without being judged: send crashed over them, again and again.",
+			expression: "IF(DIFF(v)-" + filled("dead") + ">0,DIFF(v)-" + filled("dead") + ",0)", inputs: []input{visible(q.sendDeadLetters), d.counts("dead", catalogue.MessagesDeadLettered)},
+			stat: "Sum", period: 5 * time.Minute, m: 1, n: 1, threshold: 1, unit: "dead letters in 5 minutes", missing: missingIsGood,
+		},
+		{
+			kind: "dead-letters-old", severity: ticket,
+			meaning:    "Dead letters are about to be deleted unseen.",
+			expression: "MAX([" + filled("s") + "," + filled("g") + "," + filled("f") + "])",
+			inputs:     []input{age("s", q.sendDeadLetters), age("g", q.graceDeadLetters), age("f", q.streamFailures)},
+			stat:       "Maximum", period: time.Hour, m: 1, n: 1, threshold: (11 * 24 * time.Hour).Seconds(), unit: "seconds of 14 days", missing: missingIsGood,
+		},
+	}
+	for _, dead := range []struct {
+		of    string
+		queue queue
+	}{{"send", q.sendDeadLetters}, {"grace", q.graceDeadLetters}} {
+		all = append(all, alarm{
+			kind: "dead-letters", of: dead.of, severity: ticket,
+			meaning:    fmt.Sprintf("Something came to the queue %s that could not be worked on.", dead.queue.name),
+			expression: grown("v"), inputs: []input{visible(dead.queue)},
+			stat: "Maximum", period: time.Minute, m: 1, n: 1, threshold: 1, unit: "new dead letters in a minute", missing: missingIsGood,
+		})
+	}
+	return all
+}
+
+func (d *deployment) sweepAlarms() []alarm {
+	beat := input{id: "m", series: d.own(catalogue.ActiveConnections)[0]}
+	return []alarm{
+		{
+			kind: "sweep-stopped", of: "silent", severity: silent,
+			meaning: "sweep has not finished a run for 5 minutes.",
+			inputs:  []input{beat},
+			stat:    "SampleCount", period: time.Minute, m: 5, n: 5, below: true, threshold: 1, unit: "runs a minute", missing: missingIsBad,
+		},
+		{
+			kind: "sweep-stopped", of: "seen", severity: silent,
+			meaning: "Never in alarm. It lacks data if sweep has not run for a day, as on a new stack.",
+			inputs:  []input{beat},
+			stat:    "SampleCount", period: 24 * time.Hour, m: 1, n: 1, below: true, threshold: 0, unit: "runs a day", missing: missingIsUnknown,
+		},
+		{
+			kind: "sweep-stopped", severity: page,
+			meaning: "sweep has stopped: connections are no longer verified, ghosts stay online.",
+			rule:    "ALARM(" + d.quoted("sweep-stopped-silent") + ") AND NOT INSUFFICIENT_DATA(" + d.quoted("sweep-stopped-seen") + ")",
+		},
+		{
+			kind: "ghosts", severity: ticket,
+			meaning: "More connections are due for verification than sweep gets to: ghosts stay online for longer than a lease.",
+			inputs:  []input{{id: "b", series: d.own(catalogue.SweepBacklog)[0]}},
+			stat:    "Maximum", period: time.Minute, m: 5, n: 5, threshold: float64(100 * d.config.SweepRate), unit: "connections", missing: missingIsSame,
+		},
 	}
 }
 
-// functionErrors watches Lambda's own count, which knows time-outs and crashes too.
+func (d *deployment) eventAlarms(q queues) []alarm {
+	return []alarm{
+		{
+			kind: "events-late", severity: page,
+			meaning: "Presence events wait in the table's stream for longer than users notice.",
+			inputs:  []input{{id: "age", series: d.ofFunction("IteratorAge", heliograph.Announce)}},
+			stat:    "Maximum", period: time.Minute, m: 3, n: 5, threshold: 60_000, unit: "milliseconds", missing: missingIsGood,
+		},
+		{
+			kind: "grace-age", severity: ticket,
+			meaning: "Users who went offline wait to be announced.",
+			inputs:  []input{{id: "age", series: ofQueue("ApproximateAgeOfOldestMessage", q.grace)}},
+			stat:    "Maximum", period: time.Minute, m: 5, n: 5, threshold: (d.config.PresenceGrace + time.Minute).Seconds(), unit: "seconds", missing: missingIsGood,
+		},
+		{
+			kind: "events-refused", severity: ticket,
+			meaning: "SNS can't deliver events to a subscriber.",
+			inputs:  []input{{id: "f", series: ofTopic("NumberOfNotificationsFailed", d.physical(eventTopic))}},
+			stat:    "Sum", period: time.Minute, m: 3, n: 5, threshold: 1, unit: "events a minute", missing: missingIsGood,
+		},
+		{
+			kind: "stream-failures", severity: page,
+			meaning:    "Presence changes could not be announced and were given up.",
+			expression: grown("v"), inputs: []input{{id: "v", series: ofQueue("ApproximateNumberOfMessagesVisible", q.streamFailures)}},
+			stat: "Maximum", period: time.Minute, m: 1, n: 1, threshold: 1, unit: "new batches in a minute", missing: missingIsGood,
+		},
+	}
+}
+
+// urgent are the functions that users wait for.
+var urgent = map[string]severity{heliograph.Authorizer: page, heliograph.Connect: page, heliograph.Online: page, heliograph.Send: page}
+
+// functionErrors watches Lambda's count, which knows time-outs and crashes, and ours, which knows the failures that a
+// function answers itself. The larger counts, so that one cause is one alarm.
 func (d *deployment) functionErrors(name string) alarm {
+	s, ok := urgent[name]
+	if !ok {
+		s = ticket
+	}
+	const errors = "MAX([FILL(lambda,0),FILL(own,0)])"
 	return alarm{
-		kind: "function-errors", of: name,
-		meaning: fmt.Sprintf("Invocations of %s fail: errors, crashes or time-outs.", name),
-		watches: d.ofFunction("Errors", name),
-		stat:    "Sum", period: 5 * time.Minute, periods: 1,
-		limit: d.config.Thresholds.FunctionErrors, noValues: missingIsGood,
+		kind: "errors", of: name, severity: s,
+		meaning:    fmt.Sprintf("%s fails, or answers that it failed.", name),
+		expression: fmt.Sprintf("IF(%s>=20,100*%s/%s,IF(%s>=3,100,0))", filled("inv"), errors, filled("inv"), errors),
+		inputs: []input{
+			{id: "lambda", series: d.ofFunction("Errors", name)}, {id: "own", series: d.ownOf(catalogue.HandlerErrors, name)},
+			{id: "inv", series: d.ofFunction("Invocations", name)},
+		},
+		stat: "Sum", period: time.Minute, m: 3, n: 5, threshold: 5, unit: "% of the invocations", missing: missingIsGood,
 	}
 }
 
-// handlerErrors watches our own count, which knows the failures that a function answers itself: online with a 500, send with
-// a message that goes back to the queue.
-func (d *deployment) handlerErrors(name string) alarm {
-	watches := d.own(catalogue.HandlerErrors)
+func (d *deployment) nearTimeout(name string) alarm {
 	return alarm{
-		kind: "handler-errors", of: name,
-		meaning: fmt.Sprintf("%s fails, or answers that it failed.", name),
-		watches: watches[slices.IndexFunc(watches, func(s series) bool { return s.dimensions[catalogue.DimensionFunction] == name })],
-		stat:    "Sum", period: 5 * time.Minute, periods: 1,
-		limit: d.config.Thresholds.FunctionErrors, noValues: missingIsGood,
+		kind: "near-timeout", of: name, severity: ticket,
+		meaning:    fmt.Sprintf("%s takes almost as long as it may.", name),
+		expression: fmt.Sprintf("100*took/%d", timeouts[name].Milliseconds()), inputs: []input{{id: "took", series: d.ofFunction("Duration", name)}},
+		stat: "p99", period: time.Minute, m: 5, n: 5, threshold: 80, unit: "% of its time-out, p99", missing: missingIsGood, fewSamples: "ignore",
 	}
 }
 
-// name tells alarms apart: dead-letters-send.
-func (a alarm) name() string {
-	if a.of == "" {
-		return a.kind
+// each makes an input of a series of every function, and gives their ids.
+func each(all []series) (inputs []input, ids []string) {
+	for i, s := range all {
+		id := fmt.Sprintf("f%d", i)
+		inputs, ids = append(inputs, input{id: id, series: s}), append(ids, id)
 	}
-	return a.kind + "-" + a.of
+	return inputs, ids
 }
 
-// description is what somebody who is woken at night reads first.
-func (a alarm) description() string {
-	return fmt.Sprintf("%s Runbook: docs/runbooks/%s.md", a.meaning, a.kind)
+func (d *deployment) functionAlarms() []alarm {
+	throttled, throttledIDs := each(d.ofFunctions("Throttles"))
+	return []alarm{
+		{
+			kind: "throttled", severity: page,
+			meaning:    "Lambda throttles the functions: the account has no concurrency left.",
+			expression: sum(throttledIDs...), inputs: throttled,
+			stat: "Sum", period: time.Minute, m: 3, n: 5, threshold: 1, unit: "throttled invocations a minute", missing: missingIsGood,
+		},
+		{
+			kind: "timeouts", severity: page,
+			meaning: "Functions run into their time-outs.",
+			inputs:  []input{d.counts("missed", catalogue.DeadlinesMissed)},
+			stat:    "Sum", period: 5 * time.Minute, m: 1, n: 1, threshold: 3, unit: "time-outs in 5 minutes", missing: missingIsGood,
+		},
+		{
+			kind: "concurrency", severity: ticket,
+			meaning: "The account's functions, these and others, use almost all of its concurrency.",
+			inputs:  []input{{id: "c", series: series{"AWS/Lambda", "ClaimedAccountConcurrency", nil}}},
+			stat:    "Maximum", period: time.Minute, m: 10, n: 10, threshold: 800, unit: "executions at once", missing: missingIsGood,
+		},
+	}
 }
 
-// declareAlarms declares the alarms and gives their ARNs, for the dashboard.
-func declareAlarms(d *deployment, q queues) []string {
-	c := d.newComponent("Alarms", "alarms")
-	defer c.complete()
-	targets := c.declareAlarmTargets()
-	var arns []string
-	for _, a := range d.alarms(q) {
-		name := d.physical(a.name())
-		declare(c, a.name(), cloudwatch.NewMetricAlarm, a.args(name, targets))
-		arns = append(arns, d.home.arn("cloudwatch", "alarm:"+name))
+// tableOperations are the calls that DynamoDB meters apart and that the functions make.
+var tableOperations = []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "BatchGetItem"}
+
+// tableAlarms fill every series, since CloudWatch always ignores missing data of AWS/DynamoDB: without that an alarm would
+// never come back.
+func (d *deployment) tableAlarms() []alarm {
+	throttles, throttleIDs := each([]series{
+		d.ofTable("ReadThrottleEvents"), d.ofTable("WriteThrottleEvents"),
+		d.ofIndex("ReadThrottleEvents"), d.ofIndex("WriteThrottleEvents"),
+	})
+	var failing, slow []series
+	for _, operation := range tableOperations {
+		failing = append(failing, d.ofOperation("SystemErrors", operation))
+		slow = append(slow, d.ofOperation("SuccessfulRequestLatency", operation))
 	}
-	return arns
+	errors, errorIDs := each(failing)
+	latencies, latencyIDs := each(slow)
+	for i, id := range latencyIDs {
+		latencyIDs[i] = filled(id)
+	}
+	return []alarm{
+		{
+			kind: "table-throttled", severity: page,
+			meaning:    "DynamoDB throttles the table or its index.",
+			expression: sum(throttleIDs...), inputs: throttles,
+			stat: "Sum", period: time.Minute, m: 3, n: 5, threshold: 10, unit: "requests a minute", missing: missingIsGood,
+		},
+		{
+			kind: "table-errors", severity: ticket,
+			meaning:    "DynamoDB fails.",
+			expression: sum(errorIDs...), inputs: errors,
+			stat: "Sum", period: time.Minute, m: 5, n: 15, threshold: 5, unit: "requests a minute", missing: missingIsGood,
+		},
+		{
+			kind: "table-latency", severity: ticket,
+			meaning:    "DynamoDB is slow.",
+			expression: "MAX([" + strings.Join(latencyIDs, ",") + "])", inputs: latencies,
+			stat: "p99", period: time.Minute, m: 5, n: 5, threshold: 100, unit: "milliseconds, p99 of the slowest operation", missing: missingIsGood, fewSamples: "ignore",
+		},
+	}
 }
 
-func (a alarm) args(name string, targets pulumi.Array) *cloudwatch.MetricAlarmArgs {
-	operator := "GreaterThanOrEqualToThreshold"
-	if a.below {
-		operator = "LessThanThreshold"
+func (d *deployment) telemetryAlarms(targets alarmTargets) []alarm {
+	all := []alarm{
+		{
+			kind: "telemetry-dead", severity: page,
+			meaning:    "send runs and says nothing: its metrics are lost, and every alarm on them is blind.",
+			expression: "IF(" + filled("inv") + ">=5 AND " + filled("received") + "==0,1,0)",
+			inputs:     []input{{id: "inv", series: d.ofFunction("Invocations", heliograph.Send)}, d.counts("received", catalogue.MessagesReceived)},
+			stat:       "Sum", period: time.Minute, m: 5, n: 5, threshold: 1, unit: "(1: no metrics)", missing: missingIsGood,
+		},
+		{
+			kind: "spans-dropped", severity: ticket,
+			meaning: "Traces are incomplete.",
+			inputs:  []input{d.counts("dropped", catalogue.SpansDropped)},
+			stat:    "Sum", period: 5 * time.Minute, m: 3, n: 3, threshold: 1, unit: "spans in 5 minutes", missing: missingIsGood,
+		},
 	}
-	return &cloudwatch.MetricAlarmArgs{
-		Name:               pulumi.String(name),
-		AlarmDescription:   pulumi.String(a.description()),
-		Namespace:          pulumi.String(a.watches.namespace),
-		MetricName:         pulumi.String(a.watches.name),
-		Dimensions:         pulumi.ToStringMap(a.watches.dimensions),
-		Statistic:          pulumi.String(a.stat),
-		Period:             seconds(a.period),
-		EvaluationPeriods:  pulumi.Int(a.periods),
-		Threshold:          pulumi.Float64(a.limit),
-		ComparisonOperator: pulumi.String(operator),
-		TreatMissingData:   pulumi.String(a.noValues),
-		AlarmActions:       targets,
-		OkActions:          targets,
+	for _, metric := range []struct{ of, name string }{{"parsing", "EMFParsingErrors"}, {"validation", "EMFValidationErrors"}} {
+		var groups []series
+		for _, name := range heliograph.Functions() {
+			groups = append(groups, series{"AWS/Logs", metric.name, map[string]string{"LogGroupName": d.logGroup(name)}})
+		}
+		inputs, ids := each(groups) // two alarms, since math takes ten metrics at most
+		all = append(all, alarm{
+			kind: "metrics-broken", of: metric.of, severity: ticket,
+			meaning:    "CloudWatch can't read metrics that the functions write.",
+			expression: sum(ids...), inputs: inputs,
+			stat: "Sum", period: 5 * time.Minute, m: 1, n: 1, threshold: 1, unit: "lines in 5 minutes", missing: missingIsGood,
+		})
 	}
+	for i, topic := range targets.topicNames() {
+		all = append(all, alarm{
+			kind: "pager-broken", of: fmt.Sprint(i + 1), severity: ticket,
+			meaning: fmt.Sprintf("SNS can't deliver alarms from the topic %s.", topic),
+			inputs:  []input{{id: "f", series: ofTopic("NumberOfNotificationsFailed", topic)}},
+			stat:    "Sum", period: 5 * time.Minute, m: 1, n: 1, threshold: 1, unit: "alarms in 5 minutes", missing: missingIsGood,
+		})
+	}
+	return all
 }

@@ -1,47 +1,117 @@
 package stack
 
 import (
+	"strings"
+
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// declareAlarmTargets gives the topics that alarms go to: the configured one, and one of our own where somebody is
-// to be mailed. Without either, alarms only change their colour.
-func (c *component) declareAlarmTargets() pulumi.Array {
-	targets := pulumi.Array{}
-	if c.config.AlarmTopicARN != "" {
-		targets = append(targets, pulumi.String(c.config.AlarmTopicARN))
+// alarmTarget is a topic that alarms go to.
+type alarmTarget struct {
+	topic string // its name
+	arn   pulumi.StringInput
+}
+
+// alarmTargets are where alarms go, by severity. Without any, alarms only change their colour.
+type alarmTargets struct{ pages, tickets []alarmTarget }
+
+// declareAlarmTargets gives the configured topics, and two of our own where somebody is to be mailed.
+func (c *component) declareAlarmTargets() (targets alarmTargets) {
+	existing := func(arn string) []alarmTarget {
+		if arn == "" {
+			return nil
+		}
+		return []alarmTarget{{arn[strings.LastIndex(arn, ":")+1:], pulumi.String(arn)}}
 	}
+	targets.pages, targets.tickets = existing(c.config.AlarmTopicARN), existing(c.config.TicketTopicARN)
 	if c.config.AlarmEmail != "" {
-		targets = append(targets, c.declareAlarmTopic())
+		key := c.declareAlarmKey()
+		targets.pages = append(targets.pages, c.declareAlarmTopic("pages", key))
+		targets.tickets = append(targets.tickets, c.declareAlarmTopic("tickets", key))
+	}
+	if len(targets.tickets) == 0 {
+		targets.tickets = targets.pages
 	}
 	return targets
 }
 
-// declareAlarmTopic declares an encrypted topic with a key of its own: alarms can't publish to a topic that the
-// managed key encrypts, since its policy does not know CloudWatch, and the pages would vanish without a word.
-func (c *component) declareAlarmTopic() pulumi.StringOutput {
-	name := c.physical("alarms")
-	key := declare(c, "key", kms.NewKey, &kms.KeyArgs{
+// of are the topics that an alarm of a severity goes to.
+func (t alarmTargets) of(s severity) alarmTopics {
+	switch s {
+	case page:
+		return topics(t.pages)
+	case ticket:
+		return topics(t.tickets)
+	}
+	return topics(nil)
+}
+
+// okOf are the topics that are told when an alarm is over. Nobody is woken for that.
+func (t alarmTargets) okOf(s severity) alarmTopics {
+	if s == silent {
+		return topics(nil)
+	}
+	return topics(t.tickets)
+}
+
+// topicNames are the names of the topics that pages go to.
+func (t alarmTargets) topicNames() (names []string) {
+	for _, target := range t.pages {
+		names = append(names, target.topic)
+	}
+	return names
+}
+
+// alarmTopics are ARNs as the two kinds of alarms take them.
+type alarmTopics pulumi.StringArray
+
+func topics(targets []alarmTarget) alarmTopics {
+	arns := alarmTopics{}
+	for _, target := range targets {
+		arns = append(arns, target.arn)
+	}
+	return arns
+}
+
+func (a alarmTopics) texts() pulumi.StringArray { return pulumi.StringArray(a) }
+
+func (a alarmTopics) values() pulumi.Array {
+	all := pulumi.Array{}
+	for _, arn := range a {
+		all = append(all, arn)
+	}
+	return all
+}
+
+// declareAlarmKey declares the key of our own alarm topics. Alarms can't publish to a topic that the managed key encrypts,
+// since its policy does not know CloudWatch, and the pages would vanish without a word.
+func (c *component) declareAlarmKey() *kms.Key {
+	return declare(c, "key", kms.NewKey, &kms.KeyArgs{
 		Description:       pulumi.String("Encrypts the alarms of " + c.physical("")),
 		EnableKeyRotation: pulumi.Bool(true),
 		Policy:            c.alarmKeyPolicy(),
 	})
-	topic := declare(c, "topic", sns.NewTopic, &sns.TopicArgs{
-		Name:           pulumi.String(name),
+}
+
+// declareAlarmTopic declares an encrypted topic that mails what it gets.
+func (c *component) declareAlarmTopic(name string, key *kms.Key) alarmTarget {
+	physical := c.physical(name)
+	topic := declare(c, name, sns.NewTopic, &sns.TopicArgs{
+		Name:           pulumi.String(physical),
 		KmsMasterKeyId: key.Arn,
 		Policy: c.resourcePolicy(map[string]any{
-			"Effect": "Allow", "Action": "sns:Publish", "Resource": c.home.arn("sns", name),
+			"Effect": "Allow", "Action": "sns:Publish", "Resource": c.home.arn("sns", physical),
 			"Principal": alarmService, "Condition": c.onlyOurAlarms(),
 		}),
 	})
-	declare(c, "email", sns.NewTopicSubscription, &sns.TopicSubscriptionArgs{
+	declare(c, name+"-email", sns.NewTopicSubscription, &sns.TopicSubscriptionArgs{
 		Topic:    topic.Arn,
 		Protocol: pulumi.String("email"),
 		Endpoint: pulumi.String(c.config.AlarmEmail),
 	})
-	return topic.Arn
+	return alarmTarget{physical, topic.Arn}
 }
 
 // alarmService is the principal that alarms publish as.

@@ -138,9 +138,12 @@ func TestStages(t *testing.T) {
 		if stage.text("accessLogSettings.destinationArn") == "" {
 			t.Errorf("%s logs nowhere", name)
 		}
-		settings, set := stage.at("defaultRouteSettings").(map[string]any)
-		if set && (settings["throttlingRateLimit"] != 10_000.0 || settings["throttlingBurstLimit"] != 5_000.0) {
-			t.Errorf("%s has route settings without a throttle: %v", name, settings)
+		if stage.at("defaultRouteSettings.throttlingRateLimit") != 10_000.0 || stage.at("defaultRouteSettings.throttlingBurstLimit") != 5_000.0 {
+			t.Errorf("%s is throttled by %v, want 10,000 a second and 5,000 at once", name, stage.at("defaultRouteSettings"))
+		}
+		slow := record(t, testConfig(func(c *Config) { c.ThrottleRate, c.ThrottleBurst = 7, 8 })).get(t, name)
+		if slow.at("defaultRouteSettings.throttlingRateLimit") != 7.0 || slow.at("defaultRouteSettings.throttlingBurstLimit") != 8.0 {
+			t.Errorf("%s is throttled by %v, want what is configured: 7 and 8", name, slow.at("defaultRouteSettings"))
 		}
 	}
 	if got := run.get(t, "websocket-stage").text("name"); got != testStage {

@@ -1,10 +1,14 @@
 package stack
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -26,9 +30,16 @@ type Config struct {
 
 	ParameterPrefix string // SSM path of the stack's parameters, no slash at the end
 
-	AlarmEmail    string // an address that alarms are mailed to
-	AlarmTopicARN string // an existing SNS topic that alarms go to
-	Thresholds    Thresholds
+	AlarmEmail     string             // an address that pages and tickets are mailed to
+	AlarmTopicARN  string             // an existing SNS topic that pages go to
+	TicketTopicARN string             // an existing SNS topic that tickets go to; empty: where pages go
+	Thresholds     map[string]float64 // by kind of alarm, in the alarm's unit; what is missing has its default
+	Severities     map[string]string  // by kind of alarm, or * for all others: page, ticket or none
+	Objectives     map[string]float64 // by promise: which share of it is kept, in percent
+	RunbookURL     string             // what the names of runbooks are appended to
+	Alarms         string             // "full" or "essential": all alarms, or those that page
+	Dashboard      string             // "full" or "essential": with each alarm's graph and log lines, or without
+	DeployedAt     string             // RFC 3339: a line on every graph; empty: none
 
 	LogRetentionDays int        // of every log group
 	LogLevel         slog.Level // of every function
@@ -39,6 +50,8 @@ type Config struct {
 	ConnectionLease   time.Duration // how long a connection is believed in without looking
 	SweepRate         int           // GetConnection calls a second that sweep may make
 	ExpiredTokens     string        // "close" or "keep": connections whose token has expired
+	ThrottleRate      int           // requests a second that each API takes
+	ThrottleBurst     int           // requests at once that each API takes
 	MaxConcurrency    int           // how many batches send works on at once
 	BroadcastRate     int           // users a second that a broadcast goes through
 	IdempotencyWindow time.Duration // how long the Id of a message is remembered
@@ -55,27 +68,17 @@ type Config struct {
 	Local bool
 }
 
-// Thresholds say when alarms fire, each by the name of its alarm. The sum or gauge has to reach the number.
-type Thresholds struct {
-	SendFailures      int `json:"sendFailures"`      // failed posts in 5 minutes
-	DeadLetters       int `json:"deadLetters"`       // messages in a dead-letter queue
-	ActiveConnections int `json:"activeConnections"` // open connections
-	FunctionErrors    int `json:"functionErrors"`    // failed invocations of one function in 5 minutes
-	MessageAge        int `json:"messageAge"`        // seconds that the oldest message waits, for 5 minutes
-}
-
 // DefaultConfig is the configuration of a stack that sets nothing. Pulumi.yaml declares the same values.
 func DefaultConfig() Config {
 	return Config{
-		UserIDClaim:     "userId",
-		ParameterPrefix: "/WebSocketAdapter",
-		Thresholds: Thresholds{
-			SendFailures:      25,
-			DeadLetters:       1,
-			ActiveConnections: 50_000,
-			FunctionErrors:    3,
-			MessageAge:        60,
-		},
+		UserIDClaim:       "userId",
+		ParameterPrefix:   "/WebSocketAdapter",
+		Thresholds:        map[string]float64{},
+		Severities:        map[string]string{},
+		Objectives:        map[string]float64{"connect": 99.9, "delivery": 99.5, "presence": 99},
+		RunbookURL:        "docs/runbooks/",
+		Alarms:            fullSize,
+		Dashboard:         fullSize,
 		LogRetentionDays:  14,
 		LogLevel:          slog.LevelInfo,
 		TraceSampling:     1,
@@ -83,6 +86,8 @@ func DefaultConfig() Config {
 		ConnectionLease:   15 * time.Minute,
 		SweepRate:         200,
 		ExpiredTokens:     "close",
+		ThrottleRate:      10_000,
+		ThrottleBurst:     5_000,
 		MaxConcurrency:    100,
 		BroadcastRate:     500,
 		IdempotencyWindow: 10 * time.Minute,
@@ -128,14 +133,37 @@ func load(ctx *pulumi.Context, config Config) (Config, error) {
 		if s.secret && text != "" && !ctx.IsConfigSecret(namespace+s.key) {
 			faults = append(faults, fmt.Errorf("%s%s stands in plain text; encrypt it: pulumi config set --secret %s", namespace, s.key, s.key))
 		}
-		if err := s.parse(&config, text); err != nil {
-			faults = append(faults, s.fault(text))
+		parsed := config
+		if err := s.parse(&parsed, text); err != nil {
+			faults = append(faults, s.fault(text)) // and keep the default, which is valid, for the checks below
+			continue
+		}
+		config = parsed
+	}
+	if err := errors.Join(append(faults, config.Validate(ctx.Stack()))...); err != nil {
+		return Config{}, err
+	}
+	return config, nil
+}
+
+// unknownKeys names the keys of our namespace that the program does not read, most likely misspelled. Pulumi checks keys by
+// their spelling in Pulumi.yaml alone, and hands over those that are not declared there. all is the whole configuration as
+// the engine gives it in the environment variable PULUMI_CONFIG, a JSON object; empty, as in tests: there is none.
+func unknownKeys(all string) error {
+	if all == "" {
+		return nil
+	}
+	var values map[string]string
+	if err := json.Unmarshal([]byte(all), &values); err != nil {
+		return fmt.Errorf("reading %s: %w", pulumi.EnvConfig, err)
+	}
+	var faults []error
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if name, ours := strings.CutPrefix(key, namespace); ours && !slices.Contains(ConfigKeys(), name) {
+			faults = append(faults, fmt.Errorf("%s is unknown; the keys are %s", key, strings.Join(ConfigKeys(), ", ")))
 		}
 	}
-	if len(faults) > 0 {
-		return Config{}, errors.Join(faults...)
-	}
-	return config, config.Validate(ctx.Stack())
+	return errors.Join(faults...)
 }
 
 // Validate tells everything that is wrong with a configuration for a stage, the stack's name. An error names the
@@ -144,7 +172,7 @@ func (c Config) Validate(stage string) error {
 	var faults []error
 	if !stageName.MatchString(stage) {
 		faults = append(faults, fmt.Errorf("the stack's name %q can't name an AWS stage; allowed are a letter or digit and "+
-			"then at most 31 letters, digits, - and _", stage))
+			"then at most 26 letters, digits, - and _", stage))
 	}
 	for _, s := range settings {
 		if !s.valid(c) {
@@ -155,8 +183,8 @@ func (c Config) Validate(stage string) error {
 }
 
 // stageName is what the gateway takes for a stage and every service takes inside a name: the longest, the role
-// heliograph-<stage>-disconnect, may have 64 characters.
-var stageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
+// heliograph-<stage>-ap-southeast-1-disconnect, may have 64 characters.
+var stageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,26}$`)
 
 // contradictions are values that are good alone and bad together.
 func (c Config) contradictions() []error {

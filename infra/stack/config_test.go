@@ -43,8 +43,10 @@ func TestLoadConfig(t *testing.T) {
 	got, err := loadKeys("dev", map[string]string{
 		"jwtSecret": testSecret, "jwtSecretPrevious": testSecret + "2", "jwtIssuer": "issuer", "jwtAudience": "audience", "userIdClaim": "sub",
 		"parameterPrefix": "/A/b", "alarmEmail": "ops@example.com", "alarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:pages",
-		"thresholds": `{"sendFailures":7,"messageAge":8}`, "logRetentionDays": "30", "logLevel": "warn", "logSampling": "0.01", "traceSampling": "0.5",
-		"presenceGrace": "7s", "connectionLease": "20m", "sweepRate": "300", "expiredTokens": "keep", "maxConcurrency": "9", "broadcastRate": "77",
+		"ticketTopicArn": "arn:aws:sns:eu-west-1:123456789012:desk", "thresholds": `{"send-failures":7,"message-age":8.5}`,
+		"severities": `{"*":"ticket","ghosts":"none"}`, "objectives": `{"delivery":99}`, "runbookUrl": "https://example.com/runbooks/",
+		"alarms": "essential", "dashboard": "essential", "deployedAt": "2026-01-02T03:04:05Z", "logRetentionDays": "30", "logLevel": "warn", "logSampling": "0.01", "traceSampling": "0.5",
+		"presenceGrace": "7s", "connectionLease": "20m", "sweepRate": "300", "expiredTokens": "keep", "throttleRate": "11", "throttleBurst": "12", "maxConcurrency": "9", "broadcastRate": "77",
 		"idempotencyWindow": "1h", "corsOrigins": `["https://a.example.com","http://localhost:3000"]`,
 		"webSocketDomain": "push.example.com", "httpDomain": "api.example.com",
 		"certificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/abc-1", "hostedZoneId": "Z123",
@@ -56,9 +58,11 @@ func TestLoadConfig(t *testing.T) {
 	want := Config{
 		JWTSecret: testSecret, JWTSecretPrevious: testSecret + "2", JWTIssuer: "issuer", JWTAudience: "audience", UserIDClaim: "sub",
 		ParameterPrefix: "/A/b", AlarmEmail: "ops@example.com", AlarmTopicARN: "arn:aws:sns:eu-west-1:123456789012:pages",
-		Thresholds:       Thresholds{SendFailures: 7, DeadLetters: 1, ActiveConnections: 50_000, FunctionErrors: 3, MessageAge: 8},
+		TicketTopicARN: "arn:aws:sns:eu-west-1:123456789012:desk", Thresholds: map[string]float64{"send-failures": 7, "message-age": 8.5},
+		Severities: map[string]string{"*": "ticket", "ghosts": "none"}, Objectives: map[string]float64{"connect": 99.9, "delivery": 99, "presence": 99},
+		RunbookURL: "https://example.com/runbooks/", Alarms: essentialSize, Dashboard: essentialSize, DeployedAt: "2026-01-02T03:04:05Z",
 		LogRetentionDays: 30, LogLevel: 4, LogSampling: 0.01, TraceSampling: 0.5,
-		PresenceGrace: 7 * time.Second, ConnectionLease: 20 * time.Minute, SweepRate: 300, ExpiredTokens: "keep", MaxConcurrency: 9, BroadcastRate: 77,
+		PresenceGrace: 7 * time.Second, ConnectionLease: 20 * time.Minute, SweepRate: 300, ExpiredTokens: "keep", ThrottleRate: 11, ThrottleBurst: 12, MaxConcurrency: 9, BroadcastRate: 77,
 		IdempotencyWindow: time.Hour, CORSOrigins: []string{"https://a.example.com", "http://localhost:3000"},
 		WebSocketDomain: "push.example.com", HTTPDomain: "api.example.com",
 		CertificateARN: "arn:aws:acm:eu-west-1:123456789012:certificate/abc-1", HostedZoneID: "Z123",
@@ -98,14 +102,26 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"keys nowhere":               {"jwksUrl", "https://", "allowed is an https:// address"},
 		"claim empty":                {"userIdClaim", "", `heliograph:userIdClaim is ""; allowed is 1 to 128 characters`},
 		"prefix without slash":       {"parameterPrefix", "WebSocketAdapter", `heliograph:parameterPrefix is "WebSocketAdapter"; allowed is an SSM path`},
+		"prefix reserved":            {"parameterPrefix", "/AWSome", "not beginning with /aws or /ssm"},
+		"prefix reserved, too":       {"parameterPrefix", "/ssm/x", "not beginning with /aws or /ssm"},
+		"throttle zero":              {"throttleRate", "0", `heliograph:throttleRate is "0"; allowed is a whole number from 1 to 1000000`},
+		"burst zero":                 {"throttleBurst", "0", `heliograph:throttleBurst is "0"`},
 		"prefix with slash at end":   {"parameterPrefix", "/a/", "allowed is an SSM path"},
 		"email without domain":       {"alarmEmail", "ops", `heliograph:alarmEmail is "ops"; allowed is an e-mail address`},
 		"email with a name":          {"alarmEmail", "Ops <ops@example.com>", "allowed is an e-mail address"},
 		"topic not an ARN":           {"alarmTopicArn", "pages", `heliograph:alarmTopicArn is "pages"; allowed is the ARN`},
-		"threshold of no alarm":      {"thresholds", `{"postsFailed":1}`, `heliograph:thresholds is "{\"postsFailed\":1}"; allowed is an object`},
-		"threshold zero":             {"thresholds", `{"messageAge":0}`, `\"messageAge\":0}"; allowed is an object of whole numbers from 1`},
-		"thresholds not an object":   {"thresholds", `7`, "allowed is an object of whole numbers"},
-		"thresholds twice":           {"thresholds", `{} {}`, "allowed is an object of whole numbers"},
+		"threshold of no alarm":      {"thresholds", `{"posts-failed":1}`, `heliograph:thresholds is "{\"posts-failed\":1}"; allowed is an object`},
+		"threshold zero":             {"thresholds", `{"message-age":0}`, `\"message-age\":0}"; allowed is an object of numbers above 0`},
+		"thresholds not an object":   {"thresholds", `7`, "allowed is an object of numbers"},
+		"thresholds null":            {"thresholds", `null`, "allowed is an object of numbers"},
+		"severity unknown":           {"severities", `{"ghosts":"mail"}`, "allowed is an object of page, ticket or none"},
+		"severity of no alarm":       {"severities", `{"ghost":"page"}`, "allowed is an object of page, ticket or none"},
+		"objective too high":         {"objectives", `{"connect":100}`, "allowed is an object of percentages from 50 to 99.999"},
+		"objective of nothing":       {"objectives", `{"pushing":99}`, "allowed is an object of percentages"},
+		"runbooks without a slash":   {"runbookUrl", "https://example.com/runbooks", "ending in a slash"},
+		"alarms of a size":           {"alarms", "small", "allowed is one of full, essential"},
+		"deployed someday":           {"deployedAt", "yesterday", "allowed is a time such as"},
+		"thresholds twice":           {"thresholds", `{} {}`, "allowed is an object of numbers"},
 		"retention not offered":      {"logRetentionDays", "15", `heliograph:logRetentionDays is "15"; allowed is one of 1, 3, 5, 7, 14,`},
 		"retention for ever":         {"logRetentionDays", "0", `heliograph:logRetentionDays is "0"`},
 		"level unknown":              {"logLevel", "verbose", `heliograph:logLevel is "verbose"; allowed is one of debug, info, warn, error`},
@@ -181,6 +197,46 @@ func TestValidateTellsAll(t *testing.T) {
 	}
 }
 
+// TestLoadConfigTellsAll proves that one run shows every wrong value, whatever is wrong with it: in plain text, not of the
+// key's type, out of bounds, or in contradiction to another.
+func TestLoadConfigTellsAll(t *testing.T) {
+	t.Parallel()
+	_, err := loadKeys("dev", map[string]string{
+		"jwtSecret": testSecret, "jwksUrl": "https://id.example.com/keys", "sweepRate": "fast", "maxConcurrency": "0",
+	})
+	for _, want := range []string{
+		"heliograph:jwtSecret stands in plain text", `heliograph:sweepRate is "fast"`, `heliograph:maxConcurrency is "0"`, "never mixed",
+	} {
+		if err == nil || strings.Count(err.Error(), want) != 1 {
+			t.Errorf("error %v does not say once that %s", err, want)
+		}
+	}
+}
+
+// TestUnknownKeys proves that a misspelled key of ours is an error, and another namespace's key is none of our business.
+func TestUnknownKeys(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ all, want string }{
+		"nothing":       {"", ""},
+		"all known":     {`{"heliograph:sweepRate":"5","aws:region":"eu-west-1"}`, ""},
+		"misspelled":    {`{"heliograph:sweeprate":"5"}`, "heliograph:sweeprate is unknown; the keys are jwtSecret, "},
+		"several":       {`{"heliograph:a":"5","heliograph:b":""}`, "heliograph:b is unknown"},
+		"not an object": {`[]`, "reading PULUMI_CONFIG"},
+	}
+	for name, test := range tests {
+		err := unknownKeys(test.all)
+		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one that says %q", name, err, test.want)
+		}
+	}
+	err := pulumi.RunErr(Program(`{"heliograph:sweeprate":"5"}`), pulumi.WithMocks("heliograph", "dev", &recorder{}))
+	for _, want := range []string{"heliograph:sweeprate is unknown", "heliograph:jwtSecret is missing"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the program ends with %v, want an error that says %q", err, want)
+		}
+	}
+}
+
 // TestPlainSecret proves that a secret which stands in plain text in a stack file, and so in version control, is refused.
 func TestPlainSecret(t *testing.T) {
 	t.Parallel()
@@ -193,16 +249,16 @@ func TestPlainSecret(t *testing.T) {
 // TestStageNames proves which stack names can name a stage: the longest role's name still fits into IAM's 64 characters.
 func TestStageNames(t *testing.T) {
 	t.Parallel()
-	good := []string{"dev", "prod-eu", "feature_1", "A", "0", strings.Repeat("s", 32)}
-	bad := []string{"", "a.b", "-dev", "dev/x", "$default", "ü", strings.Repeat("s", 33)}
+	good := []string{"dev", "prod-eu", "feature_1", "A", "0", strings.Repeat("s", 27)}
+	bad := []string{"", "a.b", "-dev", "dev/x", "$default", "ü", strings.Repeat("s", 28)}
 	for _, stage := range append(good, bad...) {
 		if err := testConfig().Validate(stage); (err == nil) != slices.Contains(good, stage) {
 			t.Errorf("stage %q: %v", stage, err)
 		}
 	}
-	longest := &deployment{stage: good[len(good)-1]}
+	longest := &deployment{stage: good[len(good)-1], home: home{region: "ap-southeast-1"}}
 	for _, name := range heliograph.Functions() {
-		if physical := longest.physical(name); len(physical) > 64 {
+		if physical := longest.global(name); len(physical) > 64 {
 			t.Errorf("%s has %d characters, IAM takes 64", physical, len(physical))
 		}
 	}

@@ -3,8 +3,9 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -13,15 +14,18 @@ import (
 )
 
 // declareDashboard declares the stack's dashboard and gives its address in the console.
-func declareDashboard(d *deployment, q queues, alarmARNs []string, sockets, requests *apigatewayv2.Api) pulumi.StringOutput {
+func declareDashboard(d *deployment, q queues, alarms []alarm, apis apiIDs) pulumi.StringOutput {
 	c := d.newComponent("Dashboard", "dashboard")
 	defer c.complete()
-	body := pulumi.All(sockets.ID(), requests.ID()).ApplyT(func(ids []any) (string, error) {
-		text, err := json.Marshal(d.dashboard(q, alarmARNs, string(ids[0].(pulumi.ID)), string(ids[1].(pulumi.ID))))
-		return string(text), err
+	text, err := json.Marshal(d.dashboard(q, alarms))
+	if err != nil {
+		panic(undeclared{fmt.Errorf("encoding the dashboard: %w", err)})
+	}
+	body := pulumi.All(apis[socketID], apis[requestID]).ApplyT(func(ids []any) string {
+		return strings.NewReplacer(socketID, string(ids[0].(pulumi.ID)), requestID, string(ids[1].(pulumi.ID))).Replace(string(text))
 	}).(pulumi.StringOutput)
 	board := declare(c, "overview", cloudwatch.NewDashboard, &cloudwatch.DashboardArgs{
-		DashboardName: pulumi.String(d.physical("")),
+		DashboardName: pulumi.String(d.global("")),
 		DashboardBody: body,
 	})
 	return pulumi.Sprintf("https://%s.%s/cloudwatch/home?region=%s#dashboards/dashboard/%s",
@@ -40,20 +44,33 @@ func (h home) console() string {
 	}
 }
 
-// dashboard is what the stack's dashboard shows, from what users feel at the top to what it stands on at the bottom.
-func (d *deployment) dashboard(q queues, alarmARNs []string, webSocketID, httpID string) dashboardBody {
-	var b board
-	b.row(3, widget{Type: "alarm", Properties: alarmProperties{Title: "Alarms", Alarms: alarmARNs}})
+// dashboard is what the stack's dashboard shows: the promises that users rely on, then what keeps them, in the order of a
+// message's way, then what it costs, and last each alarm's own graph.
+func (d *deployment) dashboard(q queues, alarms []alarm) dashboardBody {
+	b := board{annotations: d.deployed()}
+	b.row(4, d.header())
+	b.row(3, d.states("Pages", page, alarms), d.states("Tickets", ticket, alarms))
+	b.heading("Promises and error budgets")
+	b.row(6, d.kept()...)
+	b.row(6, d.burning()...)
 	b.heading("Connections")
-	b.row(6, d.openConnections(), d.comingAndGoing(), d.tokens())
-	b.heading("Delivery")
+	b.row(6, d.openConnections(), d.comingAndGoing(), d.tokens(), d.webSocketGateway())
+	b.heading("Sending")
 	b.row(6, d.posts(), d.messages(), d.latency(), d.extras())
+	b.row(6, d.waiting(q), d.ages(q))
 	b.heading("Presence")
-	b.row(6, d.presenceEvents(), d.verification(), d.stream())
-	b.heading("Queues and gateways")
-	b.row(6, d.waiting(q), d.ages(q), d.webSocketGateway(webSocketID), d.httpGateway(httpID))
+	b.row(6, d.presenceEvents(), d.verification(), d.stream(), d.httpGateway())
 	b.heading("Functions and table")
-	b.row(6, d.errors(), d.durations(), d.starts(), d.tableThrottles())
+	b.row(6, d.errors(), d.durations(), d.starts(), d.telemetry())
+	b.row(6, d.tableThrottles(), d.tableLatency(), d.tableUnits())
+	b.heading("Cost")
+	b.row(6, d.billed()...)
+	if d.config.Dashboard == fullSize {
+		b.heading("Log lines")
+		b.row(6, d.logLines()...)
+		b.heading("Alarms, each with its threshold")
+		b.grid(5, 4, d.alarmGraphs(alarms))
+	}
 	return dashboardBody{b.widgets}
 }
 
@@ -91,7 +108,7 @@ func (d *deployment) extras() widget {
 func (d *deployment) latency() widget {
 	latency := d.own(catalogue.DeliveryLatency)[0]
 	return d.graph("Delivery latency, from queue to device", "p50",
-		[]line{{latency, "p50", "p50"}, {latency, "p90", "p90"}, {latency, "p99", "p99"}})
+		[]line{{series: latency, Label: "p50", Stat: "p50"}, {series: latency, Label: "p90", Stat: "p90"}, {series: latency, Label: "p99", Stat: "p99"}})
 }
 
 func (d *deployment) presenceEvents() widget {
@@ -102,41 +119,42 @@ func (d *deployment) presenceEvents() widget {
 func (d *deployment) verification() widget {
 	return d.graph("Leases renewed, and left over by sweep", "Sum", append(
 		d.lines(catalogue.LeasesRenewed),
-		line{d.own(catalogue.SweepBacklog)[0], catalogue.SweepBacklog.Name(), "Maximum"}))
+		line{series: d.own(catalogue.SweepBacklog)[0], Label: catalogue.SweepBacklog.Name(), Stat: "Maximum"}))
 }
 
 func (d *deployment) stream() widget {
-	return d.graph("Age of the stream's oldest record", "Maximum", []line{{d.ofFunction("IteratorAge", heliograph.Announce), heliograph.Announce, ""}})
+	return d.graph("Age of the stream's oldest record", "Maximum", []line{{series: d.ofFunction("IteratorAge", heliograph.Announce), Label: heliograph.Announce}})
 }
 
 func (d *deployment) waiting(q queues) widget {
 	const visible = "ApproximateNumberOfMessagesVisible"
 	return d.graph("Messages waiting", "Maximum", []line{
-		{ofQueue(visible, q.send), "send", ""},
-		{ofQueue(visible, q.sendDeadLetters), "send, dead letters", ""},
-		{ofQueue(visible, q.grace), "grace", ""},
-		{ofQueue(visible, q.graceDeadLetters), "grace, dead letters", ""},
-		{ofQueue(visible, q.streamFailures), "stream failures", ""},
+		{series: ofQueue(visible, q.send), Label: "send"},
+		{series: ofQueue(visible, q.sendDeadLetters), Label: "send, dead letters"},
+		{series: ofQueue(visible, q.grace), Label: "grace"},
+		{series: ofQueue(visible, q.graceDeadLetters), Label: "grace, dead letters"},
+		{series: ofQueue(visible, q.streamFailures), Label: "stream failures"},
 	})
 }
 
 func (d *deployment) ages(q queues) widget {
 	const age = "ApproximateAgeOfOldestMessage"
-	return d.graph("Age of the oldest message", "Maximum", []line{{ofQueue(age, q.send), "send", ""}, {ofQueue(age, q.grace), "grace", ""}})
+	return d.graph("Age of the oldest message", "Maximum", []line{{series: ofQueue(age, q.send), Label: "send"}, {series: ofQueue(age, q.grace), Label: "grace"}})
 }
 
-func (d *deployment) webSocketGateway(id string) widget {
-	return d.graph("WebSocket API", "Sum", gatewayLines(id, d.stage, "ConnectCount", "MessageCount", "ClientError", "IntegrationError", "ExecutionError"))
+func (d *deployment) webSocketGateway() widget {
+	return d.graph("WebSocket API", "Sum", named(d.ofSockets, "ConnectCount", "MessageCount", "ClientError", "IntegrationError", "ExecutionError"))
 }
 
-func (d *deployment) httpGateway(id string) widget {
-	return d.graph("HTTP API", "Sum", gatewayLines(id, defaultStage, "Count", "4xx", "5xx"))
+func (d *deployment) httpGateway() widget {
+	return d.graph("HTTP API", "Sum", named(d.ofRequests, "Count", "4xx", "5xx"))
 }
 
-func gatewayLines(id, stage string, metrics ...string) []line {
+// named draws AWS's own metrics under their names.
+func named(of func(metric string) series, metrics ...string) []line {
 	var all []line
 	for _, metric := range metrics {
-		all = append(all, line{ofAPI(metric, id, stage), metric, ""})
+		all = append(all, line{series: of(metric), Label: metric})
 	}
 	return all
 }
@@ -155,15 +173,50 @@ func (d *deployment) starts() widget {
 	return d.graph("Cold starts, and spans left out of traces", "Sum", d.lines(catalogue.ColdStarts, catalogue.SpansDropped))
 }
 
+func (d *deployment) telemetry() widget {
+	return d.graph("Time-outs and spans dropped", "Sum", d.lines(catalogue.DeadlinesMissed, catalogue.SpansDropped))
+}
+
 func (d *deployment) tableThrottles() widget {
-	return d.graph("Table", "Sum", []line{
-		{d.ofTable("ReadThrottleEvents"), "reads throttled", ""},
-		{d.ofTable("WriteThrottleEvents"), "writes throttled", ""},
-		{d.ofTable("ConsumedReadCapacityUnits"), "read units", ""},
-		{d.ofTable("ConsumedWriteCapacityUnits"), "write units", ""},
-		{d.ofIndex("ConsumedReadCapacityUnits"), "read units, index", ""},
-		{d.ofIndex("ConsumedWriteCapacityUnits"), "write units, index", ""},
-	})
+	return d.graph("Table: throttled", "Sum", append(
+		named(d.ofTable, "ReadThrottleEvents", "WriteThrottleEvents"),
+		line{series: d.ofIndex("ReadThrottleEvents"), Label: "index: ReadThrottleEvents"},
+		line{series: d.ofIndex("WriteThrottleEvents"), Label: "index: WriteThrottleEvents"}))
+}
+
+func (d *deployment) tableLatency() widget {
+	var all []line
+	for _, operation := range tableOperations {
+		all = append(all, line{series: d.ofOperation("SuccessfulRequestLatency", operation), Label: operation})
+	}
+	return d.graph("Table: latency, p99", "p99", all)
+}
+
+func (d *deployment) tableUnits() widget {
+	return d.graph("Table: units", "Sum", append(
+		named(d.ofTable, "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"),
+		line{series: d.ofIndex("ConsumedReadCapacityUnits"), Label: "index: ConsumedReadCapacityUnits"},
+		line{series: d.ofIndex("ConsumedWriteCapacityUnits"), Label: "index: ConsumedWriteCapacityUnits"}))
+}
+
+// billed is what the bill is made of, by the hour.
+func (d *deployment) billed() []widget {
+	var logs []line
+	for _, name := range heliograph.Functions() {
+		logs = append(logs, line{series: series{"AWS/Logs", "IncomingBytes", map[string]string{"LogGroupName": d.logGroup(name)}}, Label: name})
+	}
+	all := []widget{
+		d.graph("Gateway messages", "Sum", append(named(d.ofSockets, "MessageCount", "ConnectCount"), line{series: d.ofRequests("Count"), Label: "HTTP requests"})),
+		stacked(d.graph("Function time (ms)", "Sum", d.perFunction("Duration", ""))),
+		stacked(d.graph("Invocations", "Sum", d.perFunction("Invocations", ""))),
+		stacked(d.graph("Log bytes", "Sum", logs)),
+	}
+	for i := range all {
+		p := all[i].Properties.(metricProperties)
+		p.Period = 3600
+		all[i].Properties = p
+	}
+	return all
 }
 
 // lines draws metrics of our own, each under its name; those of one function each, under the function's name too.
@@ -210,8 +263,9 @@ func stacked(w widget) widget {
 
 // board lays widgets out from top to bottom.
 type board struct {
-	widgets []widget
-	y       int
+	annotations annotations // of every graph
+	widgets     []widget
+	y           int
 }
 
 // row puts widgets of equal width side by side.
@@ -219,9 +273,20 @@ func (b *board) row(height int, widgets ...widget) {
 	width := columns / len(widgets)
 	for i, w := range widgets {
 		w.X, w.Y, w.Width, w.Height = i*width, b.y, width, height
+		if p, ok := w.Properties.(metricProperties); ok && len(b.annotations.Vertical) > 0 {
+			p.Annotations.Vertical = b.annotations.Vertical
+			w.Properties = p
+		}
 		b.widgets = append(b.widgets, w)
 	}
 	b.y += height
+}
+
+// grid puts widgets into rows of some columns.
+func (b *board) grid(height, across int, widgets []widget) {
+	for row := range slices.Chunk(widgets, across) {
+		b.row(height, row...)
+	}
 }
 
 func (b *board) heading(text string) {

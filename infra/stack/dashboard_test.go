@@ -19,11 +19,11 @@ type drawn struct {
 		Type                string
 		X, Y, Width, Height int
 		Properties          struct {
-			Title, Region, Markdown string
-			Stat                    string
-			Period                  int
-			Alarms                  []string
-			Metrics                 [][]any
+			Title, Region, Markdown, Query string
+			Stat                           string
+			Period                         int
+			Alarms                         []string
+			Metrics                        [][]any
 		}
 	}
 }
@@ -41,6 +41,9 @@ func shownOn(t *testing.T, body drawn) []series {
 	var all []series
 	for _, w := range body.Widgets {
 		for _, row := range w.Properties.Metrics {
+			if options, ok := row[0].(map[string]any); ok && options["expression"] != "" {
+				continue
+			}
 			s, err := parseRow(row)
 			if err != nil {
 				t.Fatalf("%s: %v", w.Properties.Title, err)
@@ -77,12 +80,24 @@ func parseRow(row []any) (series, error) {
 // alarmed are the series that alarms watch.
 func alarmed(run recording) []series {
 	var all []series
-	for _, a := range run.ofKind("aws:cloudwatch/metricAlarm:MetricAlarm") {
-		s := series{namespace: a.text("namespace"), name: a.text("metricName"), dimensions: map[string]string{}}
-		for name, value := range a.at("dimensions").(map[string]any) {
+	add := func(m map[string]any) {
+		s := series{namespace: m["namespace"].(string), name: m["metricName"].(string), dimensions: map[string]string{}}
+		dimensions, _ := m["dimensions"].(map[string]any)
+		for name, value := range dimensions {
 			s.dimensions[name] = value.(string)
 		}
 		all = append(all, s)
+	}
+	for _, a := range run.ofKind("aws:cloudwatch/metricAlarm:MetricAlarm") {
+		queries, _ := a.at("metricQueries").([]any)
+		for _, q := range queries {
+			if m, ok := q.(map[string]any)["metric"].(map[string]any); ok {
+				add(m)
+			}
+		}
+		if len(queries) == 0 {
+			add(properties(a))
+		}
 	}
 	return all
 }
@@ -132,11 +147,15 @@ func TestMetricsAreEmitted(t *testing.T) {
 // nativeMetrics are those of AWS that we may name, by their dimensions. Sources: AWS's pages on the metrics of Lambda,
 // SQS, DynamoDB, WebSocket and HTTP APIs.
 var nativeMetrics = map[string][]string{
-	"AWS/Lambda [FunctionName]":                         {"Duration", "Errors", "IteratorAge", "Throttles"},
-	"AWS/SQS [QueueName]":                               {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
+	"AWS/Lambda [FunctionName]":                         {"Duration", "Errors", "Invocations", "IteratorAge", "Throttles"},
+	"AWS/Lambda []":                                     {"ClaimedAccountConcurrency"},
+	"AWS/Logs [LogGroupName]":                           {"EMFParsingErrors", "EMFValidationErrors", "IncomingBytes"},
+	"AWS/SNS [TopicName]":                               {"NumberOfNotificationsFailed"},
+	"AWS/SQS [QueueName]":                               {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesVisible"},
 	"AWS/DynamoDB [TableName]":                          {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"},
-	"AWS/DynamoDB [GlobalSecondaryIndexName TableName]": {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"},
-	"AWS/ApiGateway [ApiId Stage]":                      {"4xx", "5xx", "ClientError", "ConnectCount", "Count", "ExecutionError", "IntegrationError", "MessageCount"},
+	"AWS/DynamoDB [Operation TableName]":                {"SuccessfulRequestLatency", "SystemErrors"},
+	"AWS/DynamoDB [GlobalSecondaryIndexName TableName]": {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"},
+	"AWS/ApiGateway [ApiId Stage]":                      {"4xx", "5xx", "ClientError", "ConnectCount", "Count", "ExecutionError", "IntegrationError", "Latency", "MessageCount"},
 }
 
 // TestNativeMetrics proves that AWS has the metrics we name, and that they are of resources of this stack.
@@ -144,7 +163,12 @@ func TestNativeMetrics(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
 	ours := map[string]bool{"id-websocket-api": true, "id-http-api": true, "$default": true, testStage: true, leaseIndex: true}
-	for _, kind := range []string{"aws:lambda/function:Function", "aws:sqs/queue:Queue", "aws:dynamodb/table:Table"} {
+	for _, operation := range tableOperations {
+		ours[operation] = true
+	}
+	for _, kind := range []string{
+		"aws:lambda/function:Function", "aws:sqs/queue:Queue", "aws:dynamodb/table:Table", "aws:sns/topic:Topic", "aws:cloudwatch/logGroup:LogGroup",
+	} {
 		for _, res := range run.ofKind(kind) {
 			ours[res.text("name")] = true
 		}
@@ -202,7 +226,7 @@ func TestDashboardLimits(t *testing.T) {
 		}
 		switch w.Type {
 		case "metric":
-			if len(p.Metrics) == 0 || len(p.Metrics) > 500 || p.Title == "" || p.Region != testRegion || p.Stat == "" || p.Period != 60 {
+			if len(p.Metrics) == 0 || len(p.Metrics) > 500 || p.Title == "" || p.Region != testRegion || p.Stat == "" || p.Period < 60 {
 				t.Errorf("widget %q: %d metrics, Region %q, statistic %q, period %d", p.Title, len(p.Metrics), p.Region, p.Stat, p.Period)
 			}
 		case "text":
@@ -210,8 +234,12 @@ func TestDashboardLimits(t *testing.T) {
 				t.Error("a text says nothing")
 			}
 		case "alarm":
-			if got, want := len(p.Alarms), len(run.ofKind("aws:cloudwatch/metricAlarm:MetricAlarm")); got != want {
-				t.Errorf("the dashboard shows %d alarms of %d", got, want)
+			if len(p.Alarms) == 0 || len(p.Alarms) > 100 {
+				t.Errorf("widget %q shows %d alarms", p.Title, len(p.Alarms))
+			}
+		case "log":
+			if !strings.HasPrefix(p.Query, "SOURCE '/aws/lambda/heliograph-test-") || p.Region != testRegion {
+				t.Errorf("widget %q asks %s in Region %q", p.Title, p.Query, p.Region)
 			}
 		default:
 			t.Errorf("widget of unknown type %q", w.Type)
@@ -219,22 +247,47 @@ func TestDashboardLimits(t *testing.T) {
 	}
 }
 
-// TestDashboardShowsTheAlarms proves that the ARNs on the dashboard are those of the alarms that are declared.
+// TestDashboardShowsTheAlarms proves that the dashboard shows the state of every alarm that somebody is told of, and the
+// graph of every metric alarm with its threshold.
 func TestDashboardShowsTheAlarms(t *testing.T) {
 	t.Parallel()
-	run := record(t, testConfig())
-	want := map[string]bool{}
-	for _, a := range run.ofKind("aws:cloudwatch/metricAlarm:MetricAlarm") {
-		want["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:"+a.text("name")] = true
-	}
-	for _, arn := range readDashboard(t, run).Widgets[0].Properties.Alarms {
-		if !want[arn] {
-			t.Errorf("the dashboard shows %s, which is no alarm of the stack", arn)
+	run := record(t, testConfig(everything))
+	states, graphs := map[string]bool{}, map[string]bool{}
+	for _, w := range readDashboard(t, run).Widgets {
+		graphs[w.Properties.Title] = true
+		for _, arn := range w.Properties.Alarms {
+			states[strings.TrimPrefix(arn, "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:heliograph-test-")] = true
 		}
-		delete(want, arn)
 	}
-	for arn := range want {
-		t.Errorf("the dashboard does not show %s", arn)
+	for _, a := range everyAlarm() {
+		if a.severity != silent && !states[a.name()] {
+			t.Errorf("the dashboard does not show the state of %s", a.name())
+		}
+		delete(states, a.name())
+		if a.rule == "" && !graphs[a.name()] {
+			t.Errorf("the dashboard has no graph of %s", a.name())
+		}
+	}
+	for name := range states {
+		t.Errorf("the dashboard shows %s, which is no alarm of the stack", name)
+	}
+}
+
+// TestDashboardSizes proves that the small dashboard is smaller, and that a deployment is marked only if its time is configured.
+func TestDashboardSizes(t *testing.T) {
+	t.Parallel()
+	full := record(t, testConfig()).get(t, "dashboard-overview").text("dashboardBody")
+	small := record(t, testConfig(func(c *Config) { c.Dashboard = essentialSize })).get(t, "dashboard-overview").text("dashboardBody")
+	marked := record(t, testConfig(func(c *Config) { c.DeployedAt = "2026-01-02T03:04:05Z" })).get(t, "dashboard-overview").text("dashboardBody")
+	if len(small)*2 > len(full) {
+		t.Errorf("the essential dashboard has %d bytes, the full one %d", len(small), len(full))
+	}
+	const mark = `"vertical":[{"label":"deployed","value":"2026-01-02T03:04:05Z"}]`
+	if strings.Contains(full, "vertical") || !strings.Contains(marked, mark) {
+		t.Error("a deployment is marked without a time, or not marked with one")
+	}
+	if strings.Contains(full, socketID) || strings.Contains(full, requestID) {
+		t.Error("the dashboard holds a stand-in of an API's id")
 	}
 }
 
@@ -245,7 +298,9 @@ func TestLineJSON(t *testing.T) {
 	for want, l := range map[string]line{
 		`["Heliograph","ColdStarts","Function","send","Stage","dev"]`:                              {series: s},
 		`["Heliograph","ColdStarts","Function","send","Stage","dev",{"label":"send"}]`:             {series: s, Label: "send"},
-		`["Heliograph","ColdStarts","Function","send","Stage","dev",{"label":"p99","stat":"p99"}]`: {s, "p99", "p99"},
+		`["Heliograph","ColdStarts","Function","send","Stage","dev",{"label":"p99","stat":"p99"}]`: {series: s, Label: "p99", Stat: "p99"},
+		`["Heliograph","ColdStarts","Function","send","Stage","dev",{"id":"m","visible":false}]`:   {series: s, ID: "m", Hidden: true},
+		`[{"expression":"m/2","label":"half","id":"half","period":300}]`:                           {Expression: "m/2", Label: "half", ID: "half", Period: 300},
 	} {
 		got, err := json.Marshal(l)
 		if err != nil || string(got) != want {

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -50,6 +51,12 @@ func (d *deployment) physical(name string) string {
 		return "heliograph-" + d.stage
 	}
 	return "heliograph-" + d.stage + "-" + name
+}
+
+// global is the name of a resource that is one for all Regions of an account: heliograph-<stack>-<Region>-<name>, or without
+// the name. So stacks of the same name can live in two Regions.
+func (d *deployment) global(name string) string {
+	return strings.TrimSuffix(d.physical(d.home.region+"-"+name), "-")
 }
 
 // component is one node of the tree that `pulumi up` shows. Its children's names begin with its own, so that every

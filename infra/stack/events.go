@@ -5,6 +5,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// eventTopic ends the topic's name.
+const eventTopic = "events"
+
 // declareEvents declares the topic of presence events and gives its ARN.
 //
 // The AWS managed key is right here: its policy lets every principal of the account that may use SNS use the key
@@ -14,7 +17,7 @@ func declareEvents(d *deployment) pulumi.StringOutput {
 	c := d.newComponent("Events", "events")
 	defer c.complete()
 	return declare(c, "topic", sns.NewTopic, &sns.TopicArgs{
-		Name:           pulumi.String(d.physical("events")),
+		Name:           pulumi.String(d.physical(eventTopic)),
 		KmsMasterKeyId: pulumi.String("alias/aws/sns"),
 	}).Arn
 }

@@ -34,12 +34,12 @@ func declareFunction(d *deployment, s specification) function {
 	defer c.complete()
 	physical := d.physical(s.name)
 	role := declare(c, "role", iam.NewRole, &iam.RoleArgs{
-		Name:             pulumi.String(physical),
+		Name:             pulumi.String(d.global(s.name)),
 		Description:      pulumi.String("What Heliograph's " + s.name + " may do in stage " + d.stage),
 		AssumeRolePolicy: trust("lambda.amazonaws.com"),
 	})
 	// Lambda would create a missing group at the first line, without retention; so it comes first.
-	group := c.declareLogGroup("logs", "/aws/lambda/"+physical)
+	group := c.declareLogGroup("logs", d.logGroup(s.name))
 	policy := declare(c, "policy", iam.NewRolePolicy, &iam.RolePolicyArgs{
 		Name:   pulumi.String(s.name),
 		Role:   role.Name,
@@ -68,6 +68,9 @@ func (c *component) declareLogGroup(name, physical string) *cloudwatch.LogGroup 
 		RetentionInDays: pulumi.Int(c.config.LogRetentionDays),
 	})
 }
+
+// logGroup is where Lambda writes a function's lines.
+func (d *deployment) logGroup(name string) string { return "/aws/lambda/" + d.physical(name) }
 
 // timeouts are how long each function may take. send's queue and announce's hide a message for six times as long.
 var timeouts = map[string]time.Duration{

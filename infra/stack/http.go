@@ -92,5 +92,9 @@ func (a httpAPI) declareStage() *apigatewayv2.Stage {
 		Name:              pulumi.String(defaultStage),
 		AutoDeploy:        pulumi.Bool(true),
 		AccessLogSettings: &apigatewayv2.StageAccessLogSettingsArgs{DestinationArn: group.Arn, Format: pulumi.String(httpLog())},
+		DefaultRouteSettings: &apigatewayv2.StageDefaultRouteSettingsArgs{
+			ThrottlingRateLimit:  pulumi.Float64(a.config.ThrottleRate),
+			ThrottlingBurstLimit: pulumi.Int(a.config.ThrottleBurst),
+		},
 	})
 }

@@ -4,6 +4,7 @@
 package stack
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -13,12 +14,18 @@ import (
 )
 
 // Program is the program as `pulumi up` runs it: it reads the stack's configuration, builds the functions for
-// Lambda's arm64 machines, declares everything and exports the outputs.
-func Program(ctx *pulumi.Context) error {
-	config, err := LoadConfig(ctx)
-	if err != nil {
-		return err
+// Lambda's arm64 machines, declares everything and exports the outputs. configuration is the engine's PULUMI_CONFIG.
+func Program(configuration string) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		config, err := LoadConfig(ctx)
+		if err := errors.Join(unknownKeys(configuration), err); err != nil {
+			return err
+		}
+		return deploy(ctx, config)
 	}
+}
+
+func deploy(ctx *pulumi.Context, config Config) error {
 	root, err := build.FindRoot(".")
 	if err != nil {
 		return err
@@ -66,8 +73,9 @@ func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outp
 	declareConsumers(d, base, lambdas)
 	declareSchedule(d, lambdas[heliograph.Sweep])
 
-	alarms := declareAlarms(d, queues)
-	dashboard := declareDashboard(d, queues, alarms, sockets.api, requests.api)
+	apis := apiIDs{socketID: sockets.api.ID(), requestID: requests.api.ID()}
+	alarms := declareAlarms(d, queues, apis)
+	dashboard := declareDashboard(d, queues, alarms, apis)
 
 	return &Outputs{
 		WebSocketURL:       declareDomain(d, "websocket-domain", config.WebSocketDomain, "wss", sockets.api, socketStage, sockets.url),

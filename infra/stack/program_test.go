@@ -61,6 +61,11 @@ func TestPhysicalNames(t *testing.T) {
 		case "aws:iam/rolePolicy:RolePolicy", "aws:apigatewayv2/stage:Stage", "aws:route53/record:Record":
 			continue // names inside of something that has one
 		}
+		if res.kind == "aws:iam/role:Role" || res.kind == "aws:cloudwatch/dashboard:Dashboard" { // one for all Regions
+			if physical != "" && !strings.HasPrefix(physical, "heliograph-"+testStage+"-"+testRegion) {
+				t.Errorf("%s is called %s in AWS, whatever the Region", name, physical)
+			}
+		}
 		if physical != "" && !strings.Contains(physical, "heliograph-"+testStage) && !strings.HasPrefix(physical, config.ParameterPrefix+"/") {
 			t.Errorf("%s is called %s in AWS, whatever the stack", name, physical)
 		}
@@ -332,7 +337,7 @@ func TestOutputs(t *testing.T) {
 		"deadLetterQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-test-send-dead-letters",
 		"eventTopicArn":      "arn:aws:sns:eu-west-1:123456789012:heliograph-test-events",
 		"tableName":          "heliograph-test",
-		"dashboardUrl":       "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/heliograph-test",
+		"dashboardUrl":       "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/heliograph-test-eu-west-1",
 		"region":             "eu-west-1",
 		"parameterPrefix":    "/WebSocketAdapter",
 	}

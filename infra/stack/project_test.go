@@ -101,7 +101,10 @@ func TestSettingsCoverConfig(t *testing.T) {
 func TestStackFiles(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*Config){
-		"dev":  func(c *Config) { c.ParameterPrefix, c.LogLevel = "/WebSocketAdapter/dev", -4 },
+		"dev": func(c *Config) {
+			c.ParameterPrefix, c.LogLevel = "/WebSocketAdapter/dev", -4
+			c.Severities, c.Alarms, c.Dashboard = map[string]string{"*": "ticket"}, essentialSize, essentialSize
+		},
 		"prod": func(c *Config) { c.Protect, c.LogRetentionDays = true, 90 },
 	}
 	for stage, change := range tests {

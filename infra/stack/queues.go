@@ -79,4 +79,4 @@ func declareDeadLetters(c *component, name, physical string, allow pulumi.String
 }
 
 // seconds is a duration as AWS wants it.
-func seconds(d time.Duration) pulumi.IntPtrInput { return pulumi.Int(int(d / time.Second)) }
+func seconds(d time.Duration) pulumi.Int { return pulumi.Int(int(d / time.Second)) }

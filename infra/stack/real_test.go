@@ -23,7 +23,7 @@ func TestProgram(t *testing.T) {
 	var exported map[string]pulumi.Input
 	err = pulumi.RunErr(func(ctx *pulumi.Context) error {
 		defer func() { exported = ctx.GetCurrentExportMap() }()
-		return Program(ctx)
+		return Program("")(ctx)
 	}, pulumi.WithMocks("heliograph", "dev", r), func(info *pulumi.RunInfo) {
 		info.Config = map[string]string{}
 		for key, value := range keys {

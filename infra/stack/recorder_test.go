@@ -166,7 +166,7 @@ func testConfig(changes ...func(*Config)) Config {
 func everything(c *Config) {
 	c.JWTSecretPrevious = testSecret + "-before"
 	c.AlarmEmail = "ops@example.com"
-	c.AlarmTopicARN = "arn:aws:sns:eu-west-1:123456789012:pages"
+	c.AlarmTopicARN, c.TicketTopicARN = "arn:aws:sns:eu-west-1:123456789012:pager", "arn:aws:sns:eu-west-1:123456789012:desk"
 	c.CORSOrigins = []string{"https://app.example.com"}
 	c.WebSocketDomain, c.HTTPDomain = "push.example.com", "api.example.com"
 	c.CertificateARN, c.HostedZoneID = "arn:aws:acm:eu-west-1:123456789012:certificate/abc", "Z123"

@@ -4,7 +4,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"heliograph"
+
 	"heliograph/observability/catalogue"
 )
 
@@ -56,8 +58,51 @@ func (d *deployment) ofIndex(metric string) series {
 	return series{"AWS/DynamoDB", metric, map[string]string{"TableName": d.physical(""), "GlobalSecondaryIndexName": leaseIndex}}
 }
 
+// ownOf is a metric of our own of one function, given by its short name.
+func (d *deployment) ownOf(m catalogue.Metric, function string) series {
+	return series{catalogue.Namespace, m.Name(), map[string]string{
+		catalogue.DimensionStage: d.stage, catalogue.DimensionFunction: function,
+	}}
+}
+
+// ofOperation is a metric of the table that DynamoDB keeps for each kind of call.
+func (d *deployment) ofOperation(metric, operation string) series {
+	return series{"AWS/DynamoDB", metric, map[string]string{"TableName": d.physical(""), "Operation": operation}}
+}
+
+func ofTopic(metric, topic string) series {
+	return series{"AWS/SNS", metric, map[string]string{"TopicName": topic}}
+}
+
+// ofSockets and ofRequests are metrics of the WebSocket and of the HTTP API.
+func (d *deployment) ofSockets(metric string) series { return ofAPI(metric, socketID, d.stage) }
+
+func (d *deployment) ofRequests(metric string) series { return ofAPI(metric, requestID, defaultStage) }
+
 func ofAPI(metric, api, stage string) series {
 	return series{"AWS/ApiGateway", metric, map[string]string{"ApiId": api, "Stage": stage}}
+}
+
+// Alarms and the dashboard name the APIs by their ids, which only AWS knows. These stand in their place until then.
+const (
+	socketID  = "@webSocketApi"
+	requestID = "@httpApi"
+)
+
+// apiIDs are the real ones, by their stand-ins.
+type apiIDs map[string]pulumi.IDOutput
+
+// dimensions are a series' dimensions with the real ids.
+func (ids apiIDs) dimensions(s series) pulumi.StringMap {
+	all := pulumi.StringMap{}
+	for name, value := range s.dimensions {
+		if id, ok := ids[value]; ok {
+			all[name] = id.ToStringOutput()
+		} else {
+			all[name] = pulumi.String(value)
+		}
+	}
+	return all
 }
 
 // dimensionNames are in a fixed order, so that the same program always gives the same text.

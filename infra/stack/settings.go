@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/mail"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -43,13 +45,25 @@ var settings = []setting{
 	text("jwtAudience", func(c *Config) *string { return &c.JWTAudience }, `^.{0,512}$`, "at most 512 characters"),
 	text("userIdClaim", func(c *Config) *string { return &c.UserIDClaim }, `^.{1,128}$`, "1 to 128 characters"),
 
-	text("parameterPrefix", func(c *Config) *string { return &c.ParameterPrefix }, `^(/[A-Za-z0-9_.-]{1,128}){1,5}$`,
-		"an SSM path such as /WebSocketAdapter/dev: 1 to 5 parts of letters, digits, _ . and -, each behind a slash"),
+	checked("parameterPrefix", func(c *Config) *string { return &c.ParameterPrefix }, isParameterPrefix,
+		"an SSM path such as /WebSocketAdapter/dev: 1 to 5 parts of letters, digits, _ . and -, each after a slash, and not beginning with /aws or /ssm"),
 
 	checked("alarmEmail", func(c *Config) *string { return &c.AlarmEmail }, isEmail, "an e-mail address, or nothing"),
-	text("alarmTopicArn", func(c *Config) *string { return &c.AlarmTopicARN }, `^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$`,
-		"the ARN of an SNS topic, or nothing"),
-	thresholds("thresholds", func(c *Config) *Thresholds { return &c.Thresholds }),
+	text("alarmTopicArn", func(c *Config) *string { return &c.AlarmTopicARN }, topicARN, "the ARN of an SNS topic, or nothing"),
+	text("ticketTopicArn", func(c *Config) *string { return &c.TicketTopicARN }, topicARN, "the ARN of an SNS topic, or nothing"),
+	object("thresholds", func(c *Config) *map[string]float64 { return &c.Thresholds },
+		"an object of numbers above 0 by alarm, see docs/alarms.md", func(alarm string, n float64) bool { return isAlarm(alarm) && n > 0 }),
+	object("severities", func(c *Config) *map[string]string { return &c.Severities },
+		"an object of page, ticket or none by alarm or *, see docs/alarms.md", func(alarm, s string) bool {
+			return (alarm == "*" || isAlarm(alarm)) && slices.Contains([]severity{page, ticket, silent}, severity(s))
+		}),
+	object("objectives", func(c *Config) *map[string]float64 { return &c.Objectives },
+		"an object of percentages from 50 to 99.999 by promise: connect, delivery, presence", isObjective),
+	text("runbookUrl", func(c *Config) *string { return &c.RunbookURL }, `^(https?://[^\s"<>]+/|docs/runbooks/)$`,
+		"the address of a folder with the runbooks, ending in a slash"),
+	oneOf("alarms", func(c *Config) *string { return &c.Alarms }, same, shown, fullSize, essentialSize),
+	oneOf("dashboard", func(c *Config) *string { return &c.Dashboard }, same, shown, fullSize, essentialSize),
+	checked("deployedAt", func(c *Config) *string { return &c.DeployedAt }, isTime, "a time such as 2026-01-02T03:04:05Z, or nothing"),
 
 	oneOf("logRetentionDays", func(c *Config) *int { return &c.LogRetentionDays }, strconv.Atoi, strconv.Itoa, retentions...),
 	oneOf("logLevel", func(c *Config) *slog.Level { return &c.LogLevel }, parseLevel, levelName,
@@ -64,6 +78,9 @@ var settings = []setting{
 	// An account's default quota is 10,000 requests a second for all APIs of a Region.
 	number("sweepRate", func(c *Config) *int { return &c.SweepRate }, 1, 10_000),
 	oneOf("expiredTokens", func(c *Config) *string { return &c.ExpiredTokens }, same, shown, "close", "keep"),
+	// The upper bounds are far above an account's default quota, which counts anyway: 10,000 a second, bursts of 5,000.
+	number("throttleRate", func(c *Config) *int { return &c.ThrottleRate }, 1, 1_000_000),
+	number("throttleBurst", func(c *Config) *int { return &c.ThrottleBurst }, 1, 1_000_000),
 	// The bounds are Lambda's, for the concurrency of an SQS event source.
 	number("maxConcurrency", func(c *Config) *int { return &c.MaxConcurrency }, 2, 1000),
 	// A step of a broadcast is a page of the online list, which has 1000 users at most, and takes a second.
@@ -80,6 +97,8 @@ var settings = []setting{
 	oneOf("apiGatewayLogRole", func(c *Config) *string { return &c.APIGatewayLogRole }, same, shown, existingLogRole, createLogRole),
 	oneOf("protect", func(c *Config) *bool { return &c.Protect }, parseBool, strconv.FormatBool, false, true),
 }
+
+const topicARN = `^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$`
 
 // retentions are the numbers of days that CloudWatch Logs offers; 0, for ever, is not among them on purpose.
 var retentions = []int{
@@ -146,6 +165,15 @@ func keysAddress(key string, field func(*Config) *string) setting {
 	return s
 }
 
+var parameterPath = regexp.MustCompile(`^(/[A-Za-z0-9_.-]{1,128}){1,5}$`)
+
+// isParameterPrefix reports whether SSM takes parameters below a path. It reserves all that begins with aws or ssm, in
+// any case.
+func isParameterPrefix(path string) bool {
+	lower := strings.ToLower(path)
+	return parameterPath.MatchString(path) && !strings.HasPrefix(lower, "/aws") && !strings.HasPrefix(lower, "/ssm")
+}
+
 func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
@@ -195,14 +223,45 @@ func isOrigin(text string) bool {
 	return text == "*" || (err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && text == u.Scheme+"://"+u.Host)
 }
 
-// thresholds is an object of which any part may be left out.
-func thresholds(key string, field func(*Config) *Thresholds) setting {
-	s := value(key, `an object of whole numbers from 1: sendFailures, deadLetters, activeConnections, functionErrors, messageAge`,
-		field, nil, encode[Thresholds], func(t Thresholds) bool {
-			return min(t.SendFailures, t.DeadLetters, t.ActiveConnections, t.FunctionErrors, t.MessageAge) > 0
-		})
-	s.parse = func(c *Config, text string) error { return decode(text, field(c)) }
+// object is a JSON object whose members replace the defaults one by one.
+func object[V any](key string, field func(*Config) *map[string]V, allowed string, valid func(string, V) bool) setting {
+	s := value(key, allowed, field, nil, encode[map[string]V], func(all map[string]V) bool {
+		for name, v := range all {
+			if !valid(name, v) {
+				return false
+			}
+		}
+		return true
+	})
+	s.parse = func(c *Config, text string) error {
+		all := maps.Clone(*field(c))
+		if err := decode(text, &all); err != nil {
+			return err
+		}
+		if all == nil { // the text was null
+			return errors.New("not an object")
+		}
+		*field(c) = all
+		return nil
+	}
 	return s
+}
+
+// alarmKinds are the names that thresholds and severities go by.
+var alarmKinds = sync.OnceValue(func() map[string]bool {
+	kinds := map[string]bool{}
+	d := &deployment{stage: "any", config: DefaultConfig()}
+	for _, a := range d.alarms(queues{}, alarmTargets{pages: []alarmTarget{{topic: "any"}}}) {
+		kinds[a.kind] = true
+	}
+	return kinds
+})
+
+func isAlarm(kind string) bool { return alarmKinds()[kind] }
+
+func isObjective(promise string, percent float64) bool {
+	_, known := DefaultConfig().Objectives[promise]
+	return known && percent >= 50 && percent <= 99.999
 }
 
 // decode reads JSON of exactly the shape of a value; what the text leaves out stays as it is.
@@ -226,6 +285,11 @@ func encode[T any](v T) string {
 		return err.Error()
 	}
 	return strings.TrimSpace(text.String())
+}
+
+func isTime(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return text == "" || err == nil
 }
 
 func isEmail(text string) bool {

@@ -180,13 +180,6 @@ func fingerprint(value []any) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// The throttle of a stage. The provider sends 0 for what is left out, and 0 refuses every request; these are the
-// defaults of an account, so that the account's own quota is what counts.
-const (
-	requestsPerSecond = 10_000
-	requestsInBurst   = 5_000
-)
-
 func (a webSocketAPI) declareStage(live *apigatewayv2.Deployment, logRole []pulumi.Resource) *apigatewayv2.Stage {
 	group := a.declareLogGroup("logs", "/aws/apigateway/"+a.physical("websocket"))
 	return declare(a.component, "stage", apigatewayv2.NewStage, &apigatewayv2.StageArgs{
@@ -196,8 +189,8 @@ func (a webSocketAPI) declareStage(live *apigatewayv2.Deployment, logRole []pulu
 		AccessLogSettings: &apigatewayv2.StageAccessLogSettingsArgs{DestinationArn: group.Arn, Format: pulumi.String(webSocketLog())},
 		DefaultRouteSettings: &apigatewayv2.StageDefaultRouteSettingsArgs{
 			DetailedMetricsEnabled: pulumi.Bool(true),
-			ThrottlingRateLimit:    pulumi.Float64(requestsPerSecond),
-			ThrottlingBurstLimit:   pulumi.Int(requestsInBurst),
+			ThrottlingRateLimit:    pulumi.Float64(a.config.ThrottleRate),
+			ThrottlingBurstLimit:   pulumi.Int(a.config.ThrottleBurst),
 		},
 	}, pulumi.DependsOn(logRole))
 }

@@ -13,7 +13,7 @@ type dashboardBody struct {
 
 // widget is a rectangle on the grid. Properties is one of the types below, after Type.
 type widget struct {
-	Type       string `json:"type"` // alarm, metric or text
+	Type       string `json:"type"` // alarm, log, metric or text
 	X          int    `json:"x"`
 	Y          int    `json:"y"`
 	Width      int    `json:"width"`
@@ -39,6 +39,26 @@ type metricProperties struct {
 	Period  int    `json:"period"` // seconds
 	Metrics []line `json:"metrics"`
 	YAxis   yAxis  `json:"yAxis"`
+
+	Annotations annotations `json:"annotations,omitzero"`
+}
+
+type logProperties struct {
+	Title  string `json:"title"`
+	Region string `json:"region"`
+	Query  string `json:"query"` // SOURCE 'group' | … | Logs Insights
+	View   string `json:"view"`  // table
+}
+
+// annotations are lines across a graph.
+type annotations struct {
+	Horizontal []annotation `json:"horizontal,omitempty"` // thresholds
+	Vertical   []annotation `json:"vertical,omitempty"`   // moments
+}
+
+type annotation struct {
+	Label string `json:"label"`
+	Value any    `json:"value"` // a number, or a time as text
 }
 
 type yAxis struct {
@@ -51,24 +71,42 @@ type axis struct {
 	ShowUnits bool   `json:"showUnits"`
 }
 
-// line is one series in a graph.
+// line is one series in a graph, or an expression over others.
 type line struct {
 	series
 	Label string `json:"label,omitempty"`
 	Stat  string `json:"stat,omitempty"`
+	// ID is what expressions call a series by. Hidden ones are there for an expression alone.
+	ID     string `json:"id,omitempty"`
+	Hidden bool   `json:"-"`
+	// Expression is metric math in the place of a series.
+	Expression string `json:"expression,omitempty"`
+	Period     int    `json:"period,omitempty"` // seconds; 0: the graph's
 }
 
-// MarshalJSON writes a line as CloudWatch wants it: [namespace, name, dimension, value, …, {options}].
+// MarshalJSON writes a line as CloudWatch wants it: [namespace, name, dimension, value, …, {options}], or [{options}] with an
+// expression.
 func (l line) MarshalJSON() ([]byte, error) {
-	row := []any{l.namespace, l.name}
-	for _, name := range l.dimensionNames() {
-		row = append(row, name, l.dimensions[name])
+	row := []any{}
+	if l.Expression == "" {
+		row = append(row, l.namespace, l.name)
+		for _, name := range l.dimensionNames() {
+			row = append(row, name, l.dimensions[name])
+		}
 	}
 	type options struct {
-		Label string `json:"label,omitempty"`
-		Stat  string `json:"stat,omitempty"`
+		Expression string `json:"expression,omitempty"`
+		Label      string `json:"label,omitempty"`
+		Stat       string `json:"stat,omitempty"`
+		ID         string `json:"id,omitempty"`
+		Period     int    `json:"period,omitempty"`
+		Visible    *bool  `json:"visible,omitempty"`
 	}
-	if o := (options{l.Label, l.Stat}); o != (options{}) {
+	o := options{Expression: l.Expression, Label: l.Label, Stat: l.Stat, ID: l.ID, Period: l.Period}
+	if l.Hidden {
+		o.Visible = new(bool)
+	}
+	if o != (options{}) {
 		row = append(row, o)
 	}
 	return json.Marshal(row)

@@ -60,6 +60,7 @@ type metricAlarmInputs struct {
 	InsufficientDataActions           []string          `json:"insufficientDataActions"`
 	EvaluateLowSampleCountPercentiles string            `json:"evaluateLowSampleCountPercentiles"`
 	MetricQueries                     []metricQuery     `json:"metricQueries"`
+	ThresholdMetricID                 string            `json:"thresholdMetricId"`
 }
 
 type metricQuery struct {
@@ -82,7 +83,8 @@ type metricQuery struct {
 func createMetricAlarm(p *provider, _ declaration, in metricAlarmInputs) (created, error) {
 	if err := errors.Join(
 		oneOf("comparisonOperator", in.ComparisonOperator, "GreaterThanOrEqualToThreshold", "GreaterThanThreshold",
-			"LessThanThreshold", "LessThanOrEqualToThreshold"),
+			"LessThanThreshold", "LessThanOrEqualToThreshold", "LessThanLowerOrGreaterThanUpperThreshold",
+			"LessThanLowerThreshold", "GreaterThanUpperThreshold"),
 		oneOf("treatMissingData", in.TreatMissingData, "", "missing", "ignore", "breaching", "notBreaching"),
 		oneOf("statistic", in.Statistic, "", "SampleCount", "Average", "Sum", "Minimum", "Maximum"),
 	); err != nil {
@@ -101,6 +103,12 @@ type compositeAlarmInputs struct {
 	ActionsEnabled   *bool    `json:"actionsEnabled"`
 	AlarmActions     []string `json:"alarmActions"`
 	OKActions        []string `json:"okActions"`
+
+	ActionsSuppressor *struct {
+		Alarm           string `json:"alarm"`
+		ExtensionPeriod int    `json:"extensionPeriod"`
+		WaitPeriod      int    `json:"waitPeriod"`
+	} `json:"actionsSuppressor"`
 }
 
 func createCompositeAlarm(p *provider, _ declaration, in compositeAlarmInputs) (created, error) {

@@ -1,0 +1,102 @@
+package stack
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"heliograph"
+	"heliograph/observability/catalogue"
+)
+
+// promise is a service level objective: which share of something is good.
+type promise struct {
+	name    string // the name of its objective, and the beginning of its alarms' names
+	meaning string // what is broken if it burns
+	// good and all are expressions over the inputs; a window with fewer than a floor of all says nothing.
+	bad, all string
+	inputs   []input
+}
+
+// slowAnswer is how long a presence query may take, in milliseconds.
+const slowAnswer = 300
+
+// promises are what users of a stack can rely on.
+func (d *deployment) promises() []promise {
+	return []promise{
+		{
+			name: "connect", meaning: "Clients can't connect as they should",
+			bad: sum("a", "c"), all: sum("a", "c", "opened"),
+			inputs: []input{
+				{id: "a", series: d.ofFunction("Errors", heliograph.Authorizer)}, {id: "c", series: d.ofFunction("Errors", heliograph.Connect)},
+				d.counts("opened", catalogue.ConnectionsOpened),
+			},
+		},
+		{
+			name: "delivery", meaning: "Messages don't arrive within a second as they should",
+			bad: "(" + filled("due") + "-" + filled("ontime") + ")", all: filled("due"),
+			inputs: []input{d.counts("due", catalogue.DeliveriesDue), d.counts("ontime", catalogue.DeliveriesOnTime)},
+		},
+		{
+			name: "presence", meaning: "Presence queries fail or are slow more often than they should",
+			bad: fmt.Sprintf("(%s+%s*%s/100)", filled("failed"), filled("n"), filled("slow")), all: filled("n"),
+			inputs: []input{
+				{id: "failed", series: d.ofRequests("5xx")}, {id: "n", series: d.ofRequests("Count")},
+				{id: "slow", series: d.ofRequests("Latency"), stat: fmt.Sprintf("PR(%d:)", slowAnswer)},
+			},
+		},
+	}
+}
+
+// burn is a pair of windows that must both burn the error budget: the long one shows that it matters, the short one that it
+// still goes on. The rates are those of Google's SRE workbook, chapter 5, for a budget of 30 days.
+type burn struct {
+	of          string
+	long, short time.Duration
+	rate        float64
+	severity    severity
+}
+
+var burnWindows = []burn{
+	{"fast", time.Hour, 5 * time.Minute, 14.4, page},
+	{"slow", 6 * time.Hour, 30 * time.Minute, 6, ticket},
+	{"slower", 24 * time.Hour, 2 * time.Hour, 3, ticket},
+}
+
+// floors are how many events a long and a short window must have to say something.
+const longFloor, shortFloor = 50, 10
+
+// burns are the alarms on the promises: for each pair of windows a composite over two children.
+func (d *deployment) burns() (all []alarm) {
+	for _, p := range d.promises() {
+		budget := 1 - d.config.Objectives[p.name]/100
+		for _, b := range burnWindows {
+			kind := p.name + "-burn-" + b.of
+			long, short := d.burnWindow(p, kind, "long", b.long, longFloor), d.burnWindow(p, kind, "short", b.short, shortFloor)
+			for _, child := range []*alarm{&long, &short} {
+				child.threshold, child.unit = b.rate, fmt.Sprintf("times the error budget of %.4g %%", 100*budget)
+			}
+			all = append(all, long, short, alarm{
+				kind: kind, severity: b.severity, runbook: p.name + "-burn",
+				meaning: fmt.Sprintf("%s: the error budget of 30 days burns %g times too fast.", p.meaning, b.rate),
+				rule:    "ALARM(" + d.quoted(long.name()) + ") AND ALARM(" + d.quoted(short.name()) + ")",
+			})
+		}
+	}
+	return all
+}
+
+func (d *deployment) burnWindow(p promise, kind, of string, window time.Duration, floor int) alarm {
+	return alarm{
+		kind: kind, of: of, severity: silent, runbook: p.name + "-burn",
+		meaning:    fmt.Sprintf("%s, over %s.", p.meaning, window),
+		expression: d.burnRate(p, floor), inputs: p.inputs,
+		stat: "Sum", period: window, m: 1, n: 1, missing: missingIsGood,
+	}
+}
+
+// burnRate is by how much faster than allowed a promise's error budget is used up.
+func (d *deployment) burnRate(p promise, floor int) string {
+	budget := strconv.FormatFloat(1-d.config.Objectives[p.name]/100, 'g', 6, 64)
+	return fmt.Sprintf("IF(%s>=%d,%s/%s/%s,0)", p.all, floor, p.bad, p.all, budget)
+}
