@@ -35,6 +35,7 @@ type invocation struct {
 	properties    []property
 	overfull      bool // a property was dropped, and a line said so
 	series        []series
+	firsts        []float64 // the first values of series
 	zerosWritten  bool
 	kept          [][]byte // lines below the level
 	keptBytes     int
@@ -110,11 +111,22 @@ func (inv *invocation) tryAdd(m catalogue.Metric, v float64) string {
 			return inv.series[i].add(v)
 		}
 	}
-	if inv.series == nil {
-		inv.series = make([]series, 0, 8)
-	}
-	inv.series = append(inv.series, newSeries(m, v))
+	inv.begun(m, v)
 	return ""
+}
+
+// begun adds the first value of a metric. Room is made for a dozen at a time: most invocations have no more.
+func (inv *invocation) begun(m catalogue.Metric, v float64) {
+	const dozen = 12
+	if inv.series == nil {
+		inv.series = make([]series, 0, dozen)
+	}
+	if len(inv.firsts) == cap(inv.firsts) {
+		inv.firsts = make([]float64, 0, dozen)
+	}
+	inv.firsts = append(inv.firsts, v)
+	last := len(inv.firsts)
+	inv.series = append(inv.series, newSeries(m, inv.firsts[last-1:last:last]...))
 }
 
 func (inv *invocation) setProperty(key, value string) {
@@ -222,7 +234,7 @@ func (inv *invocation) addZeros() {
 	inv.zerosWritten = true
 	for _, m := range inv.f.zeros {
 		if !slices.ContainsFunc(inv.series, func(s series) bool { return s.Metric == m }) {
-			inv.series = append(inv.series, newSeries(m, 0))
+			inv.begun(m, 0)
 		}
 	}
 }
@@ -241,6 +253,9 @@ func (inv *invocation) ids() []property {
 // correlationID is the id by which the event's sender knows it: of the request at the gateway, else of the message or
 // record if the batch has one only, else of the event. It is looked for when a line is written, which is seldom.
 func (inv *invocation) correlationID() string {
+	if len(inv.event) == 0 {
+		return ""
+	}
 	if inv.correlation == nil {
 		id := correlationID(inv.event)
 		inv.correlation = &id
