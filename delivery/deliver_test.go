@@ -43,7 +43,7 @@ func TestEveryDeviceGetsEveryByte(t *testing.T) {
 				if len(b.queue.sent) > 0 {
 					t.Errorf("%d messages were sent to a queue", len(b.queue.sent))
 				}
-				metrics := map[string][]float64{"MessagesReceived": {1}, "PostsDelivered": {2}, "DeliveryLatency": {250, 250}}
+				metrics := map[string][]float64{"MessagesReceived": {1}, "PostsDelivered": {2}, "DeliveryLatency": {250, 250}, "DeliveriesDue": {2}, "DeliveriesOnTime": {2}}
 				if diff := cmp.Diff(metrics, b.metrics()); diff != "" {
 					t.Errorf("metrics (-want +got):\n%s", diff)
 				}

@@ -88,6 +88,7 @@ func TestFollowUps(t *testing.T) {
 		metrics := map[string][]float64{
 			"MessagesReceived": {1, 1, 1}, "PostsDelivered": {1, 1}, "PostsFailed": {2, 1, 1}, "PostsGone": {1},
 			"FollowUpsQueued": {1, 1}, "MessagesDeadLettered": {1}, "DeliveryLatency": {0, 5000},
+			"DeliveriesDue": {3}, "DeliveriesOnTime": {1},
 		}
 		if diff := cmp.Diff(metrics, b.metrics()); diff != "" {
 			b.Errorf("metrics (-want +got):\n%s", diff)

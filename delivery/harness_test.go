@@ -111,6 +111,9 @@ func (b *harness) metrics() map[string][]float64 {
 		for _, m := range catalogue.All() {
 			switch v := l[m.Name()].(type) {
 			case float64:
+				if v == 0 && m.Zero() {
+					continue // it says no more than that it was written
+				}
 				values[m.Name()] = append(values[m.Name()], v)
 			case []any:
 				for _, one := range v {

@@ -96,16 +96,36 @@ func (d *Deliverer) note(ctx context.Context, j *job, user heliograph.UserID, c 
 	switch outcome {
 	case Delivered:
 		observability.Add(ctx, catalogue.PostsDelivered, 1)
-		// Broadcasts wait on purpose: their latency says nothing.
-		if sent := j.state.FirstSentAt; sent > 0 && !j.message.Broadcast {
-			// Clocks differ: a message is never delivered before it was sent.
-			observability.Add(ctx, catalogue.DeliveryLatency, float64(max(0, time.Now().UnixMilli()-sent)))
-		}
+		j.noteDue(ctx, true)
 	case Gone:
 		observability.Add(ctx, catalogue.PostsGone, 1)
 		d.prune(ctx, j, user, c)
 	case Failed:
 		observability.Add(ctx, catalogue.PostsFailed, 1)
+		j.noteDue(ctx, false)
+	}
+}
+
+// onTime is how long a delivery may take to count as one on time.
+const onTime = time.Second
+
+// noteDue counts a post towards the promise of delivery: as due on its first attempt, whatever came of it, and as on time
+// when it arrived soon enough. Broadcasts wait on purpose: their latency says nothing.
+func (j *job) noteDue(ctx context.Context, delivered bool) {
+	sent := j.state.FirstSentAt
+	if sent == 0 || j.message.Broadcast {
+		return
+	}
+	if j.state.Attempt == 1 {
+		observability.Add(ctx, catalogue.DeliveriesDue, 1)
+	}
+	if !delivered {
+		return
+	}
+	latency := max(0, time.Now().UnixMilli()-sent) // clocks differ: a message is never delivered before it was sent
+	observability.Add(ctx, catalogue.DeliveryLatency, float64(latency))
+	if latency <= onTime.Milliseconds() {
+		observability.Add(ctx, catalogue.DeliveriesOnTime, 1)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +88,27 @@ func drawSeries(rt *rapid.T) []series {
 
 func drawProperty(rt *rapid.T) property {
 	return newProperty(rapid.String().Draw(rt, "key"), rapid.String().Draw(rt, "value"))
+}
+
+// FuzzEMF proves that no name, value, property or stage makes a line that CloudWatch refuses or reads otherwise.
+func FuzzEMF(f *testing.F) {
+	f.Add("Posts", 1.5, uint8(3), "connectionId", "L0SM9cOFvHcCIhw=", "dev", true)
+	f.Add("A", -1e300, uint8(250), "\x00\xff", strings.Repeat("é\"", 2000), "\u2028", false)
+	f.Add("B", math.MaxFloat64, uint8(101), "_aws", "Stage", "a\\", true)
+	f.Fuzz(func(t *testing.T, name string, value float64, n uint8, key, text, stage string, everySecond bool) {
+		if !representable(value) || !regexp.MustCompile(`^[A-Za-z0-9]{1,255}$`).MatchString(name) || name == "Stage" || name == "Function" {
+			t.Skip("what Add and the catalogue's lint let through does not look like this")
+		}
+		p := page{at: time.UnixMilli(1767323045678), stage: strings.ToValidUTF8(stage, ""), function: "send", properties: []property{newProperty(key, text)}}
+		if p.properties[0].key == name || p.stage == "" || len(p.stage) > maxName {
+			t.Skip("a property's key is no metric of the catalogue, and a stage is a stack's name")
+		}
+		values := slices.Repeat([]float64{value}, int(n)+1)
+		all := []series{{name: name, unit: catalogue.Percent, everySecond: everySecond, values: values}}
+		if diff := cmp.Diff(map[string][]float64{name: values}, readBack(t, linesOf(p, all))); diff != "" {
+			t.Errorf("what was added (-) and what was written (+) differ:\n%s", diff)
+		}
+	})
 }
 
 // linesOf are the lines that a page is written as.

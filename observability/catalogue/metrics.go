@@ -125,12 +125,12 @@ var (
 		"Answers 429 of the gateway, those included that a retry made up for. `send` posts less at once while they come.",
 		heliograph.Send)
 	DeliveriesDue = counter("DeliveriesDue",
-		"Posts to connections that came to an end: delivered, or given up. Those to connections that are gone are not due, nor "+
-			"are those of broadcasts, which wait on purpose.",
-		heliograph.Send)
+		"Posts to one connection that the promise of delivery is about: those delivered or failed on a message's first attempt, broadcasts "+
+			"aside. A connection that is gone, and a message that can't be delivered, break no promise.",
+		heliograph.Send).alwaysWritten()
 	DeliveriesOnTime = counter("DeliveriesOnTime",
-		"Those of DeliveriesDue that the gateway took within a second of the message being sent to the queue.",
-		heliograph.Send)
+		"Of DeliveriesDue, those that the gateway took within a second of when the message was first sent to the queue.",
+		heliograph.Send).alwaysWritten()
 	DeliveryLatency = latency("DeliveryLatency",
 		"Time from when the message was first sent to the queue until the gateway took it, one value per delivered post. Broadcasts "+
 			"are not in it: they wait on purpose, so as not to exceed `broadcastRate`.",
