@@ -26,6 +26,7 @@ var rules = []rule{
 	{"heliograph", nil, nil, "everybody agrees by it, so it can know nobody"},
 	{"message", []string{"heliograph"}, nil, "it crosses process borders, so it can know no side of them"},
 	{"observability/catalogue", []string{"heliograph"}, nil, "whoever names a metric should not have to compile what emits it"},
+	{"observability/observabilitytest", []string{"heliograph", "observability"}, nil, "it shows a test what observability wrote"},
 	{"observability", []string{"heliograph", "observability/catalogue"}, nil, "everybody uses it, so it can use nobody"},
 	{"auth", []string{"heliograph", "message", "observability"}, nil, "who somebody is does not depend on what they do"},
 	{"presence", []string{"heliograph", "message", "observability"}, []string{"simulator"}, "who is online does not depend on what is sent to them"},
