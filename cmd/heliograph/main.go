@@ -45,6 +45,7 @@ type commands struct {
 	Metrics metricsCommand `cmd:"" help:"List the metrics of the local stack with their last values."`
 	Journey journeyCommand `cmd:"" help:"Tell where a message went, and what became of it."`
 	Top     topCommand     `cmd:"" help:"Show the main figures of the local stack, again and again."`
+	Alarms  alarmsCommand  `cmd:"" help:"List the alarms: state, since when, why, and the runbook."`
 	Fault   faultCommand   `cmd:"" help:"Inject faults into the local stack."`
 	Version versionCommand `cmd:"" help:"Print what this program was built from."`
 }

@@ -108,16 +108,21 @@ func (e *Engine) put(a *entry) error {
 	return nil
 }
 
-// said is what an alarm's tag, or its description after the tag's name and a colon, says.
+// said is what an alarm's tag, or else its description, says.
 func said(what string, a *entry) string {
 	for name, value := range a.tags {
 		if strings.EqualFold(name, what) {
 			return value
 		}
 	}
-	_, after, _ := strings.Cut(a.Description, what+": ")
+	return Said(a.Description, what)
+}
+
+// Said is the word after a name and a colon in an alarm's description: "Runbook: docs/runbooks/x.md".
+func Said(description, what string) string {
+	_, after, _ := strings.Cut(description, what+": ")
 	word, _, _ := strings.Cut(after, " ")
-	return strings.TrimRight(strings.TrimSpace(word), ".,;")
+	return strings.TrimRight(word, ".,;")
 }
 
 // Run evaluates the alarms by the store's clock until the context ends.
