@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -22,6 +23,7 @@ import (
 	"heliograph/infra/stack"
 	"heliograph/simulator"
 	"heliograph/simulator/cloud"
+	"heliograph/simulator/cloudwatch/alarm"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/iam"
 	"heliograph/simulator/provider"
@@ -52,6 +54,9 @@ type Options struct {
 	Faults []fault.Rule
 	// Stress makes the simulated services as unpleasant as AWS may be; the zero value leaves them at their kindest.
 	Stress cloud.Stress
+	// MetricPeriod is how long a minute of metrics and alarms really lasts: with a second, an alarm of 5 minutes takes
+	// 5 seconds. 0 means a minute.
+	MetricPeriod time.Duration
 	// Logs takes the functions' logs. Nil means nowhere.
 	Logs io.Writer
 }
@@ -69,6 +74,9 @@ func (s *Stack) Endpoints() Endpoints { return s.endpoints }
 
 // Faults are what goes wrong on purpose. Rules can be added and removed while the stack runs.
 func (s *Stack) Faults() *fault.Set { return s.cloud.Faults }
+
+// Alarms are the stack's alarms, as they are evaluated.
+func (s *Stack) Alarms() *alarm.Engine { return s.cloud.Alarms }
 
 // UnusedPermissions lists what the functions' roles allow and no call has needed so far.
 func (s *Stack) UnusedPermissions() []iam.Permission { return s.cloud.Roles.Unused() }
@@ -105,7 +113,7 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	terminal := &terminal{progress: o.Progress, logs: o.Logs}
 	options := cloud.Options{
 		Port: o.Port, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults, Stress: o.Stress,
-		Problem: terminal.problem, Log: terminal.log,
+		Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
 		Console: consoleOf(root),
 	}
 	as := provider.Stack{

@@ -16,11 +16,12 @@ import (
 )
 
 type localCommand struct {
-	Port    int               `default:"4700" help:"First of three ports: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free ones."`
-	Config  map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s."`
-	Latency string            `enum:"none,aws" default:"none" help:"aws: let each AWS call take as long as it typically does on AWS."`
-	Logs    bool              `help:"Show the functions' logs."`
-	Hello   bool              `help:"Once it runs, take a first message through it and print each step."`
+	Port         int               `default:"4700" help:"First of three ports: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free ones."`
+	Config       map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s."`
+	Latency      string            `enum:"none,aws" default:"none" help:"aws: let each AWS call take as long as it typically does on AWS."`
+	MetricPeriod time.Duration     `default:"1m" help:"How long a minute of metrics and alarms really lasts; 1s lets alarms fire within seconds."`
+	Logs         bool              `help:"Show the functions' logs."`
+	Hello        bool              `help:"Once it runs, take a first message through it and print each step."`
 }
 
 func (localCommand) Help() string {
@@ -40,8 +41,11 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	if err != nil {
 		return fmt.Errorf("find the project: %w", err)
 	}
+	if c.MetricPeriod < 100*time.Millisecond || c.MetricPeriod > time.Minute {
+		return fmt.Errorf("--metric-period is %v; it must be between 100ms and 1m", c.MetricPeriod)
+	}
 	options := local.Options{
-		Root: directory, Port: c.Port, Config: c.Config, Progress: w.stderr,
+		Root: directory, Port: c.Port, Config: c.Config, Progress: w.stderr, MetricPeriod: c.MetricPeriod,
 		EndpointsFile: line.Target,
 	}
 	if c.Latency == "aws" {

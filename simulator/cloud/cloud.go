@@ -16,6 +16,7 @@ import (
 
 	"heliograph/simulator/cloudwatch"
 	"heliograph/simulator/cloudwatch/alarm"
+	"heliograph/simulator/cloudwatch/api"
 	"heliograph/simulator/console"
 	"heliograph/simulator/dynamodb"
 	"heliograph/simulator/fault"
@@ -40,6 +41,8 @@ type Options struct {
 	Faults []fault.Rule
 	// Stress is what the services do of what AWS may do; the zero value is nothing of it.
 	Stress Stress
+	// Minute is how long a minute of metrics and alarms really lasts; see cloudwatch.Options. 0 means a minute.
+	Minute time.Duration
 	// Console tells the console what only the program that runs here knows. Nil means nothing.
 	Console func(*Cloud) console.App
 	// Problem takes, one at a time, what no answer to a call would report: a denied call, a function that could not be
@@ -109,7 +112,6 @@ func (c *Cloud) open() (err error) {
 	if c.Traces, err = xray.Listen(xray.Options{}); err != nil {
 		return err
 	}
-	c.watch = &watch{Place: c.Place, store: c.Metrics, roles: c.Roles, journal: c.Journal, log: c.options.Log}
 	if c.Functions, err = lambda.New(c.lambdaOptions()); err != nil {
 		return err
 	}
@@ -118,6 +120,7 @@ func (c *Cloud) open() (err error) {
 	c.openGateway(guard)
 	c.Sources = &Sources{
 		roles: c.Roles, functions: c.Functions, queues: c.Queues, tables: c.Tables, effects: c.effects, journal: c.Journal,
+		watch: c.watch,
 	}
 	c.serve(guard)
 	return c.addFaults()
@@ -126,8 +129,8 @@ func (c *Cloud) open() (err error) {
 // openData makes the services that hold data, and the faults that may strike them.
 func (c *Cloud) openData() {
 	c.Roles = iam.New(c.Account)
-	c.Metrics = cloudwatch.New(cloudwatch.Options{})
-	c.Alarms = alarm.New(c.Metrics, alarm.Options{Region: c.Region, Account: c.Account})
+	c.Metrics = cloudwatch.New(cloudwatch.Options{Minute: c.options.Minute})
+	c.watch = &watch{Place: c.Place, store: c.Metrics, roles: c.Roles, journal: c.Journal, log: c.options.Log}
 	c.Tables = dynamodb.New(dynamodb.Options{Region: c.Region, Account: c.Account, Stress: c.options.Stress.Tables})
 	c.Parameters = ssm.New(ssm.Options{Region: c.Region, Account: c.Account})
 	c.effects = &effects{ending: c.ending, place: c.Place}
@@ -140,7 +143,9 @@ func (c *Cloud) openData() {
 		Undelivered: func(subscription sns.SubscriptionARN, _ sns.MessageID, err error) {
 			c.Journal.Problem(fmt.Sprintf("an event did not reach the subscription %s: %v", subscription, err))
 		},
+		Metric: c.watch.topicMetric,
 	})
+	c.Alarms = alarm.New(c.Metrics, alarm.Options{Region: c.Region, Account: c.Account, Notify: notifier{c.Topics, c.watch}.notify})
 	c.Faults = newFaults(c.services())
 	c.effects.faults = c.Faults
 }
@@ -184,12 +189,13 @@ func (c *Cloud) functionEnviron(f lambda.Function) []string {
 
 // services are served on the one AWS endpoint. @connections is not among them: it is told by its path, not its target.
 func (c *Cloud) services() []wire.Service {
-	return []wire.Service{c.Tables.Service(), c.Queues.Service(), c.Topics.Service(), c.Parameters.Service()}
+	monitoring := api.Service(api.Options{Store: c.Metrics, Alarms: c.Alarms, Dashboard: c.Dashboards.body, Account: c.Account})
+	return []wire.Service{c.Tables.Service(), c.Queues.Service(), c.Topics.Service(), c.Parameters.Service(), monitoring}
 }
 
 // serve answers AWS calls, and the questions of the command line and of browsers.
 func (c *Cloud) serve(guard guard) {
-	endpoint := wire.NewEndpoint(wire.Options{Before: guard.before})
+	endpoint := wire.NewEndpoint(wire.Options{Before: guard.before, After: c.watch.called})
 	for _, service := range c.services() {
 		endpoint.Register(service)
 	}
@@ -222,7 +228,8 @@ func (c *Cloud) Start() {
 		c.running.Go(func() { s.Run(c.ending) })
 	}
 	c.running.Go(func() { c.Tables.Run(c.ending, time.Second) })
-	c.running.Go(func() { c.watch.meterTables(c.ending, c.Tables.Tables()) })
+	c.running.Go(func() { c.watch.meter(c.ending, c.Tables.Tables(), c.Queues.Queues()) })
+	c.running.Go(func() { c.Alarms.Run(c.ending) })
 }
 
 // Close stops everything along the path of an event, beginning with what brings new ones: what is still under way then

@@ -27,3 +27,10 @@ func (d *Dashboards) Bodies() map[string]string {
 	defer d.mu.Unlock()
 	return maps.Clone(d.bodies)
 }
+
+func (d *Dashboards) body(name string) (body string, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	body, ok = d.bodies[name]
+	return body, ok
+}

@@ -31,6 +31,7 @@ type Sources struct {
 	tables    *dynamodb.Database
 	effects   *effects
 	journal   *Journal
+	watch     *watch
 
 	mu   sync.Mutex
 	list []source
@@ -69,6 +70,7 @@ func (s *Sources) AddStream(config lambda.StreamSourceConfig) error {
 		}
 	}
 	config.Deliver, config.Problem = destinations{s.queues}.deliver, s.journal.Problem
+	config.IteratorAge = s.watch.iteratorAge(config.Function)
 	functions := repeating{s.functions, s.effects, config.StreamARN}
 	made, err := lambda.NewStreamSource(functions, polledStream{stream}, config)
 	return s.add(made, err)

@@ -8,6 +8,7 @@ import (
 	"heliograph/simulator/gateway"
 	"heliograph/simulator/iam"
 	"heliograph/simulator/lambda"
+	"heliograph/simulator/sns"
 )
 
 // watch takes what functions, gateways and tables log and measure into CloudWatch, as AWS does on its own accord.
@@ -41,17 +42,40 @@ func (w *watch) functionLog(line lambda.LogLine) {
 	w.store.Ingest(line.LogGroup, line.LogStream, line.Text, line.Time)
 }
 
+// functionMetric takes a metric of a function, and what Lambda adds up of all functions, without a dimension.
 func (w *watch) functionMetric(m lambda.Metric) {
-	w.put("AWS/Lambda", m.Name, m.Unit, m.Value, m.Time, cloudwatch.Dimension{Name: "FunctionName", Value: string(m.Function)})
+	if m.Function != "" {
+		w.put("AWS/Lambda", m.Name, m.Unit, m.Value, m.Time, cloudwatch.Dimension{Name: "FunctionName", Value: string(m.Function)})
+	}
+	if m.Name != "ConcurrentExecutions" { // which does not add up
+		w.put("AWS/Lambda", m.Name, m.Unit, m.Value, m.Time)
+	}
 }
 
-func (w *watch) gatewayMetric(m gateway.Metric) {
-	dimensions := []cloudwatch.Dimension{{Name: "ApiId", Value: string(m.API)}}
-	if m.Stage != "" {
-		dimensions = append(dimensions, cloudwatch.Dimension{Name: "Stage", Value: m.Stage})
+// iteratorAge measures how far a function is behind its stream.
+func (w *watch) iteratorAge(function string) func(time.Duration) {
+	f, _ := w.functions.Function(function) // a source of no function is refused
+	return func(age time.Duration) {
+		w.functionMetric(lambda.Metric{
+			Function: f.Name, Name: "IteratorAge", Unit: "Milliseconds", Value: float64(age / time.Millisecond), Time: time.Now(),
+		})
 	}
-	w.put("AWS/ApiGateway", m.Name, m.Unit, m.Value, m.Time, dimensions...)
 }
+
+// gatewayMetric takes a metric of an API, once for the API and once for its stage.
+func (w *watch) gatewayMetric(m gateway.Metric) {
+	api := cloudwatch.Dimension{Name: "ApiId", Value: string(m.API)}
+	w.put("AWS/ApiGateway", m.Name, m.Unit, m.Value, m.Time, api)
+	if m.Stage != "" {
+		w.put("AWS/ApiGateway", m.Name, m.Unit, m.Value, m.Time, api, cloudwatch.Dimension{Name: "Stage", Value: m.Stage})
+	}
+}
+
+func (w *watch) topicMetric(topic sns.TopicARN, name string, value float64) {
+	w.put("AWS/SNS", name, "Count", value, time.Now(), cloudwatch.Dimension{Name: "TopicName", Value: topicName(string(topic))})
+}
+
+func topicName(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
 
 func (w *watch) put(namespace, name, unit string, value float64, at time.Time, dimensions ...cloudwatch.Dimension) {
 	err := w.store.PutMetric(cloudwatch.Datum{

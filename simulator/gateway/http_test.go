@@ -362,7 +362,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
-		"$default Count": 2, "$default 4xx": 1, "$default 5xx": 1, "local ConnectCount": 1, "local MessageCount": 1, "local ClientError": 1,
+		"$default Count": 2, "$default 4xx": 1, "$default 5xx": 1, "local ConnectCount": 1, "local MessageCount": 2, "local ClientError": 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -36,6 +36,7 @@ func (c *connection) send(data []byte) sendError {
 	c.sent++
 	c.lastActive = c.stage.api.g.options.Now()
 	c.mu.Unlock()
+	c.stage.metric("MessageCount", "Count", 1) // which has both directions
 	c.write()
 	return 0
 }

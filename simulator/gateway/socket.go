@@ -141,11 +141,13 @@ func (u *upgrade) decide(r *http.Request) *refusal {
 	if !s.api.g.connects.take() || !s.api.g.requests.take() || !s.requests.take() {
 		return &refusal{status: http.StatusTooManyRequests, message: "Too Many Requests"}
 	}
-	s.metric("ConnectCount", "Count", 1)
 	if u.hasRoute && u.t.authorizer != nil {
 		if refused := u.authorize(r); refused != nil {
 			return refused
 		}
+	}
+	if u.hasRoute { // AWS counts what is sent to the integration, not who comes
+		s.metric("ConnectCount", "Count", 1)
 	}
 	if u.hasRoute && u.t.integration.Type == "AWS_PROXY" {
 		return u.connect()

@@ -165,7 +165,7 @@ func (p *Platform) admit(inv *invocation) error {
 			p.running++
 		}
 	}
-	running := f.running
+	running, claimed := f.running, p.running+p.reserved
 	p.mu.Unlock()
 	if reason != "" {
 		done()
@@ -176,6 +176,9 @@ func (p *Platform) admit(inv *invocation) error {
 		}
 	}
 	p.metric(f, "ConcurrentExecutions", "Count", float64(running))
+	if p.options.Metric != nil { // of the account: what runs without a reservation, and all that is reserved
+		p.options.Metric(Metric{Name: "ClaimedAccountConcurrency", Unit: "Count", Value: float64(claimed), Time: p.options.Now()})
+	}
 	return nil
 }
 

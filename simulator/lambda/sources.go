@@ -120,7 +120,8 @@ type StreamSourceConfig struct {
 	Retry time.Duration
 	// Deliver hands the record of what was given up to OnFailure. Required with it.
 	Deliver func(ctx context.Context, destinationARN string, record []byte) error
-	// IteratorAge takes the age of each batch's last record when the batch is read. Nil means nowhere.
+	// IteratorAge takes the age of each batch's last record whenever the function is invoked with it: it grows while
+	// a batch fails. Nil means nowhere.
 	IteratorAge func(age time.Duration)
 	// Problem takes what is worth a line on the terminal. Nil means nowhere.
 	Problem func(text string)

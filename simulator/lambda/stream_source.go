@@ -103,9 +103,6 @@ func (s *StreamSource) follow(ctx context.Context, shard string) {
 			continue
 		}
 		last := records[len(records)-1]
-		if s.config.IteratorAge != nil {
-			s.config.IteratorAge(max(0, time.Since(last.Created)))
-		}
 		s.handle(ctx, shard, slices.DeleteFunc(records, func(r StreamRecord) bool { return !s.passes(r) }))
 		after = last.SequenceNumber
 	}
@@ -150,6 +147,9 @@ func (s *StreamSource) handle(ctx context.Context, shard string, batch []StreamR
 		if pieces := s.tooLarge(p); pieces != nil {
 			open = append(pieces, open...)
 			continue
+		}
+		if s.config.IteratorAge != nil {
+			s.config.IteratorAge(max(0, time.Since(p.records[len(p.records)-1].Created)))
 		}
 		result, err := s.in.Invoke(ctx, Request{Function: s.config.Function, Payload: s.event(p.records)})
 		rest, ok := s.outcome(p, result, err)

@@ -142,6 +142,7 @@ type LogLine struct {
 
 // Metric is one value of a metric of namespace AWS/Lambda with the dimension FunctionName.
 type Metric struct {
+	// Function is empty for a metric of the account, ClaimedAccountConcurrency.
 	Function FunctionName
 	// Name is Invocations, Errors, Throttles, Duration, ConcurrentExecutions, AsyncEventsReceived,
 	// AsyncEventAge, AsyncEventsDropped, DestinationDeliveryFailures or IteratorAge.

@@ -1,9 +1,13 @@
 package provider
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
+
+	"heliograph/simulator/cloudwatch"
+	"heliograph/simulator/cloudwatch/alarm"
 )
 
 type logGroupInputs struct {
@@ -46,6 +50,7 @@ type metricAlarmInputs struct {
 	EvaluationPeriods                 int               `json:"evaluationPeriods"`
 	DatapointsToAlarm                 int               `json:"datapointsToAlarm"`
 	Threshold                         float64           `json:"threshold"`
+	ThresholdMetricID                 string            `json:"thresholdMetricId"`
 	TreatMissingData                  string            `json:"treatMissingData"`
 	Namespace                         string            `json:"namespace"`
 	MetricName                        string            `json:"metricName"`
@@ -60,67 +65,114 @@ type metricAlarmInputs struct {
 	InsufficientDataActions           []string          `json:"insufficientDataActions"`
 	EvaluateLowSampleCountPercentiles string            `json:"evaluateLowSampleCountPercentiles"`
 	MetricQueries                     []metricQuery     `json:"metricQueries"`
-	ThresholdMetricID                 string            `json:"thresholdMetricId"`
+	Tags                              map[string]string `json:"tags"`
 }
 
 type metricQuery struct {
-	ID         string `json:"id"`
-	Expression string `json:"expression"`
-	Label      string `json:"label"`
-	ReturnData bool   `json:"returnData"`
-	Period     int    `json:"period"`
-	Metric     *struct {
-		Namespace  string            `json:"namespace"`
-		MetricName string            `json:"metricName"`
-		Dimensions map[string]string `json:"dimensions"`
-		Period     int               `json:"period"`
-		Stat       string            `json:"stat"`
-		Unit       string            `json:"unit"`
-	} `json:"metric"`
+	ID         string       `json:"id"`
+	Expression string       `json:"expression"`
+	Label      string       `json:"label"`
+	ReturnData bool         `json:"returnData"`
+	Period     int          `json:"period"`
+	Metric     *queryMetric `json:"metric"`
 }
 
-// createMetricAlarm keeps the alarm; nothing evaluates it yet.
+type queryMetric struct {
+	Namespace  string            `json:"namespace"`
+	MetricName string            `json:"metricName"`
+	Dimensions map[string]string `json:"dimensions"`
+	Period     int               `json:"period"`
+	Stat       string            `json:"stat"`
+	Unit       string            `json:"unit"`
+}
+
+// createMetricAlarm makes an alarm that is evaluated from the start of the stack on.
 func createMetricAlarm(p *provider, _ declaration, in metricAlarmInputs) (created, error) {
-	if err := errors.Join(
-		oneOf("comparisonOperator", in.ComparisonOperator, "GreaterThanOrEqualToThreshold", "GreaterThanThreshold",
-			"LessThanThreshold", "LessThanOrEqualToThreshold", "LessThanLowerOrGreaterThanUpperThreshold",
-			"LessThanLowerThreshold", "GreaterThanUpperThreshold"),
-		oneOf("treatMissingData", in.TreatMissingData, "", "missing", "ignore", "breaching", "notBreaching"),
-		oneOf("statistic", in.Statistic, "", "SampleCount", "Average", "Sum", "Minimum", "Maximum"),
-	); err != nil {
+	a := alarm.MetricAlarm{
+		Name: in.Name, Description: in.AlarmDescription, Tags: in.Tags,
+		Actions:    actions(in.ActionsEnabled, in.OKActions, in.AlarmActions, in.InsufficientDataActions),
+		Comparison: in.ComparisonOperator, Threshold: in.Threshold, Band: in.ThresholdMetricID,
+		EvaluationPeriods: in.EvaluationPeriods, DatapointsToAlarm: in.DatapointsToAlarm,
+		Missing: in.TreatMissingData, LowSamples: in.EvaluateLowSampleCountPercentiles,
+	}
+	if in.Statistic != "" && in.ExtendedStatistic != "" {
+		return created{}, fmt.Errorf("statistic is %s and extendedStatistic %s; it must be one of the two", in.Statistic, in.ExtendedStatistic)
+	}
+	if in.MetricName != "" {
+		a.Period = time.Duration(in.Period) * time.Second
+		a.Metric = &cloudwatch.MetricStat{
+			Namespace: in.Namespace, Name: in.MetricName, Dimensions: dimensions(in.Dimensions), Unit: in.Unit, Stat: in.Statistic + in.ExtendedStatistic,
+		}
+	}
+	for _, q := range in.MetricQueries {
+		a.Queries = append(a.Queries, q.query())
+	}
+	if err := p.Alarms.PutMetric(a); err != nil {
 		return created{}, err
 	}
-	if in.EvaluationPeriods < 1 {
-		return created{}, fmt.Errorf("evaluationPeriods is %d; it must be 1 or more", in.EvaluationPeriods)
+	return p.createdAlarm(in.Name), nil
+}
+
+func (q metricQuery) query() cloudwatch.DataQuery {
+	out := cloudwatch.DataQuery{
+		ID: q.ID, Expression: q.Expression, Label: q.Label, Hidden: !q.ReturnData, Period: time.Duration(q.Period) * time.Second,
 	}
-	return p.createAlarm(in.Name)
+	if m := q.Metric; m != nil {
+		out.Period = time.Duration(m.Period) * time.Second
+		out.Metric = &cloudwatch.MetricStat{
+			Namespace: m.Namespace, Name: m.MetricName, Dimensions: dimensions(m.Dimensions), Unit: m.Unit, Stat: m.Stat,
+		}
+	}
+	return out
+}
+
+func dimensions(values map[string]string) []cloudwatch.Dimension {
+	var all []cloudwatch.Dimension
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		all = append(all, cloudwatch.Dimension{Name: name, Value: values[name]})
+	}
+	return all
+}
+
+func actions(enabled *bool, ok, alarming, insufficient []string) alarm.Actions {
+	return alarm.Actions{Disabled: enabled != nil && !*enabled, OK: ok, Alarm: alarming, InsufficientData: insufficient}
 }
 
 type compositeAlarmInputs struct {
-	AlarmName        string   `json:"alarmName"`
-	AlarmDescription string   `json:"alarmDescription"`
-	AlarmRule        string   `json:"alarmRule"`
-	ActionsEnabled   *bool    `json:"actionsEnabled"`
-	AlarmActions     []string `json:"alarmActions"`
-	OKActions        []string `json:"okActions"`
-
-	ActionsSuppressor *struct {
-		Alarm           string `json:"alarm"`
-		ExtensionPeriod int    `json:"extensionPeriod"`
-		WaitPeriod      int    `json:"waitPeriod"`
-	} `json:"actionsSuppressor"`
+	AlarmName               string            `json:"alarmName"`
+	AlarmDescription        string            `json:"alarmDescription"`
+	AlarmRule               string            `json:"alarmRule"`
+	ActionsEnabled          *bool             `json:"actionsEnabled"`
+	AlarmActions            []string          `json:"alarmActions"`
+	OKActions               []string          `json:"okActions"`
+	InsufficientDataActions []string          `json:"insufficientDataActions"`
+	ActionsSuppressor       *suppressor       `json:"actionsSuppressor"`
+	Tags                    map[string]string `json:"tags"`
 }
 
+type suppressor struct {
+	Alarm           string `json:"alarm"`
+	WaitPeriod      int    `json:"waitPeriod"`
+	ExtensionPeriod int    `json:"extensionPeriod"`
+}
+
+// createCompositeAlarm makes an alarm on alarms, which must be there first: the program says so by an output of theirs
+// in the rule, or by DependsOn.
 func createCompositeAlarm(p *provider, _ declaration, in compositeAlarmInputs) (created, error) {
-	return p.createAlarm(in.AlarmName)
+	a := alarm.CompositeAlarm{
+		Name: in.AlarmName, Description: in.AlarmDescription, Tags: in.Tags, Rule: in.AlarmRule,
+		Actions: actions(in.ActionsEnabled, in.OKActions, in.AlarmActions, in.InsufficientDataActions),
+	}
+	if s := in.ActionsSuppressor; s != nil {
+		a.Suppressor = s.Alarm
+		a.Wait, a.Extension = time.Duration(s.WaitPeriod)*time.Second, time.Duration(s.ExtensionPeriod)*time.Second
+	}
+	if err := p.Alarms.PutComposite(a); err != nil {
+		return created{}, err
+	}
+	return p.createdAlarm(in.AlarmName), nil
 }
 
-func (p *provider) createAlarm(name string) (created, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if slices.Contains(p.alarms, name) {
-		return created{}, fmt.Errorf("an alarm %q exists; CloudWatch would replace it silently", name)
-	}
-	p.alarms = append(p.alarms, name)
-	return created{name, map[string]any{"arn": p.ARN("cloudwatch", "alarm:"+name)}}, nil
+func (p *provider) createdAlarm(name string) created {
+	return created{name, map[string]any{"arn": p.ARN("cloudwatch", "alarm:"+name)}}
 }

@@ -64,7 +64,6 @@ type provider struct {
 	declared map[string]bool // type and name: Pulumi's mock engine takes duplicates
 	failed   []error         // the engine's own errors do not name the resource
 	rules    map[string]rule // schedules, by name, for the targets that name them
-	alarms   []string        // names
 	checks   []func() error  // can be judged only when everything is there
 }
 

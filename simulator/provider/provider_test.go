@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
@@ -57,6 +58,19 @@ func TestProgramsThatAreWrong(t *testing.T) {
 			})
 			return err
 		}, []string{`"f"`, "does not honour loggingConfig, vpcConfig"}},
+		{"an unknown function in an alarm", func(ctx *pulumi.Context) error {
+			_, err := cloudwatch.NewMetricAlarm(ctx, "a", &cloudwatch.MetricAlarmArgs{
+				Name: pulumi.String("a"), ComparisonOperator: pulumi.String("GreaterThanThreshold"), EvaluationPeriods: pulumi.Int(1),
+				MetricQueries: cloudwatch.MetricAlarmMetricQueryArray{cloudwatch.MetricAlarmMetricQueryArgs{
+					Id: pulumi.String("e"), Expression: pulumi.String("SEARCH('x')"), ReturnData: pulumi.Bool(true), Period: pulumi.Int(60),
+				}},
+			})
+			return err
+		}, []string{`"a"`, "the function SEARCH is not simulated"}},
+		{"a composite before its alarm", func(ctx *pulumi.Context) error {
+			_, err := cloudwatch.NewCompositeAlarm(ctx, "c", &cloudwatch.CompositeAlarmArgs{AlarmName: pulumi.String("c"), AlarmRule: pulumi.String("ALARM(later)")})
+			return err
+		}, []string{`"c"`, `needs "later", which does not exist yet`}},
 		{"bad enum value", func(ctx *pulumi.Context) error {
 			_, err := ssm.NewParameter(ctx, "p", &ssm.ParameterArgs{Name: pulumi.String("/p"), Type: pulumi.String("Secret"), Value: pulumi.String("x")})
 			return err
@@ -142,5 +156,62 @@ func TestErrorOfTheProgram(t *testing.T) {
 	err := Run(newTestCloud(t), Stack{Project: "project", Name: "test"}, func(*pulumi.Context) error { return want })
 	if err != want {
 		t.Errorf("got %v, want %v and nothing around it", err, want)
+	}
+}
+
+// TestAlarms proves that declared alarms are evaluated with all that was declared.
+func TestAlarms(t *testing.T) {
+	t.Parallel()
+	c := newTestCloud(t)
+	topic := pulumi.Array{pulumi.String("arn:aws:sns:us-east-1:000000000000:t")}
+	stat := func(name string) cloudwatch.MetricAlarmMetricQueryMetricArgs {
+		return cloudwatch.MetricAlarmMetricQueryMetricArgs{
+			Namespace: pulumi.String("N"), MetricName: pulumi.String(name), Period: pulumi.Int(60), Stat: pulumi.String("Sum"),
+			Dimensions: pulumi.StringMap{"Stage": pulumi.String("dev")},
+		}
+	}
+	err := Run(c, Stack{Project: "p", Name: "s"}, func(ctx *pulumi.Context) error {
+		plain, err := cloudwatch.NewMetricAlarm(ctx, "plain", &cloudwatch.MetricAlarmArgs{
+			Name: pulumi.String("plain"), ComparisonOperator: pulumi.String("GreaterThanThreshold"), EvaluationPeriods: pulumi.Int(5), DatapointsToAlarm: pulumi.Int(3),
+			Namespace: pulumi.String("N"), MetricName: pulumi.String("M"), ExtendedStatistic: pulumi.String("p99"), Period: pulumi.Int(300), Threshold: pulumi.Float64(2.5),
+			TreatMissingData: pulumi.String("ignore"), EvaluateLowSampleCountPercentiles: pulumi.String("ignore"), AlarmActions: topic,
+			Tags: pulumi.StringMap{"Severity": pulumi.String("page"), "Runbook": pulumi.String("docs/runbooks/plain.md")},
+		})
+		if err != nil {
+			return err
+		}
+		_, err = cloudwatch.NewMetricAlarm(ctx, "math", &cloudwatch.MetricAlarmArgs{
+			Name: pulumi.String("math"), ComparisonOperator: pulumi.String("LessThanLowerThreshold"), EvaluationPeriods: pulumi.Int(1), ThresholdMetricId: pulumi.String("band"),
+			MetricQueries: cloudwatch.MetricAlarmMetricQueryArray{
+				cloudwatch.MetricAlarmMetricQueryArgs{Id: pulumi.String("m"), Metric: stat("M"), ReturnData: pulumi.Bool(true)},
+				cloudwatch.MetricAlarmMetricQueryArgs{Id: pulumi.String("band"), Expression: pulumi.String("ANOMALY_DETECTION_BAND(m, 3)"), ReturnData: pulumi.Bool(true)},
+			},
+		})
+		if err != nil {
+			return err
+		}
+		_, err = cloudwatch.NewCompositeAlarm(ctx, "both", &cloudwatch.CompositeAlarmArgs{
+			AlarmName: pulumi.String("both"), AlarmRule: pulumi.Sprintf("ALARM(%s)", plain.Arn), ActionsEnabled: pulumi.Bool(false), OkActions: pulumi.StringArray{},
+			ActionsSuppressor: cloudwatch.CompositeAlarmActionsSuppressorArgs{Alarm: plain.Name, WaitPeriod: pulumi.Int(60), ExtensionPeriod: pulumi.Int(120)},
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"plain": "p99 of N M > 2.5 for 3 of 5 periods of 5m", "math": "Sum of N M below the band for 1 of 1 period of 1m", "both": "ALARM(arn:aws:cloudwatch:" + c.Region + ":000000000000:alarm:plain)",
+	} {
+		if a, _ := c.Alarms.Alarm(name); a.Condition != want {
+			t.Errorf("%s: %q", name, a.Condition)
+		}
+	}
+	plain, _ := c.Alarms.Alarm("plain")
+	if m := plain.Metric; m.Missing != "ignore" || m.LowSamples != "ignore" || len(m.Actions.Alarm) != 1 || plain.Severity != "page" || plain.Runbook != "docs/runbooks/plain.md" {
+		t.Errorf("%+v", plain)
+	}
+	both, _ := c.Alarms.Alarm("both")
+	if b := both.Composite; b.Suppressor != "plain" || b.Wait != time.Minute || b.Extension != 2*time.Minute || !b.Actions.Disabled {
+		t.Errorf("%+v", b)
 	}
 }

@@ -155,13 +155,21 @@ func (s *Server) Publish(ctx context.Context, topicARN TopicARN, p Publication) 
 		return "", err
 	}
 	id, now := MessageID(uuid.NewString()), s.options.Now()
+	s.options.Metric(topicARN, "NumberOfMessagesPublished", 1)
 	for _, sub := range subs {
-		if sub.pending || !sub.filter.matches(p) {
+		if sub.pending {
+			continue
+		}
+		if !sub.filter.matches(p) {
+			s.options.Metric(topicARN, "NumberOfNotificationsFilteredOut", 1)
 			continue
 		}
 		if err := s.deliver(ctx, sub, id, now, p); err != nil {
+			s.options.Metric(topicARN, "NumberOfNotificationsFailed", 1)
 			s.options.Undelivered(sub.arn, id, err)
+			continue
 		}
+		s.options.Metric(topicARN, "NumberOfNotificationsDelivered", 1)
 	}
 	return id, nil
 }

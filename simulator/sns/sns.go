@@ -44,6 +44,8 @@ type Options struct {
 	// Undelivered takes each message that a queue refused. On AWS such a message is lost silently.
 	// Nil means nowhere.
 	Undelivered func(SubscriptionARN, MessageID, error)
+	// Metric takes the topics' metrics, as CloudWatch has them in AWS/SNS. nil: nobody measures.
+	Metric func(topic TopicARN, name string, value float64)
 	// Now is the time; nil: the computer's.
 	Now func() time.Time
 }
@@ -79,6 +81,9 @@ type subscription struct {
 func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Metric == nil {
+		o.Metric = func(TopicARN, string, float64) {}
 	}
 	if o.Undelivered == nil {
 		o.Undelivered = func(SubscriptionARN, MessageID, error) {}

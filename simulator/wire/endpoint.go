@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -25,6 +26,9 @@ type Options struct {
 	// wait, to add latency. Its error is the answer: an *Error as it is, any other as InternalFailure
 	// (500). ErrAnswerLost lets the call be carried out. nil: nothing is called.
 	Before func(ctx context.Context, call Call) error
+	// After is called with every call that Before was called with, how long it took from then on, and its error. nil:
+	// nothing is called.
+	After func(call Call, took time.Duration, err error)
 	// MaxBody is the largest request body in bytes; 0 means 16 MB, DynamoDB's own limit.
 	MaxBody int64
 }
@@ -82,8 +86,18 @@ type request struct {
 	in     any
 }
 
-// carryOut asks the hook, then runs the action, which finds the call in its context.
+// carryOut asks the hook, then runs the action. A call whose answer a hook takes away is not measured.
 func (e *Endpoint) carryOut(ctx context.Context, req request) (any, error) {
+	began := time.Now()
+	out, err := e.perform(ctx, req)
+	if e.options.After != nil {
+		e.options.After(req.call, time.Since(began), err)
+	}
+	return out, err
+}
+
+// perform runs the action, which finds the call in its context, unless the hook has an error.
+func (e *Endpoint) perform(ctx context.Context, req request) (any, error) {
 	lost := false
 	if e.options.Before != nil {
 		err := e.options.Before(ctx, req.call)
