@@ -113,3 +113,14 @@ func (b *bucket) percentile(p float64) float64 {
 	}
 	return b.max
 }
+
+// share is the percentage of the values above lower and up to upper.
+func (b *bucket) share(lower, upper float64) float64 {
+	within := 0.0
+	for _, n := range b.bins {
+		if v := min(max(middle(n.class), b.min), b.max); v > lower && v <= upper {
+			within += float64(n.n)
+		}
+	}
+	return 100 * within / b.count
+}

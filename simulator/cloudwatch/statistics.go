@@ -123,7 +123,10 @@ func statistic(name string) (value func(*bucket) float64, bins bool, err error) 
 	if p, ok := Percentile(name); ok {
 		return func(b *bucket) float64 { return b.percentile(p) }, true, nil
 	}
-	return nil, false, fmt.Errorf("cloudwatch: the statistic %q is not known; these are: SampleCount, Average, Sum, Minimum, Maximum, p0 to p100", name)
+	if lower, upper, ok := rank(name); ok {
+		return func(b *bucket) float64 { return b.share(lower, upper) }, true, nil
+	}
+	return nil, false, fmt.Errorf("cloudwatch: the statistic %q is not known; these are: SampleCount, Average, Sum, Minimum, Maximum, p0 to p100, PR(lower:upper)", name)
 }
 
 // Percentile reads the name of a percentile, such as p99.9.
@@ -134,4 +137,19 @@ func Percentile(name string) (p float64, ok bool) {
 	}
 	p, err := strconv.ParseFloat(digits, 64)
 	return p, err == nil && p <= 100
+}
+
+// rank reads the name of a percentile rank: PR(100:300), PR(300:) or PR(:300).
+func rank(name string) (lower, upper float64, ok bool) {
+	inner, isRank := strings.CutPrefix(strings.TrimSuffix(name, ")"), "PR(")
+	from, to, isRange := strings.Cut(inner, ":")
+	lower, upper = math.Inf(-1), math.Inf(1)
+	var errs [2]error
+	if from != "" {
+		lower, errs[0] = strconv.ParseFloat(from, 64)
+	}
+	if to != "" {
+		upper, errs[1] = strconv.ParseFloat(to, 64)
+	}
+	return lower, upper, isRank && isRange && strings.HasSuffix(name, ")") && errs == [2]error{} && from+to != ""
 }

@@ -54,6 +54,8 @@ func TestStatistics(t *testing.T) {
 		"least":               {"Minimum", 5 * time.Minute, "", minutes(0, -5, 6)},
 		"most":                {"Maximum", 5 * time.Minute, "Milliseconds", minutes(0, 10, 6)},
 		"another unit":        {"Sum", time.Minute, "Count", nil},
+		"share above 3":       {"PR(3.5:)", time.Minute, "", minutes(0, 25, 4, 1, 100, 1, 4, 0, 1)},
+		"share between":       {"PR(1.5:3.5)", 5 * time.Minute, "", minutes(0, 100.0/3, 6)},
 		"highest percentile":  {"p100", time.Minute, "", minutes(0, 10, 4, 1, 4, 1, 4, -5, 1)},
 		"p99.9":               {"p99.9", time.Minute, "", minutes(0, 10, 4, 1, 4, 1, 4, -5, 1)},
 		"lowest percentile":   {"p0", time.Minute, "", minutes(0, 1, 4, 1, 4, 1, 4, -5, 1)},
@@ -134,7 +136,7 @@ func TestPercentileOfEqualValuesIsExact(t *testing.T) {
 func TestQueriesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
-	for _, statistic := range []string{"", "Median", "p", "p101", "p-1", "pp", "tm99"} {
+	for _, statistic := range []string{"", "Median", "p", "p101", "PR(:)", "PR(1)", "PR(a:)", "p-1", "pp", "tm99"} {
 		if _, err := s.Statistics(Query{Statistic: statistic, Period: time.Minute}); err == nil {
 			t.Errorf("%q was taken", statistic)
 		}
