@@ -1,0 +1,7 @@
+// Package console tests the console in a browser, against a local stack of its own whose minutes last a second.
+//
+// It needs Chromium or Chrome, and axe-core from npm:
+//
+//	apt-get install chromium
+//	npm install --prefix .heliograph/tools --no-save axe-core@4.14.1
+package console
