@@ -35,7 +35,7 @@ var rules = []rule{
 	{"infra/build", []string{"heliograph"}, nil, "compiling and packing hold no Pulumi"},
 	{"infra", []string{"heliograph", "observability/catalogue", "infra"}, nil, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
 	{"simulator", []string{"simulator"}, nil, "it is an AWS for any program, and knows none of ours"},
-	{"local", []string{"heliograph", "infra", "local", "simulator"}, nil, "it joins our program to the simulator, with the functions as compiled programs, so that what works here is what is deployed"},
+	{"local", []string{"heliograph", "infra", "local", "message", "simulator"}, nil, "it joins our program to the simulator, with the functions as compiled programs, so that what works here is what is deployed"},
 	{"cmd", []string{"heliograph", "message", "auth", "local", "simulator"}, nil, "the command line talks to a running stack; it is not a part of it"},
 	{"e2e", []string{"heliograph", "auth", "infra", "local", "simulator"}, nil, "black-box tests know a stack by its addresses"},
 }

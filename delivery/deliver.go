@@ -141,6 +141,7 @@ func (d *Deliverer) deliver(ctx context.Context, r *Record) error {
 func (d *Deliverer) run(ctx context.Context, r *Record) error {
 	observability.Add(ctx, catalogue.MessagesReceived, 1)
 	j := open(r, time.Now())
+	j.annotate(ctx)
 	for known := (event{}); ; {
 		next := plan(j, known, given{now: time.Now(), rate: d.rate(), chance: rand.Float64()})
 		if next.action == stop {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"heliograph"
@@ -48,9 +49,11 @@ func (d *Deliverer) queue(ctx context.Context, j *job, s step) (noRoom bool, err
 		return true, nil
 	}
 	if s.action == queuePage {
-		return false, d.send(ctx, d.QueueURL, records, s.delay, "the next page")
+		_, err := d.send(ctx, d.QueueURL, records, s.delay, "the next page")
+		return false, err
 	}
-	if err := d.send(ctx, d.QueueURL, records, s.delay, "a follow-up"); err != nil {
+	ids, err := d.send(ctx, d.QueueURL, records, s.delay, "a follow-up")
+	if err != nil {
 		return false, err
 	}
 	observability.Add(ctx, catalogue.FollowUpsQueued, float64(len(records)))
@@ -60,14 +63,15 @@ func (d *Deliverer) queue(ctx context.Context, j *job, s step) (noRoom bool, err
 		level = slog.LevelWarn
 	}
 	j.log(ctx, &s.state).Log(ctx, level, "follow-up queued", "outcome", s.outcome, "cause", s.cause,
-		"owed", count(s.owed), "connectionIds", someOf(s.owed), "delaySeconds", s.delay)
+		"owed", count(s.owed), "connectionIds", someOf(s.owed), "delaySeconds", s.delay, "queuedAs", ids)
 	return false, nil
 }
 
 // writeDeadLetter puts the message on the dead-letter queue, with the reason and with what is owed.
 func (d *Deliverer) writeDeadLetter(ctx context.Context, j *job, s step) error {
 	records := j.deadLetters(s.carries, s.why, s.state.Attempt)
-	if err := d.send(ctx, d.DeadLetterQueueURL, records, 0, "a dead letter ("+string(s.why.Reason)+")"); err != nil {
+	ids, err := d.send(ctx, d.DeadLetterQueueURL, records, 0, "a dead letter ("+string(s.why.Reason)+")")
+	if err != nil {
 		return err
 	}
 	outcome := Failed
@@ -77,18 +81,21 @@ func (d *Deliverer) writeDeadLetter(ctx context.Context, j *job, s step) error {
 	}
 	observability.Add(ctx, catalogue.MessagesDeadLettered, float64(len(records)))
 	observability.Annotate(ctx, "outcome", string(outcome))
-	j.log(ctx, &s.state).ErrorContext(ctx, "message dead-lettered", "outcome", outcome, "reason", s.why.Reason, "cause", s.why.Detail, "letters", len(records))
+	j.log(ctx, &s.state).ErrorContext(ctx, "message dead-lettered", "outcome", outcome, "reason", s.why.Reason, "cause", s.why.Detail, "letters", len(records), "queuedAs", ids)
 	return nil
 }
 
-func (d *Deliverer) send(ctx context.Context, url string, records []*sqs.SendMessageInput, delay int32, what string) error {
+// send puts records on a queue, and gives their ids there.
+func (d *Deliverer) send(ctx context.Context, url string, records []*sqs.SendMessageInput, delay int32, what string) (ids []string, err error) {
 	for _, in := range records {
 		in.QueueUrl, in.DelaySeconds = &url, delay
-		if _, err := d.Queue.SendMessage(ctx, in); err != nil {
-			return fmt.Errorf("queueing %s: %w", what, err)
+		out, err := d.Queue.SendMessage(ctx, in)
+		if err != nil {
+			return ids, fmt.Errorf("queueing %s: %w", what, err)
 		}
+		ids = append(ids, aws.ToString(out.MessageId))
 	}
-	return nil
+	return ids, nil
 }
 
 // endClaims ends the claims of users who are given up. A claim that can't be marked as done ends with its lease: then a

@@ -173,7 +173,7 @@ func (m *model) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...
 	} else {
 		m.queue = append(m.queue, q)
 	}
-	return nil, nil
+	return &sqs.SendMessageOutput{MessageId: &q.id}, nil
 }
 
 // receive takes up to ten messages off the queue, some of which stay, to be delivered twice.

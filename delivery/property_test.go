@@ -64,7 +64,7 @@ func (w *world) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...fu
 		return nil, err
 	}
 	w.sent = append(w.sent, in)
-	return nil, nil
+	return &sqs.SendMessageOutput{}, nil
 }
 
 func take(coming *[]bool) bool {

@@ -12,6 +12,7 @@ import (
 
 	"heliograph"
 	"heliograph/local/journey"
+	"heliograph/message"
 	"heliograph/simulator/cloud"
 	"heliograph/simulator/console"
 	"heliograph/simulator/dynamodb/attribute"
@@ -42,12 +43,6 @@ func consoleOf(root string) func(*cloud.Cloud) console.App {
 
 // physical is the name of a resource of the local stack on the simulator.
 func physical(short string) string { return project + "-" + name + "-" + short }
-
-// The message attributes that the function send gives a dead letter.
-const (
-	reasonAttribute   = "RejectReason" // "<reason>: <detail>"
-	attemptsAttribute = "Attempts"
-)
 
 // presets are the troubles that runbooks are about.
 var presets = []console.Preset{
@@ -111,7 +106,7 @@ func (a app) send(_ context.Context, user, body string) (string, error) {
 
 // reason tells why a dead letter died.
 func reason(m sqs.Message) (string, string) {
-	why, given := m.MessageAttributes[reasonAttribute]
+	why, given := m.MessageAttributes[message.ReasonAttribute]
 	if _, moved := m.Attributes["DeadLetterQueueSourceArn"]; moved || !given {
 		return "crash", "moved here by the queue itself, since the function never came to an end with it"
 	}
@@ -123,7 +118,7 @@ func reason(m sqs.Message) (string, string) {
 func revive(m sqs.Message) sqs.Outgoing {
 	out := sqs.Outgoing{Body: m.Body, Attributes: map[string]sqs.MessageAttribute{}, TraceHeader: m.Attributes["AWSTraceHeader"]}
 	for attribute, value := range m.MessageAttributes {
-		if attribute != reasonAttribute && attribute != attemptsAttribute {
+		if !message.DropOnRedrive(attribute) {
 			out.Attributes[attribute] = value
 		}
 	}

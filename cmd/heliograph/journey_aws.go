@@ -68,7 +68,7 @@ func (d deployed) tell(ctx context.Context, id string) (journey.Journey, error) 
 		lines, next = append(lines, found...), nil
 		for _, l := range found {
 			traces[l.TraceID] = l.TraceID != ""
-			for _, related := range []string{l.MessageID, l.QueuedAs} {
+			for _, related := range append([]string{l.MessageID}, l.QueuedAs...) {
 				if related != "" && !asked[related] && !slices.Contains(next, related) {
 					next = append(next, related)
 				}

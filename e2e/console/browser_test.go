@@ -77,7 +77,7 @@ func (b *browser) hear(event any) {
 			text += " " + x.Description
 		}
 	case *runtime.EventConsoleAPICalled:
-		if e.Type != runtime.APITypeError && e.Type != runtime.APITypeWarning {
+		if e.Type != "error" && e.Type != "warning" {
 			return
 		}
 		for _, a := range e.Args {

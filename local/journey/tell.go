@@ -38,9 +38,11 @@ func (t *teller) gather(lines []Line, segments []Segment) {
 	for grown := true; grown; {
 		grown = false
 		for _, l := range lines {
-			if t.ids[l.MessageID] || l.ID != "" && t.ids[l.ID] {
+			if t.ids[l.MessageID] || l.ID != "" && t.ids[l.ID] || slices.ContainsFunc(l.QueuedAs, func(id string) bool { return t.ids[id] }) {
 				grown = t.know(l.MessageID) || grown
-				grown = t.know(l.QueuedAs) || grown
+				for _, id := range l.QueuedAs {
+					grown = t.know(id) || grown
+				}
 			}
 		}
 	}
@@ -136,7 +138,7 @@ func (t *teller) logs(attempt int) bool {
 
 // logged tells of a line.
 func (t *teller) logged(l Line) {
-	step := Step{At: l.Time, Title: l.Message, Status: statusOf(l.Outcome), Attempt: l.Attempt, TraceID: l.TraceID, MessageID: l.QueuedAs}
+	step := Step{At: l.Time, Title: l.Message, Status: statusOf(l.Outcome), Attempt: l.Attempt, TraceID: l.TraceID, MessageID: strings.Join(l.QueuedAs, ", ")}
 	var details []string
 	switch l.Message {
 	case "follow-up queued":

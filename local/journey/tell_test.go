@@ -55,8 +55,8 @@ func titles(j journey.Journey) []string {
 // TestTell proves that a journey names each step in order, leaves other messages out, and tells what is missing.
 func TestTell(t *testing.T) {
 	t.Parallel()
-	followUp := logged(t, 1, `"message":"follow-up queued","messageId":"m1","id":"order-7","attempt":1,"outcome":"failed","cause":"429","owed":1,"delaySeconds":5,"queuedAs":"m2"`)
-	dead := logged(t, 12, `"message":"message dead-lettered","messageId":"m2","attempt":2,"outcome":"failed","reason":"undelivered","queuedAs":"m3"`)
+	followUp := logged(t, 1, `"message":"follow-up queued","messageId":"m1","id":"order-7","attempt":1,"outcome":"failed","cause":"429","owed":1,"delaySeconds":5,"queuedAs":["m2"]`)
+	dead := logged(t, 12, `"message":"message dead-lettered","messageId":"m2","attempt":2,"outcome":"failed","reason":"undelivered","queuedAs":["m3"]`)
 	other := logged(t, 2, `"message":"message done","messageId":"other","attempt":1,"outcome":"expired"`)
 	first := attempt(t, "m1", 1, after(0.5), "failed", post(after(0.6), 429, "c1"), post(after(0.7), 410, "c2"))
 	second := attempt(t, "m2", 2, after(7), "delivered", post(after(7.1), 200, "c1"))
@@ -74,9 +74,10 @@ func TestTell(t *testing.T) {
 			[]string{"ok delivered"}, failed...), "ok 2 Received by send", "ok 2 Posted to c1", "ok 2 Delivered")},
 		"by its producer's name": {"order-7", []journey.Line{followUp}, []journey.Segment{first, second}, 60, append(append(
 			[]string{"ok delivered"}, failed...), "ok 2 Received by send", "ok 2 Posted to c1", "ok 2 Delivered")},
-		"not due yet":   {"m1", []journey.Line{followUp}, []journey.Segment{first}, 3, append(append([]string{"info under way"}, failed...), "gap 2 Waits for its next attempt")},
-		"never came":    {"m1", []journey.Line{followUp}, []journey.Segment{first}, 99, append(append([]string{"warn lost from sight"}, failed...), "gap 2 The next attempt left no trace")},
-		"dead-lettered": {"m1", []journey.Line{dead, followUp}, []journey.Segment{first}, 99, append(append([]string{"bad dead-lettered"}, failed...), "bad 2 Dead-lettered")},
+		"not due yet":        {"m1", []journey.Line{followUp}, []journey.Segment{first}, 3, append(append([]string{"info under way"}, failed...), "gap 2 Waits for its next attempt")},
+		"never came":         {"m1", []journey.Line{followUp}, []journey.Segment{first}, 99, append(append([]string{"warn lost from sight"}, failed...), "gap 2 The next attempt left no trace")},
+		"dead-lettered":      {"m1", []journey.Line{dead, followUp}, []journey.Segment{first}, 99, append(append([]string{"bad dead-lettered"}, failed...), "bad 2 Dead-lettered")},
+		"by the dead letter": {"m3", []journey.Line{followUp, dead}, []journey.Segment{first}, 99, append(append([]string{"bad dead-lettered"}, failed...), "bad 2 Dead-lettered")},
 		"without traces": {"m1", []journey.Line{followUp, dead}, nil, 99, []string{
 			"bad dead-lettered", "gap 0 When it was queued is not known", "warn 1 Follow-up queued", "bad 2 Dead-lettered"}},
 		"unknown": {"m9", []journey.Line{followUp}, []journey.Segment{first}, 9, []string{"info unknown"}},

@@ -54,8 +54,8 @@ type Line struct {
 	Owed          int       `json:"owed"`
 	DelaySeconds  int       `json:"delaySeconds"`
 	ConnectionIDs []string  `json:"connectionIds"`
-	// QueuedAs is the SQS id of the follow-up, or of the dead letter, that the message became.
-	QueuedAs string `json:"queuedAs"`
+	// QueuedAs are the SQS ids of the follow-ups, or of the dead letters, that the message became.
+	QueuedAs []string `json:"queuedAs"`
 }
 
 // ReadLine reads a line of JSON. A line of another form is an error.
