@@ -212,7 +212,7 @@ func fieldNamed(err error, name string) reflect.Value {
 }
 
 // callParameters are the parameters that say what a call is about, as X-Ray names them.
-var callParameters = map[string]string{"TableName": "table_name", "QueueUrl": "queue_url", "TopicArn": "topic_arn", "Name": "parameter_name"}
+var callParameters = map[string]string{"TableName": "table_name", "QueueUrl": "queue_url", "TopicArn": "topic_arn", "ConnectionId": "connection_id", "Name": "parameter_name"}
 
 // describeCall notes on which table, queue, topic or parameter a call works, and how often it was tried again.
 func describeCall(into map[string]any, parameters any, metadata middleware.Metadata) {

@@ -97,6 +97,7 @@ func (b *browser) quiet(t *testing.T) {
 	defer b.mu.Unlock()
 	if len(b.complaints) > 0 {
 		t.Errorf("the page complained:\n%s", strings.Join(b.complaints, "\n"))
+		b.complaints = nil
 	}
 }
 

@@ -52,7 +52,7 @@ func TestConsole(t *testing.T) {
 func start(t *testing.T) *local.Stack {
 	t.Helper()
 	s, err := local.Start(t.Context(), local.Options{
-		Root: ".", MetricPeriod: time.Second, Config: map[string]string{"presenceGrace": "1s"},
+		Root: ".", Config: map[string]string{"presenceGrace": "1s"},
 		EndpointsFile: filepath.Join(t.TempDir(), "local.json"), Progress: os.Stderr,
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ type teller struct {
 // Tell tells the journey of a message from lines and segments in any order, which may be about other messages, too. A line
 // or a segment that comes twice counts once.
 func Tell(id string, lines []Line, segments []Segment, now time.Time) Journey {
-	t := &teller{ids: map[string]bool{id: true}, seen: map[int]bool{}}
+	t := &teller{ids: map[string]bool{id: true}, seen: map[int]bool{}, steps: []Step{}}
 	t.gather(lines, segments)
 	for _, s := range t.spans {
 		t.received(s)

@@ -85,6 +85,9 @@ func TestTell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			j := journey.Tell(tt.id, tt.lines, tt.segments, sent.Add(time.Duration(tt.now*float64(time.Second))))
+			if j.Steps == nil {
+				t.Error("the steps are no list, which JSON would give as null")
+			}
 			if diff := cmp.Diff(tt.want, titles(j)); diff != "" {
 				t.Errorf("want (-), got (+):\n%s", diff)
 			}

@@ -23,7 +23,7 @@ function draw() {
     const here = a.hash === '#/' + app.name;
     here ? a.setAttribute('aria-current', 'page') : a.removeAttribute('aria-current');
   }
-  render(html`${app.error ? html`<p class="notice" role="alert">${app.error}</p>` : ''}${app.data ? p.view(app.data, app) : html`<h1>${p.title}</h1><p class="quiet">Loading…</p>`}`, main);
+  render(html`${app.error ? html`<p class="notice" role="alert">${app.error}</p>` : ''}${app.data ? p.view(app.data, app) : html`<h1>${p.title}</h1>${app.error ? '' : html`<p class="quiet">Loading…</p>`}`}`, main);
   status();
 }
 
