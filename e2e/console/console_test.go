@@ -37,7 +37,6 @@ func TestConsole(t *testing.T) {
 		{"Its trace opens", traceOpens},
 		{"Hostile text stays text", hostileStaysText},
 		{"Dead letters have a reason and can be redriven", deadLetters},
-		{"A 429 storm turns send-failures on and off again", stormAlarms},
 		{"Keys lead everywhere", keys},
 		{"No page scrolls sideways on a phone", phone},
 		{"axe finds nothing in either theme", accessible},
@@ -48,7 +47,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// start starts a local stack whose minutes last a second.
+// start starts a local stack.
 func start(t *testing.T) *local.Stack {
 	t.Helper()
 	s, err := local.Start(t.Context(), local.Options{
@@ -155,38 +154,6 @@ func deadLetters(t *testing.T, b *browser, _ local.Endpoints) {
 	b.see(t, fmt.Sprintf("document.querySelector('section tbody a') && document.querySelector('section tbody a').innerText !== %s", quoted(before)))
 }
 
-// storming is how many devices a message goes to: enough for the alarm to judge a second's posts.
-const storming = 60
-
-func stormAlarms(t *testing.T, b *browser, at local.Endpoints) {
-	for range storming {
-		connect(t, at, "storm")
-	}
-	b.visit(t, "faults")
-	b.click(t, "[role=switch]", "429 storm")
-	b.see(t, "document.querySelector('[role=switch][aria-checked=true]')")
-	state := func(want string) string {
-		return fmt.Sprintf("[...document.querySelectorAll('main tbody tr')].some((r) => r.innerText.includes('send-failures') && r.innerText.includes(%s))", quoted(want))
-	}
-	traffic := func(until string) {
-		for end := time.Now().Add(2 * limit); time.Now().Before(end); {
-			sendTo(t, b, "storm", "x")
-			b.visit(t, "alarms")
-			if read[bool](t, b, until) {
-				return
-			}
-		}
-	}
-	traffic(state("ALARM"))
-	b.see(t, state("ALARM"))
-	b.see(t, "document.querySelector('#status').innerText.includes('firing')")
-	b.visit(t, "faults")
-	b.click(t, "[role=switch]", "429 storm")
-	b.see(t, "!document.querySelector('[role=switch][aria-checked=true]')")
-	traffic(state("OK"))
-	b.see(t, state("OK"))
-}
-
 func keys(t *testing.T, b *browser, _ local.Endpoints) {
 	b.visit(t, "overview")
 	for letter, page := range map[string]string{"a": "alarms", "t": "traces", "j": "journey", "c": "connections", "q": "queues", "l": "logs", "f": "faults", "o": "overview"} {
@@ -226,7 +193,7 @@ func accessible(t *testing.T, b *browser, _ local.Endpoints) {
 	need(t, "accessibility is tested by axe-core: npm install --prefix .heliograph/tools --no-save axe-core@4.14.1", err)
 	for _, theme := range []string{"light", "dark"} {
 		b.look(theme, 1280)
-		for _, page := range append([]string{"queues/heliograph-local-send-dead-letters", "journey/" + sent, "alarms/heliograph-local-send-failures"}, pages...) {
+		for _, page := range append([]string{"queues/heliograph-local-send-dead-letters", "journey/" + sent}, pages...) {
 			b.visit(t, page)
 			read[bool](t, b, string(axe)+"; true")
 			read[bool](t, b, "axe.run().then((r) => { window.found = r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' ')); }), true")
