@@ -135,6 +135,12 @@ func (r *keyring) find(t *jwt.Token) (any, error) {
 		// RFC 7515, section 4.1.11: whoever does not understand a critical header must refuse the token.
 		return nil, reject(ReasonMalformed)
 	}
+	if pss, ok := t.Method.(*jwt.SigningMethodRSAPSS); ok {
+		// By default golang-jwt verifies a salt of any length; RFC 7518, section 3.5, wants the hash's.
+		strict := *pss
+		strict.VerifyOptions = nil // so that Options count, which are for signing
+		t.Method = &strict
+	}
 	id, err := r.wanted(t)
 	if err != nil {
 		return nil, err

@@ -180,6 +180,27 @@ func TestPublishedKeys(t *testing.T) {
 	}
 }
 
+// A PS signature passes with a salt as long as its hash, and with no other: RFC 7518, section 3.5.
+func TestSaltOfPSS(t *testing.T) {
+	t.Parallel()
+	_, v, _ := newIssuer(t, publish("r", rsaKey().Public()))
+	for _, method := range []*jwt.SigningMethodRSAPSS{jwt.SigningMethodPS256, jwt.SigningMethodPS384, jwt.SigningMethodPS512} {
+		size := method.Hash.Size()
+		for _, salt := range []int{rsa.PSSSaltLengthAuto, 1, 20, size - 1, size, size + 1, 32, 48, 64} {
+			salted := *method
+			salted.Options = &rsa.PSSOptions{SaltLength: salt}
+			want := ReasonSignature
+			if salt == size {
+				want = ""
+			}
+			_, err := v.Verify(context.Background(), sign(t, &salted, rsaKey(), with(nil), nil))
+			if got := reasonOf(err); got != want {
+				t.Errorf("%s with a salt of %d bytes: rejected for %q, want %q", method.Name, salt, got, want)
+			}
+		}
+	}
+}
+
 // A token of public keys shown to a verifier with secrets is refused for its family, before any key.
 func TestPublicKeyTokenWithSecrets(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,7 @@ type Reason string
 const (
 	ReasonMissing     Reason = "missing"       // the request carries no token
 	ReasonTooLong     Reason = "too-long"      // over MaxTokenBytes
-	ReasonMalformed   Reason = "malformed"     // not three base64url parts of JSON, or a critical header that nobody here knows
+	ReasonMalformed   Reason = "malformed"     // not three base64url parts, the first two one JSON object each; or a critical header that nobody here knows
 	ReasonAlgorithm   Reason = "algorithm"     // alg is none, unknown, of the other family, or not the key's own
 	ReasonUnknownKey  Reason = "unknown-key"   // no published key has the token's kid
 	ReasonSignature   Reason = "signature"     // none of the keys made this signature

@@ -1,12 +1,16 @@
 package auth
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4/json"
 )
 
 // MaxTokenBytes is the longest token that is looked at. API Gateway takes at most 10,240 bytes of request line
@@ -28,18 +32,35 @@ func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // LogValue hides the token from slog.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// wellFormed is the check that needs no key: three parts of base64url. It is stricter than the parser, whose
-// base64 decoder skips line breaks, so that one token could be written in many ways.
+// wellFormed is the check that needs no key: three parts of base64url, of which the first two hold one JSON object
+// each. It is stricter than the parser, whose base64 decoder skips line breaks, so that one token could be written in
+// many ways, and whose JSON decoder stops at the end of the first value, whatever follows.
 func (t Token) wellFormed() error {
 	switch {
 	case t == "":
 		return reject(ReasonMissing)
 	case len(t) > MaxTokenBytes:
 		return reject(ReasonTooLong)
-	case strings.Count(string(t), ".") != 2 || strings.ContainsFunc(string(t), notInToken):
+	case strings.ContainsFunc(string(t), notInToken):
+		return reject(ReasonMalformed)
+	}
+	if parts := strings.Split(string(t), "."); len(parts) != 3 || !isObject(parts[0]) || !isObject(parts[1]) {
 		return reject(ReasonMalformed)
 	}
 	return nil
+}
+
+// isObject reports whether a part of a token is one JSON object in UTF-8 and nothing else, without a member that occurs
+// twice: RFC 7515, section 4, and RFC 7519, section 4, want the names unique, since two readers of such a token could
+// see two users. Members of members are not looked at, for nobody here reads any. The decoder is go-jose's, because
+// encoding/json takes the last of two members.
+func isObject(part string) bool {
+	document, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil || !utf8.Valid(document) {
+		return false
+	}
+	var members map[string]json.RawMessage
+	return json.Unmarshal(document, &members) == nil && members != nil
 }
 
 // notInToken reports whether a character is neither of base64url (RFC 4648, section 5) nor the dot.
