@@ -264,7 +264,8 @@ func TestPropertyTooMany(t *testing.T) {
 func TestZeros(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	f := newUntraced("authorizer", testSettings, &out)
+	f := New("authorizer", testSettings, &out)
+	f.tracer = nil
 	_, _ = Wrap(f, ignoring(func(ctx context.Context) error {
 		Add(ctx, catalogue.TokensRejected, 1)
 		from(ctx).flush()

@@ -159,10 +159,10 @@ func run(t testing.TB, ctx context.Context, h func(context.Context) error) (logs
 	return logs, metrics, err
 }
 
-// newUntraced is New without a daemon, so that a test's traces go nowhere.
+// newUntraced is New without a daemon, so that a test's traces go nowhere, and without the zeros of the function's own metrics.
 func newUntraced(function string, s Settings, out *bytes.Buffer) *Function {
 	f := New(function, s, out)
-	f.tracer = nil
+	f.tracer, f.zeros = nil, nil
 	return f
 }
 
