@@ -113,7 +113,7 @@ function help() {
 document.getElementById('skip').addEventListener('click', () => main.focus());
 addEventListener('hashchange', go);
 addEventListener('keydown', key);
-render(nothing, main);
+main.replaceChildren();
 go();
 listen();
 get('stack').then((s) => { app.stack = s; document.getElementById('name').textContent = s.name || 'Console'; draw(); }, () => {});

@@ -15,7 +15,7 @@ const inline = (text) => {
   return [...out, rest];
 };
 const cells = (line) => line.trim().replace(/^\||\|$/g, '').split('|').map((c) => inline(c.trim()));
-const heading = (n, text) => n < 2 ? html`<h2>${inline(text)}</h2>` : n < 3 ? html`<h2>${inline(text)}</h2>` : html`<h3>${inline(text)}</h3>`;
+const heading = (n, text) => n < 3 ? html`<h2>${inline(text)}</h2>` : html`<h3>${inline(text)}</h3>`;
 
 export function markdown(text) {
   const lines = (text ?? '').replace(/\r/g, '').split('\n'), out = [];
