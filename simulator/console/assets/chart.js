@@ -53,7 +53,8 @@ class Chart extends HTMLElement {
   show(index) {
     const s = this.spec_;
     const at = index ?? s.times.length - 1;
-    render(html`${s.lines.map((l, i) => html`<li><i .style=${'background:' + colorOf(i)}></i>${l.label}<b>${number(l.values[at] ?? null)}</b></li>`)}`, this.legend);
+    const empty = s.lines.filter((l) => l.values.every((v) => v == null)).length;
+    render(html`${s.lines.map((l, i) => empty > 3 && l.values.every((v) => v == null) ? '' : html`<li><i .style=${'background:' + colorOf(i)}></i>${l.label}<b>${number(l.values[at] ?? null)}</b></li>`)}${empty > 3 ? html`<li>${empty} without data</li>` : ''}`, this.legend);
   }
 
   build() {
