@@ -64,8 +64,8 @@ func figureBacklog(t *testing.T, rate, due int) {
 const (
 	// perSecond is how many leases of a backlog end in the same second, in no order among themselves.
 	perSecond = 25
-	// inFlight is how many GetConnection calls a sweep may have begun and not finished.
-	inFlight = 64
+	// inFlight is how many GetConnection calls a sweep may have begun and not finished: those of an eighth of a second.
+	inFlight = 160
 )
 
 // backlog is a stack with many connections for the sweep to verify.

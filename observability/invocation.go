@@ -64,6 +64,14 @@ func Add(ctx context.Context, m catalogue.Metric, v float64) {
 	}
 }
 
+// Flush writes the metrics that were added so far, for a handler that goes on for long: they count at this time, and
+// nothing that happens later can lose them.
+func Flush(ctx context.Context) {
+	if inv := from(ctx); inv != nil {
+		inv.flush()
+	}
+}
+
 // SetProperty notes an id of this invocation, such as connectionId or user. It becomes a root member of
 // the metric lines, never a dimension, and an attribute of the invocation's log lines from then on.
 // Setting a key again overwrites it; ids that occur many times per invocation belong on their log lines.

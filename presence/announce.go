@@ -39,7 +39,9 @@ type GraceQueue interface {
 }
 
 // Announcer announces who came and who went, from the records of the table's stream. Records of one
-// user have to come in order; each of them, and each Grace, may come any number of times.
+// item have to come in order, those of different items need not, even if they are of one user: what is
+// announced follows from the presence item alone, and what is done about a deleted connection may be
+// done at any time. Each record, and each Grace, may come any number of times.
 //
 // A user who comes is announced at once. For one who goes, the Announcer waits for the grace period, and
 // announces nothing if the user is back by then. What is announced is decided by a conditional write,
@@ -57,8 +59,8 @@ func NewAnnouncer(store *Store, publisher Publisher, queue GraceQueue) *Announce
 	return &Announcer{store: store, publisher: publisher, queue: queue}
 }
 
-// Handle does what follows from one record of the table's stream. An error means that the record, and
-// those of the same user after it, have to come again.
+// Handle does what follows from one record of the table's stream. After an error the record, and those of the same item
+// after it, have to come again; but after an *UnreadableError, which will be no different then.
 func (a *Announcer) Handle(ctx context.Context, r Record) error {
 	if user, ok := r.presence(); ok && !r.Removed() {
 		return a.presenceChanged(ctx, user, r)

@@ -55,8 +55,8 @@ func TestCostBehindRequests(t *testing.T) {
 				}
 			}, 1, 3, // 1 to read the connection beforehand
 		},
-		"a sweep with nothing due": { // one look at each shard, then the two counts of each
-			func(t tb, w *world) { comes(t, w); w.settle(t) }, func(t tb, w *world) { w.sweep(t) }, 16*0.5 + 2*16*0.5, 0,
+		"a sweep with nothing due": { // the three counts of each shard
+			func(t tb, w *world) { comes(t, w); w.settle(t) }, func(t tb, w *world) { w.sweep(t) }, 3 * 16 * 0.5, 0,
 		},
 	}
 	for name, test := range tests {

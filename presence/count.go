@@ -21,8 +21,8 @@ type Counts struct {
 	Online      int // users who are online
 }
 
-// countWorkers is how many shards are counted at once: the sweep counts in the last seconds it has.
-const countWorkers = 8
+// countWorkers is how many shards are counted at once.
+const countWorkers = 16
 
 // Count counts the index, shard by shard. It takes half a read unit for each 4 KB of it, and at least half
 // of one for each of the two or three counts of a shard. Leases that had ended at a time are counted apart;

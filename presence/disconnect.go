@@ -141,7 +141,7 @@ func (s *Store) left(ctx context.Context, user heliograph.UserID) (left, error) 
 		}
 		var items []connectionItem
 		if err := attributevalue.UnmarshalListOfMaps(page.Items, &items); err != nil {
-			return noneOpen, fmt.Errorf("decode connections that are left: %w", err)
+			return noneOpen, &UnreadableError{fmt.Errorf("decode connections that are left: %w", err)}
 		}
 		for _, c := range items {
 			found = max(found, leftBy(c.decode(), now))

@@ -25,7 +25,7 @@ func TestPresenceConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &machine{
 			world: newWorld(t),
-			owner: map[heliograph.ConnectionID]heliograph.UserID{}, gaveUp: map[heliograph.ConnectionID]bool{},
+			owner: map[heliograph.ConnectionID]heliograph.UserID{}, gaveUp: map[heliograph.ConnectionID]bool{}, lanes: map[string]*lane{},
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"connect":   m.doConnect,
@@ -51,10 +51,38 @@ type machine struct {
 	owner   map[heliograph.ConnectionID]heliograph.UserID // of every connection there ever was
 	gaveUp  map[heliograph.ConnectionID]bool              // connections whose client went away before they were open
 	running []*process
-	handler *process // at most one works on the stream
+	lanes   map[string]*lane // by item: Lambda keeps the order of each item's records, and no other
 
 	failed   int // announcers that did not end well
 	overlaps int // pairs of announcers that worked at the same time
+}
+
+// lane is how far the records of one item have been handled.
+type lane struct {
+	handled dynamodb.Sequence
+	handler *process // at most one works on an item's records
+}
+
+// itemOfRecord identifies the item that a record is about.
+func itemOfRecord(r presence.Record) string {
+	return textOf(r.Keys["pk"]) + " " + textOf(r.Keys["sk"])
+}
+
+// next are the records that may be handled now: of each item the first that has not been, unless it is being handled.
+func (m *machine) next(t tb) (next []dynamodb.Record) {
+	seen := map[string]bool{}
+	for _, r := range m.records(t, m.after) {
+		item := itemOfRecord(recordOf(r))
+		l := m.lanes[item]
+		if l != nil && r.Sequence <= l.handled || seen[item] {
+			continue
+		}
+		seen[item] = true
+		if l == nil || l.handler == nil || l.handler.ended() {
+			next = append(next, r)
+		}
+	}
+	return next
 }
 
 func (m *machine) spawn(name string, work func(p *process) error, after func(error)) *process {
@@ -103,9 +131,15 @@ func (m *machine) doGiveUp(t *rapid.T) {
 
 // catchUp handles all that is in the stream, unless a batch is being handled.
 func (m *machine) catchUp(t *rapid.T) {
-	if !m.deaf && (m.handler == nil || m.handler.ended()) {
-		m.deliver(t)
+	if m.deaf {
+		return
 	}
+	for _, l := range m.lanes {
+		if l.handler != nil && !l.handler.ended() {
+			return
+		}
+	}
+	m.deliver(t)
 }
 
 // connecting tells whether the connect of a connection has not ended.
@@ -197,26 +231,31 @@ func (m *machine) doTopic(t *rapid.T) {
 	m.deaf = rapid.IntRange(0, 2).Draw(t, "down") == 0
 }
 
-// doHandle takes the next record of the stream. If that fails, the record comes again, and some before it may, too.
+// doHandle takes the next record of one of the items in the stream, while records of others may be under way. If that
+// fails, the record comes again, and some before it may, too.
 func (m *machine) doHandle(t *rapid.T) {
-	if m.handler != nil && !m.handler.ended() {
-		t.Skip("a batch is being handled")
-	}
-	if rapid.IntRange(0, 19).Draw(t, "again") == 0 { // Lambda tries a whole batch again if the function dies
-		all := append([]dynamodb.Record{{}}, m.records(t, "")...)
-		last := slices.IndexFunc(all, func(r dynamodb.Record) bool { return r.Sequence == m.after })
-		m.after = all[rapid.IntRange(0, last).Draw(t, "from")].Sequence
-	}
-	records := m.records(t, m.after)
+	records := m.next(t)
 	if len(records) == 0 {
 		t.Skip("the stream is at its end")
 	}
-	next := records[0]
-	m.handler = m.announce("announce", func(a *presence.Announcer) error {
+	next := rapid.SampledFrom(records).Draw(t, "record")
+	item := itemOfRecord(recordOf(next))
+	l := m.lanes[item]
+	if l == nil {
+		l = &lane{}
+		m.lanes[item] = l
+	}
+	if rapid.IntRange(0, 19).Draw(t, "again") == 0 { // Lambda tries a whole batch again if the function dies
+		all := slices.DeleteFunc(m.records(t, ""), func(r dynamodb.Record) bool {
+			return itemOfRecord(recordOf(r)) != item || r.Sequence > next.Sequence
+		})
+		next = rapid.SampledFrom(all).Draw(t, "from")
+	}
+	l.handler = m.announce("announce", func(a *presence.Announcer) error {
 		return a.Handle(context.Background(), recordOf(next))
 	}, func(err error) {
 		if err == nil {
-			m.after = next.Sequence
+			l.handled = next.Sequence
 			m.checkHandled(t, recordOf(next))
 		}
 	})

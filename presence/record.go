@@ -19,6 +19,13 @@ type Record struct {
 	Expired  bool      // it was deleted by the table's time to live, not by one of our functions
 }
 
+// UnreadableError is about a record or an item that no function of ours wrote. It is the same the next time, so to try
+// again is of no use. Match it with errors.As.
+type UnreadableError struct{ cause error }
+
+func (e *UnreadableError) Error() string { return e.cause.Error() }
+func (e *UnreadableError) Unwrap() error { return e.cause }
+
 // Removed tells whether the item was deleted.
 func (r Record) Removed() bool { return r.New == nil }
 
@@ -51,7 +58,7 @@ func stringOf(v types.AttributeValue) string {
 func decodeConnection(i item) (Connection, error) {
 	var c connectionItem
 	if err := attributevalue.UnmarshalMap(i, &c); err != nil {
-		return Connection{}, fmt.Errorf("decode connection: %w", err)
+		return Connection{}, &UnreadableError{fmt.Errorf("decode connection: %w", err)}
 	}
 	return c.decode(), nil
 }

@@ -3,6 +3,7 @@ package presence
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -13,63 +14,118 @@ import (
 // run is one sweep.
 type run struct {
 	*Sweeper
-	at   time.Time // when it began
-	stop time.Time // when to stop looking; zero: when all are done
-	slot time.Time // when the gateway may be called next
+	at   time.Time     // when it began
+	stop time.Time     // when to stop looking; zero: when all are done
+	slot time.Time     // when the gateway may be called next
+	gap  time.Duration // between two calls of the gateway
 
+	due      int  // connections whose lease had ended when the run began; -1: they could not be counted
 	started  int  // how many connections have been looked at
-	complete bool // the list of those due came to its end
+	listed   bool // the list of those due came to its end
+	complete bool // all of them have been looked at
 
 	workers sync.WaitGroup
 	places  chan struct{} // holds one for each connection that is being looked at
 
 	mu         sync.Mutex
+	settled    int // connections that are no longer due
 	unverified int
 	example    error // why one of the unverified could not be verified
 	failed     error // the first failure of the table; what it is about is still due
 }
 
 func (s *Sweeper) newRun(ctx context.Context) *run {
-	r := &run{Sweeper: s, at: s.store.clock.Now(), places: make(chan struct{}, sweepWorkers)}
+	r := &run{Sweeper: s, at: s.store.clock.Now(), due: -1}
 	if deadline, ok := ctx.Deadline(); ok {
 		r.stop = deadline.Add(-sweepReserve)
 	}
 	return r
 }
 
+// count emits the gauges of what there is, at once: nothing that happens to the rest of the run takes them away.
+func (r *run) count(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	counts, err := r.store.Count(ctx, r.at)
+	if err != nil {
+		return err
+	}
+	r.due = counts.Due
+	observability.Add(ctx, catalogue.ActiveConnections, float64(counts.Connections))
+	observability.Add(ctx, catalogue.OnlineUsers, float64(counts.Online))
+	observability.Flush(ctx)
+	return nil
+}
+
 // sweep looks at connections one batch after the other, several at once, within the rate. Trouble with some of
 // them is noted, and does not keep it from the others.
 func (r *run) sweep(ctx context.Context) error {
+	rate := r.rate()
+	r.gap, r.slot = time.Second/time.Duration(rate), r.store.clock.Now()
+	r.places = make(chan struct{}, max(minWorkers, rate/lookedAtOnce))
 	ctx, cancel := r.bound(ctx)
 	defer cancel()
 	r.lookAll(ctx)
 	r.workers.Wait()
+	r.reportBacklog(ctx)
 	return r.failed
 }
 
-// bound ends what is under way a while after the time to stop, so that a table which hangs leaves time to count.
-func (r *run) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.stop.IsZero() {
-		return ctx, func() {}
+// rate is how many calls a second the run makes: enough for all that is due in the time that there is, and some more
+// for pauses. Where that is not known it is the configured rate, which is never exceeded.
+func (r *run) rate() int {
+	if r.due < 0 || r.stop.IsZero() {
+		return r.options.Rate
 	}
-	return context.WithTimeout(ctx, r.stop.Sub(r.at)+callTimeout)
+	seconds := max(r.stop.Sub(r.store.clock.Now()).Seconds(), 1)
+	needed := int(math.Ceil(float64(r.due) / seconds * headroom))
+	return min(max(needed, idleRate), r.options.Rate)
 }
 
+// bound ends what is under way a while after the time to stop, so that a table which hangs leaves time to report.
+func (r *run) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.stop.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, r.stop.Sub(r.store.clock.Now())+callTimeout)
+}
+
+// lookAll looks at what is due. The table is read one batch ahead, so that the calls need not wait for it.
 func (r *run) lookAll(ctx context.Context) {
+	if r.due == 0 { // so the index need not be read again
+		r.complete = true
+		return
+	}
+	batches, enough := make(chan []Connection), make(chan struct{})
+	defer close(enough)
+	r.workers.Go(func() { r.read(ctx, batches, enough) })
+	for batch := range batches {
+		for _, c := range batch {
+			if !r.start(ctx, c) {
+				return
+			}
+		}
+	}
+	r.complete = r.listed
+}
+
+// read hands out the connections that are due, batch by batch, until there is no more of them or somebody has enough.
+func (r *run) read(ctx context.Context, batches chan<- []Connection, enough <-chan struct{}) {
+	defer close(batches)
 	due := &dueList{store: r.store, at: r.at}
 	defer func() { r.note(ctx, tally{}, due.err()) }()
 	for !r.over(r.store.clock.Now()) {
 		leases := due.next(ctx, sweepBatch)
 		if len(leases) == 0 {
-			r.complete = true
+			r.listed = true
 			return
 		}
 		batch, err := r.store.Leased(ctx, leases)
 		r.note(ctx, tally{}, err)
-		for _, c := range batch {
-			if !r.start(ctx, c) {
-				return
-			}
+		select {
+		case batches <- batch:
+		case <-enough:
+			return
 		}
 	}
 }
@@ -90,24 +146,23 @@ func (r *run) start(ctx context.Context, c Connection) bool {
 		defer func() { <-r.places }()
 		came, err := observability.Safely(func() (tally, error) { return r.look(ctx, c) })
 		r.note(ctx, came, err)
+		r.settle(err)
 	})
 	return true
 }
 
-// pace waits until the gateway may be called again, and tells whether there is time for that. Time lost is
-// not made up for by calling faster, so that no second sees more calls than the rate.
+// pace waits until the gateway may be called again, and tells whether there is time for that. Of time lost, no more than
+// slack is made up for by calling faster, so that no second sees noticeably more calls than the rate.
 func (r *run) pace(ctx context.Context) bool {
 	now := r.store.clock.Now()
-	if r.slot.Before(now) {
-		r.slot = now
-	}
-	if r.over(r.slot) {
+	r.slot = later(r.slot, now.Add(-slack))
+	if r.over(later(r.slot, now)) {
 		return false
 	}
 	if wait := r.slot.Sub(now); wait > 0 && r.store.clock.Sleep(ctx, wait) != nil {
 		return false
 	}
-	r.slot = r.slot.Add(time.Second / time.Duration(r.options.Rate))
+	r.slot = r.slot.Add(r.gap)
 	return true
 }
 
@@ -132,20 +187,23 @@ func add(ctx context.Context, m catalogue.Metric, n int) {
 	}
 }
 
-// count emits the gauges. Where all that was due has been dealt with, there is no backlog to be counted.
-func (r *run) count(ctx context.Context) error {
-	due := r.at
-	if r.complete && r.failed == nil {
-		due = time.Time{}
+// settle counts a connection that was looked at, unless the table failed: then it is still due.
+func (r *run) settle(err error) {
+	if _, unverified := errors.AsType[*unverifiedError](err); err == nil || unverified {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.settled++
 	}
-	counts, err := r.store.Count(ctx, due)
-	if err != nil {
-		return err
+}
+
+// reportBacklog emits how many connections the run did not get to.
+func (r *run) reportBacklog(ctx context.Context) {
+	switch {
+	case r.complete && r.failed == nil:
+		observability.Add(ctx, catalogue.SweepBacklog, 0)
+	case r.due >= 0:
+		observability.Add(ctx, catalogue.SweepBacklog, float64(max(0, r.due-r.settled)))
 	}
-	observability.Add(ctx, catalogue.ActiveConnections, float64(counts.Connections))
-	observability.Add(ctx, catalogue.OnlineUsers, float64(counts.Online))
-	observability.Add(ctx, catalogue.SweepBacklog, float64(counts.Due))
-	return nil
 }
 
 // report logs what was done, and in one line the connections that could not be verified.
@@ -154,5 +212,5 @@ func (r *run) report(ctx context.Context) {
 	if r.unverified > 0 {
 		log.Warn("connections were kept unverified", "connections", r.unverified, "example", r.example)
 	}
-	log.Info("swept", "connections", r.started, "complete", r.complete)
+	log.Info("swept", "connections", r.started, "due", r.due, "complete", r.complete)
 }

@@ -26,19 +26,29 @@ var _ Gateway = (*apigatewaymanagementapi.Client)(nil)
 // SweepOptions are how a sweep goes about it.
 type SweepOptions struct {
 	Lease       time.Duration // how long a connection that was found alive is believed in; more than 0
-	Rate        int           // calls a second to the gateway; more than 0
+	Rate        int           // the most calls a second to the gateway; more than 0
 	KeepExpired bool          // whether a connection may outlive its token
 }
 
 const (
-	// sweepReserve is what a sweep leaves of its time for what is under way, the counts and the metrics.
+	// sweepReserve is the time a sweep leaves for what is under way and for the metrics.
 	sweepReserve = 2 * time.Second
-	// callTimeout bounds one look at a connection, so that one that hangs can't keep the sweep from counting.
+	// countTimeout bounds the counting, so that an index which hangs can't keep the sweep from verifying.
+	countTimeout = 10 * time.Second
+	// callTimeout bounds one look at a connection, so that one that hangs can't hold its place for long.
 	callTimeout = time.Second
 	// sweepBatch is how many connections are read from the table at once.
 	sweepBatch = 100
-	// sweepWorkers is how many connections are looked at at once, at the most.
-	sweepWorkers = 64
+	// idleRate is the least rate of calls, within the configured one: with little due, a short run is cheaper than few calls.
+	idleRate = 200
+	// headroom is for the pauses of a run: the reading of the first batch, calls that time out.
+	headroom = 1.1
+	// slack is how late a call may be without delaying those after it: timers are late by a millisecond or so.
+	slack = 10 * time.Millisecond
+	// minWorkers is how many connections are looked at at once; above that, as many as begin in 1/lookedAtOnce of a second,
+	// which is longer than a look takes.
+	minWorkers   = 64
+	lookedAtOnce = 8
 )
 
 // Sweeper looks after connections whose lease has ended: it renews those that are alive and closes those
@@ -54,19 +64,18 @@ func NewSweeper(store *Store, gateway Gateway, options SweepOptions) *Sweeper {
 	return &Sweeper{store: store, gateway: gateway, options: options}
 }
 
-// Sweep looks at the connections whose lease has ended, oldest first, until all are done or 2 s are left
-// before the context's deadline. Whatever it looked at has a later lease or is closed, so the next Sweep
-// goes on where this one stopped. Then it counts, and emits ActiveConnections, OnlineUsers and
-// SweepBacklog.
+// Sweep counts what there is, and emits ActiveConnections and OnlineUsers. Then it looks at the connections whose lease
+// has ended, oldest first, until all are done or 2 s are left before the context's deadline, and emits SweepBacklog.
+// Whatever it looked at has a later lease or is closed, so the next Sweep goes on where this one stopped.
 //
 // A connection that the gateway can't tell about is kept, and not an error. An error means that some of the table
 // could not be read or written; what was not done is still due, and the rest is done.
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	r := s.newRun(ctx)
-	swept := observability.Step(ctx, "presence.sweep", r.sweep)
 	counted := observability.Step(ctx, "presence.count", r.count)
+	swept := observability.Step(ctx, "presence.sweep", r.sweep)
 	r.report(ctx)
-	return errors.Join(swept, counted)
+	return errors.Join(counted, swept)
 }
 
 // tally is what came of looking at connections.
@@ -127,6 +136,13 @@ func (s *Sweeper) leaseOf(c Connection) time.Time {
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
 		return a
 	}
 	return b

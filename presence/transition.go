@@ -106,7 +106,7 @@ func (s *Store) markPublished(ctx context.Context, e Event) error {
 func decodePresence(i item) (presenceItem, error) {
 	var p presenceItem
 	if err := attributevalue.UnmarshalMap(i, &p); err != nil {
-		return presenceItem{}, fmt.Errorf("decode presence: %w", err)
+		return presenceItem{}, &UnreadableError{fmt.Errorf("decode presence: %w", err)}
 	}
 	return p, nil
 }

@@ -288,7 +288,7 @@ func (d *deployment) sweepAlarms() []alarm {
 			kind: "ghosts", severity: ticket,
 			meaning: "More connections are due for verification than sweep gets to: ghosts stay online for longer than a lease.",
 			inputs:  []input{{id: "b", series: d.own(catalogue.SweepBacklog)[0]}},
-			stat:    "Maximum", period: time.Minute, m: 5, n: 5, threshold: float64(100 * d.config.SweepRate), unit: "connections", missing: missingIsSame,
+			stat:    "Maximum", period: time.Minute, m: 5, n: 5, threshold: float64(10 * d.config.SweepRate), unit: "connections", missing: missingIsSame,
 		},
 	}
 }

@@ -210,7 +210,7 @@ func TestAlarmConfig(t *testing.T) {
 	for name, want := range map[string][]any{ // threshold, then where it goes
 		"alarms-message-age": {17.0, []any{"arn:aws:sns:eu-west-1:123456789012:pages"}},
 		"alarms-throttled":   {1.0, []any{"arn:aws:sns:eu-west-1:123456789012:tickets"}},
-		"alarms-ghosts":      {20_000.0, []any{}},
+		"alarms-ghosts":      {10_000.0, []any{}},
 	} {
 		a := run.get(t, name)
 		if diff := gocmp.Diff(want, []any{a.at("threshold"), a.at("alarmActions")}); diff != "" {

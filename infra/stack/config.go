@@ -48,7 +48,7 @@ type Config struct {
 
 	PresenceGrace     time.Duration // how long a user may be gone before it is announced
 	ConnectionLease   time.Duration // how long a connection is believed in without looking
-	SweepRate         int           // GetConnection calls a second that sweep may make
+	SweepRate         int           // the most GetConnection calls a second that sweep makes
 	ExpiredTokens     string        // "close" or "keep": connections whose token has expired
 	ThrottleRate      int           // requests a second that each API takes
 	ThrottleBurst     int           // requests at once that each API takes
@@ -84,7 +84,7 @@ func DefaultConfig() Config {
 		TraceSampling:     1,
 		PresenceGrace:     5 * time.Second,
 		ConnectionLease:   15 * time.Minute,
-		SweepRate:         200,
+		SweepRate:         1000,
 		ExpiredTokens:     "close",
 		ThrottleRate:      10_000,
 		ThrottleBurst:     5_000,
