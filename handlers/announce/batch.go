@@ -5,8 +5,6 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-
-	"heliograph/presence"
 )
 
 // response is the answer to both event sources: the records that have to come again.
@@ -55,15 +53,15 @@ func inOrder(groups [][]int, do func(record int) error) []int {
 	return failed
 }
 
-// byPartition groups records by the user whose they are, in the order in which they came.
-func byPartition(records []presence.Record) [][]int {
+// byPartition groups records by user, preserving order.
+func byPartition(records []streamRecord) [][]int {
 	var groups [][]int
 	group := map[string]int{}
 	for i, r := range records {
-		g, ok := group[r.Partition()]
+		g, ok := group[r.record.Partition()]
 		if !ok {
 			g = len(groups)
-			group[r.Partition()] = g
+			group[r.record.Partition()] = g
 			groups = append(groups, nil)
 		}
 		groups[g] = append(groups[g], i)

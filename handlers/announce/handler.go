@@ -19,8 +19,9 @@ type announcer interface {
 
 var _ announcer = (*presence.Announcer)(nil)
 
-// announce takes batches of both event sources, and tells them apart by their first record.
-func announce(a announcer) observability.Handler[json.RawMessage, response] {
+// announce takes batches of both event sources, and tells them apart by their first record. Records of the stream that can
+// never be handled go to failed.
+func announce(a announcer, failed failures) observability.Handler[json.RawMessage, response] {
 	return func(ctx context.Context, event json.RawMessage) (response, error) {
 		var batch struct {
 			Records []struct {
@@ -35,35 +36,56 @@ func announce(a announcer) observability.Handler[json.RawMessage, response] {
 		}
 		switch source := batch.Records[0].EventSource; source {
 		case "aws:dynamodb":
-			return decoded(ctx, event, a, stream)
+			return decoded(event, func(batch streamEvent) response { return stream(ctx, a, failed, batch.Records) })
 		case "aws:sqs":
-			return decoded(ctx, event, a, notes)
+			return decoded(event, func(batch events.SQSEvent) response { return notes(ctx, a, batch) })
 		default:
 			return response{}, fmt.Errorf("an event of source %q: want a table's stream or a queue", source)
 		}
 	}
 }
 
-func decoded[E any](ctx context.Context, event json.RawMessage, a announcer, do func(context.Context, announcer, E) response) (response, error) {
+func decoded[E any](event json.RawMessage, do func(E) response) (response, error) {
 	var batch E
 	if err := json.Unmarshal(event, &batch); err != nil {
 		return response{}, fmt.Errorf("decode the records: %w", err)
 	}
-	return do(ctx, a, batch), nil
+	return do(batch), nil
 }
 
+// streamEvent is a batch of the table's stream.
+type streamEvent struct{ Records []json.RawMessage }
+
 // stream handles records of the table's stream: those of one user in order, up to the first that fails. The
-// answer names the first record of all that failed, because Lambda goes on from there.
-func stream(ctx context.Context, a announcer, batch events.DynamoDBEvent) response {
-	records := make([]presence.Record, len(batch.Records))
-	for i, r := range batch.Records {
-		records[i] = recordOf(r)
+// answer names the first record of all that failed, because Lambda goes on from there. A record that will never succeed
+// is put away instead, for otherwise Lambda would hold up all that comes after it.
+func stream(ctx context.Context, a announcer, failed failures, batch []json.RawMessage) response {
+	records := make([]streamRecord, len(batch))
+	for i, event := range batch {
+		records[i] = readRecord(event)
 	}
-	failed := inOrder(byPartition(records), func(i int) error { return attempt(ctx, func() error { return a.Handle(ctx, records[i]) }) })
-	if len(failed) == 0 {
+	again := inOrder(byPartition(records), func(i int) error { return records[i].handle(ctx, a, failed) })
+	if len(again) == 0 {
 		return answer()
 	}
-	return answer(batch.Records[failed[0]].Change.SequenceNumber)
+	return answer(records[again[0]].sequence)
+}
+
+// handle handles a record. An error means that it has to come again.
+func (r streamRecord) handle(ctx context.Context, a announcer, failed failures) error {
+	err := r.err
+	if err == nil {
+		err = attempt(ctx, func() error { return a.Handle(ctx, r.record) })
+	}
+	if !hopeless(err) {
+		return err
+	}
+	if err := failed.Keep(ctx, describe(r.event, err)); err != nil {
+		observability.Log(ctx).Error("a record has to come again", "error", err)
+		return err
+	}
+	observability.Log(ctx).Error("a record was put away: it can't be handled", "error", err, "sequenceNumber", r.sequence)
+	return nil
 }
 
 // notes handles the ends of grace periods. The answer names those that failed, and SQS brings them again.
@@ -86,9 +108,17 @@ func notes(ctx context.Context, a announcer, batch events.SQSEvent) response {
 
 // attempt does one record. A panic fails only its own record; otherwise the whole batch would come again.
 func attempt(ctx context.Context, do func() error) error {
-	_, err := observability.Safely(func() (struct{}, error) { return struct{}{}, do() })
+	panicked := true
+	_, err := observability.Safely(func() (struct{}, error) {
+		err := do()
+		panicked = false
+		return struct{}{}, err
+	})
+	if panicked {
+		err = &panicError{err}
+	}
 	if err != nil {
-		observability.Log(ctx).Error("a record has to come again", "error", err)
+		observability.Log(ctx).Error("a record failed", "error", err)
 	}
 	return err
 }

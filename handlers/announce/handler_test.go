@@ -59,9 +59,14 @@ func (f *fakeAnnouncer) outcome(what string) error {
 // invoke calls the handler as Lambda does, and gives its answer as JSON.
 func invoke(t *testing.T, a announcer, event []byte) (string, error) {
 	t.Helper()
+	return invokeWith(t, a, &fakeFailures{}, event)
+}
+
+func invokeWith(t *testing.T, a announcer, kept failures, event []byte) (string, error) {
+	t.Helper()
 	var printed bytes.Buffer
 	f := observability.New("announce", observability.Settings{Stage: "dev"}, &printed)
-	response, err := observability.Wrap(f, announce(a))(t.Context(), event)
+	response, err := observability.Wrap(f, announce(a, kept))(t.Context(), event)
 	text, marshalErr := json.Marshal(response)
 	if marshalErr != nil {
 		t.Fatal(marshalErr)

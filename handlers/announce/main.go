@@ -26,6 +26,7 @@ type environment struct {
 	TableName     string        `env:"TABLE_NAME,required,notEmpty"`
 	TopicARN      string        `env:"TOPIC_ARN,required,notEmpty"`
 	GraceQueueURL string        `env:"GRACE_QUEUE_URL,required,notEmpty"`
+	FailuresURL   string        `env:"STREAM_FAILURES_QUEUE_URL,required,notEmpty"`
 	PresenceGrace time.Duration `env:"PRESENCE_GRACE,required,notEmpty"`
 }
 
@@ -40,9 +41,10 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 	if env.PresenceGrace < 0 || env.PresenceGrace > maxGrace {
 		return nil, fmt.Errorf("PRESENCE_GRACE is %v, and not from 0 to %v", env.PresenceGrace, maxGrace)
 	}
+	queues := sqs.NewFromConfig(cfg)
 	return announce(presence.NewAnnouncer(
 		presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil),
 		changes{topic.Topic{Client: sns.NewFromConfig(cfg), ARN: env.TopicARN}},
-		graceQueue{client: sqs.NewFromConfig(cfg), url: env.GraceQueueURL, grace: env.PresenceGrace},
-	)), nil
+		graceQueue{client: queues, url: env.GraceQueueURL, grace: env.PresenceGrace},
+	), failureQueue{client: queues, url: env.FailuresURL}), nil
 }

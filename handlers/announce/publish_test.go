@@ -100,6 +100,7 @@ func variables(changes map[string]string) map[string]string {
 		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev",
 		"TOPIC_ARN":       "arn:aws:sns:eu-west-1:123456789012:heliograph-dev-events",
 		"GRACE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-dev-grace", "PRESENCE_GRACE": "5s",
+		"STREAM_FAILURES_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-dev-stream-failures",
 	}
 	maps.Copy(v, changes)
 	return v

@@ -12,6 +12,10 @@ import (
 const (
 	queueBatch  = 10  // messages an invocation
 	streamBatch = 100 // records an invocation
+	// streamLanes is how many invocations work on one shard of the stream at once. Lambda keeps the order of each item's
+	// records, which is all that announce needs: see docs/decisions/0016-stream-order.md. A table has a few shards, and a
+	// new account 10 concurrent executions.
+	streamLanes = 2
 	// streamPatience is how long a record is tried again. A stream forgets after 24 h; an hour less, and what
 	// could not be announced still reaches the failure destination.
 	streamPatience = 23 * time.Hour
@@ -42,6 +46,7 @@ func declareConsumers(d *deployment, f foundations, functions functionSet) {
 		EventSourceArn:             f.table.streamARN,
 		StartingPosition:           pulumi.String("TRIM_HORIZON"),
 		BatchSize:                  pulumi.Int(streamBatch),
+		ParallelizationFactor:      pulumi.Int(streamLanes),
 		BisectBatchOnFunctionError: pulumi.Bool(true),
 		MaximumRetryAttempts:       pulumi.Int(-1), // as long as streamPatience lasts
 		MaximumRecordAgeInSeconds:  seconds(streamPatience),

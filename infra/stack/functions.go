@@ -16,6 +16,10 @@ const (
 	sendMemory   = 512
 )
 
+// sweepMemory is sweep's memory for a rate: Lambda gives one CPU for 1,769 MB, and that is busy with some 2,000 looks a
+// second, each a call of the gateway and a write of the table.
+func sweepMemory(rate int) int { return max(modestMemory, rate*1769/2000) }
+
 // foundations are what the functions stand on.
 type foundations struct {
 	table         table
@@ -146,11 +150,13 @@ func (d *deployment) announce(f foundations) specification {
 			"TABLE_NAME":      f.table.name,
 			"TOPIC_ARN":       f.eventTopicARN,
 			"GRACE_QUEUE_URL": f.queues.grace.url,
+
+			"STREAM_FAILURES_QUEUE_URL": f.queues.streamFailures.url,
 		},
 		may: []statement{
 			streams(f.table),
 			polls(f.queues.grace),
-			allow("sqs:SendMessage").on(f.queues.grace.arn, f.queues.streamFailures.arn), // the latter for Lambda's failure destination
+			allow("sqs:SendMessage").on(f.queues.grace.arn, f.queues.streamFailures.arn), // Lambda's failure destination, too
 			settles(f.table),
 			allow("sns:Publish").on(f.eventTopicARN),
 		},
@@ -162,7 +168,7 @@ func (d *deployment) sweep(f foundations) specification {
 	return specification{
 		name:        heliograph.Sweep,
 		description: "Verifies open connections and counts them",
-		memory:      modestMemory,
+		memory:      sweepMemory(d.config.SweepRate),
 		environment: map[string]string{
 			"CONNECTION_LEASE": d.config.ConnectionLease.String(),
 			"SWEEP_RATE":       strconv.Itoa(d.config.SweepRate),

@@ -286,7 +286,7 @@ func TestConsumers(t *testing.T) {
 			"eventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:heliograph-test-grace",
 		},
 		"consumers-stream": {
-			"functionName": "heliograph-test-announce", "batchSize": 100.0, "functionResponseTypes": responses,
+			"functionName": "heliograph-test-announce", "batchSize": 100.0, "parallelizationFactor": 2.0, "functionResponseTypes": responses,
 			"eventSourceArn":   "arn:aws:dynamodb:eu-west-1:123456789012:table/heliograph-test/stream/now",
 			"startingPosition": "TRIM_HORIZON", "bisectBatchOnFunctionError": true,
 			"maximumRetryAttempts": -1.0, "maximumRecordAgeInSeconds": 82_800.0,

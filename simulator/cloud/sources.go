@@ -180,7 +180,11 @@ func (s polledStream) Read(ctx context.Context, shard, after string, max int) ([
 		if err != nil {
 			return nil, fmt.Errorf("write a stream record: %w", err)
 		}
-		records[i] = lambda.StreamRecord{SequenceNumber: string(r.Sequence), Created: r.Created, Event: event}
+		keys, err := json.Marshal(r.Keys)
+		if err != nil {
+			return nil, fmt.Errorf("write a stream record's keys: %w", err)
+		}
+		records[i] = lambda.StreamRecord{SequenceNumber: string(r.Sequence), Created: r.Created, Event: event, Item: string(keys)}
 	}
 	return records, nil
 }

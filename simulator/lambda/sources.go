@@ -90,6 +90,9 @@ type Stream interface {
 type StreamRecord struct {
 	SequenceNumber string
 	Created        time.Time
+	// Item identifies the changed item: its keys in any form that is the same each time. Required where batches are
+	// handled at once.
+	Item string
 	// Event is the record as it stands in a Lambda event's Records: eventID, eventName, dynamodb and so on.
 	Event json.RawMessage
 }
@@ -104,6 +107,9 @@ type StreamSourceConfig struct {
 	BatchSize int
 	// BatchingWindow is how long to wait for a batch to fill, up to 300 s.
 	BatchingWindow time.Duration
+	// ParallelizationFactor is how many batches of a shard are handled at once, 1 to 10; 0 means 1. The records of one item
+	// are never in two of them: only their order is kept.
+	ParallelizationFactor int
 	// Filters are patterns of FilterCriteria; a record that none matches is passed over.
 	Filters []string
 	// BisectOnError halves a failed batch before it is tried again.

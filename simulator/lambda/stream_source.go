@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ func NewStreamSource(in Invoker, stream Stream, c StreamSourceConfig) (*StreamSo
 	c.Function = f.ARN
 	setDefault(&c.BatchSize, 100)
 	setDefault(&c.Retry, time.Second)
+	setDefault(&c.ParallelizationFactor, 1)
 	if c.MaximumRetryAttempts != nil && *c.MaximumRetryAttempts == -1 {
 		c.MaximumRetryAttempts = nil
 	}
@@ -57,6 +59,8 @@ func (c StreamSourceConfig) check(f Function) error {
 		return invalidParameter("the starting position of %s is %q; it must be TRIM_HORIZON or LATEST", f.Name, c.StartingPosition)
 	case c.BatchSize < 1 || c.BatchSize > 10000:
 		return invalidParameter("the batch size of %s is %d; it must be from 1 to 10000", f.Name, c.BatchSize)
+	case c.ParallelizationFactor < 1 || c.ParallelizationFactor > 10:
+		return invalidParameter("the parallelization factor of %s is %d; it must be from 1 to 10", f.Name, c.ParallelizationFactor)
 	case c.BatchingWindow < 0 || c.BatchingWindow > 300*time.Second:
 		return invalidParameter("the batching window of %s is %v; it must be from 0 to 300 s", f.Name, c.BatchingWindow)
 	case c.MaximumRetryAttempts != nil && (*c.MaximumRetryAttempts < 0 || *c.MaximumRetryAttempts > 10000):
@@ -74,14 +78,17 @@ func (s *StreamSource) Run(ctx context.Context) {
 	s.run(ctx, func(ctx context.Context) {
 		var shards sync.WaitGroup
 		for _, shard := range s.stream.Shards() {
-			shards.Go(func() { s.follow(ctx, shard) })
+			for lane := range s.config.ParallelizationFactor {
+				shards.Go(func() { s.follow(ctx, shard, lane) })
+			}
 		}
 		shards.Wait()
 	})
 }
 
-// follow handles one shard's records from the starting position on.
-func (s *StreamSource) follow(ctx context.Context, shard string) {
+// follow handles one shard's records from the starting position on, as far as they are of its lane: with a
+// parallelization factor above 1, each item's records are all in one of so many lanes, which don't wait for each other.
+func (s *StreamSource) follow(ctx context.Context, shard string, lane int) {
 	after := ""
 	if s.config.StartingPosition == "LATEST" {
 		after = s.stream.Latest(shard)
@@ -103,9 +110,16 @@ func (s *StreamSource) follow(ctx context.Context, shard string) {
 			continue
 		}
 		last := records[len(records)-1]
-		s.handle(ctx, shard, slices.DeleteFunc(records, func(r StreamRecord) bool { return !s.passes(r) }))
+		s.handle(ctx, shard, slices.DeleteFunc(records, func(r StreamRecord) bool { return s.lane(r) != lane || !s.passes(r) }))
 		after = last.SequenceNumber
 	}
+}
+
+// lane is which of a shard's lanes a record is handled in.
+func (s *StreamSource) lane(r StreamRecord) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(r.Item)) // a hash never fails
+	return int(h.Sum32() % uint32(s.config.ParallelizationFactor))
 }
 
 // collect reads a batch: what is there at once, or all that comes within the batching window.

@@ -63,6 +63,26 @@ func TestStreamSourceBatchesAndPositions(t *testing.T) {
 	}
 }
 
+// With a parallelization factor, a record that fails holds up its own item and what shares a lane with it, and nothing
+// else; the records of each item are handled in order.
+func TestStreamSourceHandlesItemsSideBySide(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, str := &invoker{do: poison("1")}, newStream(6)
+		for i, item := range []string{"a", "b", "a", "b", "b", "a"} { // which are of different lanes
+			str.records[i].Item = item
+		}
+		s := runStream(t, in, str, StreamSourceConfig{ParallelizationFactor: 2, BatchSize: 2})
+		s.Close()
+		synctest.Wait()
+		calls := in.calls(t)
+		slices.Sort(calls)
+		if diff := cmp.Diff([]string{"1", "2", "4", "5"}, calls); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestStreamSourceWaitsForABatchWithinItsWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -294,6 +314,7 @@ func TestStreamSourceRefuses(t *testing.T) {
 		"no stream":            func(c *StreamSourceConfig) { c.StreamARN = queueARN },
 		"no position":          func(c *StreamSourceConfig) { c.StartingPosition = "" },
 		"other position":       func(c *StreamSourceConfig) { c.StartingPosition = "AT_TIMESTAMP" },
+		"many lanes":           func(c *StreamSourceConfig) { c.ParallelizationFactor = 11 },
 		"large batch":          func(c *StreamSourceConfig) { c.BatchSize = 10001 },
 		"long window":          func(c *StreamSourceConfig) { c.BatchingWindow = 301 * time.Second },
 		"many retries":         func(c *StreamSourceConfig) { c.MaximumRetryAttempts = new(10001) },

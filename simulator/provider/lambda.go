@@ -111,6 +111,7 @@ type eventSourceMappingInputs struct {
 	} `json:"scalingConfig"`
 	StartingPosition           string `json:"startingPosition"`
 	BisectBatchOnFunctionError bool   `json:"bisectBatchOnFunctionError"`
+	ParallelizationFactor      int    `json:"parallelizationFactor"`
 	MaximumRetryAttempts       *int   `json:"maximumRetryAttempts"`
 	MaximumRecordAgeInSeconds  int    `json:"maximumRecordAgeInSeconds"`
 	FilterCriteria             struct {
@@ -172,7 +173,7 @@ func (in eventSourceMappingInputs) queueSource(reports bool) lambda.QueueSourceC
 func (in eventSourceMappingInputs) streamSource(reports bool) lambda.StreamSourceConfig {
 	return lambda.StreamSourceConfig{
 		Function: in.FunctionName, StreamARN: in.EventSourceARN, StartingPosition: in.StartingPosition,
-		BatchSize: in.BatchSize, BatchingWindow: in.window(), Filters: in.filters(),
+		BatchSize: in.BatchSize, BatchingWindow: in.window(), Filters: in.filters(), ParallelizationFactor: in.ParallelizationFactor,
 		BisectOnError: in.BisectBatchOnFunctionError, ReportBatchItemFailures: reports,
 		MaximumRetryAttempts: in.MaximumRetryAttempts, MaximumRecordAge: time.Duration(in.MaximumRecordAgeInSeconds) * time.Second,
 		OnFailure: in.DestinationConfig.OnFailure.DestinationARN,
