@@ -3,7 +3,7 @@
 // A client shows a JSON Web Token. FindToken takes it out of the request, a Verifier checks it against
 // Keys, and the result is an Identity: the user, and the moment the token ends.
 //
-//	keys := auth.SecretKeys(ssmClient, "/WebSocketAdapter/JwtSecret", "", nil)
+//	keys := auth.SecretKeys(ssmClient, "/WebSocketAdapter/JwtSecret", "", auth.DefaultGrace, nil)
 //	verifier := auth.NewVerifier(keys, auth.Rules{})
 //	who, err := verifier.Verify(ctx, auth.FindToken(request))
 //

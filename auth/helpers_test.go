@@ -111,7 +111,7 @@ func (s *store) Calls() int {
 // secretVerifier checks against the one secret, at the time start.
 func secretVerifier(rules Rules) *Verifier {
 	rules.Now = newClock().Now
-	return NewVerifier(SecretKeys(newStore(map[string]string{parameter: secret}), parameter, "", rules.Now), rules)
+	return NewVerifier(SecretKeys(newStore(map[string]string{parameter: secret}), parameter, "", DefaultGrace, rules.Now), rules)
 }
 
 // with returns good claims with some of them changed; a nil value takes a claim away.

@@ -33,7 +33,7 @@ type webKey struct {
 
 // parseKeySet returns the keys of a set that can verify tokens. Keys for other purposes are left out; so are
 // broken and weak ones, which skipped names with the reason, so that one bad key does not lock out the users
-// of the others. A set without any usable key is an error.
+// of the others. A set without any usable key is a refusal.
 //
 // The JSON decoder is go-jose's own, so that webKey and go-jose see the same members: it wants names exact and
 // none twice.
@@ -58,7 +58,7 @@ func parseKeySet(document []byte) (keys []key, skipped []string, err error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, skipped, errors.New("the key set holds no key that can verify tokens")
+		return nil, skipped, refused(errors.New("the key set holds no key that can verify tokens"))
 	}
 	return keys, skipped, nil
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -29,24 +30,42 @@ const (
 	firstTimeout = 3 * time.Second
 	// refreshTimeout bounds every later read, because a client is waiting.
 	refreshTimeout = time.Second
+	// refusedGrace is how old the last good keys may get once the source has answered that they are no longer there,
+	// or not for Heliograph: a secret that was deleted or overwritten opens no door after that. It leaves whoever
+	// deleted it by mistake, or replaces it in two steps, the time from keysTTL on.
+	refusedGrace = 10 * time.Minute
 )
+
+// DefaultGrace is how old the last good keys may get while the source gives no answer, unless configured otherwise.
+const DefaultGrace = time.Hour
+
+// refusal is an error by which a source answers that it has no keys for Heliograph, unlike the error of one that
+// can't be reached.
+type refusal struct{ error }
+
+func (r *refusal) Unwrap() error { return r.error }
+
+func refused(err error) error { return &refusal{err} }
 
 // Keys are the keys of one family with the source that they are read from: see SecretKeys and PublishedKeys.
 //
 // They are read when first needed and kept in memory. After keysTTL they are read again, by the request that
-// notices; if that fails, the last good ones stay in use, however old, and a warning is logged: a store that
-// is away for an hour must not lock everybody out. There is no background goroutine, because Lambda freezes
-// those. Safe for concurrent use: one request reads, the others wait for it.
+// notices; if that fails, a warning is logged and the last good ones stay in use, so that a store that is away for
+// a while does not lock everybody out: until they are as old as grace, or refusedGrace if the source refuses them.
+// There is no background goroutine, because Lambda freezes those. Safe for concurrent use: one request reads, the
+// others wait for it.
 type Keys struct {
 	source     string   // names the source in errors and logs
 	algorithms []string // the family: all values of alg that these keys may ever verify
 	byID       bool     // whether a token's kid chooses the key
 	load       func(context.Context) ([]key, error)
+	grace      time.Duration // how old keys may get while the source can't be read
 	now        func() time.Time
 
 	mu       sync.Mutex
-	good     *keyring  // the last good keys; nil until the first read succeeds
-	failure  error     // why there are no good keys; nil if there are
+	good     *keyring  // the last good keys; nil until the first read succeeds, and after they have ended
+	failure  error     // why the last read failed; nil if it succeeded
+	refused  bool      // whether a read since the last good one ended in a refusal
 	loadedAt time.Time // when good was read
 	triedAt  time.Time // when the source was last asked
 }
@@ -78,13 +97,29 @@ func (k *Keys) current(ctx context.Context) (*keyring, error) {
 	case k.good == nil && k.failure != nil && sinceTry < firstPause:
 		return nil, k.failure
 	case k.good == nil:
-		if err := k.read(ctx, firstTimeout); err != nil {
-			return nil, err
-		}
+		k.read(ctx, firstTimeout)
 	case now.Sub(k.loadedAt) >= keysTTL && sinceTry >= renewPause:
 		k.refresh(ctx)
 	}
+	if k.failure != nil && k.left() <= 0 {
+		k.good = nil
+	}
+	if k.good == nil {
+		return nil, k.failure
+	}
 	return k.good, nil
+}
+
+// left is how long the last good keys stay in use if no read succeeds.
+func (k *Keys) left() time.Duration {
+	if k.good == nil {
+		return 0
+	}
+	grace := k.grace
+	if k.refused {
+		grace = min(grace, refusedGrace)
+	}
+	return max(0, grace-k.now().Sub(k.loadedAt))
 }
 
 // newer is for a token that old did not verify: it returns keys that are newer than old, or nil if there are
@@ -93,7 +128,7 @@ func (k *Keys) current(ctx context.Context) (*keyring, error) {
 func (k *Keys) newer(ctx context.Context, old *keyring) *keyring {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.now().Sub(k.triedAt) >= renewPause {
+	if k.good != nil && k.now().Sub(k.triedAt) >= renewPause {
 		k.refresh(ctx)
 	}
 	if k.good == old {
@@ -102,30 +137,33 @@ func (k *Keys) newer(ctx context.Context, old *keyring) *keyring {
 	return k.good
 }
 
-// refresh reads the source and keeps the last good keys if that fails.
+// refresh reads the source while there are keys. If that fails, they stay in use for a while.
 func (k *Keys) refresh(ctx context.Context) {
-	if err := k.read(ctx, refreshTimeout); err != nil {
-		observability.Add(ctx, catalogue.KeyRefreshFailures, 1)
-		observability.Log(ctx).WarnContext(ctx, "keys not refreshed, the last good ones stay in use",
-			"source", k.source, "ageSeconds", int(k.now().Sub(k.loadedAt).Seconds()), "error", err.Error())
+	k.read(ctx, refreshTimeout)
+	if k.failure == nil {
+		return
 	}
+	observability.Add(ctx, catalogue.KeyRefreshFailures, 1)
+	observability.Log(ctx).WarnContext(ctx, "keys not refreshed, the last good ones stay in use for a while",
+		"source", k.source, "ageSeconds", int(k.now().Sub(k.loadedAt).Seconds()), "leftSeconds", int(k.left().Seconds()),
+		"error", k.failure.Error())
 }
 
 // read asks the source, within a time-out, and records what came.
-func (k *Keys) read(ctx context.Context, timeout time.Duration) error {
+func (k *Keys) read(ctx context.Context, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	k.triedAt = k.now()
 	keys, err := observability.Trace(ctx, "read keys", k.load)
 	if err != nil {
-		err = fmt.Errorf("read the keys from %s: %w", k.source, err)
-		if k.good == nil {
-			k.failure = err
+		k.failure = fmt.Errorf("read the keys from %s: %w", k.source, err)
+		if _, answered := errors.AsType[*refusal](err); answered {
+			k.refused = true
 		}
-		return err
+		observability.Add(ctx, catalogue.KeyTimeLeft, k.left().Seconds())
+		return
 	}
-	k.good, k.failure, k.loadedAt = &keyring{keys: keys, byID: k.byID}, nil, k.triedAt
-	return nil
+	k.good, k.failure, k.refused, k.loadedAt = &keyring{keys: keys, byID: k.byID}, nil, false, k.triedAt
 }
 
 // find is the parser's key function: the keys that may have signed a token. An algorithm outside the family

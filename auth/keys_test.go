@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
 )
 
 // bench is a verifier with everything around it that a test moves.
@@ -21,7 +22,7 @@ type bench struct {
 
 func newBench(previous string, values map[string]string) bench {
 	c, s := newClock(), newStore(values)
-	return bench{NewVerifier(SecretKeys(s, parameter, previous, c.Now), Rules{Now: c.Now}), s, c}
+	return bench{NewVerifier(SecretKeys(s, parameter, previous, DefaultGrace, c.Now), Rules{Now: c.Now}), s, c}
 }
 
 // expect verifies a token and compares the verdict, and how often the source has been asked since the start.
@@ -106,7 +107,7 @@ func TestSourceAwayWithLastGood(t *testing.T) {
 			t.Errorf("with the last good keys: %v", err)
 		}
 	})
-	for _, want := range []string{`"level":"WARN"`, "the last good ones stay in use", parameter, `"ageSeconds":300`, "away", `"KeyRefreshFailures":1`} {
+	for _, want := range []string{`"level":"WARN"`, "the last good ones stay in use", parameter, `"ageSeconds":300`, `"leftSeconds":3300`, "away", `"KeyRefreshFailures":1`, `"KeyTimeLeft":3300`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}
@@ -115,14 +116,91 @@ func TestSourceAwayWithLastGood(t *testing.T) {
 	b.expect(t, "forged, within the pause", hs256(t, otherSecret, longLived), ReasonSignature, 2)
 	b.Move(renewPause)
 	b.expect(t, "after the pause", token, "", 3)
-	b.Move(24 * time.Hour)
-	b.expect(t, "a day later", token, "", 4)
+	b.Move(DefaultGrace - keysTTL - renewPause - time.Second)
+	b.expect(t, "just before the end", token, "", 4)
 	b.Fail(nil)
 	b.expect(t, "back, within the pause", token, "", 4)
 	b.Move(renewPause)
 	b.expect(t, "back", token, "", 5)
 	b.Move(keysTTL - time.Second)
 	b.expect(t, "the TTL counts from the good read", token, "", 5)
+}
+
+// The last good keys end: when they are as old as the grace allows, or much earlier once the source has answered that they
+// are no longer there. A token is then neither good nor bad, and the first good read mends all.
+func TestLastGoodKeysEnd(t *testing.T) {
+	t.Parallel()
+	const short = "short"
+	code := func(c string) error { return &smithy.GenericAPIError{Code: c} }
+	timeless := func(b bench) { b.Fail(context.DeadlineExceeded) }
+	tests := map[string]struct {
+		breaks func(bench)
+		ends   time.Duration // after the last good read
+	}{
+		"no answer":    {timeless, DefaultGrace},
+		"throttled":    {func(b bench) { b.Fail(code("ThrottlingException")) }, DefaultGrace},
+		"server fault": {func(b bench) { b.Fail(code("InternalServerError")) }, DefaultGrace},
+		"deleted":      {func(b bench) { b.Remove(parameter) }, refusedGrace},
+		"overwritten":  {func(b bench) { b.Set(parameter, short) }, refusedGrace},
+		"forbidden":    {func(b bench) { b.Fail(code("AccessDeniedException")) }, refusedGrace},
+		"KMS key gone": {func(b bench) { b.Fail(code("InvalidKeyId")) }, refusedGrace},
+		"deleted, then no answer": {func(b bench) {
+			b.Remove(parameter)
+			b.Move(keysTTL)
+			_, _ = b.Verify(context.Background(), hs256(t, secret, longLived))
+			b.Move(-keysTTL)
+			timeless(b)
+		}, refusedGrace},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench("", map[string]string{parameter: secret})
+			token := hs256(t, secret, longLived)
+			b.expect(t, "first", token, "", 1)
+			test.breaks(b)
+			b.Move(test.ends - 2*renewPause) // the source is asked here, and then not again before the end
+			b.expect(t, "before the source is asked", token, "", b.Calls()+1)
+			b.Move(renewPause)
+			b.Move(renewPause - time.Second)
+			b.expect(t, "in the last second", token, "", b.Calls()+1)
+			b.Move(time.Second)
+			if _, err := b.Verify(context.Background(), token); err == nil || !strings.HasPrefix(string(reasonOf(err)), "no rejection") {
+				t.Errorf("at the end: %v, want an error that is no rejection", err)
+			}
+			b.Fail(nil)
+			b.Set(parameter, secret)
+			b.Move(firstPause)
+			b.expect(t, "back", token, "", b.Calls()+1)
+			b.Fail(context.DeadlineExceeded)
+			b.Move(DefaultGrace - time.Second)
+			b.expect(t, "a grace of its own after that", token, "", b.Calls()+1)
+		})
+	}
+}
+
+// A function that was frozen for longer than the grace asks before it believes its old keys, and KeyTimeLeft says that
+// they have ended.
+func TestKeysOfAFrozenFunction(t *testing.T) {
+	t.Parallel()
+	b := newBench("", map[string]string{parameter: secret})
+	token := hs256(t, secret, longLived)
+	b.expect(t, "first", token, "", 1)
+	b.Move(3 * DefaultGrace)
+	b.expect(t, "the source answers", token, "", 2)
+	b.Fail(errors.New("away"))
+	b.Move(3 * DefaultGrace)
+	for range 2 { // the refresh, and then a first read
+		log := invoke(t, func(ctx context.Context) {
+			if _, err := b.Verify(ctx, token); err == nil {
+				t.Error("keys of three hours ago opened a door")
+			}
+		})
+		if !strings.Contains(log, `"KeyTimeLeft":0`) {
+			t.Errorf("the log lacks that the keys have ended:\n%s", log)
+		}
+		b.Move(firstPause)
+	}
 }
 
 // Without any good keys nobody can say whether a token is good: that is no rejection.
@@ -204,7 +282,7 @@ func (b blocking) GetParameter(ctx context.Context, _ *ssm.GetParameterInput, _ 
 func TestReadsAreBounded(t *testing.T) {
 	t.Parallel()
 	c, b := newClock(), blocking{make(chan time.Duration, 1)}
-	k := SecretKeys(b, parameter, "", c.Now)
+	k := SecretKeys(b, parameter, "", DefaultGrace, c.Now)
 	expect := func(when string, atMost time.Duration) {
 		t.Helper()
 		if got := <-b.deadlines; got > atMost || got < atMost-time.Second/2 {
@@ -215,7 +293,7 @@ func TestReadsAreBounded(t *testing.T) {
 		t.Errorf("first read: %v", err)
 	}
 	expect("first read", 3*time.Second)
-	k.good = &keyring{}
+	k.good, k.loadedAt = &keyring{}, c.Now()
 	c.Move(keysTTL)
 	if ring, err := k.current(context.Background()); ring != k.good || err != nil {
 		t.Errorf("refresh: %v, %v", ring, err)

@@ -28,8 +28,8 @@ var publishedAlgorithms = []string{
 //
 // The address must be https, for whoever can change the set on its way can be anybody. Loopback hosts may be
 // plain http, so that it can be tried on a laptop. Redirects are not followed. A client of nil means one of
-// its own; the clock now may be nil too.
-func PublishedKeys(address string, client *http.Client, now func() time.Time) (*Keys, error) {
+// its own; grace is how old the last good keys may get while the address can't be read; the clock now may be nil too.
+func PublishedKeys(address string, client *http.Client, grace time.Duration, now func() time.Time) (*Keys, error) {
 	u, err := checkAddress(address)
 	if err != nil {
 		return nil, err
@@ -44,6 +44,7 @@ func PublishedKeys(address string, client *http.Client, now func() time.Time) (*
 		algorithms: publishedAlgorithms,
 		byID:       true,
 		load:       p.load,
+		grace:      grace,
 		now:        now,
 	}, nil
 }
@@ -116,7 +117,11 @@ func (p *published) get(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("get: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return nil, refused(fmt.Errorf("get: status %d", resp.StatusCode))
+	default:
 		return nil, fmt.Errorf("get: status %d", resp.StatusCode)
 	}
 	document, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBytes+1))

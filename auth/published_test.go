@@ -119,7 +119,7 @@ func newIssuer(t *testing.T, keys ...member) (*issuer, *Verifier, *clock) {
 	i.Publish(keys...)
 	server := httptest.NewServer(i)
 	t.Cleanup(server.Close)
-	published, err := PublishedKeys(server.URL+"/jwks.json", server.Client(), c.Now)
+	published, err := PublishedKeys(server.URL+"/jwks.json", server.Client(), DefaultGrace, c.Now)
 	if err != nil {
 		t.Fatalf("PublishedKeys: %v", err)
 	}
@@ -308,7 +308,7 @@ func TestKeySetAddress(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := PublishedKeys(test.address, nil, nil)
+			_, err := PublishedKeys(test.address, nil, DefaultGrace, nil)
 			switch {
 			case test.want == "" && err != nil:
 				t.Errorf("PublishedKeys: %v", err)
@@ -333,7 +333,7 @@ func TestSlowIssuer(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(hang) })
-	keys, err := PublishedKeys(server.URL, nil, nil)
+	keys, err := PublishedKeys(server.URL, nil, DefaultGrace, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
 )
 
 // MinSecretBytes is the shortest secret that is used: the size of a SHA-256 hash, as RFC 7518, section 3.2,
@@ -17,6 +19,10 @@ const MinSecretBytes = 32
 
 // hmacAlgorithms is the family of shared secrets.
 var hmacAlgorithms = []string{"HS256", "HS384", "HS512"}
+
+// refusals are the error codes by which SSM says that the secret is not there, or not for this function: the parameter
+// or its KMS key is gone, or a policy forbids it. All others, such as throttling, say nothing about the secret.
+var refusals = []string{"ParameterNotFound", "AccessDeniedException", "InvalidKeyId"}
 
 // ParameterGetter reads one parameter of SSM's Parameter Store. *ssm.Client is one.
 type ParameterGetter interface {
@@ -30,8 +36,9 @@ var _ ParameterGetter = (*ssm.Client)(nil)
 // parameter previous may be ""; during a rotation it holds the secret that is going out, and tokens of both
 // pass. The secret is the parameter's value, byte for byte: a line break at its end belongs to it.
 //
-// A secret under MinSecretBytes makes a read fail, like a store that can't be read. The clock now may be nil.
-func SecretKeys(client ParameterGetter, parameter, previous string, now func() time.Time) *Keys {
+// A secret under MinSecretBytes makes a read fail, like a store that can't be read. grace is how old the last good
+// secrets may get while the store can't be read. The clock now may be nil.
+func SecretKeys(client ParameterGetter, parameter, previous string, grace time.Duration, now func() time.Time) *Keys {
 	if now == nil {
 		now = wallClock
 	}
@@ -40,6 +47,7 @@ func SecretKeys(client ParameterGetter, parameter, previous string, now func() t
 		source:     "SSM parameter " + parameter,
 		algorithms: hmacAlgorithms,
 		load:       s.load,
+		grace:      grace,
 		now:        now,
 	}
 }
@@ -75,14 +83,18 @@ func (s *secrets) read(ctx context.Context, parameter string) (key, error) {
 		WithDecryption: aws.Bool(true),
 	})
 	if err != nil {
-		return key{}, fmt.Errorf("get parameter %s: %w", parameter, err)
+		err = fmt.Errorf("get parameter %s: %w", parameter, err)
+		if failure, ok := errors.AsType[smithy.APIError](err); ok && slices.Contains(refusals, failure.ErrorCode()) {
+			err = refused(err)
+		}
+		return key{}, err
 	}
 	if out.Parameter == nil {
 		return key{}, fmt.Errorf("get parameter %s: the answer holds no parameter", parameter)
 	}
 	secret := []byte(aws.ToString(out.Parameter.Value))
 	if err := checkSecret(secret); err != nil {
-		return key{}, fmt.Errorf("parameter %s: %w", parameter, err)
+		return key{}, refused(fmt.Errorf("parameter %s: %w", parameter, err))
 	}
 	return key{algorithms: hmacAlgorithms, verify: secret}, nil
 }

@@ -56,12 +56,12 @@ func TestNothingConfidentialGetsOut(t *testing.T) {
 	failing := newStore(map[string]string{parameter: secret})
 	failing.Fail(errors.New("away"))
 	sources := map[string]*Keys{
-		"issuer refuses": must(PublishedKeys(refusing.URL+"/?key=hunter2", nil, clock.Now)),
-		"good secret":    SecretKeys(newStore(map[string]string{parameter: secret}), parameter, "", clock.Now),
-		"short secret":   SecretKeys(newStore(map[string]string{parameter: "shortsecret"}), parameter, "", clock.Now),
-		"store away":     SecretKeys(failing, parameter, "", clock.Now),
-		"issuer away":    must(PublishedKeys(server.URL+"/?key=hunter2", nil, clock.Now)),
-		"issuer wrong":   must(PublishedKeys(live.URL+"/?key=hunter2", nil, clock.Now)),
+		"issuer refuses": must(PublishedKeys(refusing.URL+"/?key=hunter2", nil, DefaultGrace, clock.Now)),
+		"good secret":    SecretKeys(newStore(map[string]string{parameter: secret}), parameter, "", DefaultGrace, clock.Now),
+		"short secret":   SecretKeys(newStore(map[string]string{parameter: "shortsecret"}), parameter, "", DefaultGrace, clock.Now),
+		"store away":     SecretKeys(failing, parameter, "", DefaultGrace, clock.Now),
+		"issuer away":    must(PublishedKeys(server.URL+"/?key=hunter2", nil, DefaultGrace, clock.Now)),
+		"issuer wrong":   must(PublishedKeys(live.URL+"/?key=hunter2", nil, DefaultGrace, clock.Now)),
 	}
 	for name, keys := range sources {
 		t.Run(name, func(t *testing.T) {

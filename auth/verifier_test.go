@@ -253,7 +253,7 @@ func TestVerifyRejectsTampered(t *testing.T) {
 func FuzzVerify(f *testing.F) {
 	// A secret that no seed below was signed with. So nothing at all may pass.
 	unknown := rand.Text() + rand.Text()
-	v := NewVerifier(SecretKeys(newStore(map[string]string{parameter: unknown}), parameter, "", newClock().Now), Rules{Now: newClock().Now})
+	v := NewVerifier(SecretKeys(newStore(map[string]string{parameter: unknown}), parameter, "", DefaultGrace, newClock().Now), Rules{Now: newClock().Now})
 	f.Add(seedToken)
 	f.Add("")
 	f.Add("..")

@@ -45,7 +45,7 @@ func invoke(t *testing.T, store parameters, at time.Time, event []byte) (answer 
 	t.Helper()
 	var out bytes.Buffer
 	now := func() time.Time { return at }
-	handler := authorize(auth.NewVerifier(auth.SecretKeys(store, "/p", "", now), auth.Rules{Now: now}))
+	handler := authorize(auth.NewVerifier(auth.SecretKeys(store, "/p", "", auth.DefaultGrace, now), auth.Rules{Now: now}))
 	f := observability.New("authorizer", observability.Settings{Stage: "test", LogLevel: slog.LevelDebug}, &out)
 	in := decode(t, event)
 	response, err := observability.Wrap(f, handler)(context.Background(), in)

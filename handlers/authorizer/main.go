@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -24,6 +25,8 @@ type environment struct {
 	Issuer                  string `env:"JWT_ISSUER,required"`                    // empty: any
 	Audience                string `env:"JWT_AUDIENCE,required"`                  // empty: any
 	UserIDClaim             string `env:"USER_ID_CLAIM,required,notEmpty"`
+
+	KeyGrace time.Duration `env:"KEY_GRACE,required,notEmpty"` // how old keys may get that can't be read again
 }
 
 func main() {
@@ -50,9 +53,9 @@ func keysOf(cfg aws.Config, env environment) (*auth.Keys, error) {
 	case env.KeySetURL != "" && env.PreviousSecretParameter != "":
 		return nil, errors.New("JWT_SECRET_PREVIOUS_PARAMETER must be empty with JWKS_URL")
 	case env.KeySetURL == "":
-		return auth.SecretKeys(ssm.NewFromConfig(cfg), env.SecretParameter, env.PreviousSecretParameter, nil), nil
+		return auth.SecretKeys(ssm.NewFromConfig(cfg), env.SecretParameter, env.PreviousSecretParameter, env.KeyGrace, nil), nil
 	}
-	keys, err := auth.PublishedKeys(env.KeySetURL, nil, nil)
+	keys, err := auth.PublishedKeys(env.KeySetURL, nil, env.KeyGrace, nil)
 	if err != nil {
 		return nil, fmt.Errorf("JWKS_URL: %w", err)
 	}

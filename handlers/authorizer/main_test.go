@@ -20,6 +20,7 @@ func variables(changes map[string]string) map[string]string {
 		"JWT_ISSUER":                    "",
 		"JWT_AUDIENCE":                  "",
 		"USER_ID_CLAIM":                 "userId",
+		"KEY_GRACE":                     "1h0m0s",
 	}
 	maps.Copy(v, changes)
 	return v

@@ -143,6 +143,13 @@ func (d *deployment) tokenAlarms() []alarm {
 			inputs:  []input{d.counts("f", catalogue.KeyRefreshFailures)},
 			stat:    "Sum", period: 5 * time.Minute, m: 3, n: 3, threshold: 1, unit: "failed reads in 5 minutes", missing: missingIsGood,
 		},
+		{
+			kind: "keys-ending", severity: page,
+			meaning: "The last good secret or keys are about to end, and nobody will get in.",
+			inputs:  []input{d.counts("left", catalogue.KeyTimeLeft)},
+			// One function that was idle for long and fails once is not it, so one minute is not enough.
+			stat: "Minimum", period: time.Minute, m: 2, n: 3, below: true, threshold: d.config.KeyGrace.Seconds() / 2, unit: "seconds left", missing: missingIsGood,
+		},
 	}
 }
 

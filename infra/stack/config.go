@@ -28,6 +28,8 @@ type Config struct {
 	JWTAudience       string // required value of the claim aud; empty: not checked
 	UserIDClaim       string // the claim that names the user
 
+	KeyGrace time.Duration // how old the secret or the keys may get while they can't be read again
+
 	ParameterPrefix string // SSM path of the stack's parameters, no slash at the end
 
 	AlarmEmail     string             // an address that pages and tickets are mailed to
@@ -72,6 +74,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		UserIDClaim:       "userId",
+		KeyGrace:          time.Hour,
 		ParameterPrefix:   "/WebSocketAdapter",
 		Thresholds:        map[string]float64{},
 		Severities:        map[string]string{},

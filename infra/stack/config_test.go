@@ -41,7 +41,7 @@ func loadWith(read func(*pulumi.Context) (Config, error), stage string, keys map
 func TestLoadConfig(t *testing.T) {
 	t.Parallel()
 	got, err := loadKeys("dev", map[string]string{
-		"jwtSecret": testSecret, "jwtSecretPrevious": testSecret + "2", "jwtIssuer": "issuer", "jwtAudience": "audience", "userIdClaim": "sub",
+		"jwtSecret": testSecret, "jwtSecretPrevious": testSecret + "2", "jwtIssuer": "issuer", "jwtAudience": "audience", "userIdClaim": "sub", "keyGrace": "30m",
 		"parameterPrefix": "/A/b", "alarmEmail": "ops@example.com", "alarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:pages",
 		"ticketTopicArn": "arn:aws:sns:eu-west-1:123456789012:desk", "thresholds": `{"send-failures":7,"message-age":8.5}`,
 		"severities": `{"*":"ticket","ghosts":"none"}`, "objectives": `{"delivery":99}`, "runbookUrl": "https://example.com/runbooks/",
@@ -56,7 +56,7 @@ func TestLoadConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		JWTSecret: testSecret, JWTSecretPrevious: testSecret + "2", JWTIssuer: "issuer", JWTAudience: "audience", UserIDClaim: "sub",
+		JWTSecret: testSecret, JWTSecretPrevious: testSecret + "2", JWTIssuer: "issuer", JWTAudience: "audience", UserIDClaim: "sub", KeyGrace: 30 * time.Minute,
 		ParameterPrefix: "/A/b", AlarmEmail: "ops@example.com", AlarmTopicARN: "arn:aws:sns:eu-west-1:123456789012:pages",
 		TicketTopicARN: "arn:aws:sns:eu-west-1:123456789012:desk", Thresholds: map[string]float64{"send-failures": 7, "message-age": 8.5},
 		Severities: map[string]string{"*": "ticket", "ghosts": "none"}, Objectives: map[string]float64{"connect": 99.9, "delivery": 99, "presence": 99},
@@ -101,6 +101,8 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"keys on loopback":           {"jwksUrl", "http://127.0.0.1/keys", "allowed is an https:// address"},
 		"keys nowhere":               {"jwksUrl", "https://", "allowed is an https:// address"},
 		"claim empty":                {"userIdClaim", "", `heliograph:userIdClaim is ""; allowed is 1 to 128 characters`},
+		"keys for ever":              {"keyGrace", "25h", `heliograph:keyGrace is "25h0m0s"; allowed is a time from 10m0s to 24h0m0s`},
+		"keys for no time":           {"keyGrace", "9m", `heliograph:keyGrace is "9m0s"; allowed is`},
 		"prefix without slash":       {"parameterPrefix", "WebSocketAdapter", `heliograph:parameterPrefix is "WebSocketAdapter"; allowed is an SSM path`},
 		"prefix reserved":            {"parameterPrefix", "/AWSome", "not beginning with /aws or /ssm"},
 		"prefix reserved, too":       {"parameterPrefix", "/ssm/x", "not beginning with /aws or /ssm"},

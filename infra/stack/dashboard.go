@@ -85,8 +85,9 @@ func (d *deployment) comingAndGoing() widget {
 }
 
 func (d *deployment) tokens() widget {
-	return d.graph("Tokens", "Sum",
-		d.lines(catalogue.TokensAccepted, catalogue.TokensRejected, catalogue.KeyRefreshFailures))
+	return d.graph("Tokens", "Sum", append(
+		d.lines(catalogue.TokensAccepted, catalogue.TokensRejected, catalogue.KeyRefreshFailures),
+		line{series: d.own(catalogue.KeyTimeLeft)[0], Label: catalogue.KeyTimeLeft.Name() + " (s)", Stat: "Minimum"}))
 }
 
 func (d *deployment) posts() widget {

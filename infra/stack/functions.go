@@ -56,6 +56,7 @@ func (d *deployment) authorizer(f foundations) specification {
 			"JWT_ISSUER":                    d.config.JWTIssuer,
 			"JWT_AUDIENCE":                  d.config.JWTAudience,
 			"USER_ID_CLAIM":                 d.config.UserIDClaim,
+			"KEY_GRACE":                     d.config.KeyGrace.String(),
 		},
 	}
 	for _, secret := range []secretParameter{f.parameters.jwtSecret, f.parameters.jwtSecretPrevious} {

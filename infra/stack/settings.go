@@ -44,6 +44,8 @@ var settings = []setting{
 	text("jwtIssuer", func(c *Config) *string { return &c.JWTIssuer }, `^.{0,512}$`, "at most 512 characters"),
 	text("jwtAudience", func(c *Config) *string { return &c.JWTAudience }, `^.{0,512}$`, "at most 512 characters"),
 	text("userIdClaim", func(c *Config) *string { return &c.UserIDClaim }, `^.{1,128}$`, "1 to 128 characters"),
+	// Below lies what is allowed even to a secret that was deleted.
+	duration("keyGrace", func(c *Config) *time.Duration { return &c.KeyGrace }, 10*time.Minute, 24*time.Hour),
 
 	checked("parameterPrefix", func(c *Config) *string { return &c.ParameterPrefix }, isParameterPrefix,
 		"an SSM path such as /WebSocketAdapter/dev: 1 to 5 parts of letters, digits, _ . and -, each after a slash, and not beginning with /aws or /ssm"),

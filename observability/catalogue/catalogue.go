@@ -126,6 +126,11 @@ func latency(name, meaning string, functions ...string) Metric {
 	return declare(declaration{name: name, meaning: meaning, unit: Milliseconds, kind: Observation, functions: functions})
 }
 
+// remaining is a time that runs out.
+func remaining(name, meaning string, functions ...string) Metric {
+	return declare(declaration{name: name, meaning: meaning, unit: Seconds, kind: Observation, functions: functions})
+}
+
 // perFunction gives a metric the dimension Function, too: one series, and one price, for each function.
 func (m Metric) perFunction() Metric {
 	m.d.perFunction = true

@@ -38,7 +38,11 @@ var (
 		"Tokens, or requests without one, that were answered with a Deny policy (403). The property `reason` says why.",
 		heliograph.Authorizer).alwaysWritten()
 	KeyRefreshFailures = counter("KeyRefreshFailures",
-		"Times that the secret or the published keys could not be read again. The last good ones stay in use: a rotation does not take effect.",
+		"Times that the secret or the published keys could not be read again. The last good ones stay in use for a while: a rotation does not take effect.",
+		heliograph.Authorizer)
+	KeyTimeLeft = remaining("KeyTimeLeft",
+		"How long the last good secret or keys stay in use, one value each time that they could not be read; look at the Minimum. "+
+			"At 0, tokens that they would verify are answered 500: see `keyGrace`.",
 		heliograph.Authorizer)
 )
 
