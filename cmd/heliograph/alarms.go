@@ -131,12 +131,12 @@ func (c *alarmsCommand) print(w world, list []alarmState) error {
 	table := tabwriter.NewWriter(w.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "ALARM\tSTATE\tSEVERITY\tSINCE\tRUNBOOK\tREASON")
 	for _, a := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.State, orDash(a.Severity), a.Since.Local().Format(time.DateTime), orDash(a.Runbook), a.Reason)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", quoted(a.Name), quoted(a.State), orDash(a.Severity), a.Since.Local().Format(time.DateTime), orDash(a.Runbook), quoted(a.Reason))
 	}
 	return table.Flush()
 }
 
-func orDash(text string) string { return cmp.Or(text, "-") }
+func orDash(text string) string { return quoted(cmp.Or(text, "-")) }
 
 // printChanges prints the alarms that changed their state in between.
 func (c *alarmsCommand) printChanges(w world, before, now []alarmState) error {
@@ -155,7 +155,7 @@ func (c *alarmsCommand) printChanges(w world, before, now []alarmState) error {
 		if i >= 0 {
 			from = before[i].State
 		}
-		if _, err := fmt.Fprintf(w.stdout, "%s  %s: %s -> %s  %s\n", a.Since.Local().Format(time.TimeOnly), a.Name, from, a.State, a.Reason); err != nil {
+		if _, err := fmt.Fprintf(w.stdout, "%s  %s: %s -> %s  %s\n", a.Since.Local().Format(time.TimeOnly), quoted(a.Name), quoted(from), quoted(a.State), quoted(a.Reason)); err != nil {
 			return fmt.Errorf("print the alarms: %w", err)
 		}
 	}

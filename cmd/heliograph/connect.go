@@ -56,7 +56,7 @@ func (c *connectCommand) Run(ctx context.Context, w world, line *commands) error
 		if established {
 			wait = firstWait
 		}
-		fmt.Fprintf(w.stderr, "%v; connecting again in %v\n", err, wait.Round(100*time.Millisecond))
+		fmt.Fprintf(w.stderr, "%s; connecting again in %v\n", escaped(err.Error()), wait.Round(100*time.Millisecond))
 		// The random part keeps clients that were cut off together from coming back together.
 		if !sleep(ctx, wait+rand.N(wait/2)) {
 			return nil

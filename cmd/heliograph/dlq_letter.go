@@ -93,23 +93,6 @@ func age(d time.Duration) string {
 	return d.Truncate(time.Second).String()
 }
 
-// plain keeps what strangers wrote from steering the terminal, or filling it.
-func plain(text string) string {
-	const most = 300
-	if runes := []rune(text); len(runes) > most {
-		text = string(runes[:most]) + "…"
-	}
-	return quoted(text)
-}
-
-// quoted is a text as it is, or as a Go string if a terminal might take a part of it for a command.
-func quoted(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
-}
-
 // countsByName writes numbers such as "crash (1), undelivered (3)".
 func countsByName(counts map[string]int) string {
 	var all []string

@@ -222,6 +222,6 @@ func (e *operation) end(l letter, err error) {
 		fmt.Fprintf(e.stdout, "%s\t%s\t%s\t%s\n", e.verb, l.MessageID, plain(l.ID), l.why())
 	case !errors.Is(err, errNotBegun):
 		e.failed++
-		fmt.Fprintf(e.stderr, "failed\t%s\t%v\n", l.MessageID, err)
+		fmt.Fprintf(e.stderr, "failed\t%s\t%s\n", l.MessageID, quoted(err.Error()))
 	}
 }

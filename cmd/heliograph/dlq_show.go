@@ -72,13 +72,13 @@ func (c *dlqShowCommand) print(w world, l letter) error {
 		fmt.Fprintf(table, "id\t%s\n", plain(l.ID))
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.message.Attributes)) {
-		fmt.Fprintf(table, "%s\t%s\n", name, systemValue(name, l.message.Attributes[name], w.now()))
+		fmt.Fprintf(table, "%s\t%s\n", quoted(name), systemValue(name, l.message.Attributes[name], w.now()))
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.message.MessageAttributes)) {
 		if name == message.BodyAttribute {
 			continue // it belongs to the body
 		}
-		fmt.Fprintf(table, "attribute %s\t%s\n", name, attributeValue(l.message.MessageAttributes[name]))
+		fmt.Fprintf(table, "attribute %s\t%s\n", quoted(name), attributeValue(l.message.MessageAttributes[name]))
 	}
 	if err := table.Flush(); err != nil || !c.Body {
 		return err
@@ -102,7 +102,7 @@ func systemValue(name, value string, now time.Time) string {
 // attributeValue is a value that a producer gave, or send. Unlike in a list it is shown whole.
 func attributeValue(a types.MessageAttributeValue) string {
 	if a.BinaryValue != nil {
-		return fmt.Sprintf("%s %x", aws.ToString(a.DataType), a.BinaryValue)
+		return fmt.Sprintf("%s %x", quoted(aws.ToString(a.DataType)), a.BinaryValue)
 	}
-	return aws.ToString(a.DataType) + " " + quoted(aws.ToString(a.StringValue))
+	return quoted(aws.ToString(a.DataType)) + " " + quoted(aws.ToString(a.StringValue))
 }

@@ -66,7 +66,7 @@ func (c *faultAddCommand) Run(ctx context.Context, w world, line *commands) erro
 	if err := line.faults(ctx, http.MethodPost, "", c.rule(), &added); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w.stdout, "%s: %s\n", added.ID, added.Rule)
+	_, err := fmt.Fprintf(w.stdout, "%s: %s\n", added.ID, quoted(fmt.Sprint(added.Rule)))
 	return err
 }
 
@@ -91,7 +91,7 @@ func (c *faultListCommand) Run(ctx context.Context, w world, line *commands) err
 		if f.Spent {
 			spent = " (spent)"
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s%s\n", f.ID, f.Hits, f.Rule, spent)
+		fmt.Fprintf(table, "%s\t%d\t%s%s\n", f.ID, f.Hits, quoted(fmt.Sprint(f.Rule)), spent)
 	}
 	return table.Flush()
 }

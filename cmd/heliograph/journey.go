@@ -68,20 +68,20 @@ var marks = map[string]string{"ok": "●", "warn": "◆", "bad": "▲", "gap": "
 
 func journeyText(j journey.Journey) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s %s: %s\n%s\n\n", marks[j.Status], printable(j.ID), j.Outcome, j.Summary)
+	fmt.Fprintf(&text, "%s %s: %s\n%s\n\n", marks[j.Status], quoted(j.ID), quoted(j.Outcome), quoted(j.Summary))
 	for _, s := range j.Steps {
 		at := strings.Repeat(" ", 12)
 		if !s.At.IsZero() {
 			at = s.At.Local().Format("15:04:05.000")
 		}
-		title := printable(s.Title)
+		title := quoted(s.Title)
 		if s.Attempt > 0 {
 			title += fmt.Sprintf(" (attempt %d)", s.Attempt)
 		}
 		fmt.Fprintf(&text, "%s  %s %s\n", at, marks[s.Status], title)
 		for _, more := range []string{s.Detail, prefixed("message ", s.MessageID), prefixed("trace ", s.TraceID)} {
 			if more != "" {
-				fmt.Fprintf(&text, "%14s%s\n", "", printable(more))
+				fmt.Fprintf(&text, "%14s%s\n", "", quoted(more))
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	w := world{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		stdin: os.Stdin, stdout: output(os.Stdout), stderr: output(os.Stderr),
 		now: time.Now, directory: os.Getwd, buildInfo: debug.ReadBuildInfo,
 	}
 	os.Exit(run(ctx, w, os.Args[1:]))
@@ -79,12 +79,12 @@ func run(ctx context.Context, w world, args []string) (code int) {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(w.stderr, "heliograph: %v\nTry: heliograph --help\n", err)
+		fmt.Fprintf(w.stderr, "heliograph: %s\nTry: heliograph --help\n", escaped(err.Error()))
 		return 2
 	}
 	// Ctrl-C cancels ctx, and a command that ends for that reason has done what it was asked to do.
 	if err := command.Run(&line); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintf(w.stderr, "heliograph: %v\n", err)
+		fmt.Fprintf(w.stderr, "heliograph: %s\n", escaped(err.Error()))
 		return 1
 	}
 	return 0

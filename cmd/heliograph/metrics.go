@@ -34,11 +34,15 @@ func (c *metricsCommand) Run(ctx context.Context, w world, line *commands) error
 	if err != nil {
 		return err
 	}
+	return printMetrics(w, c.Namespace, list)
+}
+
+func printMetrics(w world, namespace string, list []cloud.MetricSummary) error {
 	table := tabwriter.NewWriter(w.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "NAMESPACE\tMETRIC\tDIMENSIONS\tLAST\tSUM\tCOUNT\tUNIT")
 	for _, m := range list {
-		if c.Namespace == "" || c.Namespace == m.Namespace {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%.6g\t%.6g\t%g\t%s\n", m.Namespace, m.Name, m.Dimensions, m.Last, m.Sum, m.Count, m.Unit)
+		if namespace == "" || namespace == m.Namespace {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%.6g\t%.6g\t%g\t%s\n", quoted(m.Namespace), quoted(m.Name), quoted(m.Dimensions), m.Last, m.Sum, m.Count, quoted(m.Unit))
 		}
 	}
 	return table.Flush()

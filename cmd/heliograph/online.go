@@ -61,7 +61,7 @@ func printStatuses(out io.Writer, page []byte) error {
 		if s.LastActivity != nil {
 			last = s.LastActivity.Format(time.RFC3339)
 		}
-		if _, err := fmt.Fprintf(out, "%s\t%t\t%s\n", s.UserID, s.IsOnline, last); err != nil {
+		if _, err := fmt.Fprintf(out, "%s\t%t\t%s\n", quoted(s.UserID), s.IsOnline, last); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ func (c *topCommand) Run(ctx context.Context, w world, line *commands) error {
 			return err
 		}
 		if !c.Once {
-			fmt.Fprint(w.stdout, "\x1b[H\x1b[2J") // to the top of an empty screen
+			clearScreen(w.stdout)
 		}
 		if figures.print(w.stdout, c.All); c.Once {
 			return nil
@@ -86,24 +86,24 @@ func readFigures(ctx context.Context, t *target, minutes int) (figures, error) {
 }
 
 func (f figures) print(out io.Writer, all bool) {
-	fmt.Fprintf(out, "%s   %d connections   %d of %d alarms firing\n", f.board.Name, f.pulse.Connections, len(f.pulse.Firing), f.pulse.Alarms)
+	fmt.Fprintf(out, "%s   %d connections   %d of %d alarms firing\n", quoted(f.board.Name), f.pulse.Connections, len(f.pulse.Firing), f.pulse.Alarms)
 	for _, told := range []struct {
 		mark  string
 		texts []string
 	}{{"▲ ALARM  ", f.pulse.Firing}, {"◆ fault  ", f.pulse.Faults}, {"! ", f.pulse.Problems}} {
 		for _, text := range told.texts {
-			fmt.Fprintln(out, told.mark+printable(text))
+			fmt.Fprintln(out, told.mark+quoted(text))
 		}
 	}
 	for _, widget := range f.board.Widgets {
 		var rows []string
 		for _, l := range widget.Lines {
 			if last, ok := l.last(); ok || all {
-				rows = append(rows, fmt.Sprintf("  %-34.34s %10s  %s", printable(l.Label), last, l.sparkline()))
+				rows = append(rows, fmt.Sprintf("  %-34.34s %10s  %s", quoted(l.Label), last, l.sparkline()))
 			}
 		}
 		if len(rows) > 0 {
-			fmt.Fprintf(out, "\n%s\n%s\n", printable(widget.Title), strings.Join(rows, "\n"))
+			fmt.Fprintf(out, "\n%s\n%s\n", quoted(widget.Title), strings.Join(rows, "\n"))
 		}
 	}
 }
@@ -139,14 +139,4 @@ func (f figure) sparkline() string {
 		}
 	}
 	return text.String()
-}
-
-// printable replaces control characters, with which a name could write all over the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '�'
-		}
-		return r
-	}, text)
 }
