@@ -132,6 +132,23 @@ func TestOnlyObservabilityTraces(t *testing.T) {
 	}
 }
 
+// TestSurroundingsStayOutside proves that no other package, and no test, reads the AWS configuration of whoever runs it: a
+// profile or an endpoint that is set for other work would break it.
+func TestSurroundingsStayOutside(t *testing.T) {
+	t.Parallel()
+	why := map[string]string{
+		"heliograph/local":         "for a deployed stack, the configuration is meant: Endpoints.AWSConfig",
+		"heliograph/observability": "in Lambda, the environment is all the configuration there is",
+	}
+	for _, p := range packages(t) {
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if imported == "github.com/aws/aws-sdk-go-v2/config" && why[p.ImportPath] == "" {
+				t.Errorf("%s imports %s: make an aws.Config by hand, or by local.Endpoints.AWSConfig", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
 // TestOnePackageComment proves that each folder says once what it is for.
 func TestOnePackageComment(t *testing.T) {
 	t.Parallel()

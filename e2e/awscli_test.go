@@ -5,12 +5,27 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 )
 
 // awsCLI returns a function that runs the AWS command line against the stack. CI installs Debian's, which uses SQS's
 // older query protocol.
 func awsCLI(t *testing.T) func(arguments ...string) string {
+	run := awsCommand(t)
+	return func(arguments ...string) string {
+		t.Helper()
+		out, err := run(arguments...)
+		if err != nil {
+			t.Fatalf("aws %v: %v\n%s", arguments, err, out)
+		}
+		return out
+	}
+}
+
+// awsCommand is awsCLI for calls that may fail: they give what was printed as an error instead.
+func awsCommand(t *testing.T) func(arguments ...string) (string, error) {
 	t.Helper()
 	path, err := exec.LookPath("aws")
 	if debian := "/usr/bin/aws"; err == nil && path != debian {
@@ -25,23 +40,47 @@ func awsCLI(t *testing.T) func(arguments ...string) string {
 		}
 		t.Skip(how)
 	}
-	return func(arguments ...string) string {
-		t.Helper()
+	return func(arguments ...string) (string, error) {
 		if target.AWSEndpointURL != "" {
 			arguments = append([]string{"--endpoint-url", target.AWSEndpointURL}, arguments...)
 		}
 		command := exec.CommandContext(within(t), path, append([]string{"--region", target.Region, "--output", "json"}, arguments...)...)
-		command.Env = append(os.Environ(), "AWS_PAGER=")
-		if target.AWSEndpointURL != "" {
-			command.Env = append(command.Env, "AWS_ACCESS_KEY_ID=e2e", "AWS_SECRET_ACCESS_KEY=e2e")
-		}
+		command.Env = awsCLIEnvironment()
 		var stderr bytes.Buffer
 		command.Stderr = &stderr
 		out, err := command.Output()
 		if err != nil {
-			t.Fatalf("aws %v: %v\n%s", arguments, err, &stderr)
+			return stderr.String(), err
 		}
-		return string(out)
+		return string(out), nil
+	}
+}
+
+// awsCLIEnvironment is the environment of the AWS command line: for a local stack without the developer's AWS configuration.
+func awsCLIEnvironment() []string {
+	if target.AWSEndpointURL == "" {
+		return append(os.Environ(), "AWS_PAGER=")
+	}
+	clean := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
+	return append(clean, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_ACCESS_KEY_ID=e2e", "AWS_SECRET_ACCESS_KEY=e2e")
+}
+
+// TestServicesThatAreNotThere proves that the AWS command line understands the answer to a call of a service that is not
+// simulated, in each of AWS's protocols, and prints which one is missing.
+func TestServicesThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	if target.AWSEndpointURL == "" {
+		t.Skip("on AWS, every service is there")
+	}
+	run := awsCommand(t)
+	for service, arguments := range map[string][]string{
+		"s3": {"s3", "ls"}, "lambda": {"lambda", "list-functions"}, "sts": {"sts", "get-caller-identity"}, "ec2": {"ec2", "describe-vpcs"},
+		"states": {"stepfunctions", "list-state-machines"}, "route53": {"route53", "list-hosted-zones"}, "kms": {"kms", "list-keys"},
+	} {
+		out, err := run(arguments...)
+		if want := `the service "` + service + `" is not simulated`; err == nil || !strings.Contains(out, want) {
+			t.Errorf("aws %v: %v: %s; want %s", arguments, err, out, want)
+		}
 	}
 }
 

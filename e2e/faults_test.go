@@ -35,7 +35,7 @@ var (
 		}
 		started.Store(b)
 		b.Endpoints = b.sim.Endpoints()
-		b.config, err = loadAWS(context.Background(), b.Endpoints)
+		b.config, err = b.AWSConfig(context.Background())
 		return b, err
 	})
 )

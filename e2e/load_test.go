@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -36,8 +34,7 @@ type load struct {
 
 func newLoad(t *testing.T, endpoints local.Endpoints) load {
 	t.Helper()
-	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(endpoints.Region), config.WithBaseEndpoint(endpoints.AWSEndpointURL),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("load", "load", "")))
+	cfg, err := endpoints.AWSConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

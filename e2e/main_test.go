@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"heliograph/infra/build"
 	"heliograph/local"
@@ -52,7 +50,7 @@ func runTests(m *testing.M) (code int, err error) {
 		}
 		target = own.Endpoints()
 	}
-	if awsConfig, err = loadAWS(ctx, target); err != nil {
+	if awsConfig, err = target.AWSConfig(ctx); err != nil {
 		return 1, err
 	}
 	code = m.Run()
@@ -118,15 +116,6 @@ func startLocal(ctx context.Context, logs *safeBuffer) (*local.Stack, error) {
 		Root: root, Port: 0, Config: map[string]string{"presenceGrace": "1s", "broadcastRate": "10"},
 		Progress: os.Stderr, Logs: logs, EndpointsFile: filepath.Join(directory, "local.json"),
 	})
-}
-
-func loadAWS(ctx context.Context, at local.Endpoints) (aws.Config, error) {
-	options := []func(*config.LoadOptions) error{config.WithRegion(at.Region)}
-	if at.AWSEndpointURL != "" {
-		options = append(options, config.WithBaseEndpoint(at.AWSEndpointURL),
-			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("e2e", "e2e", "")))
-	}
-	return config.LoadDefaultConfig(ctx, options...)
 }
 
 // safeBuffer is a buffer that several goroutines can write to.

@@ -14,6 +14,7 @@ import (
 	"heliograph/local"
 	"heliograph/simulator/cloud"
 	"heliograph/simulator/fault"
+	"heliograph/simulator/loopback"
 )
 
 // watched is a stack of its own whose sweep is observed from outside.
@@ -158,6 +159,7 @@ func (w watched) ask(t *testing.T, method, path string, in, out any) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(loopback.WriteHeader, "test")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

@@ -1,14 +1,19 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"heliograph"
+	"heliograph/simulator/process"
 )
 
 // Endpoints says where a running stack is: the program's outputs, and what only a local stack has. It is the content of
@@ -38,6 +43,32 @@ func ReadEndpoints(path string) (Endpoints, error) {
 		return e, fmt.Errorf("read endpoints from %s: %w", path, err)
 	}
 	return e, nil
+}
+
+// ErrNotRunning says that there is no stack where an endpoints file should lead to one.
+var ErrNotRunning = errors.New("the local stack is not running")
+
+// Find reads the endpoints file of a stack and, if that is a local one, makes sure that it still runs: a killed one leaves
+// its file behind. The error wraps ErrNotRunning where there is none; it comes at once.
+func Find(ctx context.Context, path string) (Endpoints, error) {
+	e, err := ReadEndpoints(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return e, fmt.Errorf("%w (%s does not exist)", ErrNotRunning, path)
+	case err != nil || e.AWSEndpointURL == "":
+		return e, err
+	case e.PID != 0 && !process.Alive(e.PID):
+		return e, fmt.Errorf("%w (process %d, which left %s behind, has ended)", ErrNotRunning, e.PID, path)
+	}
+	at, err := url.Parse(e.AWSEndpointURL)
+	if err != nil {
+		return e, fmt.Errorf("read endpoints from %s: %w", path, err)
+	}
+	socket, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", at.Host)
+	if err != nil {
+		return e, fmt.Errorf("%w (nothing answers at %s, the address in %s)", ErrNotRunning, at.Host, path)
+	}
+	return e, socket.Close()
 }
 
 // check names the first missing address of those without which nothing works.

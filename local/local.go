@@ -47,6 +47,10 @@ type Options struct {
 	// EndpointsFile is written when the stack is ready and removed when it stops. Its folder holds the stack's other
 	// files, too. Required.
 	EndpointsFile string
+	// BuildDir is where the functions are built; empty: in the module's folder, shared by all its local stacks.
+	BuildDir string
+	// Hosts are names under which the stack may be called besides those of loopback. Pages served under them are trusted.
+	Hosts []string
 	// Progress takes a line for each step that takes long, and for each problem while the stack runs. Nil means
 	// nowhere.
 	Progress io.Writer
@@ -112,15 +116,15 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	}
 	terminal := &terminal{progress: o.Progress, logs: o.Logs}
 	options := cloud.Options{
-		Port: o.Port, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults, Stress: o.Stress,
-		Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
+		Port: o.Port, Hosts: lower(o.Hosts), FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
+		Stress: o.Stress, Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
 		Console: consoleOf(root),
 	}
 	as := provider.Stack{
 		Project: project, Name: name, Config: config, Secrets: []string{project + ":jwtSecret", project + ":jwtSecretPrevious"},
 	}
 	var outputs map[string]string
-	if s.cloud, err = simulator.Start(options, as, program(ctx, root, o.Progress, &outputs)); err != nil {
+	if s.cloud, err = simulator.Start(options, as, program(ctx, build.Target{Here: true, Root: root, Out: o.BuildDir, Progress: o.Progress}, &outputs)); err != nil {
 		return err
 	}
 	return s.publish(outputs)
@@ -128,13 +132,13 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 
 // program is the local counterpart of stack.Program, which `pulumi up` runs: the same steps with the local defaults, for
 // this machine. The configuration comes before the build, so that a typing error does not cost the time of one.
-func program(ctx context.Context, root string, progress io.Writer, outputs *map[string]string) pulumi.RunFunc {
+func program(ctx context.Context, target build.Target, outputs *map[string]string) pulumi.RunFunc {
 	return func(engine *pulumi.Context) error {
 		config, err := stack.LoadLocalConfig(engine)
 		if err != nil {
 			return err
 		}
-		functions, err := build.Build(ctx, build.Target{Here: true, Root: root, Progress: progress})
+		functions, err := build.Build(ctx, target)
 		if err != nil {
 			return err
 		}
@@ -157,6 +161,14 @@ func namespaced(values map[string]string) (map[string]string, error) {
 		config[project+":"+key] = value
 	}
 	return config, nil
+}
+
+func lower(names []string) []string {
+	lowered := make([]string, len(names))
+	for i, name := range names {
+		lowered[i] = strings.ToLower(name)
+	}
+	return lowered
 }
 
 // publish writes the endpoints file: the program's outputs, and what only a local stack has.
@@ -199,18 +211,26 @@ func acquire(endpointsFile string) (*flock.Flock, error) {
 	}
 	folder := filepath.Dir(endpointsFile)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("make the local stack's folder: %w", err)
+		return nil, notWritable(folder, err)
 	}
 	lock := flock.New(endpointsFile + ".lock")
 	free, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("take the local stack's lock: %w", err)
+		return nil, notWritable(folder, err)
 	}
 	if !free {
 		running, _ := ReadEndpoints(endpointsFile)
 		return nil, alreadyRunning(endpointsFile, running)
 	}
+	// With the lock free, a file that is there was left by a stack that was killed.
+	if err := removeFile(endpointsFile); err != nil {
+		return nil, errors.Join(fmt.Errorf("remove a killed stack's endpoints: %w", err), lock.Close())
+	}
 	return lock, nil
+}
+
+func notWritable(folder string, err error) error {
+	return fmt.Errorf("the local stack keeps its files in %s and can't write there; name an endpoints file elsewhere with --target: %w", folder, err)
 }
 
 func alreadyRunning(file string, running Endpoints) error {

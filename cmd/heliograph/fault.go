@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"text/tabwriter"
@@ -16,29 +14,29 @@ import (
 )
 
 type faultCommand struct {
-	Add   faultAddCommand   `cmd:"" help:"Let something go wrong from now on."`
-	List  faultListCommand  `cmd:"" help:"List what goes wrong on purpose, and how often it has."`
-	Clear faultClearCommand `cmd:"" help:"Let everything, or the named faults, go right again."`
+	Add   faultAddCommand   `cmd:"" help:"Make something go wrong from now on."`
+	List  faultListCommand  `cmd:"" help:"List the injected faults, and how often each has struck."`
+	Clear faultClearCommand `cmd:"" help:"Remove all faults, or the named ones."`
 }
 
 type faultAddCommand struct {
 	Service   string         `arg:"" help:"What goes wrong: calls of dynamodb, sqs, sns, ssm or execute-api (@connections), invocations (lambda), $$disconnect events (disconnect), deliveries of queues and streams (delivery)."`
 	Action    string         `short:"a" help:"Only this API action, such as PutItem."`
-	Resource  string         `short:"r" placeholder:"PATTERN" help:"Only resources whose ARN fits; * stands for any text, ? for any character."`
-	Caller    string         `placeholder:"PATTERN" help:"Only calls of functions whose role's name fits, such as *-send."`
+	Resource  string         `short:"r" placeholder:"PATTERN" help:"Only resources whose ARN matches; * stands for any text, ? for any character."`
+	Caller    string         `placeholder:"PATTERN" help:"Only calls of functions whose role name matches, such as *-send."`
 	Error     string         `short:"e" xor:"effect" placeholder:"CODE" help:"Answer with this error, such as ThrottlingException, or NoAnswer, or LostAnswer."`
-	Down      bool           `xor:"effect" help:"Answer as a service does that is not there."`
-	Lost      bool           `xor:"effect" help:"Never tell of the end of a connection (disconnect)."`
+	Down      bool           `xor:"effect" help:"Answer as an unavailable service does."`
+	Lost      bool           `xor:"effect" help:"Never report the end of a connection (disconnect)."`
 	Duplicate bool           `xor:"effect" help:"Deliver once more (delivery)."`
 	Kill      bool           `xor:"effect" help:"Kill the function at a random moment (lambda), or after --latency."`
-	Latency   *fault.Latency `short:"l" placeholder:"TIME" help:"Hold it up, by 200ms or by a distribution: p50=4ms,p99=20ms."`
-	Rate      float64        `default:"1" help:"The share that it happens to, over 0 to 1."`
-	Count     int            `help:"After how many times it stops; 0 means never."`
-	Seed      uint64         `help:"Make what is random the same each time."`
+	Latency   *fault.Latency `short:"l" placeholder:"TIME" help:"Delay it, by 200ms or by a distribution: p50=4ms,p99=20ms."`
+	Rate      float64        `default:"1" help:"The share of calls affected, above 0 and up to 1."`
+	Count     int            `help:"Stop after this many times; 0 means never."`
+	Seed      uint64         `help:"Seed of the random choices, to repeat a run."`
 }
 
 func (faultAddCommand) Help() string {
-	return `Works on the local stack only. What is possible where is told by the error of a wrong try.
+	return `Works on the local stack only. The error of an impossible combination lists the possible ones.
 
 Examples:
   heliograph fault add dynamodb --action PutItem --error ProvisionedThroughputExceededException --rate 0.3
@@ -59,8 +57,8 @@ func (c *faultAddCommand) rule() fault.Rule {
 }
 
 func (c *faultAddCommand) Run(ctx context.Context, w world, line *commands) error {
-	if c.Rate <= 0 { // a rule without a rate always strikes, so 0 would do the opposite
-		return fmt.Errorf("--rate is %v; it must be over 0 and at most 1", c.Rate)
+	if c.Rate <= 0 { // a rule without a rate always strikes, the opposite of 0
+		return fmt.Errorf("--rate is %v; it must be above 0 and at most 1", c.Rate)
 	}
 	var added fault.Status
 	if err := line.faults(ctx, http.MethodPost, "", c.rule(), &added); err != nil {
@@ -97,7 +95,7 @@ func (c *faultListCommand) Run(ctx context.Context, w world, line *commands) err
 }
 
 type faultClearCommand struct {
-	IDs []string `arg:"" name:"fault" optional:"" help:"Faults by their ids; none: all."`
+	IDs []string `arg:"" name:"fault" optional:"" help:"Ids of the faults to remove; all faults if none is given."`
 }
 
 func (faultClearCommand) Help() string {
@@ -115,49 +113,11 @@ func (c *faultClearCommand) Run(ctx context.Context, _ world, line *commands) er
 	return errors.Join(errs...)
 }
 
-// faults asks the local stack's list of faults. in and out are JSON, nil for none.
+// faults calls the local stack's list of faults. in and out are JSON; nil stands for none.
 func (c *commands) faults(ctx context.Context, method, path string, in, out any) error {
 	t, err := c.target(ctx)
 	if err != nil {
 		return err
 	}
-	if t.AWSEndpointURL == "" {
-		return errors.New("faults are for a local stack only")
-	}
-	var body io.Reader
-	if in != nil {
-		text, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("write the fault: %w", err)
-		}
-		body = bytes.NewReader(text)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, t.AWSEndpointURL+cloud.FaultsPath+path, body)
-	if err != nil {
-		return fmt.Errorf("ask about faults: %w", err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask about faults: is the local stack running? %w", err)
-	}
-	defer response.Body.Close()
-	return readFaults(response, out)
-}
-
-func readFaults(response *http.Response, out any) error {
-	if response.StatusCode >= http.StatusBadRequest {
-		var refused cloud.FaultError
-		if err := json.NewDecoder(response.Body).Decode(&refused); err != nil || refused.Error == "" {
-			return fmt.Errorf("ask about faults: the stack answered %s", response.Status)
-		}
-		return errors.New(refused.Error)
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.NewDecoder(response.Body).Decode(out); err != nil {
-		return fmt.Errorf("read the list of faults: %w", err)
-	}
-	return nil
+	return t.tell(ctx, method, cloud.FaultsPath+path, in, out)
 }

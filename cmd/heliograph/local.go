@@ -16,17 +16,18 @@ import (
 )
 
 type localCommand struct {
-	Port         int               `default:"4700" help:"First of three ports: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free ones."`
+	Port         int               `default:"4700" help:"First of three ports: the AWS APIs here, the WebSocket API and the HTTP API on the next two; 0 picks free ports."`
+	AllowHost    []string          `placeholder:"NAME" help:"Answer to this host name, too, and trust pages that are served under it; only loopback names are by default."`
 	Config       map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s."`
-	Latency      string            `enum:"none,aws" default:"none" help:"aws: let each AWS call take as long as it typically does on AWS."`
+	Latency      string            `enum:"none,aws" default:"none" help:"aws: delay each AWS call by what is typical on AWS."`
 	MetricPeriod time.Duration     `default:"1m" help:"How long a minute of metrics and alarms really lasts; 1s lets alarms fire within seconds."`
 	Logs         bool              `help:"Show the functions' logs."`
 	Hello        bool              `help:"Once it runs, take a first message through it and print each step."`
 }
 
 func (localCommand) Help() string {
-	return `The very Pulumi program that is deployed to AWS is carried out by a simulator in this process, with the same
-functions, compiled for this machine. Everything listens on loopback only. Ctrl-C stops it.
+	return `Runs the Pulumi program that is deployed to AWS against a simulator in this process, with the same functions, compiled
+for this machine. Everything listens on loopback only, and all files are in the folder of --target. Ctrl-C stops it.
 
 Example:
   heliograph local --logs --config presenceGrace=1s`
@@ -34,8 +35,7 @@ Example:
 
 func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	started := w.now()
-	// A laptop has better uses for memory than garbage: with half the usual slack the stack needs about a third less,
-	// and no more CPU than can be measured.
+	// Collect garbage at half the usual slack: the stack then needs about a third less memory, at no measurable cost in CPU.
 	debug.SetGCPercent(50)
 	directory, err := w.directory()
 	if err != nil {
@@ -45,8 +45,8 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 		return fmt.Errorf("--metric-period is %v; it must be between 100ms and 1m", c.MetricPeriod)
 	}
 	options := local.Options{
-		Root: directory, Port: c.Port, Config: c.Config, Progress: w.stderr, MetricPeriod: c.MetricPeriod,
-		EndpointsFile: line.Target,
+		Root: directory, Port: c.Port, Hosts: c.AllowHost, Config: c.Config, Progress: w.stderr, MetricPeriod: c.MetricPeriod,
+		EndpointsFile: line.Target, BuildDir: filepath.Join(filepath.Dir(line.Target), "build", "here"),
 	}
 	if c.Latency == "aws" {
 		options.Faults = fault.Typical()
@@ -71,7 +71,7 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	return stack.Close()
 }
 
-// hello takes a first message through the stack that runs in this process, by the same addresses as any other client.
+// hello sends a first message through the stack in this process, by the addresses that any other client uses.
 func (c *localCommand) hello(ctx context.Context, w world, line *commands) error {
 	fmt.Fprint(w.stdout, "\nA first message, step by step:\n\n")
 	claim, ok := c.Config["userIdClaim"]
@@ -81,8 +81,8 @@ func (c *localCommand) hello(ctx context.Context, w world, line *commands) error
 	return (&helloCommand{Claim: claim}).Run(ctx, w, line)
 }
 
-// seedToken is the token of the documentation of the project that Heliograph re-imagines: user 1234, valid
-// until 2033, signed with that project's public default secret, which only the simulator takes.
+// seedToken is the example token from the documentation of the project that Heliograph re-imagines: user 1234, valid until
+// 2033, signed with that project's public default secret, which only the simulator accepts.
 const seedToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwidXNlcklkIjoiMTIzNCIsImlhdCI6MjAxNjIzOTAyMiwiZXhwIjoyMDE2MjM5MDIyfQ.6C7xpaC9_vmadA72tABVkqXH9HWcPY4RE8dGALnT-Hw"
 
 var welcomeText = template.Must(template.New("welcome").Parse(`
@@ -94,13 +94,13 @@ Heliograph is ready ({{.Took}}). Try, each in a terminal of its own:
   what was measured         {{.Command}} metrics
   what was not delivered    {{.Command}} dlq list
 
-or with the tools that you know:
+or with tools that you know:
 
   wscat -c "{{.WebSocketURL}}?Authorization={{.Token}}"
   aws --endpoint-url {{.AWSEndpointURL}} --region {{.Region}} sqs send-message --queue-url {{.SendQueueURL}} --message-body '{"UserId":"1234","Body":"Hello, world"}'
   curl -X GET "{{.HTTPURL}}/user/online?userIds=1234" -H "Authorization: Bearer {{.Token}}"
 
-The AWS command line wants some access key, any will do:
+The AWS command line needs an access key; any will do:
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
 
   WebSocket API             {{.WebSocketURL}}
@@ -114,7 +114,7 @@ The AWS command line wants some access key, any will do:
 Ctrl-C stops it.
 `))
 
-// welcome tells what runs where, and what to try. command is how to call the command line.
+// welcome prints what runs where, and what to try. command is how to call the command line.
 func welcome(out io.Writer, endpoints local.Endpoints, command string, took time.Duration) error {
 	return welcomeText.Execute(out, struct {
 		local.Endpoints
@@ -124,7 +124,7 @@ func welcome(out io.Writer, endpoints local.Endpoints, command string, took time
 	}{endpoints, command, took.Round(100 * time.Millisecond), seedToken})
 }
 
-// itself is how to call this command line from a directory, so that it talks to the stack of an endpoints file.
+// itself is how to call this command line from a directory so that it finds the stack of an endpoints file.
 func itself(directory, endpoints string) string {
 	const command = "go run ./cmd/heliograph"
 	if endpoints == filepath.Join(directory, ".heliograph", "local.json") {

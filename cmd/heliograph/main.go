@@ -51,13 +51,23 @@ type commands struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilEnded()
 	defer stop()
 	w := world{
 		stdin: os.Stdin, stdout: output(os.Stdout), stderr: output(os.Stderr),
 		now: time.Now, directory: os.Getwd, buildInfo: debug.ReadBuildInfo,
 	}
 	os.Exit(run(ctx, w, os.Args[1:]))
+}
+
+// untilEnded is done when the process is told to end: by Ctrl-C, by SIGTERM, or by SIGHUP when its terminal is closed,
+// unless it was started by nohup.
+func untilEnded() (context.Context, context.CancelFunc) {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signal.NotifyContext(context.Background(), signals...)
 }
 
 // run carries out one command line and returns the exit code: 0 done, 1 failed, 2 not understood.

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"text/tabwriter"
 
 	"heliograph/simulator/cloud"
@@ -16,7 +13,7 @@ type metricsCommand struct {
 }
 
 func (metricsCommand) Help() string {
-	return `Lists what the local stack's functions have emitted. A deployed stack's metrics are in CloudWatch: see the output dashboardUrl.
+	return `Lists the metrics of the local stack. Those of a deployed one are in CloudWatch: see the output dashboardUrl.
 
 Example:
   heliograph metrics --namespace Heliograph`
@@ -27,11 +24,8 @@ func (c *metricsCommand) Run(ctx context.Context, w world, line *commands) error
 	if err != nil {
 		return err
 	}
-	if t.AWSEndpointURL == "" {
-		return errors.New("metrics are listed for a local stack only; a deployed one shows them at " + t.DashboardURL)
-	}
-	list, err := fetchMetrics(ctx, t.AWSEndpointURL+cloud.MetricsPath)
-	if err != nil {
+	var list []cloud.MetricSummary
+	if err := t.ask(ctx, cloud.MetricsPath, &list); err != nil {
 		return err
 	}
 	return printMetrics(w, c.Namespace, list)
@@ -46,24 +40,4 @@ func printMetrics(w world, namespace string, list []cloud.MetricSummary) error {
 		}
 	}
 	return table.Flush()
-}
-
-func fetchMetrics(ctx context.Context, address string) ([]cloud.MetricSummary, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, fmt.Errorf("list metrics: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("list metrics: is the local stack running? %w", err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("list metrics: %s answered %s", address, response.Status)
-	}
-	var list []cloud.MetricSummary
-	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
-		return nil, fmt.Errorf("list metrics: %w", err)
-	}
-	return list, nil
 }

@@ -6,25 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/http"
 	"os/exec"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/smithy-go/logging"
 
 	"heliograph"
 	"heliograph/auth"
 	"heliograph/local"
 )
 
-// operator is the user that the command line's own requests to the HTTP API are made as.
+// operator is the user in whose name the command line itself calls the HTTP API.
 const operator = "heliograph-cli"
 
 // target is the running stack that a command talks to.
@@ -33,28 +28,15 @@ type target struct {
 	aws aws.Config
 }
 
-// target finds the stack: the deployed one that --stack names, otherwise the one of the endpoints file.
+// target finds the stack: the deployed one named by --stack, otherwise the one behind the endpoints file.
 func (c *commands) target(ctx context.Context) (*target, error) {
 	endpoints, err := c.endpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
-	options := []func(*config.LoadOptions) error{
-		config.WithRegion(endpoints.Region),
-		config.WithLogger(logging.Nop{}), // it would warn of connections that it can't use again; what matters comes as an error
-	}
-	if endpoints.AWSEndpointURL != "" {
-		// The simulator takes any access key, so nobody needs an AWS account to try it.
-		options = append(options,
-			config.WithBaseEndpoint(endpoints.AWSEndpointURL),
-			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "")))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	cfg, err := endpoints.AWSConfig(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
-	}
-	if endpoints.AWSEndpointURL != "" {
-		cfg.HTTPClient = loopback{http.DefaultClient}
+		return nil, err
 	}
 	return &target{Endpoints: endpoints, aws: cfg}, nil
 }
@@ -63,10 +45,9 @@ func (c *commands) endpoints(ctx context.Context) (local.Endpoints, error) {
 	if c.Stack != "" {
 		return stackOutputs(ctx, c.Stack)
 	}
-	endpoints, err := local.ReadEndpoints(c.Target)
-	if errors.Is(err, fs.ErrNotExist) {
-		return endpoints, fmt.Errorf("no stack is running here: %s does not exist.\n"+
-			"Start one with `heliograph local`, or name a deployed one with --stack", c.Target)
+	endpoints, err := local.Find(ctx, c.Target)
+	if errors.Is(err, local.ErrNotRunning) {
+		return endpoints, fmt.Errorf("%w: start it with `heliograph local`, or name a deployed one with --stack", err)
 	}
 	return endpoints, err
 }
@@ -90,14 +71,14 @@ func stackOutputs(ctx context.Context, stack string) (local.Endpoints, error) {
 	return endpoints, nil
 }
 
-// token makes a token for a user, signed with the stack's own secret.
+// token signs a token for a user with the stack's own secret.
 func (t *target) token(ctx context.Context, now time.Time, claim, user string, ttl time.Duration) (string, error) {
 	name := t.ParameterPrefix + "/JwtSecret"
 	out, err := ssm.NewFromConfig(t.aws).GetParameter(ctx, &ssm.GetParameterInput{
 		Name: aws.String(name), WithDecryption: aws.Bool(true),
 	})
 	if err != nil {
-		return "", fmt.Errorf("read the secret that signs tokens, SSM parameter %s: %w", name, err)
+		return "", fmt.Errorf("read the signing secret, SSM parameter %s: %w", name, err)
 	}
 	return auth.SignHS256([]byte(aws.ToString(out.Parameter.Value)), claim, heliograph.UserID(user), ttl, now)
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"heliograph/simulator/gateway"
 	"heliograph/simulator/iam"
 	"heliograph/simulator/lambda"
+	"heliograph/simulator/loopback"
 	"heliograph/simulator/sns"
 	"heliograph/simulator/sqs"
 	"heliograph/simulator/ssm"
@@ -35,6 +37,8 @@ type Options struct {
 	// Port is the first of three: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free
 	// ones.
 	Port int
+	// Hosts are the lower-case names under which the cloud may be called besides those of loopback. See package loopback.
+	Hosts []string
 	// FunctionsDir is a folder for the unpacked functions. Required.
 	FunctionsDir string
 	// Faults are in effect from the start; see fault.Typical for AWS's latency.
@@ -152,7 +156,7 @@ func (c *Cloud) openData() {
 
 func (c *Cloud) openGateway(guard guard) {
 	c.APIs = gateway.New(gateway.Options{
-		Region: c.Region, Account: c.Account, Invoke: c.Functions.Call,
+		Region: c.Region, Account: c.Account, Hosts: c.options.Hosts, Invoke: c.Functions.Call,
 		Before: guard.before, Disconnect: c.effects.beforeDisconnect,
 		Permitted: func(source, function string) bool {
 			return c.Functions.Permitted(function, "apigateway.amazonaws.com", source)
@@ -195,19 +199,36 @@ func (c *Cloud) services() []wire.Service {
 
 // serve answers AWS calls, and the questions of the command line and of browsers.
 func (c *Cloud) serve(guard guard) {
-	endpoint := wire.NewEndpoint(wire.Options{Before: guard.before, After: c.watch.called})
+	endpoint := wire.NewEndpoint(wire.Options{Before: guard.before, After: c.watch.called, Elsewhere: c.elsewhere})
 	for _, service := range c.services() {
 		endpoint.Register(service)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", endpoint)
-	mux.Handle("/@connections/", c.APIs.ConnectionsHandler())
-	c.handleConsole(mux)
-	faultsAPI{c.Faults, c.Journal}.handle(mux)
-	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	own := http.NewServeMux()
+	own.Handle("/", endpoint) // which says what is missing
+	c.handleConsole(own)
+	faultsAPI{c.Faults, c.Journal}.handle(own)
+	c.server = &http.Server{
+		Handler:           loopback.Names(c.options.Hosts).Guard(signed(endpoint, c.APIs.ConnectionsHandler(), loopback.Writes(own))),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
 	c.running.Go(func() {
 		if err := c.server.Serve(c.ports.listener); !errors.Is(err, http.ErrServerClosed) {
 			c.Journal.Problem(fmt.Sprintf("the AWS endpoint stopped: %v", err))
+		}
+	})
+}
+
+// signed tells AWS calls, which are signed, from requests to the simulator's own pages: `aws s3 ls` asks for / as a browser
+// does. An unsigned @connections call is refused by its handler.
+func signed(endpoint, connections, own http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/@connections/"):
+			connections.ServeHTTP(w, r)
+		case r.Header.Get("Authorization") != "", r.Method == http.MethodPost && !strings.HasPrefix(r.URL.Path, console.Data+"/"):
+			endpoint.ServeHTTP(w, r)
+		default:
+			own.ServeHTTP(w, r)
 		}
 	})
 }

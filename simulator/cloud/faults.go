@@ -10,7 +10,8 @@ import (
 )
 
 // FaultsPath is where, under the AWS endpoint, faults are listed (GET, []fault.Status), added (POST of a fault.Rule as
-// application/json, 201 with the fault.Status) and removed (DELETE of all, or of FaultsPath/<id>).
+// application/json, 201 with the fault.Status) and removed (DELETE of all, or of FaultsPath/<id>). POST and DELETE need the
+// header loopback.WriteHeader.
 const FaultsPath = "/_heliograph/faults"
 
 // FaultError is the body of an answer that refuses something under FaultsPath.
@@ -45,8 +46,7 @@ func (a faultsAPI) handle(mux *http.ServeMux) {
 	})
 }
 
-// add requires the Content-Type of JSON: a web page in a browser on this machine can't send that here without asking
-// first by CORS, which the simulator never grants. Otherwise any site could break the stack.
+// add takes a rule as JSON. That it does not come from a page of another origin is what package loopback sees to.
 func (a faultsAPI) add(w http.ResponseWriter, r *http.Request) {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		a.refuse(w, http.StatusUnsupportedMediaType, "the Content-Type must be application/json")

@@ -28,6 +28,7 @@ import (
 	"heliograph/simulator/gateway"
 	"heliograph/simulator/iam"
 	"heliograph/simulator/lambda"
+	"heliograph/simulator/loopback"
 	"heliograph/simulator/wire"
 )
 
@@ -308,6 +309,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 			t.Fatal(err)
 		}
 		request.Header.Set("Content-Type", kind)
+		request.Header.Set(loopback.WriteHeader, "test")
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
-	"net/url"
 	"path"
 )
 
@@ -44,31 +43,4 @@ func page() http.Handler {
 		h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
 		_, _ = w.Write(content)
 	})
-}
-
-// WriteHeader is the header that each request that changes something needs, with any value. Another site's page can't send it
-// here without asking first, and nothing here gives leave.
-const WriteHeader = "X-Heliograph"
-
-// Guard lets a request pass that changes something if it comes from this origin: it has WriteHeader, and its Origin, if a
-// browser sent one, is the host it was sent to.
-func Guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get(WriteHeader) == "" || !sameOrigin(r) {
-			answer(func(*http.Request) (any, error) {
-				return nil, failure{http.StatusForbidden, "a request that changes something needs the header " + WriteHeader + ", and must not come from another site"}
-			}).ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func sameOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" { // no browser
-		return true
-	}
-	at, err := url.Parse(origin)
-	return err == nil && at.Scheme == "http" && at.Host == r.Host
 }

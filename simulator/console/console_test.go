@@ -14,6 +14,7 @@ import (
 	"heliograph/simulator/cloudwatch/alarm"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/gateway"
+	"heliograph/simulator/loopback"
 	"heliograph/simulator/sqs"
 	"heliograph/simulator/xray"
 )
@@ -53,7 +54,7 @@ func (s stack) do(t *testing.T, method, path, body string, to any, headers ...st
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	s.mux.ServeHTTP(w, r)
+	loopback.Names(nil).Guard(loopback.Writes(s.mux)).ServeHTTP(w, r)
 	if to != nil {
 		if err := json.Unmarshal(w.Body.Bytes(), to); err != nil {
 			t.Fatalf("%s %s answered %d %s", method, path, w.Code, w.Body)
@@ -144,8 +145,8 @@ func TestWritesComeFromThePage(t *testing.T) {
 	for _, path := range []string{"/send", "/presets/sns%20down", "/queues/q/redrive", "/connections/c/close"} {
 		for name, headers := range map[string][]string{
 			"without the header": {"Origin", own}, "from another site": {"Origin", evil},
-			"from another port": {WriteHeader, "1", "Origin", "http://127.0.0.1:4701"}, "from no site": {WriteHeader, "1", "Origin", "null"},
-			"from another site with the header": {WriteHeader, "1", "Origin", evil},
+			"from another port": {loopback.WriteHeader, "1", "Origin", "http://127.0.0.1:4701"}, "from no site": {loopback.WriteHeader, "1", "Origin", "null"},
+			"from another site with the header": {loopback.WriteHeader, "1", "Origin", evil},
 		} {
 			if code := s.do(t, "POST", Data+path, `{"user":"u","body":"b"}`, nil, headers...); code != 403 {
 				t.Errorf("%s %s: %d", path, name, code)
@@ -155,7 +156,7 @@ func TestWritesComeFromThePage(t *testing.T) {
 	if n := len(s.Faults.List()); sent != 0 || n != 0 {
 		t.Errorf("%d messages were sent, %d faults added", sent, n)
 	}
-	if code := s.do(t, "POST", Data+"/send", `{"user":"u","body":"b"}`, nil, WriteHeader, "1", "Origin", own); code != 200 || sent != 1 {
+	if code := s.do(t, "POST", Data+"/send", `{"user":"u","body":"b"}`, nil, loopback.WriteHeader, "1", "Origin", own); code != 200 || sent != 1 {
 		t.Errorf("the page's own request: %d", code)
 	}
 }

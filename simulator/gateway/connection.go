@@ -183,6 +183,8 @@ func (c *connection) ended(err error) {
 	switch {
 	case c.ending != nil:
 		e = *c.ending
+	case c.guard.badReason.Load():
+		e = endNoUTF8
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		e = endTooLarge
 	case errors.As(err, &said) && said.Code == websocket.StatusNoStatusRcvd:

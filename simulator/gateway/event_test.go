@@ -76,7 +76,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 5e6, time.UTC)
 func TestSocketEvents(t *testing.T) {
 	t.Parallel()
 	f := newFunctions()
-	g := newGateway(t, f, Options{Now: clockAt(noon)})
+	g := newGateway(t, f, Options{Now: clockAt(noon), Hosts: []string{"example.com"}})
 	s := socketStage(t, g, func(a *API) { addRoute(t, a, "default", RouteConfig{Key: "$default"}) })
 	ctx := t.Context()
 	c, _, err := websocket.Dial(ctx, s.InvokeURL()+"?Authorization=a.b.c&x=1&x=2", &websocket.DialOptions{

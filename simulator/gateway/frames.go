@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // bufferSize is that of a connection's read and write buffers. net/http's own are 4 KB each, which is a lot for a socket
@@ -13,7 +14,8 @@ import (
 const bufferSize = 512
 
 // frameGuard reads the headers of a client's frames while they pass by. The WebSocket library joins frames to messages,
-// and API Gateway has a limit for each frame.
+// and API Gateway has a limit for each frame. It also echoes a close frame's reason unchecked, where RFC 6455, section 8.1,
+// wants text that is not UTF-8 to fail the connection.
 type frameGuard struct {
 	net.Conn
 	limit    uint64
@@ -23,7 +25,30 @@ type frameGuard struct {
 	header [14]byte
 	have   int    // of the header
 	skip   uint64 // of the payload
+	opcode byte
+	mask   [4]byte
+	last   []byte // the payload of a close frame, as far as it has come
+
+	badReason atomic.Bool // the client's reason is not UTF-8
+	told      atomic.Bool // the client was told so
 }
+
+// Write sends what the library writes. After a reason that is not UTF-8 that is an echo of it: 1007 goes out in its place,
+// and nothing after it.
+func (g *frameGuard) Write(p []byte) (int, error) {
+	if !g.badReason.Load() {
+		return g.Conn.Write(p)
+	}
+	if !g.told.Swap(true) {
+		if _, err := g.Conn.Write([]byte{0x80 | opClose, 2, 1007 >> 8, 1007 & 0xff}); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// opClose is the opcode of close frames.
+const opClose = 8
 
 func (g *frameGuard) Read(p []byte) (int, error) {
 	if len(g.pending) > 0 {
@@ -44,6 +69,7 @@ func (g *frameGuard) scan(p []byte) {
 		if g.skip > 0 {
 			n := min(g.skip, uint64(len(p)))
 			g.skip -= n
+			g.listen(p[:n])
 			p = p[n:]
 			continue
 		}
@@ -54,8 +80,24 @@ func (g *frameGuard) scan(p []byte) {
 			if length > g.limit {
 				g.oversize.Store(true)
 			}
+			g.opcode = g.header[0] & 0xf
+			copy(g.mask[:], g.header[max(g.have-4, 0):g.have])
 			g.have, g.skip = 0, length
 		}
+	}
+}
+
+// listen collects the payload of a close frame, and checks its reason when it is complete. A payload longer than control
+// frames may have is left to the library, which refuses it.
+func (g *frameGuard) listen(p []byte) {
+	if g.opcode != opClose || len(g.last) > 125 {
+		return
+	}
+	for _, b := range p {
+		g.last = append(g.last, b^g.mask[len(g.last)%4])
+	}
+	if g.skip == 0 && len(g.last) > 2 && !utf8.Valid(g.last[2:]) {
+		g.badReason.Store(true)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"heliograph/simulator/loopback"
 )
 
 // ServeHTTP serves one request at the API's address.
@@ -29,6 +31,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.work.Done()
+	if err := g.trust(a, r); err != nil {
+		writeError(w, http.StatusForbidden, "ForbiddenException", err.Error())
+		return
+	}
 	if a.config.Protocol == HTTP {
 		a.serveHTTP(w, r)
 		return
@@ -44,6 +50,17 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.serveUpgrade(w, r)
 	}
+}
+
+// trust keeps out pages of other origins, as far as a real API's secret would: the secret of a stack on a laptop may be
+// public, so a WebSocket API, which AWS lets every page connect to, takes pages of this machine only. At an HTTP API
+// CORS decides, as on AWS.
+func (g *Gateway) trust(a *API, r *http.Request) error {
+	names := loopback.Names(g.options.Hosts)
+	if err := names.CheckHost(r); err != nil || a.config.Protocol == HTTP {
+		return err
+	}
+	return names.CheckSocket(r)
 }
 
 func (a *API) stage(name string) *Stage {
@@ -244,7 +261,7 @@ func (u *upgrade) open(w http.ResponseWriter, r *http.Request) *refusal {
 	}
 	guarded := &guardedWriter{ResponseWriter: w, limit: uint64(c.stage.api.g.options.Limits.Frame)}
 	socket, err := websocket.Accept(guarded, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled, // any origin may connect; it is for $connect to refuse
+		InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled, // trust has judged the origin
 	})
 	if err != nil { // the client has gone; the program has heard of it by $connect
 		c.forget()

@@ -40,6 +40,8 @@ const (
 type Options struct {
 	// Region and Account go into ARNs and events. Required.
 	Region, Account string
+	// Hosts are the lower-case names under which the APIs may be called besides those of loopback. See package loopback.
+	Hosts []string
 	// Invoke runs a function and gives its answer. An error that has a method ErrorMessage() string is the
 	// function's own failure, any other one means that it could not be run. Required.
 	Invoke func(ctx context.Context, functionARN string, payload []byte) ([]byte, error)

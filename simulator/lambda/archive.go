@@ -38,7 +38,7 @@ func unpack(workDir, archive string) (code, error) {
 		return code{}, err
 	}
 	// A folder of another name first: a stop halfway must not leave a folder that looks complete.
-	half, err := os.MkdirTemp(filepath.Dir(c.folder), "half-")
+	half, err := makeTemp(filepath.Dir(c.folder), "half")
 	if err != nil {
 		return code{}, err
 	}

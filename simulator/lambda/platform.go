@@ -60,7 +60,10 @@ func New(o Options) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp(o.WorkDir, "environments-")
+	if err := removeLeftovers(o.WorkDir); err != nil {
+		return nil, err
+	}
+	temp, err := makeTemp(o.WorkDir, "environments")
 	if err != nil {
 		return nil, fmt.Errorf("making the environments' folder: %w", err)
 	}

@@ -17,14 +17,14 @@ const rpcProtocol = "rpc-v2-cbor"
 
 // readCBOR finds service and action of a CBOR request by its path, /service/<service>/operation/<action>. What it
 // says is read as JSON is, and as strictly.
-func (e *Endpoint) readCBOR(r *http.Request, body []byte, a *answer) (string, decoder, error) {
+func (e *Endpoint) readCBOR(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
 	parts := strings.Split(r.URL.Path, "/")
 	if r.Method != http.MethodPost || len(parts) != 5 || parts[1] != "service" || parts[3] != "operation" {
 		return "", nil, coralf("UnknownOperationException", "a CBOR request is a POST of /service/<service>/operation/<action>, not a %s of %s", r.Method, r.URL.Path)
 	}
 	s, known := e.find(func(s Service) bool { return s.CBOR && s.TargetPrefix == parts[2] })
 	if a.service = s; !known {
-		return "", nil, e.unknownService(fmt.Sprintf("the CBOR service %q", parts[2]))
+		return "", nil, e.unknownService(r, a, service, fmt.Sprintf("the CBOR service %q", parts[2]))
 	}
 	return parts[4], func(a Action) (any, error) {
 		text, err := jsonOf(body)

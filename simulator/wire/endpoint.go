@@ -31,6 +31,9 @@ type Options struct {
 	After func(call Call, took time.Duration, err error)
 	// MaxBody is the largest request body in bytes; 0 means 16 MB, DynamoDB's own limit.
 	MaxBody int64
+	// Elsewhere says where to look instead of a service that is not served, by its signing name, or "" if it can't say.
+	// nil can't say of any.
+	Elsewhere func(service string) string
 }
 
 // ErrAnswerLost says that a call is carried out, and then its connection breaks off instead of an answer. What
@@ -123,9 +126,9 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (requ
 	var in decoder
 	switch a.protocol {
 	case jsonProtocol:
-		call.Action, in, err = e.readJSON(r, body, a)
+		call.Action, in, err = e.readJSON(r, signed.service, body, a)
 	case cborProtocol:
-		call.Action, in, err = e.readCBOR(r, body, a)
+		call.Action, in, err = e.readCBOR(r, signed.service, body, a)
 	default:
 		call.Action, in, err = e.readQuery(r, signed.service, body, a)
 	}
@@ -161,12 +164,12 @@ func (e *Endpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 type decoder func(Action) (any, error)
 
 // readJSON finds service and action of a JSON request by its target, "AmazonSQS.SendMessage".
-func (e *Endpoint) readJSON(r *http.Request, body []byte, a *answer) (string, decoder, error) {
+func (e *Endpoint) readJSON(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
 	target := r.Header.Get("X-Amz-Target")
 	prefix, action, _ := strings.Cut(target, ".")
 	s, known := e.find(func(s Service) bool { return s.TargetPrefix != "" && s.TargetPrefix == prefix })
 	if a.service = s; !known {
-		return "", nil, e.unknownService(fmt.Sprintf("the target %q", target))
+		return "", nil, e.unknownService(r, a, service, fmt.Sprintf("the target %q", target))
 	}
 	if r.Method != http.MethodPost {
 		return "", nil, coralf("UnknownOperationException", "%s takes POST only, not %s", s.Name, r.Method)
@@ -182,7 +185,7 @@ func (e *Endpoint) readJSON(r *http.Request, body []byte, a *answer) (string, de
 func (e *Endpoint) readQuery(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
 	s, known := e.find(func(s Service) bool { return s.QueryNamespace != "" && s.Name == service })
 	if a.service = s; !known {
-		return "", nil, e.unknownService(fmt.Sprintf("a request without X-Amz-Target, signed for the service %q", service))
+		return "", nil, e.unknownService(r, a, service, fmt.Sprintf("a request without X-Amz-Target, signed for the service %q", service))
 	}
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); r.Method != http.MethodPost || kind != "application/x-www-form-urlencoded" {
 		return "", nil, coralf("MalformedQueryString", "a query request must be a POST of application/x-www-form-urlencoded, not a %s of %q", r.Method, kind)
@@ -212,13 +215,19 @@ func (e *Endpoint) find(is func(Service) bool) (Service, bool) {
 	return Service{}, false
 }
 
-// unknownService says what would have been known: most often an endpoint URL was set for too many
-// services.
-func (e *Endpoint) unknownService(what string) error {
+// unknownService refuses what belongs to no service that is served. service is what the request was signed for, if it was.
+func (e *Endpoint) unknownService(r *http.Request, a *answer, service, what string) error {
+	if _, served := e.find(func(s Service) bool { return s.Name == service }); !served && service != "" {
+		return e.foreign(r, a, service)
+	}
+	return coralf("UnknownOperationException", "%s belongs to no service that is simulated; these are: %s", what, strings.Join(e.names(), ", "))
+}
+
+// names are the signing names of the services that are served.
+func (e *Endpoint) names() []string {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return coralf("UnknownOperationException", "%s belongs to no service that is simulated; these are: %s",
-		what, strings.Join(slices.Sorted(maps.Keys(e.services)), ", "))
+	return slices.Sorted(maps.Keys(e.services))
 }
 
 // decode finds the action and reads its input.
@@ -272,6 +281,10 @@ const (
 	queryProtocol protocol = iota
 	jsonProtocol
 	cborProtocol
+	// No served service speaks these.
+	restJSONProtocol
+	restXMLProtocol
+	ec2Protocol
 )
 
 func protocolOf(r *http.Request) protocol {
@@ -309,7 +322,9 @@ func (a *answer) fail(err error) {
 	e := AsError(err)
 	body := queryError(a.service, a.requestID, e)
 	switch prefix := cmp.Or(e.Prefix, a.service.ErrorPrefix); a.protocol {
-	case jsonProtocol:
+	case restXMLProtocol, ec2Protocol:
+		body = a.foreignError(e)
+	case jsonProtocol, restJSONProtocol:
 		if body, err = errorJSON(prefix, e); err != nil {
 			e = AsError(fmt.Errorf("writing the error %s: %w", e.Code, err))
 			body = []byte(`{"__type":"InternalFailure"}`)
@@ -321,6 +336,9 @@ func (a *answer) fail(err error) {
 	// for them.
 	if a.protocol != queryProtocol && a.service.QueryNamespace != "" && a.r.Header.Get("X-Amzn-Query-Mode") == "true" {
 		a.w.Header().Set("X-Amzn-Query-Error", e.QueryName()+";"+e.fault())
+	}
+	if a.protocol == restJSONProtocol {
+		a.w.Header().Set("X-Amzn-ErrorType", e.Code)
 	}
 	a.write(e.HTTPStatus(), body)
 }
@@ -334,6 +352,8 @@ func (a *answer) write(status int, body []byte) {
 	case cborProtocol:
 		h.Set("Content-Type", "application/cbor")
 		h.Set("Smithy-Protocol", rpcProtocol)
+	case restJSONProtocol:
+		h.Set("Content-Type", "application/json")
 	case jsonProtocol:
 		h.Set("Content-Type", "application/x-amz-json-1.0")
 		if a.service.JSONVersion != "" {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestNoStack proves of each command that needs a stack that it says so in one line, at once and with exit code 1, whether
+// there never was one or it was killed.
+func TestNoStack(t *testing.T) {
+	t.Parallel()
+	stale := filepath.Join(t.TempDir(), "local.json")
+	const killed = `{"webSocketUrl":"ws://127.0.0.1:1/local","httpUrl":"http://127.0.0.1:1","sendQueueUrl":"http://127.0.0.1:1/q","region":"us-east-1",
+		"parameterPrefix":"/p","awsEndpointUrl":"http://127.0.0.1:1","consoleUrl":"http://127.0.0.1:1/console","pid":1073741824}`
+	if err := os.WriteFile(stale, []byte(killed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, arguments := range []string{
+		"hello", "token --user 1", "connect --user 1", "send --user 1 text", "dlq list", "dlq show 1", "dlq redrive --all", "dlq drop --all", "online", "metrics",
+		"journey 1", "top --once", "fault list", "fault clear", "fault add sns --down",
+	} {
+		for where, target := range map[string]string{"never was": filepath.Join(t.TempDir(), "local.json"), "killed": stale} {
+			t.Run(arguments+", "+where, func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				var stdout, stderr bytes.Buffer
+				w := world{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now}
+				code := run(ctx, w, append([]string{"--target", target}, strings.Fields(arguments)...))
+				text := stderr.String()
+				if code != 1 || stdout.Len() > 0 || strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "heliograph: the local stack is not running (") ||
+					!strings.Contains(text, "start it with `heliograph local`") {
+					t.Errorf("exit code %d, printed %q and %q", code, &stdout, text)
+				}
+			})
+		}
+	}
+}
+
+// TestHangUp proves that a closed terminal ends the program as Ctrl-C and SIGTERM do, so that it can tidy up.
+func TestHangUp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no signals to send")
+	}
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
+		ctx, stop := untilEnded()
+		self, err := os.FindProcess(os.Getpid())
+		if err == nil {
+			err = self.Signal(s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Errorf("%v does not end the program", s)
+		}
+		stop()
+	}
+}

@@ -1,0 +1,21 @@
+package cloud
+
+// elsewhere says where to look for what a service that has no API here would show.
+func (c *Cloud) elsewhere(service string) string {
+	console := c.EndpointURL() + ConsolePath
+	switch service {
+	case "logs":
+		return "logs are on the console, " + console
+	case "monitoring":
+		return "metrics, alarms and the dashboard are on the console, " + console
+	case "xray":
+		return "traces are on the console, " + console
+	case "lambda", "apigateway", "iam", "events", "cloudformation", "kms":
+		return "its resources are what the running Pulumi program declares, and the console shows what they do, " + console
+	case "execute-api":
+		return "call the API at its own address, and @connections below this one or the API's"
+	case "sts":
+		return "any access key is taken, and its caller is the role that it belongs to, or a person"
+	}
+	return ""
+}

@@ -1,0 +1,104 @@
+package cloud
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"heliograph/simulator/console"
+	"heliograph/simulator/loopback"
+)
+
+// TestPagesFromElsewhere proves that a page of another origin, or one whose name was made to lead here, gets nothing out of
+// any address of the endpoint and changes nothing, and that the AWS CLI, curl and the console do.
+func TestPagesFromElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newTestCloud(t)
+	const signature = "AWS4-HMAC-SHA256 Credential=key/20260102/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=abc"
+	requests := map[string]struct {
+		method, path, body string
+		headers            map[string]string
+		answer             string // part of what a program gets
+	}{
+		"the console":    {"GET", ConsolePath, "", nil, "<html"},
+		"its data":       {"GET", console.Data + "/pulse", "", nil, `"faults"`},
+		"the metrics":    {"GET", MetricsPath, "", nil, "["},
+		"the faults":     {"GET", FaultsPath, "", nil, "["},
+		"a new fault":    {"POST", FaultsPath, `{"service":"sns","down":true}`, map[string]string{"Content-Type": "application/json", loopback.WriteHeader: "1"}, `"fault-`},
+		"all faults":     {"DELETE", FaultsPath, "", map[string]string{loopback.WriteHeader: "1"}, ""},
+		"a preflight":    {"OPTIONS", FaultsPath, "", nil, ""},
+		"an AWS call":    {"POST", "/", "Action=ListQueues&Version=2012-11-05", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": signature}, "ListQueues"},
+		"another by GET": {"GET", "/", "", map[string]string{"Authorization": strings.Replace(signature, "sqs", "s3", 1)}, `&#34;s3&#34; is not simulated`},
+		"@connections":   {"POST", "/@connections/x", "hello", nil, "message"},
+	}
+	callers := map[string]struct {
+		headers map[string]string
+		served  bool
+	}{
+		"a program":        {nil, true},
+		"its own page":     {map[string]string{"Origin": c.EndpointURL(), "Sec-Fetch-Site": "same-origin"}, true},
+		"another site":     {map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, false},
+		"an image of it":   {map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, false},
+		"another port":     {map[string]string{"Origin": "http://127.0.0.1:3000", "Sec-Fetch-Site": "same-site"}, false},
+		"a rebinding name": {map[string]string{"Host": "evil.example:4700", "Origin": "http://evil.example:4700"}, false},
+		"a foreign name":   {map[string]string{"Host": "evil.example:4700"}, false},
+	}
+	for what, q := range requests {
+		for who, caller := range callers {
+			r, err := http.NewRequestWithContext(t.Context(), q.method, c.EndpointURL()+q.path, strings.NewReader(q.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, headers := range []map[string]string{q.headers, caller.headers} {
+				for name, value := range headers {
+					r.Header.Set(name, value)
+				}
+			}
+			if host := r.Header.Get("Host"); host != "" {
+				r.Host = host
+			}
+			response, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, _ := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			refused := response.StatusCode == http.StatusForbidden && strings.Contains(string(answer), "is refused: ")
+			if refused == caller.served || caller.served && !strings.Contains(string(answer), q.answer) {
+				t.Errorf("%s asks for %s: %s %.200s", who, what, response.Status, answer)
+			}
+			if allow := response.Header.Get("Access-Control-Allow-Origin"); allow != "" {
+				t.Errorf("%s may read %s: %s", who, what, allow)
+			}
+		}
+	}
+}
+
+// TestWritesNeedTheHeader proves of every address under which something of the simulator's own is changed that a program
+// without the header changes nothing.
+func TestWritesNeedTheHeader(t *testing.T) {
+	t.Parallel()
+	c := newTestCloud(t)
+	for _, write := range []string{
+		"POST " + FaultsPath, "DELETE " + FaultsPath, "DELETE " + FaultsPath + "/fault-1", "POST " + console.Data + "/send", "POST " + console.Data + "/presets/x",
+		"POST " + console.Data + "/connections/x/close", "POST " + console.Data + "/queues/x/redrive",
+	} {
+		method, path, _ := strings.Cut(write, " ")
+		r, err := http.NewRequestWithContext(t.Context(), method, c.EndpointURL()+path, strings.NewReader(`{"service":"sns","down":true}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = response.Body.Close(); response.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %s", write, response.Status)
+		}
+	}
+	if list := c.Faults.List(); len(list) != 0 {
+		t.Errorf("faults were added: %v", list)
+	}
+}
