@@ -6,8 +6,6 @@ func (c *Cloud) elsewhere(service string) string {
 	switch service {
 	case "logs":
 		return "logs are on the console, " + console
-	case "monitoring":
-		return "metrics, alarms and the dashboard are on the console, " + console
 	case "xray":
 		return "traces are on the console, " + console
 	case "lambda", "apigateway", "iam", "events", "cloudformation", "kms":
