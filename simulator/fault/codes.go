@@ -9,8 +9,8 @@ import (
 // availability is the prefix of the errors with which AWS's services throttle.
 const availability = "com.amazon.coral.availability"
 
-// codes are the errors that each service may answer with, in its own shape. They are those that may pass, and that
-// a client has to live with; what a wrong call brings, the services themselves answer.
+// codes are the errors that each service may answer with, in its own shape. They are the transient
+// ones, which a client has to live with; errors of wrong calls come from the services themselves.
 //
 // Sources: DynamoDB's developer guide, "Error handling with DynamoDB"; the "Errors" and "Common Errors" of the API references
 // of SQS, SNS, Systems Manager, Lambda (Invoke) and of the API Gateway Management API.

@@ -1,9 +1,9 @@
-// Package fault lets things go wrong on purpose. A Rule says with what (a service, an action, a resource, a
-// caller), how (an error, added latency, a lost or doubled event, a killed function) and how often. A Set holds
-// the rules in effect and is asked by the simulated services before they do something; it decides, they suffer.
+// Package fault makes things go wrong on purpose. A Rule says where (a service, an action, a resource, a caller), how (an
+// error, added latency, a lost or doubled event, a killed function) and how often. A Set holds the rules in effect; the
+// simulated services ask it before they act.
 //
-// What a rule says and the simulator does not know is an error that lists what is allowed: a fault that
-// never happens because of a typing error would prove that all is well.
+// A word in a rule that the simulator does not know is an error that lists the allowed ones: a fault that never happens
+// because of a typing error would prove that all is well.
 package fault
 
 import (
@@ -27,11 +27,11 @@ type Event struct {
 	Action string
 	// Resources are the ARNs that it touches.
 	Resources []string
-	// Caller is the name of the function that calls, empty for anybody else.
+	// Caller is the name of the function that calls, empty for any other caller.
 	Caller string
 }
 
-// Outcome is what goes wrong with an event; the zero Outcome is nothing.
+// Outcome says how an event goes wrong; the zero Outcome, that it does not.
 type Outcome struct {
 	// Wait is how long it is held up first; for a duplicate, how long after the first delivery the
 	// second may come.
@@ -60,7 +60,7 @@ type Set struct {
 	made  int
 }
 
-// active is a rule with what became of it.
+// active is a rule in effect, with its hits.
 type active struct {
 	Status
 	random *rand.Rand

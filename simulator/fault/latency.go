@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Latency is a time that is the same each time, or drawn from a log-normal distribution, which is what the times
-// of network services look like: many short ones, few long ones. Its text is "200ms", or "p50=4ms,p99=20ms".
+// Latency is a fixed time, or one drawn from a log-normal distribution, which fits the times of network services: many
+// short ones, few long ones. Its text is "200ms", or "p50=4ms,p99=20ms".
 type Latency struct {
 	// P50 is the median, P99 what one in a hundred exceeds. Where they are the same nothing is drawn.
 	P50, P99 time.Duration

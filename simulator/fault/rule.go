@@ -41,16 +41,16 @@ type Rule struct {
 	// Resource is a pattern of an ARN, in which * stands for any text and ? for any character.
 	Resource string `json:"resource,omitempty"`
 	// Caller is such a pattern of the name of the role that calls, which is the function's, such as "*-send". A
-	// rule with a caller leaves everybody alone who is no function.
+	// rule with a caller strikes functions only.
 	Caller string `json:"caller,omitempty"`
 
 	// Error is the code that the service answers with, or NoAnswer, or LostAnswer.
 	Error string `json:"error,omitempty"`
-	// Down is the error of a service that is not there at all.
+	// Down is the error of an unavailable service.
 	Down bool `json:"down,omitempty"`
 	// Latency holds the event up. With Kill it is when, with Duplicate how long after the first.
 	Latency *Latency `json:"latency,omitempty"`
-	// Lost lets a $disconnect never happen.
+	// Lost drops a $disconnect.
 	Lost bool `json:"lost,omitempty"`
 	// Duplicate delivers a message, or a batch of a stream, once more.
 	Duplicate bool `json:"duplicate,omitempty"`
@@ -58,11 +58,11 @@ type Rule struct {
 	// killed before its answer counts.
 	Kill bool `json:"kill,omitempty"`
 
-	// Rate is the share of events that it strikes, over 0 to 1. 0 means each.
+	// Rate is the share of events that it strikes, above 0 and up to 1. 0 means all.
 	Rate float64 `json:"rate,omitempty"`
 	// Count is after how many events the rule is spent. 0 means never.
 	Count int `json:"count,omitempty"`
-	// Seed makes what is random about the rule the same each time. 0 draws a seed.
+	// Seed repeats the random choices of an earlier run. 0 draws a seed.
 	Seed uint64 `json:"seed,omitempty"`
 }
 
@@ -74,7 +74,7 @@ const (
 	LostAnswer = "LostAnswer"
 )
 
-// breaksOff tells whether a rule cuts the connection.
+// breaksOff reports whether a rule cuts the connection.
 func (r Rule) breaksOff() bool { return r.Error == NoAnswer || r.Error == LostAnswer }
 
 // effects are what can go wrong with a service's events. Latency goes with each.

@@ -82,7 +82,7 @@ func Parse(data []byte) (r Rule, err error) {
 	return r, nil
 }
 
-// memberNames are the names of a rule's members in JSON, but for the id, which nobody gives.
+// memberNames are the names of a rule's members in JSON, except the id, which Set.Add assigns.
 func memberNames() (names []string) {
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Rule]()) {
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "id" {

@@ -2,8 +2,8 @@ package fault
 
 import "time"
 
-// Typical gives rules that let each API call take as long as it typically takes on AWS, within a Region and over a
-// connection that is open already. Typical, not promised: AWS promises no latency, and none of this is a measurement of
+// Typical returns rules that delay each API call by what is typical on AWS, within a Region and over a connection that is
+// already open. Typical, not promised: AWS promises no latency, and none of this is a measurement of
 // your account. It is there so that what is slow on AWS, such as many calls one after the other, is slow here.
 //
 // Where the numbers come from:

@@ -1,5 +1,5 @@
 // Package iam decides who may do what, by the policies of IAM roles: identity policies with Allow and Deny,
-// wildcards in actions and resources, and trust policies for AWS services. What it does not know, such as a
+// wildcards in actions and resources, and trust policies for AWS services. An element that it does not know, such as a
 // condition, is an error when a policy is added, so that no policy is ever half understood.
 package iam
 
@@ -97,7 +97,7 @@ func (s statement) check() error {
 	return nil
 }
 
-// Match tells whether a text fits a pattern, in which * stands for any text and ? for any character.
+// Match reports whether a text matches a pattern, in which * stands for any text and ? for any character.
 func Match(pattern, text string) bool {
 	for pattern != "" {
 		switch pattern[0] {

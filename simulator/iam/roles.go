@@ -28,7 +28,7 @@ type role struct {
 	grants []*grant
 }
 
-// grant is one action on one resource of one statement of a role, and whether anybody has needed it.
+// grant is one action on one resource of one statement of a role, and whether a call has needed it.
 type grant struct {
 	effect, action, resource string
 	used                     bool
@@ -114,7 +114,7 @@ func (r *Roles) Owner(accessKey string) (name RoleName, ok bool) {
 	return role.name, true
 }
 
-// MayBeAssumedBy tells whether a role's trust policy names a service, such as "lambda.amazonaws.com".
+// MayBeAssumedBy checks that a role's trust policy names a service, such as "lambda.amazonaws.com".
 func (r *Roles) MayBeAssumedBy(name RoleName, service string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,8 +150,8 @@ func (d *Denied) Error() string {
 		d.account, d.Role, d.Role, d.Action, d.Resource, reason)
 }
 
-// Check tells whether the owner of an access key may do an action on all of some resources; if not, the error
-// is a *Denied. Keys that belong to no role are people, who may do anything here.
+// Check returns a *Denied unless the owner of an access key may do an action on all of the resources. Keys that belong to
+// no role are people's, and may do anything here.
 func (r *Roles) Check(accessKey, action string, resources []string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -167,7 +167,7 @@ func (r *Roles) Check(accessKey, action string, resources []string) error {
 	return nil
 }
 
-// CheckRole is Check for what AWS does on a role's behalf, such as polling a queue for a function.
+// CheckRole is Check for an action that AWS takes on a role's behalf, such as polling a queue for a function.
 func (r *Roles) CheckRole(name RoleName, action, resource string) error {
 	return r.Check(AccessKey(name), action, []string{resource})
 }
@@ -199,7 +199,7 @@ type Permission struct {
 	Action, Resource string
 }
 
-// Unused lists what was granted and not needed so far, by role and action.
+// Unused lists the permissions that were granted and never needed so far, by role and action.
 func (r *Roles) Unused() (unused []Permission) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

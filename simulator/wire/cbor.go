@@ -50,7 +50,7 @@ func jsonOf(body []byte) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// untagged takes the tags off times, and makes null of what is none. encoding/json does the rest.
+// untagged takes the tags off times and turns undefined into null. encoding/json does the rest.
 func untagged(v cbor.Value) (_ cbor.Value, err error) {
 	switch v := v.(type) {
 	case *cbor.Tag:

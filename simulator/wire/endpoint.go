@@ -115,7 +115,7 @@ func (e *Endpoint) perform(ctx context.Context, req request) (any, error) {
 	return out, err
 }
 
-// read finds out what is asked for, and tells the answer its shape as soon as it is known.
+// read identifies the call, and sets the shape of the answer as soon as it is known.
 func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (request, error) {
 	body, err := e.body(w, r)
 	if err != nil {
@@ -215,7 +215,7 @@ func (e *Endpoint) find(is func(Service) bool) (Service, bool) {
 	return Service{}, false
 }
 
-// unknownService refuses what belongs to no service that is served. service is what the request was signed for, if it was.
+// unknownService refuses a call of a service that is not served. service is the one it was signed for, "" if unsigned.
 func (e *Endpoint) unknownService(r *http.Request, a *answer, service, what string) error {
 	if _, served := e.find(func(s Service) bool { return s.Name == service }); !served && service != "" {
 		return e.foreign(r, a, service)
@@ -252,7 +252,7 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 	return request{call: call, action: action, in: input}, nil
 }
 
-// bodyError tells a body that is too large from one that broke off.
+// bodyError distinguishes a body that is too large from one that broke off.
 func bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &Error{

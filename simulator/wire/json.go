@@ -105,7 +105,7 @@ func decodeStruct(raw []byte, into reflect.Value, path string) error {
 }
 
 // decodeMap reads an object whose names are data. encoding/json would let the second of two equal names
-// win, and nobody would know.
+// win in silence.
 func decodeMap(raw []byte, into reflect.Value, path string) error {
 	into.Set(reflect.MakeMap(into.Type()))
 	return eachMember(raw, path, func(name string, value []byte) error {
@@ -150,7 +150,7 @@ func decodeElem(raw []byte, t reflect.Type, path string) (reflect.Value, error) 
 	return elem, decodeValue(raw, elem, path)
 }
 
-// walked says whether values of a type are walked here, member by member, because a struct is in them:
+// walked reports whether values of a type are walked here, member by member, because they hold a struct:
 // encoding/json alone would not be strict about it.
 func walked(t reflect.Type) bool {
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
@@ -207,7 +207,7 @@ func skipValue(raw []byte, i int) int {
 	return i
 }
 
-// skipString goes from one quote behind the other; a backslash hides what follows it.
+// skipString goes from the opening quote past the closing one; a backslash escapes the next character.
 func skipString(raw []byte, i int) int {
 	for i++; raw[i] != '"'; i++ {
 		if raw[i] == '\\' {
@@ -234,7 +234,7 @@ func skipNested(raw []byte, i int) int {
 	}
 }
 
-// skipSpace goes to the next character that is none of JSON's white space.
+// skipSpace goes to the next character that is not JSON white space.
 func skipSpace(raw []byte, i int) int {
 	for raw[i] == ' ' || raw[i] == '\t' || raw[i] == '\r' || raw[i] == '\n' {
 		i++

@@ -97,7 +97,7 @@ func (n *node) readStruct(into reflect.Value) error {
 	return nil
 }
 
-// isEmptyList says whether the node is a flattened list without elements, which the AWS CLI sends under
+// isEmptyList reports whether the node is a flattened list without elements, which the AWS CLI sends under
 // the member's own name: "Entries=".
 func (n *node) isEmptyList(f field, of reflect.Value) bool {
 	return f.flat != "" && of.FieldByIndex(f.index).Kind() == reflect.Slice && n.value != nil && *n.value == "" && len(n.kids) == 0

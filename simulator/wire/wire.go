@@ -8,7 +8,7 @@
 // It is stricter than AWS: a member of a request that an action does not know, that is spelled in
 // another case or that stands twice is an error that names it. It is laxer in one point: a request must be
 // signed by Signature Version 4, and its access key id counts, but the signature itself is not verified,
-// since nobody here holds a secret that would make it worth checking.
+// since there is no secret here that would make checking it worthwhile.
 package wire
 
 import (

@@ -33,7 +33,7 @@ type Trace struct {
 // maxSegments is how many segments a trace keeps; further ones are dropped.
 const maxSegments = 2000
 
-// trace is what has arrived of a trace.
+// trace holds the part of a trace that has arrived.
 type trace struct {
 	id       TraceID
 	kind     string // the name of its first document; see evict
