@@ -2,10 +2,12 @@ package stack
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigateway"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 )
 
 // Access logs hold no query string, since tokens travel there, and no user id. `$context.path` of an HTTP API is
@@ -58,30 +60,66 @@ func logFormat(fields map[string]string) string {
 
 // The setting apiGatewayLogRole.
 const (
-	existingLogRole = "existing"
-	createLogRole   = "create"
+	autoLogRole     = "auto"     // use the Region's role; set one where there is none
+	createLogRole   = "create"   // set ours, in place of any other
+	existingLogRole = "existing" // rely on the Region's role without looking
+	offLogRole      = "off"      // no access logs on the WebSocket stage
 )
 
-// declareAccessLogRole sets the role by which API Gateway writes logs, where the account has none in this Region, and
-// gives what the WebSocket stage must wait for. All APIs of the Region share the role, so it stays when the stack
-// goes, and AWS demands this managed policy, wildcards and all.
+// accessLogRole is the physical name, below deployment.global, of the role by which API Gateway writes logs.
+const accessLogRole = "apigateway"
+
+// declareAccessLogRole declares the role by which API Gateway writes access logs of WebSocket APIs, and gives what their
+// stage must wait for. API Gateway has one such role for all APIs of an account and Region, so a role that is set already
+// stays, and ours outlives the stack. docs/decisions/0017-gateway-log-role.md says why the program looks.
 func declareAccessLogRole(d *deployment) []pulumi.Resource {
-	if d.config.APIGatewayLogRole != createLogRole {
+	mode := d.config.APIGatewayLogRole
+	if mode != autoLogRole && mode != createLogRole {
 		return nil
 	}
 	c := d.newComponent("AccessLogRole", "access-log-role")
 	defer c.complete()
-	keep := pulumi.RetainOnDelete(true)
-	// Without a physical name: the role outlives the stack, and a second life of the stack must not meet its name.
+	ours := "arn:" + d.home.partition + ":iam::" + d.home.account + ":role/" + d.global(accessLogRole)
+	current := c.currentLogRole()
+	if mode == autoLogRole && current != "" && current != ours {
+		return nil
+	}
+	return []pulumi.Resource{c.setLogRole(current == ours)}
+}
+
+// currentLogRole is the ARN of the role that the Region has; empty without one. The provider reads it, so it is that of
+// the account and Region that the stack goes to, and `pulumi preview` reads it too.
+func (c *component) currentLogRole() string {
+	const id = "api-gateway-account" // every Region has exactly one
+	account, err := apigateway.GetAccount(c.ctx, c.name+"-current", pulumi.ID(id), nil, pulumi.Parent(c))
+	if err != nil {
+		panic(undeclared{fmt.Errorf("reading API Gateway's log role: %w", err)})
+	}
+	role, err := internals.UnsafeAwaitOutput(c.ctx.Context(), account.CloudwatchRoleArn)
+	if err != nil {
+		panic(undeclared{fmt.Errorf("reading API Gateway's log role: %w", err)})
+	}
+	arn, _ := role.Value.(string)
+	return arn
+}
+
+// setLogRole makes our role the Region's. kept says that it is already, perhaps since an earlier life of the stack: then
+// the role is imported, which changes nothing where the stack knows it. AWS demands this managed policy, wildcards and all.
+func (c *component) setLogRole(kept bool) pulumi.Resource {
+	keep, name := pulumi.RetainOnDelete(true), c.global(accessLogRole)
+	known := []pulumi.ResourceOption{keep}
+	if kept {
+		known = append(known, pulumi.Import(pulumi.ID(name)))
+	}
 	role := declare(c, "role", iam.NewRole, &iam.RoleArgs{
+		Name:             pulumi.String(name),
 		Description:      pulumi.String("API Gateway writes its logs by this role, for all APIs of the Region"),
 		AssumeRolePolicy: trust("apigateway.amazonaws.com"),
-	}, keep)
+	}, known...)
 	policy := declare(c, "policy", iam.NewRolePolicyAttachment, &iam.RolePolicyAttachmentArgs{
 		Role:      role.Name,
-		PolicyArn: pulumi.String("arn:" + d.home.partition + ":iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"),
+		PolicyArn: pulumi.String("arn:" + c.home.partition + ":iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"),
 	}, keep)
-	account := declare(c, "account", apigateway.NewAccount, &apigateway.AccountArgs{CloudwatchRoleArn: role.Arn},
+	return declare(c, "account", apigateway.NewAccount, &apigateway.AccountArgs{CloudwatchRoleArn: role.Arn},
 		keep, pulumi.DependsOn([]pulumi.Resource{policy}))
-	return []pulumi.Resource{account}
 }

@@ -249,13 +249,55 @@ func TestDomains(t *testing.T) {
 	}
 }
 
-// TestAccessLogRole proves that the Region's role is only set when asked for, comes before the stage that needs it, and
-// is never taken away from the other APIs of the Region.
+// TestAccessLogRole proves that a Region's log role is made where it is missing, that nobody's is taken away, and that ours
+// is found again, in this life of the stack or the next.
 func TestAccessLogRole(t *testing.T) {
 	t.Parallel()
-	if got := record(t, testConfig()).ofKind("aws:apigateway/account:Account"); len(got) > 0 {
-		t.Error("the program sets the Region's role unasked")
+	const ours, theirs = "arn:aws:iam::123456789012:role/heliograph-test-eu-west-1-apigateway", "arn:aws:iam::123456789012:role/theirs"
+	tests := map[string]struct {
+		mode, current string
+		set, imported bool
+	}{
+		"auto on a fresh account":        {autoLogRole, "", true, false},
+		"auto beside another's role":     {autoLogRole, theirs, false, false},
+		"auto beside our own":            {autoLogRole, ours, true, true},
+		"create on a fresh account":      {createLogRole, "", true, false},
+		"create in place of another's":   {createLogRole, theirs, true, false},
+		"create beside our own":          {createLogRole, ours, true, true},
+		"existing, though there is none": {existingLogRole, "", false, false},
+		"off":                            {offLogRole, "", false, false},
 	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run, err := recordOn(&recorder{logRole: test.current}, testStage, testConfig(func(c *Config) { c.APIGatewayLogRole = test.mode }), unbuilt())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := run.get(t, "websocket-stage").at("accessLogSettings") != nil; got != (test.mode != offLogRole) {
+				t.Errorf("the WebSocket stage has access logs: %v", got)
+			}
+			account, set := run.byName["access-log-role-account"]
+			if set != test.set {
+				t.Fatalf("the program sets the Region's role: %v, want %v", set, test.set)
+			}
+			if !set {
+				return
+			}
+			role := run.get(t, "access-log-role-role")
+			if got := account.text("cloudwatchRoleArn"); got != ours {
+				t.Errorf("the Region's role is %s, want %s", got, ours)
+			}
+			if got := role.imported != ""; got != test.imported || (got && role.imported != role.text("name")) {
+				t.Errorf("the role is imported as %q, want that: %v", role.imported, test.imported)
+			}
+		})
+	}
+}
+
+// TestAccessLogRoleStays proves that the Region's role outlives the stack, and is there before it is needed.
+func TestAccessLogRoleStays(t *testing.T) {
+	t.Parallel()
 	run := record(t, testConfig(everything))
 	for _, name := range []string{"access-log-role-role", "access-log-role-policy", "access-log-role-account"} {
 		if !run.get(t, name).retain {

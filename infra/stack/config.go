@@ -62,7 +62,7 @@ type Config struct {
 	WebSocketDomain, HTTPDomain  string // custom domains, one for each API
 	CertificateARN, HostedZoneID string // the domains' ACM certificate and Route 53 zone
 
-	APIGatewayLogRole string // "existing" or "create": the Region-wide role that WebSocket access logs need
+	APIGatewayLogRole string // "auto", "create", "existing" or "off": the Region-wide role that WebSocket access logs need
 	Protect           bool   // deletion protection; the table outlives the stack
 
 	// Local lets through what only does on one's own machine: PublicSecret, and keys from http://localhost. No
@@ -95,7 +95,7 @@ func DefaultConfig() Config {
 		BroadcastRate:     500,
 		IdempotencyWindow: 10 * time.Minute,
 		CORSOrigins:       []string{},
-		APIGatewayLogRole: existingLogRole,
+		APIGatewayLogRole: autoLogRole,
 	}
 }
 

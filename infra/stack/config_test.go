@@ -147,7 +147,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"domain without certificate": {"httpDomain", "api.example.com", "heliograph:certificateArn and heliograph:hostedZoneId must be too"},
 		"certificate not an ARN":     {"certificateArn", "abc", `heliograph:certificateArn is "abc"`},
 		"zone with slash":            {"hostedZoneId", "/hostedzone/Z1", `heliograph:hostedZoneId is "/hostedzone/Z1"`},
-		"role unknown":               {"apiGatewayLogRole", "new", `heliograph:apiGatewayLogRole is "new"; allowed is one of existing, create`},
+		"role unknown":               {"apiGatewayLogRole", "new", `heliograph:apiGatewayLogRole is "new"; allowed is one of auto, create, existing, off`},
 		"protect in words":           {"protect", "yes", `heliograph:protect is "yes"; allowed is one of false, true`},
 	}
 	for name, test := range tests {

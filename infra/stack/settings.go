@@ -96,7 +96,8 @@ var settings = []setting{
 		"the ARN of an ACM certificate, or nothing"),
 	text("hostedZoneId", func(c *Config) *string { return &c.HostedZoneID }, `^(Z[A-Z0-9]{1,31})?$`, "the id of a Route 53 zone, or nothing"),
 
-	oneOf("apiGatewayLogRole", func(c *Config) *string { return &c.APIGatewayLogRole }, same, shown, existingLogRole, createLogRole),
+	oneOf("apiGatewayLogRole", func(c *Config) *string { return &c.APIGatewayLogRole }, same, shown,
+		autoLogRole, createLogRole, existingLogRole, offLogRole),
 	oneOf("protect", func(c *Config) *bool { return &c.Protect }, parseBool, strconv.FormatBool, false, true),
 }
 

@@ -181,18 +181,26 @@ func fingerprint(value []any) (string, error) {
 }
 
 func (a webSocketAPI) declareStage(live *apigatewayv2.Deployment, logRole []pulumi.Resource) *apigatewayv2.Stage {
-	group := a.declareLogGroup("logs", "/aws/apigateway/"+a.physical("websocket"))
 	return declare(a.component, "stage", apigatewayv2.NewStage, &apigatewayv2.StageArgs{
 		ApiId:             a.api.ID(),
 		Name:              pulumi.String(a.stage),
 		DeploymentId:      live.ID(),
-		AccessLogSettings: &apigatewayv2.StageAccessLogSettingsArgs{DestinationArn: group.Arn, Format: pulumi.String(webSocketLog())},
+		AccessLogSettings: a.accessLog(),
 		DefaultRouteSettings: &apigatewayv2.StageDefaultRouteSettingsArgs{
 			DetailedMetricsEnabled: pulumi.Bool(true),
 			ThrottlingRateLimit:    pulumi.Float64(a.config.ThrottleRate),
 			ThrottlingBurstLimit:   pulumi.Int(a.config.ThrottleBurst),
 		},
 	}, pulumi.DependsOn(logRole))
+}
+
+// accessLog is nil where the Region shall have no role to write it.
+func (a webSocketAPI) accessLog() apigatewayv2.StageAccessLogSettingsPtrInput {
+	if a.config.APIGatewayLogRole == offLogRole {
+		return nil
+	}
+	group := a.declareLogGroup("logs", "/aws/apigateway/"+a.physical("websocket"))
+	return &apigatewayv2.StageAccessLogSettingsArgs{DestinationArn: group.Arn, Format: pulumi.String(webSocketLog())}
 }
 
 // permit lets the gateway invoke a function, for one route or authorizer of one API alone.

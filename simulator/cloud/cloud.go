@@ -43,6 +43,9 @@ type Options struct {
 	FunctionsDir string
 	// Faults are in effect from the start; see fault.Typical for AWS's latency.
 	Faults []fault.Rule
+	// LogRole is the ARN of the role by which API Gateway writes logs. Empty: the program has to set one, as on a new
+	// account.
+	LogRole string
 	// Stress is what the services do of what AWS may do; the zero value is nothing of it.
 	Stress Stress
 	// Minute is how long a minute of metrics and alarms really lasts; see cloudwatch.Options. 0 means a minute.
@@ -161,7 +164,7 @@ func (c *Cloud) openGateway(guard guard) {
 		Permitted: func(source, function string) bool {
 			return c.Functions.Permitted(function, "apigateway.amazonaws.com", source)
 		},
-		AccessLog: c.watch.accessLog, Problem: c.Journal.Problem, Metric: c.watch.gatewayMetric,
+		LogRole: c.options.LogRole, AccessLog: c.watch.accessLog, Problem: c.Journal.Problem, Metric: c.watch.gatewayMetric,
 	})
 }
 

@@ -107,6 +107,7 @@ func TestCreationRefuses(t *testing.T) {
 		"sockets' default stage":     {stage(sockets, StageConfig{Name: "$default"}), "the stage name"},
 		"sockets that deploy":        {stage(sockets, StageConfig{Name: "s", AutoDeploy: true}), "not supported for WebSocket"},
 		"two ways to deploy":         {stage(plain, StageConfig{Name: "s", AutoDeploy: true, Deployment: "d"}), "deploys by itself"},
+		"log without role":           {stage(sockets, StageConfig{Name: "s", AccessLogDestination: logGroup, AccessLogFormat: "$context.requestId"}), "CloudWatch Logs role ARN must be set in account settings to enable logging"},
 		"log without format":         {stage(plain, StageConfig{Name: "s", AutoDeploy: true, AccessLogDestination: logGroup}), "needs a destination and a format"},
 		"log to a bucket":            {stage(plain, StageConfig{Name: "s", AutoDeploy: true, AccessLogDestination: "arn:aws:s3:::b", AccessLogFormat: "$context.requestId"}), "no log group"},
 		"log of the unknown":         {stage(plain, format("$context.requestId $context.wafLatency")), "$context.wafLatency"},

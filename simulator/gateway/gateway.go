@@ -28,6 +28,7 @@ type Gateway struct {
 	apis        map[APIID]*API
 	connections map[ConnectionID]*connection // the open ones
 	closed      bool
+	logRole     string
 }
 
 // New makes a Gateway without APIs.
@@ -38,6 +39,7 @@ func New(o Options) *Gateway {
 	}
 	g := &Gateway{
 		options: o, apis: map[APIID]*API{}, connections: map[ConnectionID]*connection{},
+		logRole:  o.LogRole,
 		requests: newBucket(float64(o.Limits.Requests), o.Limits.Burst),
 		connects: newBucket(float64(o.Limits.Connects), o.Limits.Connects),
 	}
@@ -98,6 +100,20 @@ func (g *Gateway) API(id APIID) (*API, error) {
 		return a, nil
 	}
 	return nil, notFound("Invalid API identifier specified %s:%s", g.options.Account, id)
+}
+
+// LogRole is the ARN of the role by which API Gateway writes logs; empty without one.
+func (g *Gateway) LogRole() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.logRole
+}
+
+// SetLogRole sets the role by which API Gateway writes logs, for all APIs.
+func (g *Gateway) SetLogRole(arn string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.logRole = arn
 }
 
 // Connections lists the open connections of all APIs, oldest first.

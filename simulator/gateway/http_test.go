@@ -311,7 +311,7 @@ func TestAccessLogOfAnHTTPAPI(t *testing.T) {
 func TestAccessLogOfAWebSocketAPI(t *testing.T) {
 	t.Parallel()
 	f, lines := newFunctions(), make(chan string, 9)
-	g := newGateway(t, f, Options{AccessLog: func(_, line string) { lines <- line }})
+	g := newGateway(t, f, Options{LogRole: "arn:aws:iam::000000000000:role/logs", AccessLog: func(_, line string) { lines <- line }})
 	s := socketStage(t, g)
 	api := s.api
 	logged := deploy(t, api, StageConfig{

@@ -115,6 +115,8 @@ func (a *API) checkStage(c StageConfig) error {
 		return badRequest("AutoDeploy is not supported for WebSocket APIs")
 	case c.AutoDeploy && c.Deployment != "":
 		return badRequest("the stage %s has a deployment and deploys by itself", c.Name)
+	case c.AccessLogDestination != "" && a.config.Protocol == WebSocket && a.g.LogRole() == "":
+		return badRequest("CloudWatch Logs role ARN must be set in account settings to enable logging")
 	case c.ThrottleRate < 0 || c.ThrottleBurst < 0:
 		return badRequest("the throttling of the stage %s is negative", c.Name)
 	}

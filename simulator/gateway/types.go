@@ -62,6 +62,9 @@ type Options struct {
 	Disconnect func(c Connection) (delay time.Duration, lost bool)
 	// Limits are API Gateway's quotas.
 	Limits Limits
+	// LogRole is the ARN of the role by which API Gateway writes access logs of WebSocket APIs. Empty, as on a new account,
+	// means none: then no such stage can have a log.
+	LogRole string
 	// Now is the clock of events and logs. Nil means time.Now.
 	Now func() time.Time
 }

@@ -26,6 +26,8 @@ type role struct {
 	name   RoleName
 	trust  []statement
 	grants []*grant
+	// managed are the ARNs of AWS's own policies. What they allow is not known here: no function has one.
+	managed []string
 }
 
 // grant is one action on one resource of one statement of a role, and whether a call has needed it.
@@ -90,6 +92,29 @@ func (r *Roles) Attach(name RoleName, policy string) error {
 		}
 	}
 	return nil
+}
+
+// AttachManaged attaches a policy of AWS's own, such as arn:aws:iam::aws:policy/service-role/…, to a role.
+func (r *Roles) AttachManaged(name RoleName, policyARN string) error {
+	if !strings.HasPrefix(policyARN, "arn:aws:iam::aws:policy/") {
+		return fmt.Errorf("policyArn is %q; only policies of AWS's own can be attached here, arn:aws:iam::aws:policy/…", policyARN)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	role := r.byName[name]
+	if role == nil {
+		return fmt.Errorf("there is no role %q", name)
+	}
+	role.managed = append(role.managed, policyARN)
+	return nil
+}
+
+// Manages reports whether a role has a policy of AWS's own.
+func (r *Roles) Manages(name RoleName, policyARN string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	role := r.byName[name]
+	return role != nil && slices.Contains(role.managed, policyARN)
 }
 
 // AccessKey is the access key id of a role. AWS hands out new ones all the time; here one is enough.

@@ -2,9 +2,11 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"heliograph/simulator/gateway"
+	"heliograph/simulator/iam"
 )
 
 type apiInputs struct {
@@ -215,4 +217,31 @@ func createStage(p *provider, _ declaration, in stageInputs) (created, error) {
 	return created{in.Name, map[string]any{
 		"arn": stage.ARN(), "executionArn": stage.ExecutionARN(), "invokeUrl": stage.InvokeURL(),
 	}}, nil
+}
+
+// gatewayAccountID is the id of API Gateway's settings of an account and Region, of which there is always one.
+const gatewayAccountID = "api-gateway-account"
+
+type gatewayAccountInputs struct {
+	CloudWatchRoleARN string `json:"cloudwatchRoleArn"`
+}
+
+// createGatewayAccount sets the role by which API Gateway writes logs. AWS tries it out first.
+func createGatewayAccount(p *provider, _ declaration, in gatewayAccountInputs) (created, error) {
+	const writesLogs = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+	err := roleExists(p.Roles, in.CloudWatchRoleARN, "apigateway.amazonaws.com")
+	if err != nil || !p.Roles.Manages(iam.NameOf(in.CloudWatchRoleARN), writesLogs) {
+		return created{}, errors.New("the role ARN does not have required permissions configured: it must trust " +
+			"apigateway.amazonaws.com and have the policy " + writesLogs)
+	}
+	p.APIs.SetLogRole(in.CloudWatchRoleARN)
+	return created{gatewayAccountID, nil}, nil
+}
+
+// readGatewayAccount gives the settings as they are.
+func readGatewayAccount(p *provider, id string) (map[string]any, error) {
+	if id != gatewayAccountID {
+		return nil, fmt.Errorf("its id is %q; it must be %s", id, gatewayAccountID)
+	}
+	return map[string]any{"cloudwatchRoleArn": p.APIs.LogRole()}, nil
 }

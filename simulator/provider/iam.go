@@ -33,6 +33,16 @@ func createRolePolicy(p *provider, _ declaration, in rolePolicyInputs) (created,
 	return created{in.Role + ":" + in.Name, nil}, err
 }
 
+type rolePolicyAttachmentInputs struct {
+	Role      string `json:"role"`
+	PolicyARN string `json:"policyArn"`
+}
+
+func createRolePolicyAttachment(p *provider, _ declaration, in rolePolicyAttachmentInputs) (created, error) {
+	err := p.Roles.AttachManaged(iam.RoleName(in.Role), in.PolicyARN)
+	return created{in.Role + "/" + in.PolicyARN, nil}, err
+}
+
 // roleExists is an error if a service can't assume a role.
 func roleExists(roles *iam.Roles, arn, service string) error {
 	name := iam.NameOf(arn)

@@ -8,6 +8,7 @@ import (
 
 // kinds are the resource types that the simulator can make, by Pulumi's type tokens. The file of each service says how.
 var kinds = map[string]kind{
+	"aws:apigateway/account:Account":                                 kindOf(createGatewayAccount),
 	"aws:apigatewayv2/api:Api":                                       kindOf(createAPI),
 	"aws:apigatewayv2/authorizer:Authorizer":                         kindOf(createAuthorizer),
 	"aws:apigatewayv2/deployment:Deployment":                         kindOf(createDeployment),
@@ -25,6 +26,7 @@ var kinds = map[string]kind{
 	"aws:dynamodb/table:Table":                                       kindOf(createTable),
 	"aws:iam/role:Role":                                              kindOf(createRole),
 	"aws:iam/rolePolicy:RolePolicy":                                  kindOf(createRolePolicy),
+	"aws:iam/rolePolicyAttachment:RolePolicyAttachment":              kindOf(createRolePolicyAttachment),
 	"aws:lambda/eventSourceMapping:EventSourceMapping":               kindOf(createEventSourceMapping),
 	"aws:lambda/function:Function":                                   kindOf(createFunction),
 	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": kindOf(createFunctionEventInvokeConfig),
@@ -33,6 +35,11 @@ var kinds = map[string]kind{
 	"aws:sns/topicSubscription:TopicSubscription":                    kindOf(createTopicSubscription),
 	"aws:sqs/queue:Queue":                                            kindOf(createQueue),
 	"aws:ssm/parameter:Parameter":                                    kindOf(createParameter),
+}
+
+// reads are the types that a program can look at without declaring them, by id.
+var reads = map[string]func(p *provider, id string) (map[string]any, error){
+	"aws:apigateway/account:Account": readGatewayAccount,
 }
 
 // oneOf is an error if a value is not among those that AWS takes, since Pulumi's mock engine takes any.

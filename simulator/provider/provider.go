@@ -112,6 +112,12 @@ func (p *provider) create(args pulumi.MockResourceArgs) (string, resource.Proper
 	if err := p.claim(args); err != nil {
 		return "", nil, err
 	}
+	if args.ReadRPC != nil {
+		return p.read(args)
+	}
+	if args.ID != "" {
+		return "", nil, fmt.Errorf("there is no %q to import: a simulated account begins empty", args.ID)
+	}
 	if !args.Custom { // a component groups others and has nothing of its own
 		return "", args.Inputs, nil
 	}
@@ -133,6 +139,16 @@ func (p *provider) create(args pulumi.MockResourceArgs) (string, resource.Proper
 		state[resource.PropertyKey(name)] = resource.NewPropertyValue(value)
 	}
 	return made.id, state, nil
+}
+
+// read gives a resource that the program looks at without owning it.
+func (p *provider) read(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	read, ok := reads[args.TypeToken]
+	if !ok {
+		return "", nil, errors.New("the simulator can't look at this type, only make it")
+	}
+	found, err := read(p, args.ID)
+	return args.ID, resource.NewPropertyMapFromMap(found), err
 }
 
 func (p *provider) claim(args pulumi.MockResourceArgs) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigateway"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
@@ -93,6 +94,22 @@ func TestProgramsThatAreWrong(t *testing.T) {
 			_, second := sqs.NewQueue(ctx, "b", &sqs.QueueArgs{Name: pulumi.String("same")})
 			return errors.Join(first, second)
 		}, []string{"a queue of that name exists"}},
+		{"log role that may not log", func(ctx *pulumi.Context) error {
+			role, err := iam.NewRole(ctx, "r", &iam.RoleArgs{Name: pulumi.String("r"), AssumeRolePolicy: pulumi.String(trustsGateway)})
+			if err != nil {
+				return err
+			}
+			_, err = apigateway.NewAccount(ctx, "a", &apigateway.AccountArgs{CloudwatchRoleArn: role.Arn})
+			return err
+		}, []string{`aws:apigateway/account:Account "a"`, "does not have required permissions configured"}},
+		{"look at what can't be looked at", func(ctx *pulumi.Context) error {
+			_, err := sqs.GetQueue(ctx, "q", pulumi.ID("q"), nil)
+			return err
+		}, []string{`aws:sqs/queue:Queue "q"`, "can't look at this type"}},
+		{"import into an empty account", func(ctx *pulumi.Context) error {
+			_, err := sqs.NewQueue(ctx, "q", &sqs.QueueArgs{Name: pulumi.String("q")}, pulumi.Import(pulumi.ID("q")))
+			return err
+		}, []string{`aws:sqs/queue:Queue "q"`, `there is no "q" to import`}},
 		{"unknown invoke", func(ctx *pulumi.Context) error {
 			_, err := aws.GetAvailabilityZones(ctx, nil)
 			return err
@@ -146,6 +163,45 @@ func TestResourcesAreLive(t *testing.T) {
 	}
 	if !strings.HasPrefix(outputs["url"], c.EndpointURL()) {
 		t.Errorf("the queue's URL %s is not at %s", outputs["url"], c.EndpointURL())
+	}
+}
+
+const trustsGateway = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"apigateway.amazonaws.com"}}]}`
+
+// TestLogRole proves that a program sees the role by which API Gateway writes logs, and sets it.
+func TestLogRole(t *testing.T) {
+	t.Parallel()
+	c, err := cloud.New(cloud.Options{FunctionsDir: t.TempDir(), LogRole: "arn:aws:iam::000000000000:role/theirs"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var seen string
+	err = Run(c, Stack{Project: "project", Name: "test"}, func(ctx *pulumi.Context) error {
+		now, err := apigateway.GetAccount(ctx, "now", pulumi.ID("api-gateway-account"), nil)
+		if err != nil {
+			return err
+		}
+		now.CloudwatchRoleArn.ApplyT(func(arn string) string { seen = arn; return arn })
+		role, err := iam.NewRole(ctx, "r", &iam.RoleArgs{Name: pulumi.String("ours"), AssumeRolePolicy: pulumi.String(trustsGateway)},
+			pulumi.DependsOn([]pulumi.Resource{now}))
+		if err != nil {
+			return err
+		}
+		policy, err := iam.NewRolePolicyAttachment(ctx, "p", &iam.RolePolicyAttachmentArgs{
+			Role: role.Name, PolicyArn: pulumi.String("arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"),
+		})
+		if err != nil {
+			return err
+		}
+		_, err = apigateway.NewAccount(ctx, "a", &apigateway.AccountArgs{CloudwatchRoleArn: role.Arn}, pulumi.DependsOn([]pulumi.Resource{policy}))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := []string{seen, c.APIs.LogRole()}; !cmp.Equal(got, []string{"arn:aws:iam::000000000000:role/theirs", c.Roles.ARN("ours")}) {
+		t.Errorf("the role was and is %q", got)
 	}
 }
 
