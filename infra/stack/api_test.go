@@ -2,13 +2,16 @@ package stack
 
 import (
 	"encoding/json"
-	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 
 	"heliograph"
 )
@@ -165,7 +168,7 @@ func TestDeployment(t *testing.T) {
 	deployment := run.get(t, "websocket-deployment")
 	for name, res := range run.byName {
 		kind := strings.TrimPrefix(res.kind, "aws:apigatewayv2/")
-		isRoute := slices.ContainsFunc([]string{"route:", "routeResponse:", "integration:", "integrationResponse:"},
+		isRoute := slices.ContainsFunc([]string{"authorizer:", "route:", "routeResponse:", "integration:", "integrationResponse:"},
 			func(prefix string) bool { return strings.HasPrefix(kind, prefix) })
 		if isRoute && strings.HasPrefix(name, "websocket-") && !dependsOn(deployment, name) {
 			t.Errorf("the deployment does not wait for %s", name)
@@ -180,24 +183,61 @@ func TestDeployment(t *testing.T) {
 	}
 }
 
-// TestFingerprint proves that any change of a route changes the trigger.
+// TestFingerprint proves that every property of whatever a deployment freezes counts: each kind of part is declared with
+// nothing, and then with one property more.
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
-	route := map[string]any{"key": "ping", "response": `{"action":"pong"}`}
-	base, err := fingerprint([]any{route})
+	kinds := map[string]any{
+		"authorizer": apigatewayv2.AuthorizerArgs{}, "integration": apigatewayv2.IntegrationArgs{}, "route": apigatewayv2.RouteArgs{},
+		"integration response": apigatewayv2.IntegrationResponseArgs{}, "route response": apigatewayv2.RouteResponseArgs{},
+	}
+	for kind, args := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			empty := reflect.New(reflect.TypeOf(args))
+			seen := map[string]string{fingerprintOf(t, empty.Interface()): "nothing"}
+			counted := 0
+			for i := range empty.Elem().NumField() {
+				changed := reflect.New(reflect.TypeOf(args))
+				if !set(changed.Elem().Field(i)) {
+					continue
+				}
+				counted++
+				name, hash := changed.Elem().Type().Field(i).Name, fingerprintOf(t, changed.Interface())
+				if other, twice := seen[hash]; twice {
+					t.Errorf("%s has the fingerprint of %s", name, other)
+				}
+				seen[hash] = name
+			}
+			if counted < 3 {
+				t.Errorf("%d properties were tried", counted)
+			}
+		})
+	}
+}
+
+// set gives a property a value, and reports whether it is of a type that set knows.
+func set(property reflect.Value) bool {
+	for _, v := range []any{
+		pulumi.String("x"), pulumi.Bool(true), pulumi.Int(1), pulumi.StringArray{pulumi.String("x")}, pulumi.StringMap{"x": pulumi.String("y")},
+	} {
+		if property.Kind() == reflect.Interface && reflect.TypeOf(v).Implements(property.Type()) {
+			property.Set(reflect.ValueOf(v))
+			return true
+		}
+	}
+	return false
+}
+
+// fingerprintOf is the fingerprint of a snapshot of one part.
+func fingerprintOf(t *testing.T, args any) string {
+	t.Helper()
+	s := &snapshot{parts: pulumi.StringArray{pulumi.JSONMarshal(args)}}
+	hash, err := internals.UnsafeAwaitOutput(t.Context(), s.fingerprint())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key := range route {
-		changed := maps.Clone(route)
-		changed[key] = "another"
-		if got, _ := fingerprint([]any{changed}); got == base {
-			t.Errorf("a change of %s goes unnoticed", key)
-		}
-	}
-	if same, _ := fingerprint([]any{maps.Clone(route)}); same != base {
-		t.Errorf("equal routes have the fingerprints %s and %s", base, same)
-	}
+	return hash.Value.(string)
 }
 
 // TestManagementAddress proves where @connections is called, on AWS and on one's own machine.

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,9 @@ type Config struct {
 
 	KeyGrace time.Duration // how old the secret or the keys may get while they can't be read again
 
-	ParameterPrefix string // SSM path of the stack's parameters, no slash at the end
+	Stage           string            // in every name in AWS; empty: the stack's name
+	Imports         map[string]string // by logical name: the id in AWS of a resource that an earlier life of the stack left
+	ParameterPrefix string            // SSM path of the stack's parameters, no slash at the end
 
 	AlarmEmail     string             // an address that pages and tickets are mailed to
 	AlarmTopicARN  string             // an existing SNS topic that pages go to
@@ -75,6 +78,7 @@ func DefaultConfig() Config {
 	return Config{
 		UserIDClaim:       "userId",
 		KeyGrace:          time.Hour,
+		Imports:           map[string]string{},
 		ParameterPrefix:   "/WebSocketAdapter",
 		Thresholds:        map[string]float64{},
 		Severities:        map[string]string{},
@@ -91,7 +95,7 @@ func DefaultConfig() Config {
 		ExpiredTokens:     "close",
 		ThrottleRate:      10_000,
 		ThrottleBurst:     5_000,
-		MaxConcurrency:    100,
+		MaxConcurrency:    3, // see graceConcurrency
 		BroadcastRate:     500,
 		IdempotencyWindow: 10 * time.Minute,
 		CORSOrigins:       []string{},
@@ -169,13 +173,16 @@ func unknownKeys(all string) error {
 	return errors.Join(faults...)
 }
 
-// Validate tells everything that is wrong with a configuration for a stage, the stack's name. An error names the
+// stage is what names the stack in AWS: its own name, unless it was renamed since.
+func (c Config) stage(stack string) string { return cmp.Or(c.Stage, stack) }
+
+// Validate tells everything that is wrong with the configuration of a stack. An error names the
 // key, the value (never a secret's) and what is allowed.
-func (c Config) Validate(stage string) error {
+func (c Config) Validate(stack string) error {
 	var faults []error
-	if !stageName.MatchString(stage) {
-		faults = append(faults, fmt.Errorf("the stack's name %q can't name an AWS stage; allowed are a letter or digit and "+
-			"then at most 26 letters, digits, - and _", stage))
+	if !stageName.MatchString(c.stage(stack)) {
+		faults = append(faults, fmt.Errorf("the stack's name or heliograph:stage is %q, which can't name an AWS stage; allowed are "+
+			"a letter or digit and then at most 26 letters, digits, - and _", c.stage(stack)))
 	}
 	for _, s := range settings {
 		if !s.valid(c) {

@@ -41,6 +41,7 @@ func loadWith(read func(*pulumi.Context) (Config, error), stage string, keys map
 func TestLoadConfig(t *testing.T) {
 	t.Parallel()
 	got, err := loadKeys("dev", map[string]string{
+		"stage": "before", "imports": `{"state-table":"t"}`,
 		"jwtSecret": testSecret, "jwtSecretPrevious": testSecret + "2", "jwtIssuer": "issuer", "jwtAudience": "audience", "userIdClaim": "sub", "keyGrace": "30m",
 		"parameterPrefix": "/A/b", "alarmEmail": "ops@example.com", "alarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:pages",
 		"ticketTopicArn": "arn:aws:sns:eu-west-1:123456789012:desk", "thresholds": `{"send-failures":7,"message-age":8.5}`,
@@ -56,6 +57,7 @@ func TestLoadConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
+		Stage: "before", Imports: map[string]string{"state-table": "t"},
 		JWTSecret: testSecret, JWTSecretPrevious: testSecret + "2", JWTIssuer: "issuer", JWTAudience: "audience", UserIDClaim: "sub", KeyGrace: 30 * time.Minute,
 		ParameterPrefix: "/A/b", AlarmEmail: "ops@example.com", AlarmTopicARN: "arn:aws:sns:eu-west-1:123456789012:pages",
 		TicketTopicARN: "arn:aws:sns:eu-west-1:123456789012:desk", Thresholds: map[string]float64{"send-failures": 7, "message-age": 8.5},
@@ -104,6 +106,8 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"keys for ever":              {"keyGrace", "25h", `heliograph:keyGrace is "25h0m0s"; allowed is a time from 10m0s to 24h0m0s`},
 		"keys for no time":           {"keyGrace", "9m", `heliograph:keyGrace is "9m0s"; allowed is`},
 		"prefix without slash":       {"parameterPrefix", "WebSocketAdapter", `heliograph:parameterPrefix is "WebSocketAdapter"; allowed is an SSM path`},
+		"stage too long":             {"stage", strings.Repeat("s", 28), "at most 26 letters"},
+		"import of nothing":          {"imports", `{"state-table":""}`, "an object of AWS ids by resource"},
 		"prefix reserved":            {"parameterPrefix", "/AWSome", "not beginning with /aws or /ssm"},
 		"prefix reserved, too":       {"parameterPrefix", "/ssm/x", "not beginning with /aws or /ssm"},
 		"throttle zero":              {"throttleRate", "0", `heliograph:throttleRate is "0"; allowed is a whole number from 1 to 1000000`},
@@ -192,7 +196,7 @@ func TestContradictions(t *testing.T) {
 func TestValidateTellsAll(t *testing.T) {
 	t.Parallel()
 	err := testConfig(func(c *Config) { c.SweepRate, c.MaxConcurrency, c.ExpiredTokens = 0, 0, "" }).Validate("a stage")
-	for _, want := range []string{`the stack's name "a stage"`, "heliograph:sweepRate", "heliograph:maxConcurrency", "heliograph:expiredTokens"} {
+	for _, want := range []string{`heliograph:stage is "a stage"`, "heliograph:sweepRate", "heliograph:maxConcurrency", "heliograph:expiredTokens"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not tell of %s", err, want)
 		}

@@ -21,6 +21,11 @@ const (
 	streamPatience = 23 * time.Hour
 )
 
+// graceConcurrency is how many batches of users who went offline are worked on at once, half as many as of messages; 2 is
+// Lambda's least. A new account has 10 concurrent executions in all: with 3 for send, 2 for these, 2 for the stream and 1
+// for sweep, clients that connect and ask find 2.
+func graceConcurrency(sends int) int { return max(2, sends/2) }
+
 // onlyTheFailed has Lambda try again only the records that a function names.
 var onlyTheFailed = pulumi.ToStringArray([]string{"ReportBatchItemFailures"})
 
@@ -34,13 +39,14 @@ func declareConsumers(d *deployment, f foundations, functions functionSet) {
 		BatchSize:             pulumi.Int(queueBatch),
 		FunctionResponseTypes: onlyTheFailed,
 		ScalingConfig:         &lambda.EventSourceMappingScalingConfigArgs{MaximumConcurrency: pulumi.Int(d.config.MaxConcurrency)},
-	})
+	}, c.guard())
 	declare(c, "grace-queue", lambda.NewEventSourceMapping, &lambda.EventSourceMappingArgs{
 		FunctionName:          functions[heliograph.Announce].Name,
 		EventSourceArn:        f.queues.grace.arn,
 		BatchSize:             pulumi.Int(queueBatch),
 		FunctionResponseTypes: onlyTheFailed,
-	})
+		ScalingConfig:         &lambda.EventSourceMappingScalingConfigArgs{MaximumConcurrency: pulumi.Int(graceConcurrency(d.config.MaxConcurrency))},
+	}, c.guard())
 	declare(c, "stream", lambda.NewEventSourceMapping, &lambda.EventSourceMappingArgs{
 		FunctionName:               functions[heliograph.Announce].Name,
 		EventSourceArn:             f.table.streamARN,
@@ -55,7 +61,7 @@ func declareConsumers(d *deployment, f foundations, functions functionSet) {
 		DestinationConfig: &lambda.EventSourceMappingDestinationConfigArgs{
 			OnFailure: &lambda.EventSourceMappingDestinationConfigOnFailureArgs{DestinationArn: f.queues.streamFailures.arn},
 		},
-	})
+	}, c.guard())
 }
 
 // streamFilters let through what announce has to know: changes of presence, and connections that were deleted. The

@@ -1,7 +1,10 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
@@ -14,9 +17,10 @@ import (
 type deployment struct {
 	ctx       *pulumi.Context
 	config    Config
-	stage     string // the stack's name; also the WebSocket stage and the dimension Stage
+	stage     string // in every name; also the WebSocket stage and the dimension Stage
 	functions build.Functions
 	home      home
+	imported  map[string]bool // which of the configured imports were met
 }
 
 // home is where a stack lives. It comes from the only invokes of the program, so it is known before any resource
@@ -90,12 +94,38 @@ func declare[Args any, R pulumi.Resource](
 	args *Args, opts ...pulumi.ResourceOption,
 ) R {
 	full := c.name + "-" + name
-	r, err := create(c.ctx, full, args, append([]pulumi.ResourceOption{pulumi.Parent(c)}, opts...)...)
+	r, err := create(c.ctx, full, args, append([]pulumi.ResourceOption{pulumi.Parent(c), c.adopt(full)}, opts...)...)
 	if err != nil {
 		panic(undeclared{fmt.Errorf("declaring %s: %w", full, err)})
 	}
 	return r
 }
+
+// adopt brings back a resource that an earlier life of the stack left in AWS. Pulumi ignores it once the stack has it.
+func (d *deployment) adopt(resource string) pulumi.ResourceOption {
+	id := d.config.Imports[resource]
+	if id == "" {
+		return pulumi.Composite()
+	}
+	d.imported[resource] = true
+	return pulumi.Import(pulumi.ID(id))
+}
+
+// unimported names the configured imports that are no resource of this program.
+func (d *deployment) unimported() error {
+	var faults []error
+	for _, resource := range slices.Sorted(maps.Keys(d.config.Imports)) {
+		if !d.imported[resource] {
+			faults = append(faults, fmt.Errorf("heliograph:imports names %q, and no resource of this stack is called so", resource))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// guard keeps a resource of a protected stack from being deleted. It belongs on what holds state, on addresses that
+// others know, and on whatever nothing depends on: Pulumi deletes in that order, and stops at the first refusal, so
+// `pulumi destroy` stops before it did harm. What `pulumi up` brings back unnoticed, or replaces all the time, has none.
+func (d *deployment) guard() pulumi.ResourceOption { return pulumi.Protect(d.config.Protect) }
 
 // undeclared is the panic of declare. The SDK refuses a declaration only for a mistake in this program (a required
 // property left out) or once the run is over, never for a user's input, so steps need not carry the error:

@@ -21,12 +21,12 @@ func declareDomain(d *deployment, name, domain, scheme string, api *apigatewayv2
 			EndpointType:   pulumi.String("REGIONAL"),
 			SecurityPolicy: pulumi.String("TLS_1_2"),
 		},
-	})
+	}, c.guard())
 	declare(c, "mapping", apigatewayv2.NewApiMapping, &apigatewayv2.ApiMappingArgs{
 		ApiId:      api.ID(),
 		DomainName: served.ID(),
 		Stage:      stage.Name,
-	})
+	}, c.guard())
 	declare(c, "record", route53.NewRecord, &route53.RecordArgs{
 		ZoneId: pulumi.String(d.config.HostedZoneID),
 		Name:   pulumi.String(domain),
@@ -36,6 +36,6 @@ func declareDomain(d *deployment, name, domain, scheme string, api *apigatewayv2
 			ZoneId:               served.DomainNameConfiguration.HostedZoneId().Elem(),
 			EvaluateTargetHealth: pulumi.Bool(false),
 		}},
-	})
+	}, c.guard())
 	return pulumi.Sprintf("%s://%s", scheme, served.DomainName)
 }

@@ -19,5 +19,5 @@ func declareEvents(d *deployment) pulumi.StringOutput {
 	return declare(c, "topic", sns.NewTopic, &sns.TopicArgs{
 		Name:           pulumi.String(d.physical(eventTopic)),
 		KmsMasterKeyId: pulumi.String("alias/aws/sns"),
-	}).Arn
+	}, c.guard()).Arn
 }

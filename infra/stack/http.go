@@ -26,7 +26,7 @@ func declareHTTPAPI(d *deployment, functions functionSet) (httpAPI, *apigatewayv
 		Description:       pulumi.String("Heliograph: who is online"),
 		ProtocolType:      pulumi.String("HTTP"),
 		CorsConfiguration: d.cors(),
-	})
+	}, c.guard())
 	a := httpAPI{component: c, api: api, url: api.ApiEndpoint}
 	a.declareRoute(functions[heliograph.Online], a.declareAuthorizer(functions[heliograph.Authorizer]))
 	return a, a.declareStage()
@@ -78,7 +78,7 @@ func (a httpAPI) declareRoute(f function, allowed *apigatewayv2.Authorizer) {
 		AuthorizationType: pulumi.String("CUSTOM"),
 		AuthorizerId:      allowed.ID(),
 		Target:            pulumi.Sprintf("integrations/%s", integration.ID()),
-	})
+	}, a.guard())
 	a.permit("online-permission", f, pulumi.Sprintf("%s/%s/GET/user/online", a.api.ExecutionArn, defaultStage))
 }
 
@@ -96,5 +96,5 @@ func (a httpAPI) declareStage() *apigatewayv2.Stage {
 			ThrottlingRateLimit:  pulumi.Float64(a.config.ThrottleRate),
 			ThrottlingBurstLimit: pulumi.Int(a.config.ThrottleBurst),
 		},
-	})
+	}, a.guard())
 }

@@ -26,13 +26,13 @@ func declareParameters(d *deployment, q queues, eventTopicARN pulumi.StringOutpu
 		Description: pulumi.String("URL of the queue that takes messages for users"),
 		Type:        pulumi.String("String"),
 		Value:       q.send.url,
-	})
+	}, c.guard())
 	declare(c, "event-topic-arn", ssm.NewParameter, &ssm.ParameterArgs{
 		Name:        pulumi.String(d.config.ParameterPrefix + heliograph.ParameterEventTopicARN),
 		Description: pulumi.String("ARN of the SNS topic of presence events"),
 		Type:        pulumi.String("String"),
 		Value:       eventTopicARN,
-	})
+	}, c.guard())
 	return parameters{
 		jwtSecret:         c.declareSecret("jwt-secret", heliograph.ParameterJWTSecret, "Secret of the tokens that users connect with", d.config.JWTSecret),
 		jwtSecretPrevious: c.declareSecret("jwt-secret-previous", heliograph.ParameterJWTSecretPrevious, "Former secret, accepted during a rotation", d.config.JWTSecretPrevious),

@@ -46,10 +46,7 @@ func deploy(ctx *pulumi.Context, config Config) error {
 
 // Deploy declares the stack that ctx names and gives its outputs.
 func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outputs *Outputs, err error) {
-	if err := config.Validate(ctx.Stack()); err != nil {
-		return nil, err
-	}
-	if err := functions.Check(); err != nil {
+	if err := errors.Join(config.Validate(ctx.Stack()), functions.Check()); err != nil {
 		return nil, err
 	}
 	home, err := lookUpHome(ctx)
@@ -57,7 +54,7 @@ func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outp
 		return nil, err
 	}
 	defer rescue(&err)
-	d := &deployment{ctx: ctx, config: config, stage: ctx.Stack(), functions: functions, home: home}
+	d := &deployment{ctx: ctx, config: config, stage: config.stage(ctx.Stack()), imported: map[string]bool{}, functions: functions, home: home}
 
 	table := declareTable(d)
 	queues := declareQueues(d)
@@ -76,6 +73,9 @@ func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outp
 	apis := apiIDs{socketID: sockets.api.ID(), requestID: requests.api.ID()}
 	alarms := declareAlarms(d, queues, apis)
 	dashboard := declareDashboard(d, queues, alarms, apis)
+	if err := d.unimported(); err != nil {
+		return nil, err
+	}
 
 	return &Outputs{
 		WebSocketURL:       declareDomain(d, "websocket-domain", config.WebSocketDomain, "wss", sockets.api, socketStage, sockets.url),

@@ -220,19 +220,6 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestProtect proves that protect guards the table three times: AWS refuses to delete it, Pulumi refuses to, and a
-// destroyed stack leaves it.
-func TestProtect(t *testing.T) {
-	t.Parallel()
-	for _, protect := range []bool{false, true} {
-		table := record(t, testConfig(func(c *Config) { c.Protect = protect })).get(t, "state-table")
-		if table.at("deletionProtectionEnabled") != protect || table.protect != protect || table.retain != protect {
-			t.Errorf("protect %v: deletion protection %v, protected %v, retained %v",
-				protect, table.at("deletionProtectionEnabled"), table.protect, table.retain)
-		}
-	}
-}
-
 // TestQueues proves the numbers that delivery relies on.
 func TestQueues(t *testing.T) {
 	t.Parallel()
@@ -284,6 +271,7 @@ func TestConsumers(t *testing.T) {
 		"consumers-grace-queue": {
 			"functionName": "heliograph-test-announce", "batchSize": 10.0, "functionResponseTypes": responses,
 			"eventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:heliograph-test-grace",
+			"scalingConfig":  map[string]any{"maximumConcurrency": 21.0},
 		},
 		"consumers-stream": {
 			"functionName": "heliograph-test-announce", "batchSize": 100.0, "parallelizationFactor": 2.0, "functionResponseTypes": responses,

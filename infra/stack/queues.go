@@ -59,7 +59,7 @@ func declareQueue(d *deployment, component, name string, timeout time.Duration, 
 			"deadLetterTargetArn": dead.arn,
 			"maxReceiveCount":     receives,
 		}),
-	})
+	}, c.guard())
 	return queue{name: physical, url: live.Url, arn: live.Arn}, dead
 }
 
@@ -74,7 +74,7 @@ func declareDeadLetters(c *component, name, physical string, allow pulumi.String
 		MessageRetentionSeconds: seconds(deadLetterRetention),
 		SqsManagedSseEnabled:    pulumi.Bool(true),
 		RedriveAllowPolicy:      allow,
-	})
+	}, c.guard())
 	return queue{name: physical, url: q.Url, arn: q.Arn}
 }
 

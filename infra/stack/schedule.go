@@ -24,7 +24,7 @@ func declareSchedule(d *deployment, sweeper function) {
 			MaximumRetryAttempts:     pulumi.Int(0),
 			MaximumEventAgeInSeconds: pulumi.Int(60),
 		},
-	})
+	}, c.guard())
 	declare(c, "retries", lambda.NewFunctionEventInvokeConfig, &lambda.FunctionEventInvokeConfigArgs{
 		FunctionName:             sweeper.Name,
 		MaximumRetryAttempts:     pulumi.Int(0),

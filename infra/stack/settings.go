@@ -47,6 +47,10 @@ var settings = []setting{
 	// Below lies what is allowed even to a secret that was deleted.
 	duration("keyGrace", func(c *Config) *time.Duration { return &c.KeyGrace }, 10*time.Minute, 24*time.Hour),
 
+	text("stage", func(c *Config) *string { return &c.Stage }, `^([A-Za-z0-9][A-Za-z0-9_-]{0,26})?$`,
+		"a letter or digit and then at most 26 letters, digits, - and _, or nothing"),
+	object("imports", func(c *Config) *map[string]string { return &c.Imports },
+		`an object of AWS ids by resource, such as {"state-table": "heliograph-prod"}`, func(name, id string) bool { return name != "" && id != "" }),
 	checked("parameterPrefix", func(c *Config) *string { return &c.ParameterPrefix }, isParameterPrefix,
 		"an SSM path such as /WebSocketAdapter/dev: 1 to 5 parts of letters, digits, _ . and -, each after a slash, and not beginning with /aws or /ssm"),
 

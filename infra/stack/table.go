@@ -34,7 +34,7 @@ func declareTable(d *deployment) table {
 		ServerSideEncryption:      &dynamodb.TableServerSideEncryptionArgs{Enabled: pulumi.Bool(true)},
 		PointInTimeRecovery:       &dynamodb.TablePointInTimeRecoveryArgs{Enabled: pulumi.Bool(true)},
 		DeletionProtectionEnabled: pulumi.Bool(d.config.Protect),
-	}, pulumi.Protect(d.config.Protect), pulumi.RetainOnDelete(d.config.Protect))
+	}, d.guard(), pulumi.RetainOnDelete(d.config.Protect))
 	return table{
 		name:      t.Name,
 		arn:       t.Arn,

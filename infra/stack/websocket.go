@@ -3,7 +3,6 @@ package stack
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -32,7 +31,7 @@ func declareWebSocketAPI(d *deployment) webSocketAPI {
 		Description:              pulumi.String("Heliograph: where devices connect"),
 		ProtocolType:             pulumi.String("WEBSOCKET"),
 		RouteSelectionExpression: pulumi.String("$request.body.action"),
-	})
+	}, c.guard())
 	return webSocketAPI{
 		component:    c,
 		api:          api,
@@ -57,19 +56,18 @@ func managementAddress(apiEndpoint string) (string, error) {
 // serve declares routes and stage, and gives the stage.
 func (a webSocketAPI) serve(functions functionSet, logRole []pulumi.Resource) *apigatewayv2.Stage {
 	defer a.complete()
-	allowed := a.declareAuthorizer(functions[heliograph.Authorizer])
-	routes := []socketRoute{
-		a.declareProxy("$connect", functions[heliograph.Connect], allowed),
-		a.declareProxy("$disconnect", functions[heliograph.Disconnect], nil),
-		a.declarePing(),
-	}
-	return a.declareStage(a.declareDeployment(routes), logRole)
+	s := &snapshot{component: a.component}
+	allowed := a.declareAuthorizer(s, functions[heliograph.Authorizer])
+	a.declareProxy(s, "$connect", functions[heliograph.Connect], allowed)
+	a.declareProxy(s, "$disconnect", functions[heliograph.Disconnect], nil)
+	a.declarePing(s)
+	return a.declareStage(a.declareDeployment(s), logRole)
 }
 
 // declareAuthorizer declares the authorizer of $connect. It has no identity sources: a token may come in any of three
 // places, and the gateway would demand all that are named.
-func (a webSocketAPI) declareAuthorizer(f function) *apigatewayv2.Authorizer {
-	allowed := declare(a.component, "authorizer", apigatewayv2.NewAuthorizer, &apigatewayv2.AuthorizerArgs{
+func (a webSocketAPI) declareAuthorizer(s *snapshot, f function) *apigatewayv2.Authorizer {
+	allowed := include(s, "authorizer", apigatewayv2.NewAuthorizer, &apigatewayv2.AuthorizerArgs{
 		ApiId:          a.api.ID(),
 		Name:           pulumi.String(f.physical),
 		AuthorizerType: pulumi.String("REQUEST"),
@@ -79,35 +77,26 @@ func (a webSocketAPI) declareAuthorizer(f function) *apigatewayv2.Authorizer {
 	return allowed
 }
 
-// socketRoute is a route as the deployment must know it: what it is, for the hash; its resources, to wait for.
-type socketRoute struct {
-	definition pulumi.Map
-	resources  []pulumi.Resource
-}
-
 // declareProxy routes to a function.
-func (a webSocketAPI) declareProxy(key string, f function, allowed *apigatewayv2.Authorizer) socketRoute {
+func (a webSocketAPI) declareProxy(s *snapshot, key string, f function, allowed *apigatewayv2.Authorizer) {
 	name := strings.TrimPrefix(key, "$")
-	integration := declare(a.component, name+"-integration", apigatewayv2.NewIntegration, &apigatewayv2.IntegrationArgs{
+	integration := include(s, name+"-integration", apigatewayv2.NewIntegration, &apigatewayv2.IntegrationArgs{
 		ApiId:             a.api.ID(),
 		IntegrationType:   pulumi.String("AWS_PROXY"),
 		IntegrationMethod: pulumi.String("POST"),
 		IntegrationUri:    f.InvokeArn,
 	})
-	args := &apigatewayv2.RouteArgs{
+	route := &apigatewayv2.RouteArgs{
 		ApiId:             a.api.ID(),
 		RouteKey:          pulumi.String(key),
 		AuthorizationType: pulumi.String("NONE"),
 		Target:            pulumi.Sprintf("integrations/%s", integration.ID()),
 	}
-	definition := pulumi.Map{"key": pulumi.String(key), "target": args.Target, "uri": f.InvokeArn}
 	if allowed != nil {
-		args.AuthorizationType, args.AuthorizerId = pulumi.String("CUSTOM"), allowed.ID()
-		definition["authorizer"], definition["authorizerUri"] = allowed.ID(), allowed.AuthorizerUri
+		route.AuthorizationType, route.AuthorizerId = pulumi.String("CUSTOM"), allowed.ID()
 	}
-	route := declare(a.component, name+"-route", apigatewayv2.NewRoute, args)
+	include(s, name+"-route", apigatewayv2.NewRoute, route)
 	a.permit(name+"-permission", f, pulumi.Sprintf("%s/%s/%s", a.executionARN, a.stage, key))
-	return socketRoute{definition, []pulumi.Resource{integration, route}}
 }
 
 // The ping is answered by the gateway itself, at the price of a message and no function: it keeps a connection
@@ -120,64 +109,66 @@ const (
 )
 
 // declarePing answers {"action":"ping"} with {"action":"pong"}.
-func (a webSocketAPI) declarePing() socketRoute {
-	integration := declare(a.component, "ping-integration", apigatewayv2.NewIntegration, &apigatewayv2.IntegrationArgs{
+func (a webSocketAPI) declarePing(s *snapshot) {
+	integration := include(s, "ping-integration", apigatewayv2.NewIntegration, &apigatewayv2.IntegrationArgs{
 		ApiId:                       a.api.ID(),
 		IntegrationType:             pulumi.String("MOCK"),
 		RequestTemplates:            pulumi.StringMap{pingTemplate: pulumi.String(pingRequest)},
 		TemplateSelectionExpression: pulumi.String(pingTemplate),
 	})
-	answer := declare(a.component, "ping-integration-response", apigatewayv2.NewIntegrationResponse, &apigatewayv2.IntegrationResponseArgs{
+	include(s, "ping-integration-response", apigatewayv2.NewIntegrationResponse, &apigatewayv2.IntegrationResponseArgs{
 		ApiId:                       a.api.ID(),
 		IntegrationId:               integration.ID(),
 		IntegrationResponseKey:      pulumi.String("$default"),
 		ResponseTemplates:           pulumi.StringMap{pingTemplate: pulumi.String(pingResponse)},
 		TemplateSelectionExpression: pulumi.String(pingTemplate),
 	})
-	route := declare(a.component, "ping-route", apigatewayv2.NewRoute, &apigatewayv2.RouteArgs{
+	route := include(s, "ping-route", apigatewayv2.NewRoute, &apigatewayv2.RouteArgs{
 		ApiId:                            a.api.ID(),
 		RouteKey:                         pulumi.String(pingAction),
 		AuthorizationType:                pulumi.String("NONE"), // a connection was authorized when it was opened
 		Target:                           pulumi.Sprintf("integrations/%s", integration.ID()),
 		RouteResponseSelectionExpression: pulumi.String("$default"), // without it the answer is dropped
 	})
-	routeResponse := declare(a.component, "ping-route-response", apigatewayv2.NewRouteResponse, &apigatewayv2.RouteResponseArgs{
+	include(s, "ping-route-response", apigatewayv2.NewRouteResponse, &apigatewayv2.RouteResponseArgs{
 		ApiId:            a.api.ID(),
 		RouteId:          route.ID(),
 		RouteResponseKey: pulumi.String("$default"),
 	})
-	return socketRoute{
-		definition: pulumi.Map{
-			"key": pulumi.String(pingAction), "request": pulumi.String(pingRequest), "response": pulumi.String(pingResponse),
-			"target": integration.ID(), "routeResponse": routeResponse.ID(),
-		},
-		resources: []pulumi.Resource{integration, answer, route, routeResponse},
-	}
+}
+
+// snapshot is what a deployment freezes: each route, integration, response and authorizer, with all that it was declared
+// with.
+type snapshot struct {
+	*component
+	parts     pulumi.StringArray // the resources' arguments as JSON
+	resources []pulumi.Resource
+}
+
+// include declares a resource and takes it into a snapshot.
+func include[Args any, R pulumi.Resource](
+	s *snapshot, name string, create func(*pulumi.Context, string, *Args, ...pulumi.ResourceOption) (R, error), args *Args,
+) R {
+	r := declare(s.component, name, create, args)
+	s.parts, s.resources = append(s.parts, pulumi.JSONMarshal(args)), append(s.resources, r)
+	return r
+}
+
+// fingerprint is a hash of all that a snapshot was declared with: it changes with every property of every part.
+func (s *snapshot) fingerprint() pulumi.StringOutput {
+	return s.parts.ToStringArrayOutput().ApplyT(func(parts []string) string {
+		sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
+		return hex.EncodeToString(sum[:])
+	}).(pulumi.StringOutput)
 }
 
 // declareDeployment makes the routes live. A WebSocket stage shows routes only as they were when it was deployed, so
 // every change to one must make a new deployment, after the change.
-func (a webSocketAPI) declareDeployment(routes []socketRoute) *apigatewayv2.Deployment {
-	var definitions pulumi.Array
-	var resources []pulumi.Resource
-	for _, route := range routes {
-		definitions = append(definitions, route.definition)
-		resources = append(resources, route.resources...)
-	}
+func (a webSocketAPI) declareDeployment(s *snapshot) *apigatewayv2.Deployment {
 	return declare(a.component, "deployment", apigatewayv2.NewDeployment, &apigatewayv2.DeploymentArgs{
 		ApiId:    a.api.ID(),
-		Triggers: pulumi.StringMap{"routes": definitions.ToArrayOutput().ApplyT(fingerprint).(pulumi.StringOutput)},
-	}, pulumi.DependsOn(resources))
-}
-
-// fingerprint is a hash of any plain value; equal values have equal ones.
-func fingerprint(value []any) (string, error) {
-	text, err := json.Marshal(value) // sorts the keys of maps
-	if err != nil {
-		return "", fmt.Errorf("hashing the routes: %w", err)
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+		Triggers: pulumi.StringMap{"routes": s.fingerprint()},
+	}, pulumi.DependsOn(s.resources))
 }
 
 func (a webSocketAPI) declareStage(live *apigatewayv2.Deployment, logRole []pulumi.Resource) *apigatewayv2.Stage {
@@ -191,7 +182,7 @@ func (a webSocketAPI) declareStage(live *apigatewayv2.Deployment, logRole []pulu
 			ThrottlingRateLimit:    pulumi.Float64(a.config.ThrottleRate),
 			ThrottlingBurstLimit:   pulumi.Int(a.config.ThrottleBurst),
 		},
-	}, pulumi.DependsOn(logRole))
+	}, pulumi.DependsOn(logRole), a.guard())
 }
 
 // accessLog is nil where the Region shall have no role to write it.
@@ -214,5 +205,5 @@ func (c *component) permitService(name string, f function, service string, sourc
 		Function:  f.Name,
 		Principal: pulumi.String(service),
 		SourceArn: source.ToStringOutput(),
-	})
+	}, c.guard())
 }
