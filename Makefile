@@ -29,6 +29,7 @@ generate: ## Write docs/metrics.md and the golden files anew.
 
 figures: ## Measure what the README and the docs quote.
 	go test ./e2e -run '^TestFigures$$' -figures -v -count=1 -parallel 4 -timeout 20m
+	go test ./presence -run '^(TestSweepAtScale|TestReconnectStorm)$$' -figures -v -count=1 -timeout 30m
 
 ci: ## Run what CI runs.
 	bash .ci/run

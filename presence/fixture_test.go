@@ -70,12 +70,21 @@ type fixture struct {
 	db    presence.DynamoDB
 	table *dynamodb.Table
 	store *presence.Store
+	inProcess
 }
 
 func setUp(t tb) *fixture {
 	t.Helper()
 	c := &clock{now: start}
-	database := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012", Now: c.Now})
+	f := setUpStressed(t, dynamodb.Stress{}, c.Now)
+	f.clock, f.store = c, presence.NewStore(f.db, tableName, c)
+	return f
+}
+
+// setUpStressed is a fixture without a store, whose table has AWS's less pleasant habits.
+func setUpStressed(t tb, stress dynamodb.Stress, now func() time.Time) *fixture {
+	t.Helper()
+	database := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012", Now: now, Stress: stress})
 	table, err := database.CreateTable(dynamodb.Definition{
 		Name: tableName, HashKey: "pk", RangeKey: "sk", BillingMode: "PAY_PER_REQUEST",
 		Attributes:   []dynamodb.Attribute{{Name: "pk", Type: "S"}, {Name: "sk", Type: "S"}, {Name: "gpk", Type: "S"}, {Name: "gsk", Type: "S"}},
@@ -87,11 +96,17 @@ func setUp(t tb) *fixture {
 	}
 	endpoint := wire.NewEndpoint(wire.Options{})
 	endpoint.Register(database.Service())
-	client := api.New(api.Options{
-		Region: "eu-west-1", BaseEndpoint: aws.String("http://dynamodb.test"), HTTPClient: inProcess{endpoint},
+	f := &fixture{table: table, inProcess: inProcess{endpoint}}
+	f.db = f.client(f.inProcess)
+	return f
+}
+
+// client is the SDK's client over a transport.
+func (f *fixture) client(transport api.HTTPClient) *api.Client {
+	return api.New(api.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String("http://dynamodb.test"), HTTPClient: transport,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""), RetryMaxAttempts: 1,
 	})
-	return &fixture{clock: c, db: client, table: table, store: presence.NewStore(client, tableName, c)}
 }
 
 // inProcess carries requests to a handler without a network in between, so that tests are fast and the

@@ -1,6 +1,7 @@
 package presence_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -9,10 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	gateway "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"heliograph"
+	"heliograph/observability"
 	"heliograph/presence"
 )
 
@@ -161,4 +164,37 @@ func TestSweepOfHangingTable(t *testing.T) {
 		}
 		same(t, "counted", counted, map[string]float64{"ActiveConnections": 100, "OnlineUsers": 100, "SweepBacklog": 100})
 	})
+}
+
+// watchedSockets is a gateway that looks what has been written when it is asked first.
+type watchedSockets struct {
+	presence.Gateway
+	written *bytes.Buffer
+	first   string
+}
+
+func (w *watchedSockets) GetConnection(ctx context.Context, in *gateway.GetConnectionInput, o ...func(*gateway.Options)) (*gateway.GetConnectionOutput, error) {
+	w.first = w.written.String()
+	return w.Gateway.GetConnection(ctx, in, o...)
+}
+
+// The gauges are written before the first connection is looked at: a run that is killed later takes nothing away.
+func TestSweepWritesGaugesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ghosts(t, 1)
+	w.advance(time.Minute)
+	var written bytes.Buffer
+	sockets := &watchedSockets{Gateway: w.sockets, written: &written}
+	sweeper := presence.NewSweeper(w.store, sockets, presence.SweepOptions{Lease: lease, Rate: 1000})
+	f := observability.New("sweep", observability.Settings{Stage: "test"}, &written)
+	_, err := observability.Wrap(f, func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, sweeper.Sweep(ctx) })(t.Context(), struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gauge := range []string{`"ActiveConnections":1`, `"OnlineUsers":1`} {
+		if !strings.Contains(sockets.first, gauge) {
+			t.Errorf("%s is not written when the first connection is looked at: %s", gauge, sockets.first)
+		}
+	}
 }
