@@ -18,6 +18,7 @@ func (db *Database) Service() wire.Service {
 		TargetPrefix: "DynamoDB_20120810",
 		JSONVersion:  "1.0",
 		ErrorPrefix:  "com.amazonaws.dynamodb.v20120810",
+		Model:        model,
 		Actions: map[string]wire.Action{
 			"PutItem":            action(db.putItem, func(in *PutItemInput) []string { return db.tableARNs(in.TableName) }),
 			"GetItem":            action(db.getItem, func(in *GetItemInput) []string { return db.tableARNs(in.TableName) }),

@@ -53,6 +53,14 @@ func (c *constraints) table(name string) bool {
 	return false
 }
 
+// startTable checks the name behind which ListTables goes on. The table may be gone.
+func (c *constraints) startTable(name string) {
+	if len(name) < minTableName || len(name) > maxTableName || !tableNameRunes.MatchString(name) {
+		c.failed("Value '%s' at 'exclusiveStartTableName' failed to satisfy constraint: Member must be %d to %d characters of [a-zA-Z0-9_.-]",
+			name, minTableName, maxTableName)
+	}
+}
+
 // oneOf checks a member whose values are enumerated; empty stands for the default.
 func (c *constraints) oneOf(member, value string, allowed ...string) {
 	if value != "" && !slices.Contains(allowed, value) {

@@ -145,7 +145,7 @@ func (db *Database) describeTimeToLive(in *DescribeTimeToLiveInput) (*DescribeTi
 
 // ListTablesInput is the input of ListTables.
 type ListTablesInput struct {
-	ExclusiveStartTableName string
+	ExclusiveStartTableName *string
 	Limit                   *int
 }
 
@@ -161,6 +161,9 @@ func (db *Database) listTables(in *ListTablesInput) (*ListTablesOutput, error) {
 		limit = *in.Limit
 	}
 	var c constraints
+	if in.ExclusiveStartTableName != nil {
+		c.startTable(*in.ExclusiveStartTableName)
+	}
 	if limit < 1 {
 		c.failed("Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", limit)
 	}
@@ -172,7 +175,7 @@ func (db *Database) listTables(in *ListTablesInput) (*ListTablesOutput, error) {
 	}
 	names := []string{}
 	for _, t := range db.Tables() {
-		if t.Name() > in.ExclusiveStartTableName {
+		if in.ExclusiveStartTableName == nil || t.Name() > *in.ExclusiveStartTableName {
 			names = append(names, t.Name())
 		}
 	}

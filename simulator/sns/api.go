@@ -14,7 +14,7 @@ import (
 func (s *Server) Service() wire.Service {
 	return wire.Service{
 		Name: "sns", QueryNamespace: "http://sns.amazonaws.com/doc/2010-03-31/", QueryVersion: "2010-03-31",
-		Actions: s.actions(),
+		Model: model, Actions: s.actions(),
 	}
 }
 

@@ -218,6 +218,6 @@ func (s *Server) Service() wire.Service {
 	return wire.Service{
 		Name: "sqs", TargetPrefix: "AmazonSQS", JSONVersion: "1.0", ErrorPrefix: "com.amazonaws.sqs",
 		QueryNamespace: "http://queue.amazonaws.com/doc/2012-11-05/", QueryVersion: "2012-11-05",
-		Actions: s.actions(),
+		Model: model, Actions: s.actions(),
 	}
 }

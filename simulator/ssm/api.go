@@ -17,6 +17,7 @@ func (s *Server) Service() wire.Service {
 	}
 	return wire.Service{
 		Name: "ssm", TargetPrefix: "AmazonSSM", JSONVersion: "1.1",
+		Model: model,
 		Actions: map[string]wire.Action{
 			"PutParameter":    wire.Do(s.putParameter, func(in *putParameterInput) []string { return one(in.Name) }),
 			"GetParameter":    wire.Do(s.getParameter, func(in *getParameterInput) []string { return one(in.Name) }),

@@ -26,12 +26,12 @@ func (e *Endpoint) readCBOR(r *http.Request, service string, body []byte, a *ans
 	if a.service = s; !known {
 		return "", nil, e.unknownService(r, a, service, fmt.Sprintf("the CBOR service %q", parts[2]))
 	}
-	return parts[4], func(a Action) (any, error) {
+	return parts[4], func(a Action, shape *Shape) (any, error) {
 		text, err := jsonOf(body)
 		if err != nil {
 			return nil, err
 		}
-		return a.decodeJSON(text)
+		return a.decodeJSON(text, shape)
 	}, nil
 }
 

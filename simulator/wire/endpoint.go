@@ -161,7 +161,7 @@ func (e *Endpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 }
 
 // decoder reads the input of an action from a body that is already at hand.
-type decoder func(Action) (any, error)
+type decoder func(Action, *Shape) (any, error)
 
 // readJSON finds service and action of a JSON request by its target, "AmazonSQS.SendMessage".
 func (e *Endpoint) readJSON(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
@@ -177,7 +177,7 @@ func (e *Endpoint) readJSON(r *http.Request, service string, body []byte, a *ans
 	if want, got := s.contentType(), r.Header.Get("Content-Type"); got != want {
 		return "", nil, coralf("SerializationException", "Content-Type is %q; %s speaks %s", got, s.Name, want)
 	}
-	return action, func(a Action) (any, error) { return a.decodeJSON(body) }, nil
+	return action, func(a Action, shape *Shape) (any, error) { return a.decodeJSON(body, shape) }, nil
 }
 
 // readQuery finds the service of a query request by what it was signed for, since only its action is in
@@ -200,7 +200,7 @@ func (e *Endpoint) readQuery(r *http.Request, service string, body []byte, a *an
 	action := form.Get("Action")
 	form.Del("Action")
 	form.Del("Version")
-	return action, func(a Action) (any, error) { return a.decodeQuery(form) }, nil
+	return action, func(a Action, shape *Shape) (any, error) { return a.decodeQuery(form, shape) }, nil
 }
 
 // find gives the one service that a test holds for. There are a handful, so a walk is as good as an index.
@@ -240,7 +240,10 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 				strings.Join(slices.Sorted(maps.Keys(a.service.Actions)), ", ")),
 		}
 	}
-	input, err := in(action)
+	input, err := in(action, a.service.Model.input(call.Action))
+	if broken, ok := errors.AsType[violations](err); ok {
+		return request{}, broken.answer(a.service.Name)
+	}
 	if err != nil {
 		return request{}, &Error{
 			Prefix: Coral, Code: "SerializationException", QueryCode: "MalformedInput",

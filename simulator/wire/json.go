@@ -13,8 +13,8 @@ import (
 
 // decodeJSON reads a JSON object into a struct and refuses what encoding/json lets pass: a member that
 // the struct does not have, or has in another case, a member that stands twice, and invalid UTF-8.
-// Types with an UnmarshalJSON of their own read themselves.
-func decodeJSON(body []byte, into any) error {
+// Types with an UnmarshalJSON of their own read themselves. What breaks a rule of shape is an error of type violations.
+func decodeJSON(body []byte, into any, shape *Shape) error {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
 		body = []byte("{}") // AWS takes an empty body for an empty input
@@ -29,7 +29,12 @@ func decodeJSON(body []byte, into any) error {
 	if loneSurrogate(body) {
 		return errors.New("the body has half a surrogate pair, which is no character")
 	}
-	return decodeValue(bytes.TrimSpace(body), reflect.ValueOf(into).Elem(), "")
+	var found violations
+	err := decodeValue(bytes.TrimSpace(body), reflect.ValueOf(into).Elem(), place{shape: shape, found: &found})
+	if err == nil && len(found) > 0 {
+		return found
+	}
+	return err
 }
 
 // loneSurrogate finds an escape such as \ud83d without its other half, which encoding/json would replace.
@@ -62,92 +67,97 @@ func escaped(text []byte) rune {
 	return rune(r)
 }
 
-// decodeValue reads one value at a path such as "Entries[0].Id", "" being the input itself.
-func decodeValue(raw []byte, into reflect.Value, path string) error {
+// decodeValue reads one value at a place, whose path is such as "Entries[0].Id", "" being the input itself.
+func decodeValue(raw []byte, into reflect.Value, at place) error {
 	switch {
-	case path != "" && string(raw) == "null":
+	case at.path != "" && string(raw) == "null":
 		return nil // as on AWS: a null member is one that is not there
 	case !walked(into.Type()):
 		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
-			return fmt.Errorf("member %s: %w", path, err)
+			return fmt.Errorf("member %s: %w", at.path, err)
 		}
+		at.check(into)
 		return nil
 	}
 	switch into.Kind() {
 	case reflect.Pointer:
 		into.Set(reflect.New(into.Type().Elem()))
-		return decodeValue(raw, into.Elem(), path)
+		return decodeValue(raw, into.Elem(), at)
 	case reflect.Slice:
-		return decodeList(raw, into, path)
+		return decodeList(raw, into, at)
 	case reflect.Map:
-		return decodeMap(raw, into, path)
+		return decodeMap(raw, into, at)
 	default:
-		return decodeStruct(raw, into, path)
+		return decodeStruct(raw, into, at)
 	}
 }
 
 // decodeStruct reads an object member by member, so that each error can name its own.
-func decodeStruct(raw []byte, into reflect.Value, path string) error {
+func decodeStruct(raw []byte, into reflect.Value, at place) error {
 	fields := fieldsOf(into.Type())
-	seen := map[string]bool{}
-	return eachMember(raw, path, func(name string, value []byte) error {
-		at := join(path, name)
+	seen, there := map[string]bool{}, map[string]bool{}
+	err := eachMember(raw, at.path, func(name string, value []byte) error {
 		f, ok := fields.byJSON[name]
 		switch {
 		case !ok:
-			return fmt.Errorf("there is no member %s here", at)
+			return at.unknown("member", name)
 		case seen[name]:
-			return fmt.Errorf("member %s stands twice", at)
+			return fmt.Errorf("member %s stands twice", join(at.path, name))
 		}
-		seen[name] = true
-		return decodeValue(value, into.FieldByIndex(f.index), at)
+		seen[name], there[name] = true, string(value) != "null"
+		return decodeValue(value, into.FieldByIndex(f.index), at.member(name))
 	})
+	at.require(func(name string) bool { return there[name] })
+	return err
 }
 
 // decodeMap reads an object whose names are data. encoding/json would let the second of two equal names
 // win in silence.
-func decodeMap(raw []byte, into reflect.Value, path string) error {
+func decodeMap(raw []byte, into reflect.Value, at place) error {
 	into.Set(reflect.MakeMap(into.Type()))
-	return eachMember(raw, path, func(name string, value []byte) error {
-		at := join(path, name)
+	err := eachMember(raw, at.path, func(name string, value []byte) error {
+		path := join(at.path, name)
 		key := reflect.ValueOf(name).Convert(into.Type().Key())
 		if into.MapIndex(key).IsValid() {
-			return fmt.Errorf("member %s stands twice", at)
+			return fmt.Errorf("member %s stands twice", path)
 		}
-		elem, err := decodeElem(value, into.Type().Elem(), at)
+		elem, err := decodeElem(value, into.Type().Elem(), at.element(path))
 		if err != nil {
 			return err
 		}
 		into.SetMapIndex(key, elem)
 		return nil
 	})
+	at.check(into)
+	return err
 }
 
 // decodeList reads a list element by element.
-func decodeList(raw []byte, into reflect.Value, path string) error {
+func decodeList(raw []byte, into reflect.Value, at place) error {
 	if raw[0] != '[' {
-		return fmt.Errorf("member %s must be a list", path)
+		return fmt.Errorf("member %s must be a list", at.path)
 	}
 	into.Set(reflect.MakeSlice(into.Type(), 0, 4))
 	for i := skipSpace(raw, 1); raw[i] != ']'; {
 		end := skipValue(raw, i)
-		elem, err := decodeElem(raw[i:end], into.Type().Elem(), fmt.Sprintf("%s[%d]", path, into.Len()))
+		elem, err := decodeElem(raw[i:end], into.Type().Elem(), at.element(fmt.Sprintf("%s[%d]", at.path, into.Len())))
 		if err != nil {
 			return err
 		}
 		into.Set(reflect.Append(into, elem))
 		i = skipComma(raw, end)
 	}
+	at.check(into)
 	return nil
 }
 
 // decodeElem reads an element of a list or map, which unlike a member may not be null.
-func decodeElem(raw []byte, t reflect.Type, path string) (reflect.Value, error) {
+func decodeElem(raw []byte, t reflect.Type, at place) (reflect.Value, error) {
 	elem := reflect.New(t).Elem()
 	if string(raw) == "null" {
-		return elem, fmt.Errorf("%s must not be null", path)
+		return elem, fmt.Errorf("%s must not be null", at.path)
 	}
-	return elem, decodeValue(raw, elem, path)
+	return elem, decodeValue(raw, elem, at)
 }
 
 // walked reports whether values of a type are walked here, member by member, because they hold a struct:

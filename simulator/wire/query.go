@@ -19,13 +19,19 @@ type node struct {
 }
 
 // decodeQuery reads a query request's parameters into a struct. A parameter that the struct has no
-// place for is an error that names it. Action and Version must have been taken out.
-func decodeQuery(form map[string][]string, into any) error {
+// place for is an error that names it. Action and Version must have been taken out. What breaks a rule of shape is an
+// error of type violations.
+func decodeQuery(form map[string][]string, into any, shape *Shape) error {
 	root, err := tree(form)
 	if err != nil {
 		return err
 	}
-	return root.read(reflect.ValueOf(into).Elem(), field{})
+	var found violations
+	err = root.read(reflect.ValueOf(into).Elem(), field{}, place{shape: shape, found: &found})
+	if err == nil && len(found) > 0 {
+		return found
+	}
+	return err
 }
 
 // tree takes the parameters' names apart at their dots. A name that stands twice would have two values
@@ -54,17 +60,17 @@ func (n *node) kid(name string) *node {
 }
 
 // read puts a node into a Go value; f says how its list or map is written.
-func (n *node) read(into reflect.Value, f field) error {
+func (n *node) read(into reflect.Value, f field, at place) error {
 	switch {
 	case into.Kind() == reflect.Pointer:
 		into.Set(reflect.New(into.Type().Elem()))
-		return n.read(into.Elem(), f)
+		return n.read(into.Elem(), f, at)
 	case into.Kind() == reflect.Struct && into.Type() != reflect.TypeFor[Time]():
-		return n.readStruct(into)
+		return n.readStruct(into, at)
 	case into.Kind() == reflect.Map:
-		return n.readMap(into, f)
+		return n.readMap(into, f, at)
 	case into.Kind() == reflect.Slice && !isBytes(into.Type()):
-		return n.readList(into, f)
+		return n.readList(into, f, at)
 	}
 	if n.value == nil || len(n.kids) > 0 {
 		return fmt.Errorf("parameter %s must be a single value", n.path)
@@ -72,11 +78,12 @@ func (n *node) read(into reflect.Value, f field) error {
 	if err := readScalar(*n.value, into); err != nil {
 		return fmt.Errorf("parameter %s: %w", n.path, err)
 	}
+	at.check(into)
 	return nil
 }
 
 // readStruct reads the members that are there; one that the struct has no field for is an error.
-func (n *node) readStruct(into reflect.Value) error {
+func (n *node) readStruct(into reflect.Value, at place) error {
 	if n.value != nil {
 		return fmt.Errorf("parameter %s must have members", n.path)
 	}
@@ -88,12 +95,13 @@ func (n *node) readStruct(into reflect.Value) error {
 			continue
 		}
 		if !ok {
-			return fmt.Errorf("there is no parameter %s here", n.kids[name].path)
+			return at.unknown("parameter", name)
 		}
-		if err := n.kids[name].read(into.FieldByIndex(f.index), f); err != nil {
+		if err := n.kids[name].read(into.FieldByIndex(f.index), f, at.member(f.name)); err != nil {
 			return err
 		}
 	}
+	at.require(func(name string) bool { return n.kids[name] != nil || n.kids[fields.byJSON[name].queryName()] != nil })
 	return nil
 }
 
@@ -104,22 +112,23 @@ func (n *node) isEmptyList(f field, of reflect.Value) bool {
 }
 
 // readList reads numbered elements.
-func (n *node) readList(into reflect.Value, f field) error {
+func (n *node) readList(into reflect.Value, f field, at place) error {
 	items, err := n.items(f, "member")
 	if err != nil {
 		return err
 	}
 	into.Set(reflect.MakeSlice(into.Type(), len(items), len(items)))
 	for i, item := range items {
-		if err := item.read(into.Index(i), field{}); err != nil {
+		if err := item.read(into.Index(i), field{}, at.element(item.path)); err != nil {
 			return err
 		}
 	}
+	at.check(into)
 	return nil
 }
 
 // readMap reads numbered pairs of a key and a value.
-func (n *node) readMap(into reflect.Value, f field) error {
+func (n *node) readMap(into reflect.Value, f field, at place) error {
 	items, err := n.items(f, "entry")
 	if err != nil {
 		return err
@@ -130,17 +139,18 @@ func (n *node) readMap(into reflect.Value, f field) error {
 			return fmt.Errorf("parameter %s must have the members %s and %s", item.path, f.key, f.value)
 		}
 		key, value := reflect.New(into.Type().Key()).Elem(), reflect.New(into.Type().Elem()).Elem()
-		if err := item.kids[f.key].read(key, field{}); err != nil {
+		if err := item.kids[f.key].read(key, field{}, at.to(item.path, nil)); err != nil {
 			return err
 		}
 		if into.MapIndex(key).IsValid() {
 			return fmt.Errorf("parameter %s: %v stands twice", item.path, key)
 		}
-		if err := item.kids[f.value].read(value, field{}); err != nil {
+		if err := item.kids[f.value].read(value, field{}, at.element(item.path)); err != nil {
 			return err
 		}
 		into.SetMapIndex(key, value)
 	}
+	at.check(into)
 	return nil
 }
 

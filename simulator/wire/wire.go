@@ -6,7 +6,8 @@
 // any number of services on one address, as the standard AWS_ENDPOINT_URL expects.
 //
 // It is stricter than AWS: a member of a request that an action does not know, that is spelled in
-// another case or that stands twice is an error that names it. It is laxer in one point: a request must be
+// another case or that stands twice is an error that names it, and so is a value that breaks a rule of AWS's own model of
+// the service. It is laxer in one point: a request must be
 // signed by Signature Version 4, and its access key id counts, but the signature itself is not verified,
 // since there is no secret here that would make checking it worthwhile.
 package wire
@@ -16,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 )
 
 // Error is an error as an AWS service answers it.
@@ -118,8 +120,10 @@ func CallOf(ctx context.Context) Call {
 
 // Action is one API action of a service. Make it with Do.
 type Action struct {
-	decodeJSON  func(body []byte) (any, error)
-	decodeQuery func(form map[string][]string) (any, error)
+	decodeJSON  func(body []byte, shape *Shape) (any, error)
+	decodeQuery func(form map[string][]string, shape *Shape) (any, error)
+	input       reflect.Type
+	output      reflect.Type
 	resources   func(in any) []string
 	do          func(ctx context.Context, in any) (any, error)
 	permission  string // without the service; empty means the action's name
@@ -131,6 +135,9 @@ func (a Action) Needs(permission string) Action {
 	a.permission = permission
 	return a
 }
+
+// Types are the Go types of the action's input and output.
+func (a Action) Types() (input, output reflect.Type) { return a.input, a.output }
 
 // Do makes an Action from a typed function. resources names the ARNs that a call touches, for IAM.
 //
@@ -144,14 +151,15 @@ func (a Action) Needs(permission string) Action {
 //	`query:",Name,Value"`       Field.entry.1.Name, not flattened
 func Do[In, Out any](do func(context.Context, *In) (*Out, error), resources func(*In) []string) Action {
 	return Action{
-		decodeJSON: func(body []byte) (any, error) {
+		decodeJSON: func(body []byte, shape *Shape) (any, error) {
 			in := new(In)
-			return in, decodeJSON(body, in)
+			return in, decodeJSON(body, in, shape)
 		},
-		decodeQuery: func(form map[string][]string) (any, error) {
+		decodeQuery: func(form map[string][]string, shape *Shape) (any, error) {
 			in := new(In)
-			return in, decodeQuery(form, in)
+			return in, decodeQuery(form, in, shape)
 		},
+		input: reflect.TypeFor[In](), output: reflect.TypeFor[Out](),
 		resources: func(in any) []string { return resources(in.(*In)) },
 		do:        func(ctx context.Context, in any) (any, error) { return do(ctx, in.(*In)) },
 	}
@@ -178,6 +186,8 @@ type Service struct {
 	QueryNamespace string
 	// QueryVersion is the API version that query requests name, such as "2012-11-05".
 	QueryVersion string
+	// Model is what AWS says of the actions' inputs, and is enforced before an action is carried out. nil: nothing.
+	Model *Model
 	// Actions are the API actions by name; one that is not here is answered with an error that says so.
 	Actions map[string]Action
 }

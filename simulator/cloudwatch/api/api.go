@@ -30,6 +30,7 @@ func Service(o Options) wire.Service {
 	return wire.Service{
 		Name: "monitoring", Permissions: "cloudwatch", TargetPrefix: "GraniteServiceVersion20100801", JSONVersion: "1.0", CBOR: true,
 		ErrorPrefix:    "com.amazonaws.cloudwatch",
+		Model:          model,
 		QueryNamespace: "http://monitoring.amazonaws.com/doc/2010-08-01/", QueryVersion: "2010-08-01",
 		Actions: map[string]wire.Action{
 			"DescribeAlarms":       wire.Do(s.describeAlarms, everything),

@@ -217,14 +217,14 @@ func TestRefused(t *testing.T) {
 	client, _ := served(t)
 	_, unknown := client.DeleteAlarms(t.Context(), &sdk.DeleteAlarmsInput{AlarmNames: []string{"a"}})
 	_, member := client.DescribeAlarmHistory(t.Context(), &sdk.DescribeAlarmHistoryInput{AlarmContributorId: aws.String("x")})
-	_, aws1 := client.PutMetricData(t.Context(), &sdk.PutMetricDataInput{Namespace: aws.String("AWS/Lambda")})
+	_, aws1 := client.PutMetricData(t.Context(), &sdk.PutMetricDataInput{Namespace: aws.String("AWS/Lambda"), MetricData: []types.MetricDatum{{MetricName: aws.String("M"), Value: aws.Float64(1)}}})
 	_, token := client.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{NextToken: aws.String("x")})
 	_, none := client.GetMetricStatistics(t.Context(), &sdk.GetMetricStatisticsInput{Namespace: aws.String("N"), MetricName: aws.String("M"), StartTime: &start, EndTime: &start, Period: aws.Int32(60)})
 	_, function := client.GetMetricData(t.Context(), &sdk.GetMetricDataInput{StartTime: &start, EndTime: &start, MetricDataQueries: []types.MetricDataQuery{
 		{Id: aws.String("e"), Expression: aws.String("SEARCH('x')"), Period: aws.Int32(60)},
 	}})
 	for want, err := range map[string]error{
-		"InvalidAction: the action \"DeleteAlarms\"": unknown, "there is no member AlarmContributorId": member, "InvalidParameterValue: The value AWS/": aws1,
+		"InvalidAction: the action \"DeleteAlarms\"": unknown, "the member AlarmContributorId is not simulated": member, "InvalidParameterValue: The value AWS/": aws1,
 		"is not one of this list": token, "must be given": none, "the function SEARCH is not simulated": function,
 	} {
 		var e smithy.APIError

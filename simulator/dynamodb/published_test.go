@@ -1,0 +1,40 @@
+package dynamodb_test
+
+import (
+	"testing"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"heliograph/simulator/dynamodb"
+	"heliograph/simulator/wire/wiretest"
+)
+
+// own is why a rule is not the model's to enforce.
+const own = "DynamoDB's words and order differ from those of its model"
+
+func TestHoldsAgainstPublishedModel(t *testing.T) {
+	t.Parallel()
+	wiretest.HoldAgainstModel(t, dynamodb.New(dynamodb.Options{}).Service(), wiretest.Published{
+		Folder: "dynamodb/2012-08-10", Client: &sdk.Client{}, Own: map[string]string{
+			"TableName":                   "an ARN is a table's name, too, since 2024: constraints.table",
+			"ReturnValue":                 own,
+			"ReturnConsumedCapacity":      own,
+			"ReturnItemCollectionMetrics": own,
+			"Select":                      own,
+			"PositiveIntegerObject":       own,
+			"ListTablesInputLimit":        own,
+			"BatchGetRequestMap":          own,
+			"KeyList":                     own,
+			"BatchWriteItemRequestMap":    own,
+			"WriteRequests":               own,
+		},
+		Taken: "ResourceNotFoundException",
+		Samples: map[string]map[string]any{
+			"AttributeValue": {"S": "a"},
+			"WriteRequest":   {"DeleteRequest": map[string]any{"Key": map[string]any{"a": map[string]any{"S": "a"}}}},
+			"QueryInput": {
+				"KeyConditionExpression": "a = :a", "ExpressionAttributeValues": map[string]any{":a": map[string]any{"S": "a"}},
+			},
+		},
+	})
+}

@@ -1,0 +1,186 @@
+package wiretest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"heliograph/simulator/wire"
+)
+
+// driver asks a service's actions, in JSON whatever its protocol, and learns whether a request gets as far as to be
+// carried out.
+type driver struct {
+	t        *testing.T
+	service  wire.Service
+	rules    *wire.Model
+	taken    string
+	samples  map[string]map[string]any
+	endpoint *wire.Endpoint
+	asked    int
+}
+
+// drive asks each action with a request for each rule of its input and for each member.
+func drive(t *testing.T, service wire.Service, rules *wire.Model, p Published) {
+	t.Helper()
+	service.TargetPrefix, service.JSONVersion = "Driven", "1.0"
+	d := &driver{t: t, service: service, rules: rules, taken: p.Taken, samples: p.Samples, endpoint: wire.NewEndpoint(wire.Options{})}
+	if p.Taken == "" {
+		d.taken = "Reached"
+		d.endpoint = wire.NewEndpoint(wire.Options{Before: func(context.Context, wire.Call) error { return wire.Errorf(d.taken, "") }})
+	}
+	d.endpoint.Register(service)
+	for action, input := range rules.Operations {
+		whole := func(input any) string { return d.ask(action, input) }
+		if answer := whole(d.sample(input)); answer != taken {
+			t.Errorf("%s with %v: %s", action, d.sample(input), answer)
+			continue
+		}
+		d.walk(action, input, whole)
+	}
+	if d.asked < len(service.Actions) {
+		t.Errorf("%d requests for %d actions", d.asked, len(service.Actions))
+	}
+}
+
+// taken is what ask gives for a request that keeps all rules.
+const taken = ""
+
+// ask gives taken, or the error.
+func (d *driver) ask(action string, input any) string {
+	d.asked++
+	body, err := json.Marshal(input)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+	r.Header.Set("X-Amz-Target", "Driven."+action)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=k/20260102/eu-west-1/"+d.service.Name+"/aws4_request, SignedHeaders=host, Signature=abc")
+	w := httptest.NewRecorder()
+	d.endpoint.ServeHTTP(w, r)
+	var answer struct {
+		Type string `json:"__type"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		d.t.Fatalf("%s: %v", w.Body, err)
+	}
+	if w.Code == http.StatusOK || strings.HasSuffix(answer.Type, d.taken) {
+		return taken
+	}
+	return w.Body.String()
+}
+
+// walk breaks each rule of a shape once. ask sends the input in which a value stands for the shape's.
+func (d *driver) walk(at, name string, ask func(any) string) {
+	s := d.rules.Shapes[name]
+	for what, value := range d.broken(s) {
+		if ask(value) == taken {
+			d.t.Errorf("%s with %s is taken", at, what)
+		}
+	}
+	switch {
+	case s.Type == "list":
+		d.walk(at+"[]", s.Member.Shape, func(v any) string { return ask([]any{v}) })
+	case s.Type == "map" && s.Value.Shape != "AttributeValue":
+		d.walk(at+"{}", s.Value.Shape, func(v any) string { return ask(map[string]any{d.sample(s.Key.Shape).(string): v}) })
+	case s.Type == "structure":
+		d.walkMembers(at, name, ask)
+	}
+}
+
+// broken are values that break a shape's rules, one each.
+func (d *driver) broken(s *wire.Shape) map[string]any {
+	values := map[string]any{}
+	if len(s.Enum) > 0 {
+		values["a value that is not listed"] = "no such value"
+	}
+	if s.Min != nil {
+		values["too little"] = map[string]any{"string": "", "integer": *s.Min - 1, "list": []any{}, "map": map[string]any{}}[s.Type]
+	}
+	if s.Type == "string" && s.Min != nil && *s.Min < 1 {
+		delete(values, "too little")
+	}
+	if s.Max == nil {
+		return values
+	}
+	switch s.Type {
+	case "string":
+		values["too much"] = strings.Repeat("a", int(*s.Max)+1)
+	case "integer":
+		values["too much"] = *s.Max + 1
+	case "list":
+		values["too much"] = slices.Repeat([]any{d.sample(s.Member.Shape)}, int(*s.Max)+1)
+	}
+	return values
+}
+
+func (d *driver) walkMembers(at, name string, ask func(any) string) {
+	s := d.rules.Shapes[name]
+	for _, required := range s.Required {
+		without := d.sample(name).(map[string]any)
+		delete(without, required)
+		if answer := ask(without); answer == taken {
+			d.t.Errorf("%s without %s is taken", at, required)
+		}
+	}
+	for member, ref := range s.Members {
+		with := func(v any) string {
+			whole := d.sample(name).(map[string]any)
+			whole[member] = v
+			return ask(whole)
+		}
+		var value any = "x"
+		if ref.Shape != "" {
+			value = d.sample(ref.Shape)
+		}
+		answer := with(value)
+		if strings.Contains(answer, "there is no ") {
+			d.t.Errorf("%s: AWS has the member %s, but: %s", at, member, answer)
+		}
+		if answer == taken && ref.Shape != "" && ref.Shape != "AttributeValue" {
+			d.walk(at+"."+member, ref.Shape, with)
+		}
+	}
+}
+
+// sample is a value that keeps a shape's rules.
+func (d *driver) sample(name string) any {
+	s := d.rules.Shapes[name]
+	switch s.Type {
+	case "structure":
+		value := map[string]any{}
+		for _, member := range s.Required {
+			value[member] = d.sample(s.Members[member].Shape)
+		}
+		maps.Copy(value, d.samples[name])
+		return value
+	case "list":
+		return []any{d.sample(s.Member.Shape)}
+	case "map":
+		return map[string]any{d.sample(s.Key.Shape).(string): d.sample(s.Value.Shape)}
+	case "string":
+		if len(s.Enum) > 0 {
+			return s.Enum[0]
+		}
+		if strings.Contains(s.Pattern, "|Name|") {
+			return "Name"
+		}
+		return "aaa"
+	case "boolean":
+		return true
+	case "blob":
+		return "YWFh"
+	default:
+		if s.Min != nil {
+			return *s.Min
+		}
+		return 1
+	}
+}
