@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
 	"heliograph"
@@ -22,7 +23,7 @@ import (
 //
 // The connection is written before the presence: a disconnect of another device that looks in between
 // finds the connection, or else finds the epoch raised. After an error the connection is not open: what
-// was written of it is removed, here or by the sweep.
+// was written of it is removed, here or by the sweep. ErrTooManyConnections: the user has as many as are allowed.
 func (s *Store) Connect(ctx context.Context, c Connection) error {
 	if err := errors.Join(checkUser(c.User), checkConnection(c.ID)); err != nil {
 		return err
@@ -35,6 +36,9 @@ func (s *Store) Connect(ctx context.Context, c Connection) error {
 	c.UserAgent = cut(c.UserAgent, MaxUserAgent)
 	return observability.Step(ctx, "presence.connect", func(ctx context.Context) error {
 		err := s.open(ctx, c)
+		if errors.Is(err, ErrTooManyConnections) {
+			observability.Add(ctx, catalogue.ConnectionsRefused, 1)
+		}
 		if err != nil {
 			return errors.Join(err, s.undo(ctx, c, err))
 		}
@@ -51,36 +55,79 @@ func (s *Store) open(ctx context.Context, c Connection) error {
 	if _, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.table, Item: encoded}); err != nil {
 		return fmt.Errorf("put connection: %w", err)
 	}
-	if err := s.goOnline(ctx, c.User); err != nil {
+	connects, err := s.goOnline(ctx, c.User)
+	if err != nil {
 		return fmt.Errorf("update presence to online: %w", err)
+	}
+	if s.maxConnections == 0 || connects <= int64(s.maxConnections) {
+		return nil
+	}
+	return s.checkRoom(ctx, c.User)
+}
+
+// ErrTooManyConnections is the error of a connect that would give a user more connections than are allowed.
+var ErrTooManyConnections error = tooManyConnections{}
+
+type tooManyConnections struct{}
+
+func (tooManyConnections) Error() string { return "the user has too many connections" }
+
+// Expected tells traces that the refusal is an answer, not a failure.
+func (tooManyConnections) Expected() bool { return true }
+
+// checkRoom counts a user's connections, the new one included. Of several that come at once more may be refused than has to
+// be, but never fewer: each counts after it was written, so the last of those that stay has seen all others.
+//
+// It is called only for a user who has connected more often than allowed since coming online: nobody else can have too
+// many connections, so the usual connect costs no read.
+func (s *Store) checkRoom(ctx context.Context, user heliograph.UserID) error {
+	out, err := s.db.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true), Select: types.SelectCount,
+		KeyConditionExpression:    aws.String("#pk = :user AND begins_with(#sk, :connections)"),
+		ExpressionAttributeNames:  names("pk", "sk"),
+		ExpressionAttributeValues: item{":user": text(userKey(user)), ":connections": text(connectionPrefix)},
+		Limit:                     aws.Int32(int32(s.maxConnections) + 1),
+	})
+	if err != nil {
+		return fmt.Errorf("count the connections of the user: %w", err)
+	}
+	if int(out.Count) > s.maxConnections {
+		return ErrTooManyConnections
 	}
 	return nil
 }
 
 // goOnline makes a user online. The epoch starts at the time in milliseconds, so that it still rises
-// after an item that was forgotten, and rises with every connect, also of a user who is online.
-func (s *Store) goOnline(ctx context.Context, user heliograph.UserID) error {
+// after an item that was forgotten, and rises with every connect, also of a user who is online. It returns how often the
+// user has connected since coming online.
+func (s *Store) goOnline(ctx context.Context, user heliograph.UserID) (connects int64, err error) {
 	now := number(s.clock.Now().UnixMilli())
-	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(user),
 		UpdateExpression: aws.String("SET #online = :true, #gpk = :gpk, #gsk = :gsk, " +
-			"#epoch = if_not_exists(#epoch, :now) + :one, #onlineSince = if_not_exists(#onlineSince, :now) " +
+			"#epoch = if_not_exists(#epoch, :now) + :one, #onlineSince = if_not_exists(#onlineSince, :now), " +
+			"#connects = if_not_exists(#connects, :zero) + :one " +
 			"REMOVE #ttl, #offlineSince"),
-		ExpressionAttributeNames: names("online", "gpk", "gsk", "epoch", "onlineSince", "ttl", "offlineSince"),
+		ExpressionAttributeNames: names("online", "gpk", "gsk", "epoch", "onlineSince", "connects", "ttl", "offlineSince"),
+		ReturnValues:             types.ReturnValueUpdatedNew,
 		ExpressionAttributeValues: item{
-			":true": flag(true), ":now": now, ":one": number(1),
+			":true": flag(true), ":now": now, ":one": number(1), ":zero": number(0),
 			":gpk": text(onlinePartition(shard(string(user)))), ":gsk": text(string(user)),
 		},
 	})
-	return err
+	if err != nil {
+		return 0, err
+	}
+	p, err := decodePresence(out.Attributes)
+	return p.Connects, err
 }
 
-// undo takes back a connect that failed, best effort. Only an answer of DynamoDB tells that nothing is
-// under way any more: where none came, the presence may yet turn to online, and the connection has to
+// undo takes back a connect that failed, best effort. Only an answer of DynamoDB, or a
+// refusal, which comes after all answers, tells that nothing is under way any more: where none came, the presence may yet turn to online, and the connection has to
 // stay, so that the sweep finds it and turns the presence back.
 func (s *Store) undo(ctx context.Context, c Connection, failure error) error {
 	var answer smithy.APIError
-	if !errors.As(failure, &answer) {
+	if !errors.As(failure, &answer) && !errors.Is(failure, ErrTooManyConnections) {
 		return nil
 	}
 	_, err := s.close(ctx, c.User, c.ID, c.ConnectedAt)

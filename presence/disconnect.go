@@ -188,10 +188,10 @@ func (s *Store) goOffline(ctx context.Context, user heliograph.UserID, read pres
 	return s.changePresence(ctx, "update presence to offline", &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(user),
 		UpdateExpression: aws.String("SET #online = :false, #epoch = if_not_exists(#epoch, :now) + :one, " +
-			"#offlineSince = :now, #lastActivity = :lastActivity, #ttl = :ttl REMOVE #gpk, #gsk, #onlineSince"),
+			"#offlineSince = :now, #lastActivity = :lastActivity, #ttl = :ttl REMOVE #gpk, #gsk, #onlineSince, #connects"),
 		ConditionExpression: aws.String("#epoch = :read AND #online = :true"),
 		ExpressionAttributeNames: names("online", "epoch", "offlineSince", "lastActivity", "ttl", "gpk", "gsk",
-			"onlineSince"),
+			"onlineSince", "connects"),
 		ExpressionAttributeValues: item{
 			":true": flag(true), ":false": flag(false), ":one": number(1), ":now": number(now.UnixMilli()),
 			":read": number(read.Epoch), ":ttl": number(now.Add(Memory).Unix()),

@@ -54,6 +54,7 @@ type presenceItem struct {
 
 	// When the user last came or went: the one while online, the other while offline.
 	OnlineSince  int64 `dynamodbav:"onlineSince,omitempty"`
+	Connects     int64 `dynamodbav:"connects,omitempty"` // how often since then
 	OfflineSince int64 `dynamodbav:"offlineSince,omitempty"`
 	LastActivity int64 `dynamodbav:"lastActivity,omitempty"` // of the last connection, as of the last change to offline
 

@@ -30,6 +30,15 @@ type Store struct {
 	db    DynamoDB
 	table string
 	clock Clock
+
+	maxConnections int // of one user; 0: any number
+}
+
+// LimitConnections returns a store over the same table whose Connect refuses more than a number of connections of one user.
+func (s *Store) LimitConnections(number int) *Store {
+	limited := *s
+	limited.maxConnections = number
+	return &limited
 }
 
 // NewStore returns the store over a table; a nil clock means the machine's.

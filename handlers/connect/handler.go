@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -42,7 +43,8 @@ type connector interface {
 
 var _ connector = (*presence.Store)(nil)
 
-// connect lets the client in once its connection is recorded. An error refuses it with 500.
+// connect lets the client in once its connection is recorded. An error refuses it with 500, and a user who has too many
+// connections with 429.
 func connect(store connector) observability.Handler[event, events.APIGatewayProxyResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayProxyResponse, error) {
 		c, err := e.connection()
@@ -51,7 +53,12 @@ func connect(store connector) observability.Handler[event, events.APIGatewayProx
 		}
 		observability.SetProperty(ctx, "connectionId", string(c.ID))
 		observability.SetProperty(ctx, "user", observability.HashUser(string(c.User)))
-		if err := store.Connect(ctx, c); err != nil {
+		err = store.Connect(ctx, c)
+		if errors.Is(err, presence.ErrTooManyConnections) {
+			observability.Log(ctx).WarnContext(ctx, "connection refused: the user has too many")
+			return events.APIGatewayProxyResponse{StatusCode: http.StatusTooManyRequests}, nil
+		}
+		if err != nil {
 			return events.APIGatewayProxyResponse{}, fmt.Errorf("connect: %w", err)
 		}
 		answer := events.APIGatewayProxyResponse{StatusCode: http.StatusOK}

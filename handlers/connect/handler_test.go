@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,10 @@ func TestRefused(t *testing.T) {
 	if _, _, err := invoke(t, &fakeStore{err: down}, changed(t, nil)); !errors.Is(err, down) {
 		t.Errorf("store fails: %v", err)
 	}
+	many := fmt.Errorf("connect: %w", presence.ErrTooManyConnections)
+	if answer, printed, err := invoke(t, &fakeStore{err: many}, changed(t, nil)); err != nil || !strings.Contains(answer, `"statusCode":429`) || !strings.Contains(printed, "too many") {
+		t.Errorf("too many connections: %s, %v, printed %s", answer, err, printed)
+	}
 	for _, expiry := range []any{"", "soon", nil} {
 		store := &fakeStore{}
 		_, _, err := invoke(t, store, changed(t, map[string]any{"requestContext.authorizer.tokenExpires": expiry}))
@@ -160,7 +165,7 @@ func TestWithoutTime(t *testing.T) {
 
 // variables is what the program sets.
 func variables() map[string]string {
-	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev"}
+	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev", "MAX_CONNECTIONS_PER_USER": "100"}
 }
 
 // The function starts with what the program sets.

@@ -17,7 +17,8 @@ import (
 type environment struct {
 	observability.Settings
 
-	TableName string `env:"TABLE_NAME,required,notEmpty"`
+	TableName      string `env:"TABLE_NAME,required,notEmpty"`
+	MaxConnections int    `env:"MAX_CONNECTIONS_PER_USER,required,notEmpty"`
 }
 
 func main() {
@@ -25,5 +26,5 @@ func main() {
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayProxyResponse], error) {
-	return connect(presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil)), nil
+	return connect(presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil).LimitConnections(env.MaxConnections)), nil
 }

@@ -51,6 +51,8 @@ type Config struct {
 	LogSampling      float64    // 0 to 1: share of the invocations whose lines below the level are written, too
 	TraceSampling    float64    // 0 to 1: share of the invocations sampled by Lambda whose steps are recorded
 
+	MaxConnectionsPerUser int // a connect beyond it is refused
+
 	PresenceGrace     time.Duration // how long a user may be gone before it is announced
 	ConnectionLease   time.Duration // how long a connection is believed in without looking
 	SweepRate         int           // the most GetConnection calls a second that sweep makes
@@ -76,9 +78,12 @@ type Config struct {
 // DefaultConfig is the configuration of a stack that sets nothing. Pulumi.yaml declares the same values.
 func DefaultConfig() Config {
 	return Config{
-		UserIDClaim:       "userId",
-		KeyGrace:          time.Hour,
-		Imports:           map[string]string{},
+		UserIDClaim: "userId",
+		KeyGrace:    time.Hour,
+		Imports:     map[string]string{},
+
+		MaxConnectionsPerUser: 100,
+
 		ParameterPrefix:   "/WebSocketAdapter",
 		Thresholds:        map[string]float64{},
 		Severities:        map[string]string{},

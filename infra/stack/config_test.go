@@ -42,7 +42,7 @@ func TestLoadConfig(t *testing.T) {
 	t.Parallel()
 	got, err := loadKeys("dev", map[string]string{
 		"stage": "before", "imports": `{"state-table":"t"}`,
-		"jwtSecret": testSecret, "jwtSecretPrevious": testSecret + "2", "jwtIssuer": "issuer", "jwtAudience": "audience", "userIdClaim": "sub", "keyGrace": "30m",
+		"jwtSecret": testSecret, "jwtSecretPrevious": testSecret + "2", "jwtIssuer": "issuer", "jwtAudience": "audience", "userIdClaim": "sub", "keyGrace": "30m", "maxConnectionsPerUser": "8",
 		"parameterPrefix": "/A/b", "alarmEmail": "ops@example.com", "alarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:pages",
 		"ticketTopicArn": "arn:aws:sns:eu-west-1:123456789012:desk", "thresholds": `{"send-failures":7,"message-age":8.5}`,
 		"severities": `{"*":"ticket","ghosts":"none"}`, "objectives": `{"delivery":99}`, "runbookUrl": "https://example.com/runbooks/",
@@ -58,7 +58,7 @@ func TestLoadConfig(t *testing.T) {
 	}
 	want := Config{
 		Stage: "before", Imports: map[string]string{"state-table": "t"},
-		JWTSecret: testSecret, JWTSecretPrevious: testSecret + "2", JWTIssuer: "issuer", JWTAudience: "audience", UserIDClaim: "sub", KeyGrace: 30 * time.Minute,
+		JWTSecret: testSecret, JWTSecretPrevious: testSecret + "2", JWTIssuer: "issuer", JWTAudience: "audience", UserIDClaim: "sub", KeyGrace: 30 * time.Minute, MaxConnectionsPerUser: 8,
 		ParameterPrefix: "/A/b", AlarmEmail: "ops@example.com", AlarmTopicARN: "arn:aws:sns:eu-west-1:123456789012:pages",
 		TicketTopicARN: "arn:aws:sns:eu-west-1:123456789012:desk", Thresholds: map[string]float64{"send-failures": 7, "message-age": 8.5},
 		Severities: map[string]string{"*": "ticket", "ghosts": "none"}, Objectives: map[string]float64{"connect": 99.9, "delivery": 99, "presence": 99},
@@ -105,6 +105,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"claim empty":                {"userIdClaim", "", `heliograph:userIdClaim is ""; allowed is 1 to 128 characters`},
 		"keys for ever":              {"keyGrace", "25h", `heliograph:keyGrace is "25h0m0s"; allowed is a time from 10m0s to 24h0m0s`},
 		"keys for no time":           {"keyGrace", "9m", `heliograph:keyGrace is "9m0s"; allowed is`},
+		"no connection allowed":      {"maxConnectionsPerUser", "0", `heliograph:maxConnectionsPerUser is "0"; allowed is a whole number from 1 to 1000`},
 		"prefix without slash":       {"parameterPrefix", "WebSocketAdapter", `heliograph:parameterPrefix is "WebSocketAdapter"; allowed is an SSM path`},
 		"stage too long":             {"stage", strings.Repeat("s", 28), "at most 26 letters"},
 		"import of nothing":          {"imports", `{"state-table":""}`, "an object of AWS ids by resource"},

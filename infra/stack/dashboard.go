@@ -80,8 +80,8 @@ func (d *deployment) openConnections() widget {
 }
 
 func (d *deployment) comingAndGoing() widget {
-	return d.graph("Connections opened and closed", "Sum",
-		d.lines(catalogue.ConnectionsOpened, catalogue.ConnectionsClosed, catalogue.ConnectionsExpired))
+	return d.graph("Connections opened, closed and refused", "Sum",
+		d.lines(catalogue.ConnectionsOpened, catalogue.ConnectionsClosed, catalogue.ConnectionsExpired, catalogue.ConnectionsRefused))
 }
 
 func (d *deployment) tokens() widget {

@@ -73,6 +73,7 @@ func (d *deployment) connect(f foundations) specification {
 		name:        heliograph.Connect,
 		description: "Records a connection that was opened",
 		memory:      modestMemory,
+		environment: map[string]string{"MAX_CONNECTIONS_PER_USER": strconv.Itoa(d.config.MaxConnectionsPerUser)},
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
 		may: []statement{
 			allow("dynamodb:PutItem").on(f.table.arn),

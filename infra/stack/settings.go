@@ -79,6 +79,8 @@ var settings = []setting{
 
 	// SQS delays a message for 15 minutes at most, and the grace period is such a delay.
 	duration("presenceGrace", func(c *Config) *time.Duration { return &c.PresenceGrace }, 0, 15*time.Minute),
+	// A message is posted to all connections of its users, and counting more than 4,000 would take a second page.
+	number("maxConnectionsPerUser", func(c *Config) *int { return &c.MaxConnectionsPerUser }, 1, 1000),
 	// A connection lives 2 hours at most.
 	duration("connectionLease", func(c *Config) *time.Duration { return &c.ConnectionLease }, time.Minute, 2*time.Hour),
 	// An account's default quota is 10,000 requests a second for all APIs of a Region.

@@ -51,6 +51,9 @@ var (
 	ConnectionsOpened = counter("ConnectionsOpened",
 		"Connections that were opened and recorded.",
 		heliograph.Connect)
+	ConnectionsRefused = counter("ConnectionsRefused",
+		"Connections that were refused (429), because their user has as many as `maxConnectionsPerUser` allows.",
+		heliograph.Connect)
 	ConnectionsClosed = counter("ConnectionsClosed",
 		"Connections whose record was deleted: by `disconnect`, by `send` and `sweep` when the gateway says that "+
 			"they are gone, by `announce` when the table's TTL removed them.",
