@@ -233,6 +233,8 @@ func (f *fields) readBody(m *Message) *Rejection {
 		m.Body = f.aside
 	case f.body == "":
 		return Reject(ReasonMalformed, "Body is missing")
+	case loneSurrogate(f.body):
+		return Reject(ReasonMalformed, "Body holds half a surrogate pair, which is not valid UTF-8")
 	case f.body[0] == '"':
 		body, rejection := text("Body", f.body)
 		if rejection != nil {

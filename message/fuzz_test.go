@@ -201,9 +201,16 @@ func (o *reading) users(raw json.RawMessage) {
 	o.is(len(o.m.Users) > 1000, ReasonTooManyUsers)
 }
 
+// literals finds the strings of a JSON value.
+var literals = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"`)
+
 func (o *reading) body() {
 	raw, ok := o.fields["body"]
 	o.is(!ok, ReasonMalformed)
+	for _, literal := range literals.FindAll(raw, -1) {
+		var s string
+		o.is(json.Unmarshal(literal, &s) != nil || brokenPair(literal, s), ReasonMalformed)
+	}
 	var compact bytes.Buffer
 	if ok && raw[0] != '"' && json.Compact(&compact, raw) == nil {
 		o.m.Body = compact.Bytes()

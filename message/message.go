@@ -59,8 +59,8 @@ func (m *Message) Expired(now time.Time) bool {
 //     choosing either would be wrong. Unknown names are ignored.
 //   - Any of them but Body may be null, which counts as missing, and so does false for Broadcast.
 //   - Invalid UTF-8 is rejected anywhere. Half a surrogate pair (such as "\ud83d" alone) can't be written as UTF-8, so
-//     it is rejected in every string that is decoded here, which is all but those within a Body that travels as JSON
-//     text: there it stays the escape that it was.
+//     it is rejected in every known field, in a Body of any type and at any depth: what a client gets must not depend on
+//     whether a producer wraps its text in an object.
 func Parse(text string) (Message, *Rejection) { return parse(text, nil) }
 
 // ParseAside is Parse for a message whose body stands beside its text, as send writes a message that has to become

@@ -23,18 +23,18 @@ func text(name, raw string) (string, *Rejection) {
 	return s, nil
 }
 
-// loneSurrogate reports whether a JSON string literal holds a \u escape of half a surrogate pair without its other half,
-// which encoding/json would silently replace with U+FFFD.
-func loneSurrogate(literal string) bool {
-	for i := 0; i < len(literal); i++ {
-		if literal[i] != '\\' {
+// loneSurrogate reports whether a JSON value holds, in any of its strings, a \u escape of half a surrogate pair without its
+// other half, which encoding/json would silently replace with U+FFFD.
+func loneSurrogate(value string) bool {
+	for i := 0; i < len(value); i++ {
+		if value[i] != '\\' {
 			continue
 		}
-		unit := escapedUnit(literal[i:])
+		unit := escapedUnit(value[i:])
 		switch {
 		case unit < 0xD800 || unit > 0xDFFF:
 			i++ // behind the escaped character, which may be a backslash itself
-		case unit <= 0xDBFF && isLow(escapedUnit(literal[i+6:])):
+		case unit <= 0xDBFF && isLow(escapedUnit(value[i+6:])):
 			i += 11 // both escapes have six bytes
 		default:
 			return true
