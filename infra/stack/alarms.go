@@ -75,8 +75,12 @@ func ratio(a, b string, floor int) string {
 // filled is a series whose missing values are 0.
 func filled(id string) string { return "FILL(" + id + ",0)" }
 
+// gauge is a queue's gauge without gaps: SQS writes none while a queue is idle, so the first message comes after no value at
+// all, and a missing minute in between is no message that left and came back.
+func gauge(id string) string { return "FILL(FILL(" + id + ",REPEAT),0)" }
+
 // grown is by how much a gauge has risen since the last period: what came new to a queue that may hold old things.
-func grown(id string) string { return fmt.Sprintf("IF(DIFF(%s)>0,DIFF(%s),0)", id, id) }
+func grown(id string) string { return fmt.Sprintf("IF(DIFF(%[1]s)>0,DIFF(%[1]s),0)", gauge(id)) }
 
 // sum adds series up, and counts 0 for missing values.
 func sum(ids ...string) string {
@@ -246,7 +250,7 @@ func (d *deployment) deadLetterAlarms(q queues) []alarm {
 		{
 			kind: "crash-dead-letters", severity: ticket,
 			meaning:    "Messages became dead letters without being judged: send crashed over them, again and again.",
-			expression: "IF(DIFF(v)-" + filled("dead") + ">0,DIFF(v)-" + filled("dead") + ",0)", inputs: []input{visible(q.sendDeadLetters), d.counts("dead", catalogue.MessagesDeadLettered)},
+			expression: fmt.Sprintf("IF(%[1]s>0,%[1]s,0)", "DIFF("+gauge("v")+")-"+filled("dead")), inputs: []input{visible(q.sendDeadLetters), d.counts("dead", catalogue.MessagesDeadLettered)},
 			stat: "Sum", period: 5 * time.Minute, m: 1, n: 1, threshold: 1, unit: "dead letters in 5 minutes", missing: missingIsGood,
 		},
 		{

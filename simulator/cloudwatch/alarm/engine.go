@@ -188,7 +188,7 @@ func (e *Engine) evaluateMetric(a *entry, at time.Time) []outgoing {
 	}
 	v := judge(points, m.m(), m.EvaluationPeriods, m.missing())
 	a.Datapoints = points
-	if v.retain || m.tooFew(points) {
+	if v.state == a.State || v.retain || m.tooFew(points) { // the reason, which takes long to write, is of a change only
 		return nil
 	}
 	return e.transition(a, at, v.state, m.reason(a.State, v, points), m.reasonData(at, points))
