@@ -184,7 +184,8 @@ func TestStart(t *testing.T) {
 		t.Errorf("the first line is %v", logs[0])
 	}
 	for i, want := range []line{
-		{"level": "WARN", "message": "a library's word"}, {"level": "ERROR", "message": "a library's cry"},
+		{"level": "WARN", "message": "a library's word"},
+		{"level": "ERROR", "message": "a library's cry"},
 		{"level": "INFO", "message": "a library's line", "n": 1.0},
 	} {
 		got := logs[2+i]

@@ -167,8 +167,10 @@ func (d *deployment) gatewayAlarms() []alarm {
 			// lets nobody in, would be a share of nothing.
 			expression: ratio(sum("e", "i"), sum("c", "m", "e", "i"), 50),
 			inputs: []input{
-				{id: "e", series: d.ofSockets("ExecutionError")}, {id: "i", series: d.ofSockets("IntegrationError")},
-				{id: "c", series: connects}, {id: "m", series: messages},
+				{id: "e", series: d.ofSockets("ExecutionError")},
+				{id: "i", series: d.ofSockets("IntegrationError")},
+				{id: "c", series: connects},
+				{id: "m", series: messages},
 			},
 			stat: "Sum", period: time.Minute, m: 3, n: 5, threshold: 5, unit: "% of what the gateway handled", missing: missingIsGood,
 		},
@@ -349,7 +351,8 @@ func (d *deployment) functionErrors(name string) alarm {
 		meaning:    fmt.Sprintf("%s fails, or answers that it failed.", name),
 		expression: fmt.Sprintf("IF(%s>=20,100*%s/%s,IF(%s>=3,100,0))", filled("inv"), errors, filled("inv"), errors),
 		inputs: []input{
-			{id: "lambda", series: d.ofFunction("Errors", name)}, {id: "own", series: d.ownOf(catalogue.HandlerErrors, name)},
+			{id: "lambda", series: d.ofFunction("Errors", name)},
+			{id: "own", series: d.ownOf(catalogue.HandlerErrors, name)},
 			{id: "inv", series: d.ofFunction("Invocations", name)},
 		},
 		stat: "Sum", period: time.Minute, m: 3, n: 5, threshold: 5, unit: "% of the invocations", missing: missingIsGood,

@@ -28,7 +28,8 @@ func (d *deployment) promises() []promise {
 			name: "connect", meaning: "Clients can't connect as they should",
 			bad: sum("a", "c"), all: sum("a", "c", "opened"),
 			inputs: []input{
-				{id: "a", series: d.ofFunction("Errors", heliograph.Authorizer)}, {id: "c", series: d.ofFunction("Errors", heliograph.Connect)},
+				{id: "a", series: d.ofFunction("Errors", heliograph.Authorizer)},
+				{id: "c", series: d.ofFunction("Errors", heliograph.Connect)},
 				d.counts("opened", catalogue.ConnectionsOpened),
 			},
 		},
@@ -41,7 +42,8 @@ func (d *deployment) promises() []promise {
 			name: "presence", meaning: "Presence queries fail or are slow more often than they should",
 			bad: fmt.Sprintf("(%s+%s*%s/100)", filled("failed"), filled("n"), filled("slow")), all: filled("n"),
 			inputs: []input{
-				{id: "failed", series: d.ofRequests("5xx")}, {id: "n", series: d.ofRequests("Count")},
+				{id: "failed", series: d.ofRequests("5xx")},
+				{id: "n", series: d.ofRequests("Count")},
 				{id: "slow", series: d.ofRequests("Latency"), stat: fmt.Sprintf("PR(%d:)", slowAnswer)},
 			},
 		},

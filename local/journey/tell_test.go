@@ -69,7 +69,8 @@ func TestTell(t *testing.T) {
 		want     []string
 	}{
 		"delivered at once": {"m2", nil, []journey.Segment{attempt(t, "m2", 1, after(1), "delivered", post(after(1.1), 200, "c1"))}, 9, []string{
-			"ok delivered", "ok 0 Queued", "ok 1 Received by send", "ok 1 Posted to c1", "ok 1 Delivered"}},
+			"ok delivered", "ok 0 Queued", "ok 1 Received by send", "ok 1 Posted to c1", "ok 1 Delivered",
+		}},
 		"delivered by a follow-up": {"m1", []journey.Line{other, followUp, followUp}, []journey.Segment{second, first, first}, 60, append(append(
 			[]string{"ok delivered"}, failed...), "ok 2 Received by send", "ok 2 Posted to c1", "ok 2 Delivered")},
 		"by its producer's name": {"order-7", []journey.Line{followUp}, []journey.Segment{first, second}, 60, append(append(
@@ -79,7 +80,8 @@ func TestTell(t *testing.T) {
 		"dead-lettered":      {"m1", []journey.Line{dead, followUp}, []journey.Segment{first}, 99, append(append([]string{"bad dead-lettered"}, failed...), "bad 2 Dead-lettered")},
 		"by the dead letter": {"m3", []journey.Line{followUp, dead}, []journey.Segment{first}, 99, append(append([]string{"bad dead-lettered"}, failed...), "bad 2 Dead-lettered")},
 		"without traces": {"m1", []journey.Line{followUp, dead}, nil, 99, []string{
-			"bad dead-lettered", "gap 0 When it was queued is not known", "warn 1 Follow-up queued", "bad 2 Dead-lettered"}},
+			"bad dead-lettered", "gap 0 When it was queued is not known", "warn 1 Follow-up queued", "bad 2 Dead-lettered",
+		}},
 		"unknown": {"m9", []journey.Line{followUp}, []journey.Segment{first}, 9, []string{"info unknown"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -224,8 +224,13 @@ func TestLowSampleCounts(t *testing.T) {
 		values    int
 		want      State
 	}{
-		{"p99", "ignore", 999, InsufficientData}, {"p99", "ignore", 1000, Alarming}, {"p99", "evaluate", 1, Alarming}, {"p99", "", 1, Alarming},
-		{"p10", "ignore", 99, InsufficientData}, {"p10", "ignore", 100, Alarming}, {"Maximum", "ignore", 1, Alarming},
+		{"p99", "ignore", 999, InsufficientData},
+		{"p99", "ignore", 1000, Alarming},
+		{"p99", "evaluate", 1, Alarming},
+		{"p99", "", 1, Alarming},
+		{"p10", "ignore", 99, InsufficientData},
+		{"p10", "ignore", 100, Alarming},
+		{"Maximum", "ignore", 1, Alarming},
 	} {
 		w := newWorld(t)
 		a := plain("a", 1, 1, "")
