@@ -3,10 +3,12 @@ package console_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +39,7 @@ func TestConsole(t *testing.T) {
 		{"Its trace opens", traceOpens},
 		{"Hostile text stays text", hostileStaysText},
 		{"Dead letters have a reason and can be redriven", deadLetters},
+		{"A 429 storm turns send-failures on and off again", stormAlarms},
 		{"Keys lead everywhere", keys},
 		{"No page scrolls sideways on a phone", phone},
 		{"axe finds nothing in either theme", accessible},
@@ -47,11 +50,11 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// start starts a local stack.
+// start starts a local stack whose minutes last a second.
 func start(t *testing.T) *local.Stack {
 	t.Helper()
 	s, err := local.Start(t.Context(), local.Options{
-		Root: ".", Config: map[string]string{"presenceGrace": "1s"},
+		Root: ".", MetricPeriod: time.Second, Config: map[string]string{"presenceGrace": "1s"},
 		EndpointsFile: filepath.Join(t.TempDir(), "local.json"), Progress: os.Stderr,
 	})
 	if err != nil {
@@ -154,6 +157,51 @@ func deadLetters(t *testing.T, b *browser, _ local.Endpoints) {
 	b.see(t, fmt.Sprintf("document.querySelector('section tbody a') && document.querySelector('section tbody a').innerText !== %s", quoted(before)))
 }
 
+// storming is how many devices each message goes to: enough for the alarm to judge a second's posts.
+const storming = 60
+
+func stormAlarms(t *testing.T, b *browser, at local.Endpoints) {
+	for range storming {
+		connect(t, at, "storm")
+	}
+	defer traffic(t, at)()
+	storm := func(on bool) {
+		b.visit(t, "faults")
+		b.click(t, "[role=switch]", "429 storm")
+		b.see(t, fmt.Sprintf("!!document.querySelector('[role=switch][aria-checked=true]') === %t", on))
+		b.visit(t, "alarms")
+	}
+	shown := "[...document.querySelectorAll('main tbody tr')].find((r) => r.innerText.includes('send-failures')).innerText.includes(%q)"
+	b.visit(t, "alarms")
+	b.see(t, fmt.Sprintf(shown, "OK"))
+	storm(true)
+	b.see(t, fmt.Sprintf(shown, "ALARM"))
+	b.see(t, "document.querySelector('#status').innerText.includes('firing')")
+	storm(false)
+	b.see(t, fmt.Sprintf(shown, "OK"))
+}
+
+// traffic sends messages until it is stopped.
+func traffic(t *testing.T, at local.Endpoints) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for tick := time.NewTicker(300 * time.Millisecond); ctx.Err() == nil; <-tick.C {
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, at.AWSEndpointURL+"/_heliograph/send", strings.NewReader(`{"user":"storm","body":"x"}`))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Header.Set("X-Heliograph", "1")
+			if answer, err := http.DefaultClient.Do(r); err == nil {
+				_ = answer.Body.Close()
+			}
+		}
+	})
+	return func() { cancel(); running.Wait() }
+}
+
 func keys(t *testing.T, b *browser, _ local.Endpoints) {
 	b.visit(t, "overview")
 	for letter, page := range map[string]string{"a": "alarms", "t": "traces", "j": "journey", "c": "connections", "q": "queues", "l": "logs", "f": "faults", "o": "overview"} {
@@ -193,7 +241,7 @@ func accessible(t *testing.T, b *browser, _ local.Endpoints) {
 	need(t, "accessibility is tested by axe-core: npm install --prefix .heliograph/tools --no-save axe-core@4.14.1", err)
 	for _, theme := range []string{"light", "dark"} {
 		b.look(theme, 1280)
-		for _, page := range append([]string{"queues/heliograph-local-send-dead-letters", "journey/" + sent}, pages...) {
+		for _, page := range append([]string{"queues/heliograph-local-send-dead-letters", "journey/" + sent, "alarms/heliograph-local-send-failures"}, pages...) {
 			b.visit(t, page)
 			read[bool](t, b, string(axe)+"; true")
 			read[bool](t, b, "axe.run().then((r) => { window.found = r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' ')); }), true")

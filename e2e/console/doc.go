@@ -1,4 +1,4 @@
-// Package console tests the console in a browser, against a local stack of its own.
+// Package console tests the console in a browser, against a local stack of its own whose minutes last a second.
 //
 // It needs Chromium or Chrome, and axe-core from npm:
 //

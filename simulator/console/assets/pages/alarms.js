@@ -19,7 +19,7 @@ function view({ list, detail }, app) {
       <input type="search" placeholder="Filter by name or state" aria-label="Filter alarms" .value=${filter} @input=${(e) => { filter = e.target.value.toLowerCase(); app.draw(); }}></div>
     ${detail ? about(detail, app) : ''}
     <div class="panel">${table(['State', 'Alarm', 'Severity', 'Since', 'Why'], shown.map((a) => html`<tr class=${a.name === detail?.name ? 'on' : ''}>
-      <td>${alarmState(a.state)}</td><td><a data-row href=${'#/alarms/' + id(a.name)}>${short(a.name)}</a></td><td>${a.severity || '–'}</td>
+      <td>${alarmState(a.state)}</td><td class="nowrap"><a data-row href=${'#/alarms/' + id(a.name)}>${short(a.name)}</a></td><td>${a.severity || '–'}</td>
       <td class="nowrap">${a.since ? html`<time datetime=${a.since} title=${a.since}>${ago(a.since)}</time>` : '–'}</td><td class="wrap quiet">${a.reason}</td></tr>`),
     list.length ? 'No alarm fits the filter.' : 'Nothing evaluates alarms here yet.')}</div>`;
 }
@@ -31,7 +31,7 @@ function about(a, app) {
       <dt>Fires when</dt><dd class="mono">${a.condition}</dd>
       <dt>Since</dt><dd>${a.since ? html`${clock(a.since, false)}, ${ago(a.since)}` : '–'}</dd><dt>Why</dt><dd>${a.reason}</dd>
       ${a.suppressedBy ? html`<dt>Suppressed by</dt><dd>${a.suppressedBy}</dd>` : ''}</dl></div>
-    ${a.points?.length ? html`<div class="pad"><h3>Data points decided on, newest last</h3><div class="dots" role="list">${a.points.map(dot)}</div></div>` : ''}
+    ${a.points?.length ? html`<div class="pad"><h3>${a.points.filter((p) => p.state === 'breaching').length} of the last ${a.points.length} data points breach</h3><div class="dots" role="list">${a.points.map(dot)}</div></div>` : ''}
     ${a.chart ? graph(a, a.chart, app) : ''}
     ${a.inputs ? html`<div class="cards pad">${a.inputs.map((i) => graph(a, i, app))}</div>` : ''}
     ${a.children?.length ? html`<div class="pad"><h3>Its alarms</h3>${a.children.map((c) => html`<p>${alarmState(c.state)} <a href=${'#/alarms/' + id(c.name)}>${short(c.name)}</a></p>`)}</div>` : ''}
