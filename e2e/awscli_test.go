@@ -41,7 +41,7 @@ func awsCommand(t *testing.T) func(arguments ...string) (string, error) {
 		t.Skip(how)
 	}
 	return func(arguments ...string) (string, error) {
-		if target.AWSEndpointURL != "" {
+		if target.AWSEndpointURL != "" && !slices.Contains(arguments, "--endpoint-url") {
 			arguments = append([]string{"--endpoint-url", target.AWSEndpointURL}, arguments...)
 		}
 		command := exec.CommandContext(within(t), path, append([]string{"--region", target.Region, "--output", "json"}, arguments...)...)
@@ -109,10 +109,39 @@ func TestAWSCommandLine(t *testing.T) {
 		t.Fatalf("%d connections in the table, want 1", len(found.Items))
 	}
 	id := found.Items[0].SK.S[len("conn#"):]
+	endpoint, known := connectionsURL(target.AWSEndpointURL, target.WebSocketURL)
+	if !known {
+		t.Skipf("%s is a custom domain, which serves connections only: @connections can't be called by the stack's outputs", target.WebSocketURL)
+	}
 	var connection struct{ ConnectedAt, LastActiveAt string }
-	decode(t, aws("apigatewaymanagementapi", "get-connection", "--connection-id="+id), &connection)
+	decode(t, aws("--endpoint-url", endpoint, "apigatewaymanagementapi", "get-connection", "--connection-id="+id), &connection)
 	if connection.ConnectedAt == "" || connection.LastActiveAt == "" {
 		t.Errorf("the connection is %+v", connection)
+	}
+}
+
+// connectionsURL is where @connections answers: on a laptop where all AWS APIs do, on AWS at the WebSocket API itself.
+// A custom domain serves connections only, so with one it is not known.
+func connectionsURL(awsEndpoint, webSocket string) (string, bool) {
+	if awsEndpoint != "" {
+		return awsEndpoint, true
+	}
+	rest, secure := strings.CutPrefix(webSocket, "wss://")
+	return "https://" + rest, secure && strings.Contains(rest, ".execute-api.")
+}
+
+// TestConnectionsURL proves that @connections is called at an address of its own, whatever the target.
+func TestConnectionsURL(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ aws, socket, want string }{
+		{"http://127.0.0.1:4566", "ws://127.0.0.1:4567/local", "http://127.0.0.1:4566"},
+		{"", "wss://abc.execute-api.eu-west-1.amazonaws.com/prod", "https://abc.execute-api.eu-west-1.amazonaws.com/prod"},
+		{"", "wss://push.example.com", ""},
+	} {
+		got, found := connectionsURL(tt.aws, tt.socket)
+		if found != (tt.want != "") || found && got != tt.want {
+			t.Errorf("%q, %q: %q, %v; want %q", tt.aws, tt.socket, got, found, tt.want)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ type Config struct {
 	Thresholds     map[string]float64 // by kind of alarm, in the alarm's unit; what is missing has its default
 	Severities     map[string]string  // by kind of alarm, or * for all others: page, ticket or none
 	Objectives     map[string]float64 // by promise: which share of it is kept, in percent
-	RunbookURL     string             // what the names of runbooks are appended to
+	RunbookURL     string             // prefix of every runbook's address
 	Alarms         string             // "full" or "essential": all alarms, or those that page
 	Dashboard      string             // "full" or "essential": with each alarm's graph and log lines, or without
 	DeployedAt     string             // RFC 3339: a line on every graph; empty: none
@@ -70,7 +70,7 @@ type Config struct {
 	APIGatewayLogRole string // "auto", "create", "existing" or "off": the Region-wide role that WebSocket access logs need
 	Protect           bool   // deletion protection; the table outlives the stack
 
-	// Local lets through what only does on one's own machine: PublicSecret, and keys from http://localhost. No
+	// Local accepts values that are safe on a developer's machine only: PublicSecret, and keys from http://localhost. No
 	// configuration file can set it.
 	Local bool
 }
@@ -160,7 +160,7 @@ func load(ctx *pulumi.Context, config Config) (Config, error) {
 
 // unknownKeys names the keys of our namespace that the program does not read, most likely misspelled. Pulumi checks keys by
 // their spelling in Pulumi.yaml alone, and hands over those that are not declared there. all is the whole configuration as
-// the engine gives it in the environment variable PULUMI_CONFIG, a JSON object; empty, as in tests: there is none.
+// the engine gives it in the environment variable PULUMI_CONFIG, a JSON object, or empty, as in tests.
 func unknownKeys(all string) error {
 	if all == "" {
 		return nil
@@ -178,7 +178,7 @@ func unknownKeys(all string) error {
 	return errors.Join(faults...)
 }
 
-// stage is what names the stack in AWS: its own name, unless it was renamed since.
+// stage names the stack in AWS: the stack's own name, unless it was renamed since.
 func (c Config) stage(stack string) string { return cmp.Or(c.Stage, stack) }
 
 // Validate tells everything that is wrong with the configuration of a stack. An error names the

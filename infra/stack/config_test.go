@@ -220,7 +220,7 @@ func TestLoadConfigTellsAll(t *testing.T) {
 	}
 }
 
-// TestUnknownKeys proves that a misspelled key of ours is an error, and another namespace's key is none of our business.
+// TestUnknownKeys proves that a misspelled key of ours is an error, and another namespace's key is ignored.
 func TestUnknownKeys(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ all, want string }{
@@ -271,7 +271,7 @@ func TestStageNames(t *testing.T) {
 	}
 }
 
-// TestLocal proves what does on one's own machine only.
+// TestLocal proves which values are accepted on a developer's machine only.
 func TestLocal(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*Config){

@@ -64,9 +64,9 @@ func declareConsumers(d *deployment, f foundations, functions functionSet) {
 	}, c.guard())
 }
 
-// streamFilters let through what announce has to know: changes of presence, and connections that were deleted. The
-// table's TTL deletes without telling anybody, and a function may die between deleting a connection and making its
-// user offline; announce settles both.
+// streamFilters pass the records that announce needs: changes of presence, and deleted connections. The table's TTL
+// deletes silently, and a function may die between deleting a connection and marking its user offline; announce settles
+// both.
 func streamFilters() *lambda.EventSourceMappingFilterCriteriaArgs {
 	sortKey := func(rule any) map[string]any {
 		return map[string]any{"Keys": map[string]any{"sk": map[string]any{"S": []any{rule}}}}

@@ -13,7 +13,7 @@ import (
 	"heliograph/infra/build"
 )
 
-// deployment is what every step of Deploy needs to know.
+// deployment is the context that every step of Deploy shares.
 type deployment struct {
 	ctx       *pulumi.Context
 	config    Config
@@ -101,7 +101,7 @@ func declare[Args any, R pulumi.Resource](
 	return r
 }
 
-// adopt brings back a resource that an earlier life of the stack left in AWS. Pulumi ignores it once the stack has it.
+// adopt imports a resource that an earlier life of the stack left in AWS. Pulumi ignores the option once the stack owns it.
 func (d *deployment) adopt(resource string) pulumi.ResourceOption {
 	id := d.config.Imports[resource]
 	if id == "" {
@@ -111,7 +111,7 @@ func (d *deployment) adopt(resource string) pulumi.ResourceOption {
 	return pulumi.Import(pulumi.ID(id))
 }
 
-// unimported names the configured imports that are no resource of this program.
+// unimported is an error that names the configured imports of resources that this program does not declare.
 func (d *deployment) unimported() error {
 	var faults []error
 	for _, resource := range slices.Sorted(maps.Keys(d.config.Imports)) {
@@ -122,9 +122,9 @@ func (d *deployment) unimported() error {
 	return errors.Join(faults...)
 }
 
-// guard keeps a resource of a protected stack from being deleted. It belongs on what holds state, on addresses that
-// others know, and on whatever nothing depends on: Pulumi deletes in that order, and stops at the first refusal, so
-// `pulumi destroy` stops before it did harm. What `pulumi up` brings back unnoticed, or replaces all the time, has none.
+// guard keeps a resource of a protected stack from being deleted. Guarded are resources that hold state, addresses that
+// others know, and all that no other resource depends on: Pulumi deletes the latter first and stops at the first refusal,
+// so `pulumi destroy` does no harm. Resources that `pulumi up` restores unnoticed, or often replaces, are not guarded.
 func (d *deployment) guard() pulumi.ResourceOption { return pulumi.Protect(d.config.Protect) }
 
 // undeclared is the panic of declare. The SDK refuses a declaration only for a mistake in this program (a required

@@ -12,13 +12,13 @@ import (
 	"heliograph/infra/build"
 )
 
-// specification is what tells one function from another.
+// specification holds the differences between functions.
 type specification struct {
 	name        string
 	description string
 	memory      int               // MB; CPU comes in proportion
-	environment map[string]string // what is known before any resource
-	wiring      pulumi.StringMap  // what only resources know
+	environment map[string]string // values known before any resource exists
+	wiring      pulumi.StringMap  // values that other resources compute
 	may         []statement       // beyond its own logs and traces
 }
 

@@ -20,7 +20,7 @@ const (
 // second, each a call of the gateway and a write of the table.
 func sweepMemory(rate int) int { return max(modestMemory, rate*1769/2000) }
 
-// foundations are what the functions stand on.
+// foundations are the resources that functions use.
 type foundations struct {
 	table         table
 	queues        queues
@@ -43,7 +43,7 @@ func declareFunctions(d *deployment, f foundations) functionSet {
 	return set
 }
 
-// authorizer decides who may come in.
+// authorizer verifies tokens of both APIs.
 func (d *deployment) authorizer(f foundations) specification {
 	s := specification{
 		name:        heliograph.Authorizer,
@@ -76,7 +76,7 @@ func (d *deployment) connect(f foundations) specification {
 		environment: map[string]string{"MAX_CONNECTIONS_PER_USER": strconv.Itoa(d.config.MaxConnectionsPerUser)},
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
 		may: []statement{
-			allow("dynamodb:PutItem").on(f.table.arn),
+			allow("dynamodb:PutItem").on(f.table.arn).of(userPartitions),
 			forgets(f.table),
 			settles(f.table),
 		},
@@ -118,15 +118,15 @@ func (d *deployment) send(f foundations) specification {
 			allow("sqs:SendMessage").on(f.queues.send.arn, f.queues.sendDeadLetters.arn),
 			forgets(f.table),
 			settles(f.table),
-			allow("dynamodb:PutItem").on(f.table.arn),
-			allow("dynamodb:Query").on(f.table.indexARN),
+			claims(f.table),
+			allow("dynamodb:Query").on(f.table.indexARN).of(onlinePartitions),
 			manages(f.sockets, "POST"),
 			allow("sns:Publish").on(f.eventTopicARN),
 		},
 	}
 }
 
-// online answers who is there: the list from the index, single users from the table.
+// online answers presence queries: the list from the index, single users from the table.
 func (d *deployment) online(f foundations) specification {
 	return specification{
 		name:        heliograph.Online,
@@ -134,14 +134,14 @@ func (d *deployment) online(f foundations) specification {
 		memory:      modestMemory,
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
 		may: []statement{
-			allow("dynamodb:Query").on(f.table.indexARN),
-			allow("dynamodb:BatchGetItem").on(f.table.arn),
+			allow("dynamodb:Query").on(f.table.indexARN).of(onlinePartitions),
+			allow("dynamodb:BatchGetItem").on(f.table.arn).of(userPartitions),
 		},
 	}
 }
 
-// announce tells the world, from the table's stream and the grace queue. It settles users whose connections somebody
-// else deleted.
+// announce publishes presence events, from the table's stream and the grace queue. It settles users whose connections
+// were deleted elsewhere.
 func (d *deployment) announce(f foundations) specification {
 	return specification{
 		name:        heliograph.Announce,
@@ -157,6 +157,7 @@ func (d *deployment) announce(f foundations) specification {
 		},
 		may: []statement{
 			streams(f.table),
+			listsStreams(),
 			polls(f.queues.grace),
 			allow("sqs:SendMessage").on(f.queues.grace.arn, f.queues.streamFailures.arn), // Lambda's failure destination, too
 			settles(f.table),
@@ -181,8 +182,8 @@ func (d *deployment) sweep(f foundations) specification {
 			"CONNECTIONS_ENDPOINT": f.sockets.endpoint,
 		},
 		may: []statement{
-			allow("dynamodb:Query").on(f.table.indexARN),
-			allow("dynamodb:BatchGetItem").on(f.table.arn),
+			allow("dynamodb:Query").on(f.table.indexARN).of(leasePartitions, onlinePartitions),
+			allow("dynamodb:BatchGetItem").on(f.table.arn).of(userPartitions),
 			forgets(f.table),
 			settles(f.table),
 			manages(f.sockets, "GET", "DELETE"),

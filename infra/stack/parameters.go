@@ -9,14 +9,14 @@ import (
 
 // secretParameter is an SSM parameter that may not exist.
 type secretParameter struct {
-	name string // empty: there is none
+	name string // empty: the parameter does not exist
 	arn  pulumi.StringOutput
 }
 
 // parameters are the stack's SSM parameters that functions read.
 type parameters struct{ jwtSecret, jwtSecretPrevious secretParameter }
 
-// declareParameters declares what other systems look up (the contract's names under the stack's prefix) and the
+// declareParameters declares the parameters that other systems look up (the contract's names under the stack's prefix) and the
 // secrets that the authorizer reads.
 func declareParameters(d *deployment, q queues, eventTopicARN pulumi.StringOutput) parameters {
 	c := d.newComponent("Parameters", "parameters")

@@ -4,8 +4,9 @@ import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 // statement allows actions on resources, as in an IAM policy.
 type statement struct {
-	actions   []string
-	resources pulumi.StringArray
+	actions    []string
+	resources  pulumi.StringArray
+	partitions []string // patterns of the table's or index's partition keys; none: any
 }
 
 // allow reads as it is meant: allow(these actions).on(those resources).
@@ -16,11 +17,21 @@ func (s statement) on(resources ...pulumi.StringInput) statement {
 	return s
 }
 
+// of narrows access to the table to items of some partitions.
+func (s statement) of(partitions ...string) statement {
+	s.partitions = partitions
+	return s
+}
+
 // policyDocument is the JSON of an identity policy. It is known once the resources in it are.
 func policyDocument(statements []statement) pulumi.StringOutput {
 	document := make([]any, len(statements))
 	for i, s := range statements {
-		document[i] = map[string]any{"Effect": "Allow", "Action": s.actions, "Resource": s.resources}
+		member := map[string]any{"Effect": "Allow", "Action": s.actions, "Resource": s.resources}
+		if len(s.partitions) > 0 {
+			member["Condition"] = map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": s.partitions}}
+		}
+		document[i] = member
 	}
 	return pulumi.JSONMarshal(map[string]any{"Version": policyVersion, "Statement": document})
 }
@@ -53,17 +64,33 @@ func polls(q queue) statement {
 
 // streams lets Lambda read the table's stream for a function.
 func streams(t table) statement {
-	return allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams").
-		on(t.streamARN)
+	return allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator").on(t.streamARN)
 }
+
+// listsStreams is the other thing that Lambda demands of a function that reads a stream. This action knows no resources, so
+// AWS demands the wildcard; it gives away the names of the Region's streams and nothing in them.
+func listsStreams() statement { return allow("dynamodb:ListStreams").on(pulumi.String("*")) }
+
+// The partitions of the table and its index, see packages presence and delivery.
+const (
+	userPartitions   = "user#*"   // a user's presence and connections
+	claimPartitions  = "sent#*"   // which messages with an id have arrived
+	leasePartitions  = "lease#*"  // of the index: connections by the end of their lease
+	onlinePartitions = "online#*" // of the index: users who are online
+)
 
 // settles lets a function make a user offline where no connection is left.
 func settles(t table) statement {
-	return allow("dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem").on(t.arn)
+	return allow("dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem").on(t.arn).of(userPartitions)
 }
 
-// forgets lets a function delete a connection. Whoever does must settle what becomes of the user.
-func forgets(t table) statement { return allow("dynamodb:DeleteItem").on(t.arn) }
+// forgets lets a function delete a connection. A function that does must settle the user, too.
+func forgets(t table) statement { return allow("dynamodb:DeleteItem").on(t.arn).of(userPartitions) }
+
+// claims lets a function remember which messages with an id have arrived.
+func claims(t table) statement {
+	return allow("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem").on(t.arn).of(claimPartitions)
+}
 
 // manages lets a function call @connections. One action stands for all methods; the method is in the ARN, the
 // connection id behind it can't be known.

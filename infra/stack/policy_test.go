@@ -29,6 +29,7 @@ type policy struct {
 		Effect           string
 		Action, Resource texts
 		Principal        map[string]texts
+		Condition        map[string]map[string]texts
 	}
 }
 
@@ -36,6 +37,7 @@ type policy struct {
 // action and resource, in which an account's own names are left out.
 var exceptions = map[string]string{
 	"xray:PutTraceSegments *":                               "X-Ray's write actions know no resources",
+	"dynamodb:ListStreams *":                                "the action knows no resources, and Lambda demands it of readers of streams",
 	"xray:PutTelemetryRecords *":                            "X-Ray's write actions know no resources",
 	"logs:CreateLogStream …:*":                              "the streams of the function's own group are named by Lambda",
 	"logs:PutLogEvents …:*":                                 "the streams of the function's own group are named by Lambda",
@@ -133,30 +135,31 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestGrants proves what each function may do, beyond its logs and traces, as action and kind of resource. Who adds
-// a call adds a permission here and in functions.go.
+// TestGrants proves what each function may do, beyond its logs and traces, as action, kind of resource and partitions. A new
+// call needs a permission here and in functions.go.
 func TestGrants(t *testing.T) {
 	t.Parallel()
-	settle := []string{"dynamodb:GetItem table", "dynamodb:Query table", "dynamodb:UpdateItem table"}
+	settle := []string{"dynamodb:GetItem table user#*", "dynamodb:Query table user#*", "dynamodb:UpdateItem table user#*"}
 	poll := func(queue string) []string {
 		return []string{"sqs:ReceiveMessage " + queue, "sqs:DeleteMessage " + queue, "sqs:GetQueueAttributes " + queue}
 	}
 	want := map[string][]string{
 		heliograph.Authorizer: {"ssm:GetParameter JwtSecret", "ssm:GetParameter JwtSecretPrevious"},
-		heliograph.Connect:    append([]string{"dynamodb:PutItem table", "dynamodb:DeleteItem table"}, settle...),
-		heliograph.Disconnect: append([]string{"dynamodb:DeleteItem table"}, settle...),
+		heliograph.Connect:    append([]string{"dynamodb:PutItem table user#*", "dynamodb:DeleteItem table user#*"}, settle...),
+		heliograph.Disconnect: append([]string{"dynamodb:DeleteItem table user#*"}, settle...),
 		heliograph.Send: slices.Concat(poll("send"), settle, []string{
-			"sqs:SendMessage send", "sqs:SendMessage send-dead-letters", "dynamodb:DeleteItem table",
-			"dynamodb:PutItem table", "dynamodb:Query gsi1", "sns:Publish events",
+			"sqs:SendMessage send", "sqs:SendMessage send-dead-letters", "dynamodb:DeleteItem table user#*",
+			"dynamodb:PutItem table sent#*", "dynamodb:UpdateItem table sent#*", "dynamodb:DeleteItem table sent#*",
+			"dynamodb:Query gsi1 online#*", "sns:Publish events",
 			"execute-api:ManageConnections POST",
 		}),
-		heliograph.Online: {"dynamodb:Query gsi1", "dynamodb:BatchGetItem table"},
+		heliograph.Online: {"dynamodb:Query gsi1 online#*", "dynamodb:BatchGetItem table user#*"},
 		heliograph.Announce: slices.Concat(poll("grace"), settle, []string{
-			"dynamodb:DescribeStream stream", "dynamodb:GetRecords stream", "dynamodb:GetShardIterator stream", "dynamodb:ListStreams stream",
+			"dynamodb:DescribeStream stream", "dynamodb:GetRecords stream", "dynamodb:GetShardIterator stream", "dynamodb:ListStreams *",
 			"sqs:SendMessage grace", "sqs:SendMessage stream-failures", "sns:Publish events",
 		}),
 		heliograph.Sweep: append([]string{
-			"dynamodb:Query gsi1", "dynamodb:BatchGetItem table", "dynamodb:DeleteItem table",
+			"dynamodb:Query gsi1 lease#*,online#*", "dynamodb:BatchGetItem table user#*", "dynamodb:DeleteItem table user#*",
 			"execute-api:ManageConnections GET", "execute-api:ManageConnections DELETE",
 		}, settle...),
 	}
@@ -183,7 +186,8 @@ func grants(t *testing.T, res recorded) []string {
 		for _, action := range s.Action {
 			for _, on := range s.Resource {
 				if !strings.HasPrefix(action, "logs:") && !strings.HasPrefix(action, "xray:") {
-					all = append(all, action+" "+nickname(on))
+					partitions := strings.Join(s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"], ",")
+					all = append(all, strings.TrimSpace(action+" "+nickname(on)+" "+partitions))
 				}
 			}
 		}
@@ -192,7 +196,7 @@ func grants(t *testing.T, res recorded) []string {
 	return all
 }
 
-// nickname is what we call a resource among ourselves.
+// nickname is the short name of a resource.
 func nickname(arn string) string {
 	names := map[string]string{
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/heliograph-test":                   "table",
@@ -231,7 +235,7 @@ func TestKeysNeedNoSecret(t *testing.T) {
 	}
 }
 
-// TestPermissions proves that each function can be invoked by exactly who has to.
+// TestPermissions proves that each function can be invoked by its callers and by no one else.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	const gateway = "arn:aws:execute-api:eu-west-1:123456789012:"

@@ -15,7 +15,7 @@ import (
 	"heliograph/infra/build"
 )
 
-// configurations are the ends of what a stack can be: as little as possible, and all that there is.
+// configurations are the smallest and the largest stack.
 var configurations = map[string]Config{
 	"least": testConfig(),
 	"most":  testConfig(everything),
@@ -143,12 +143,12 @@ func TestLogGroups(t *testing.T) {
 	}
 }
 
-// dependsOn tells whether a resource waits for another.
+// dependsOn reports whether a resource waits for another.
 func dependsOn(r recorded, name string) bool {
 	return slices.ContainsFunc(r.dependsOn, func(urn string) bool { return resource.URN(urn).Name() == name })
 }
 
-// TestFunctions proves what all functions share: machine, runtime, tracing, a role of their own.
+// TestFunctions proves that all functions have the same machine, runtime and tracing, and a role of their own.
 func TestFunctions(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -315,7 +315,7 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestOutputs proves what users of a stack are told, without and with domains.
+// TestOutputs proves the stack's outputs, without and with domains.
 func TestOutputs(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{

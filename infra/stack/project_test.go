@@ -125,7 +125,7 @@ func TestStackFiles(t *testing.T) {
 	}
 }
 
-// TestStackWithoutSecret proves that the program, and not a mystery of Pulumi's, tells what a fresh stack lacks.
+// TestStackWithoutSecret proves that the program itself says that a fresh stack lacks its secret, not an obscure error of Pulumi's.
 func TestStackWithoutSecret(t *testing.T) {
 	t.Parallel()
 	keys, err := merged("dev", loadProject(t), "")

@@ -9,7 +9,7 @@ import (
 	"heliograph"
 )
 
-// deadLetterRetention is the longest that SQS keeps anything: whoever looks after a long weekend finds it all.
+// deadLetterRetention is the longest that SQS offers: after a long weekend, all is still there.
 const deadLetterRetention = 14 * 24 * time.Hour
 
 // maxReceiveCount guards against crashes alone: the functions do their own retries and write the dead-letter queue
@@ -26,7 +26,7 @@ type queue struct {
 // queues are all queues of a stack.
 type queues struct {
 	send, sendDeadLetters   queue // messages of producers
-	grace, graceDeadLetters queue // users who have just gone offline, until the grace period is over
+	grace, graceDeadLetters queue // users who went offline less than a grace period ago
 	streamFailures          queue // stream records that could not be announced in a day
 }
 
@@ -67,7 +67,7 @@ func declareQueue(d *deployment, component, name string, timeout time.Duration, 
 // throttled batch again before the messages show up once more.
 func hidden(timeout time.Duration) time.Duration { return 6 * timeout }
 
-// declareDeadLetters declares a queue that keeps what is put there until somebody looks.
+// declareDeadLetters declares a queue whose messages wait for a person.
 func declareDeadLetters(c *component, name, physical string, allow pulumi.StringPtrInput) queue {
 	q := declare(c, name, sqs.NewQueue, &sqs.QueueArgs{
 		Name:                    pulumi.String(physical),

@@ -35,7 +35,7 @@ type recorded struct {
 	protect, retain bool
 }
 
-// recording is what one run of the program declared.
+// recording holds all resources that one run of the program declared.
 type recording struct {
 	byName  map[string]recorded
 	outputs map[string]string
@@ -79,7 +79,7 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	return "id-" + args.Name, state, nil
 }
 
-// read answers what the program looks at without declaring it.
+// read serves resources that the program reads without owning them.
 func (r *recorder) read(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	if args.TypeToken != "aws:apigateway/account:Account" || args.ID != "api-gateway-account" {
 		return "", nil, fmt.Errorf("the program may look at API Gateway's account only, not %s %s", args.TypeToken, args.ID)
@@ -87,7 +87,7 @@ func (r *recorder) read(args pulumi.MockResourceArgs) (string, resource.Property
 	return args.ID, resource.NewPropertyMapFromMap(map[string]any{"cloudwatchRoleArn": r.logRole}), nil
 }
 
-// computed is what AWS adds to a resource.
+// computed holds the properties that AWS adds to a resource.
 func computed(args pulumi.MockResourceArgs) map[string]string {
 	name := args.Name
 	if v, found := args.Inputs["name"]; found && v.IsString() {

@@ -157,7 +157,7 @@ func secretText(key string, field func(*Config) *string) setting {
 	return s
 }
 
-// keysAddress is where public keys are fetched from. Over plain HTTP anybody on the way could be anyone.
+// keysAddress is where public keys are fetched from. Over plain HTTP, anyone on the path could substitute keys.
 func keysAddress(key string, field func(*Config) *string) setting {
 	s := checked(key, field, nil, "an https:// address, or nothing")
 	s.valid = func(c Config) bool {
@@ -273,7 +273,7 @@ func isObjective(promise string, percent float64) bool {
 	return known && percent >= 50 && percent <= 99.999
 }
 
-// decode reads JSON of exactly the shape of a value; what the text leaves out stays as it is.
+// decode reads JSON of exactly the shape of a value; members that the text omits keep their values.
 func decode(text string, into any) error {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -306,7 +306,7 @@ func isEmail(text string) bool {
 	return text == "" || (err == nil && address.Address == text)
 }
 
-// parseLevel takes a level's plain name. slog would take "info+2" too, which nobody means.
+// parseLevel takes a level's plain name. slog would accept "info+2", too, which is surely a mistake.
 func parseLevel(text string) (level slog.Level, err error) {
 	if err = level.UnmarshalText([]byte(text)); err == nil && levelName(level) != strings.ToLower(text) {
 		err = errors.New("not a level's name")

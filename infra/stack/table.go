@@ -5,7 +5,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// leaseIndex is the table's index over leases and over who is online.
+// leaseIndex is the table's index over leases and over online users.
 const leaseIndex = "gsi1"
 
 // table holds all state: connections and presence.

@@ -20,7 +20,7 @@ type guard struct {
 // before judges a call: first by the caller's policies, then by the faults, so that a missing permission shows even
 // while the service is down.
 func (g guard) before(ctx context.Context, call wire.Call) error {
-	if err := g.roles.Check(call.AccessKey, call.Permission, call.Resources); err != nil {
+	if err := g.roles.Check(call.AccessKey, call.Permission, call.Resources, call.Values); err != nil {
 		g.journal.deny(err.Error())
 		return wire.AccessDenied(call, err.Error())
 	}

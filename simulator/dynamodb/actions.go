@@ -20,30 +20,36 @@ func (db *Database) Service() wire.Service {
 		ErrorPrefix:  "com.amazonaws.dynamodb.v20120810",
 		Model:        model,
 		Actions: map[string]wire.Action{
-			"PutItem":            action(db.putItem, func(in *PutItemInput) []string { return db.tableARNs(in.TableName) }),
-			"GetItem":            action(db.getItem, func(in *GetItemInput) []string { return db.tableARNs(in.TableName) }),
-			"UpdateItem":         action(db.updateItem, func(in *UpdateItemInput) []string { return db.tableARNs(in.TableName) }),
-			"DeleteItem":         action(db.deleteItem, func(in *DeleteItemInput) []string { return db.tableARNs(in.TableName) }),
-			"BatchGetItem":       action(db.batchGetItem, db.batchARNs),
-			"BatchWriteItem":     action(db.batchWriteItem, db.batchWriteARNs),
-			"Query":              action(db.query, func(in *QueryInput) []string { return db.readARNs(in.TableName, in.IndexName) }),
-			"Scan":               action(db.scan, func(in *ScanInput) []string { return db.readARNs(in.TableName, in.IndexName) }),
-			"DescribeTable":      action(db.describeTable, func(in *DescribeTableInput) []string { return db.tableARNs(in.TableName) }),
-			"DescribeTimeToLive": action(db.describeTimeToLive, func(in *DescribeTimeToLiveInput) []string { return db.tableARNs(in.TableName) }),
-			"ListTables":         action(db.listTables, func(*ListTablesInput) []string { return []string{"*"} }),
+			"PutItem":            action(db, db.putItem, func(in *PutItemInput) []string { return db.tableARNs(in.TableName) }),
+			"GetItem":            action(db, db.getItem, func(in *GetItemInput) []string { return db.tableARNs(in.TableName) }),
+			"UpdateItem":         action(db, db.updateItem, func(in *UpdateItemInput) []string { return db.tableARNs(in.TableName) }),
+			"DeleteItem":         action(db, db.deleteItem, func(in *DeleteItemInput) []string { return db.tableARNs(in.TableName) }),
+			"BatchGetItem":       action(db, db.batchGetItem, db.batchARNs),
+			"BatchWriteItem":     action(db, db.batchWriteItem, db.batchWriteARNs),
+			"Query":              action(db, db.query, func(in *QueryInput) []string { return db.readARNs(in.TableName, in.IndexName) }),
+			"Scan":               action(db, db.scan, func(in *ScanInput) []string { return db.readARNs(in.TableName, in.IndexName) }),
+			"DescribeTable":      action(db, db.describeTable, func(in *DescribeTableInput) []string { return db.tableARNs(in.TableName) }),
+			"DescribeTimeToLive": action(db, db.describeTimeToLive, func(in *DescribeTimeToLiveInput) []string { return db.tableARNs(in.TableName) }),
+			"ListTables":         action(db, db.listTables, func(*ListTablesInput) []string { return []string{"*"} }),
 		},
 	}
 }
 
 // action turns the errors of values and expressions into AWS's ValidationException.
-func action[In, Out any](do func(*In) (*Out, error), resources func(*In) []string) wire.Action {
-	return wire.Do(func(_ context.Context, in *In) (*Out, error) {
+func action[In, Out any](db *Database, do func(*In) (*Out, error), resources func(*In) []string) wire.Action {
+	a := wire.Do(func(_ context.Context, in *In) (*Out, error) {
 		out, err := do(in)
 		if bad, ok := errors.AsType[*attribute.Error](err); ok {
 			return nil, invalid("%s", bad.Message)
 		}
 		return out, err
 	}, resources)
+	if _, ok := any(new(In)).(keyed); !ok {
+		return a
+	}
+	return wire.Under(a, func(in *In) map[string][]string {
+		return map[string][]string{"dynamodb:LeadingKeys": any(in).(keyed).leading(db)}
+	})
 }
 
 func (db *Database) tableARNs(table string) []string { return []string{db.arnOf(table)} }

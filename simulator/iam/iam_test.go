@@ -52,7 +52,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			err := newRoles(t).Check(AccessKey("reader"), c.action, c.resources)
+			err := newRoles(t).Check(AccessKey("reader"), c.action, c.resources, nil)
 			if c.denied == "" {
 				if err != nil {
 					t.Error(err)
@@ -67,10 +67,42 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestLeadingKeys proves that a condition on leading keys lets through calls all of whose keys fit, and those without any.
+func TestLeadingKeys(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		operator string
+		keys     []string
+		allowed  bool
+	}{
+		{"StringLike", []string{"user#1"}, true},
+		{"StringLike", []string{"user#1", "sent#user#1"}, true},
+		{"StringLike", []string{"user#1", "lease#01"}, false},
+		{"StringLike", []string{"xuser#1"}, false},
+		{"StringLike", nil, true},
+		{"StringEquals", []string{"user#*"}, true},
+		{"StringEquals", []string{"user#1"}, false},
+	} {
+		t.Run(c.operator+strings.Join(c.keys, " "), func(t *testing.T) {
+			t.Parallel()
+			r := New("000000000000")
+			policy := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:PutItem","Resource":"` + table +
+				`","Condition":{"ForAllValues:` + c.operator + `":{"dynamodb:LeadingKeys":["user#*","sent#*"]}}}}`
+			if err := errors.Join(r.Create("writer", trust), r.Attach("writer", policy)); err != nil {
+				t.Fatal(err)
+			}
+			err := r.Check(AccessKey("writer"), "dynamodb:PutItem", []string{table}, map[string][]string{"dynamodb:LeadingKeys": c.keys})
+			if (err == nil) != c.allowed {
+				t.Errorf("got %v, want that it is allowed: %v", err, c.allowed)
+			}
+		})
+	}
+}
+
 // TestPeopleMayDoAnything proves that a key of no role is not held to any policy.
 func TestPeopleMayDoAnything(t *testing.T) {
 	t.Parallel()
-	if err := newRoles(t).Check("local", "dynamodb:DeleteTable", []string{table}); err != nil {
+	if err := newRoles(t).Check("local", "dynamodb:DeleteTable", []string{table}, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -94,7 +126,7 @@ func TestUnused(t *testing.T) {
 	t.Parallel()
 	r := newRoles(t)
 	for _, action := range []string{"dynamodb:GetItem", "sqs:SendMessage", "dynamodb:PutItem"} {
-		_ = r.Check(AccessKey("reader"), action, []string{table})
+		_ = r.Check(AccessKey("reader"), action, []string{table}, nil)
 	}
 	want := []Permission{
 		{"reader", "dynamodb:GetItem", table + "/index/*"},
@@ -113,16 +145,17 @@ func TestPoliciesThatAreNotUnderstood(t *testing.T) {
 		return `{"Version":"2012-10-17","Statement":` + statement + `}`
 	}
 	for name, document := range map[string]string{
-		"no JSON":     `{`,
-		"old version": `{"Version":"2008-10-17","Statement":[]}`,
-		"empty":       wrap(`[]`),
-		"condition":   wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`),
-		"not action":  wrap(`{"Effect":"Allow","NotAction":"a:b","Resource":"*"}`),
-		"effect":      wrap(`{"Effect":"allow","Action":"a:b","Resource":"*"}`),
-		"action":      wrap(`{"Effect":"Allow","Action":"GetItem","Resource":"*"}`),
-		"no action":   wrap(`{"Effect":"Allow","Resource":"*"}`),
-		"no resource": wrap(`{"Effect":"Allow","Action":"a:b"}`),
-		"principal":   wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Principal":{"Service":"x"}}`),
+		"no JSON":       `{`,
+		"old version":   `{"Version":"2008-10-17","Statement":[]}`,
+		"empty":         wrap(`[]`),
+		"condition":     wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`),
+		"condition key": wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"ForAllValues:StringLike":{"dynamodb:Attributes":"pk"}}}`),
+		"not action":    wrap(`{"Effect":"Allow","NotAction":"a:b","Resource":"*"}`),
+		"effect":        wrap(`{"Effect":"allow","Action":"a:b","Resource":"*"}`),
+		"action":        wrap(`{"Effect":"Allow","Action":"GetItem","Resource":"*"}`),
+		"no action":     wrap(`{"Effect":"Allow","Resource":"*"}`),
+		"no resource":   wrap(`{"Effect":"Allow","Action":"a:b"}`),
+		"principal":     wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Principal":{"Service":"x"}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

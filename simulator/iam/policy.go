@@ -1,6 +1,7 @@
 // Package iam decides who may do what, by the policies of IAM roles: identity policies with Allow and Deny,
-// wildcards in actions and resources, and trust policies for AWS services. An element that it does not know, such as a
-// condition, is an error when a policy is added, so that no policy is ever half understood.
+// wildcards in actions and resources, conditions on DynamoDB's leading keys, and trust policies for AWS services. An element
+// that it does not know, such as another condition, is an error when a policy is added, so that no policy is ever half
+// understood.
 package iam
 
 import (
@@ -8,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +24,51 @@ type statement struct {
 	Action    words
 	Resource  words
 	Principal *struct{ Service words }
+	Condition conditions
+}
+
+// conditions are the values that a statement demands, by operator and condition key.
+type conditions map[string]map[string]words
+
+// leadingKeys are the partition keys of the items that a DynamoDB call touches.
+const leadingKeys = "dynamodb:LeadingKeys"
+
+// operators compare one value of a call with one of a statement.
+var operators = map[string]func(pattern, value string) bool{
+	"ForAllValues:StringEquals": func(pattern, value string) bool { return pattern == value },
+	"ForAllValues:StringLike":   Match,
+}
+
+// check refuses operators and keys that are not understood.
+func (c conditions) check() error {
+	for operator, keys := range c {
+		if operators[operator] == nil {
+			return fmt.Errorf("its Condition has the operator %q; those that are simulated are %s", operator,
+				strings.Join(slices.Sorted(maps.Keys(operators)), ", "))
+		}
+		for key := range keys {
+			if key != leadingKeys {
+				return fmt.Errorf("its Condition has the key %q; the one that is simulated is %s", key, leadingKeys)
+			}
+		}
+	}
+	return nil
+}
+
+// hold reports whether all values of a call are among those that a statement demands. As on AWS, a call without values
+// passes: ForAllValues says nothing about none.
+func (c conditions) hold(call map[string][]string) bool {
+	for operator, keys := range c {
+		for key, patterns := range keys {
+			for _, value := range call[key] {
+				fits := func(pattern string) bool { return operators[operator](pattern, value) }
+				if !slices.ContainsFunc(patterns, fits) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // words is a string or a list of strings, which the policy language lets stand for each other.
@@ -35,7 +83,7 @@ func (w *words) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(w))
 }
 
-// parse reads a policy document. Members that are not understood (Condition, NotAction, …) are errors.
+// parse reads a policy document. Members that are not understood (NotAction, NotResource, …) are errors.
 func parse(document string) ([]statement, error) {
 	decoder := json.NewDecoder(strings.NewReader(document))
 	decoder.DisallowUnknownFields()
@@ -94,7 +142,7 @@ func (s statement) check() error {
 			return fmt.Errorf("its Action %q is not <service>:<action>", action)
 		}
 	}
-	return nil
+	return s.Condition.check()
 }
 
 // Match reports whether a text matches a pattern, in which * stands for any text and ? for any character.

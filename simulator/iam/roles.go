@@ -33,6 +33,7 @@ type role struct {
 // grant is one action on one resource of one statement of a role, and whether a call has needed it.
 type grant struct {
 	effect, action, resource string
+	condition                conditions
 	used                     bool
 }
 
@@ -87,7 +88,7 @@ func (r *Roles) Attach(name RoleName, policy string) error {
 		}
 		for _, action := range s.Action {
 			for _, resource := range s.Resource {
-				role.grants = append(role.grants, &grant{effect: s.Effect, action: action, resource: resource})
+				role.grants = append(role.grants, &grant{effect: s.Effect, action: action, resource: resource, condition: s.Condition})
 			}
 		}
 	}
@@ -175,9 +176,9 @@ func (d *Denied) Error() string {
 		d.account, d.Role, d.Role, d.Action, d.Resource, reason)
 }
 
-// Check returns a *Denied unless the owner of an access key may do an action on all of the resources. Keys that belong to
-// no role are people's, and may do anything here.
-func (r *Roles) Check(accessKey, action string, resources []string) error {
+// Check returns a *Denied unless the owner of an access key may do an action on all of the resources. values are those of
+// the call by condition key. Keys that belong to no role are people's, and may do anything here.
+func (r *Roles) Check(accessKey, action string, resources []string, values map[string][]string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	role := r.byKey[accessKey]
@@ -185,7 +186,7 @@ func (r *Roles) Check(accessKey, action string, resources []string) error {
 		return nil
 	}
 	for _, resource := range resources {
-		if err := r.check(role, action, resource); err != nil {
+		if err := r.check(role, action, resource, values); err != nil {
 			return err
 		}
 	}
@@ -194,15 +195,15 @@ func (r *Roles) Check(accessKey, action string, resources []string) error {
 
 // CheckRole is Check for an action that AWS takes on a role's behalf, such as polling a queue for a function.
 func (r *Roles) CheckRole(name RoleName, action, resource string) error {
-	return r.Check(AccessKey(name), action, []string{resource})
+	return r.Check(AccessKey(name), action, []string{resource}, nil)
 }
 
-func (r *Roles) check(role *role, action, resource string) error {
+func (r *Roles) check(role *role, action, resource string, values map[string][]string) error {
 	denied := &Denied{Role: role.name, Action: action, Resource: resource, account: r.account}
 	allowed := false
 	for _, g := range role.grants {
 		// Actions are compared without regard to case, resources with it.
-		if !Match(strings.ToLower(g.action), strings.ToLower(action)) || !Match(g.resource, resource) {
+		if !Match(strings.ToLower(g.action), strings.ToLower(action)) || !Match(g.resource, resource) || !g.condition.hold(values) {
 			continue
 		}
 		g.used = true

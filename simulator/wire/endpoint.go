@@ -252,6 +252,9 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 	}
 	call.Permission = cmp.Or(a.service.Permissions, call.Service) + ":" + cmp.Or(action.permission, call.Action)
 	call.Resources = action.resources(input)
+	if action.values != nil {
+		call.Values = action.values(input)
+	}
 	return request{call: call, action: action, in: input}, nil
 }
 

@@ -108,6 +108,8 @@ type Call struct {
 	// Resources are the ARNs that the call touches, as IAM would check them; "*" where AWS checks
 	// against none.
 	Resources []string
+	// Values are what the call has for conditions of policies, by condition key.
+	Values map[string][]string
 }
 
 type callKey struct{}
@@ -125,6 +127,7 @@ type Action struct {
 	input       reflect.Type
 	output      reflect.Type
 	resources   func(in any) []string
+	values      func(in any) map[string][]string // for conditions of policies; nil: none
 	do          func(ctx context.Context, in any) (any, error)
 	permission  string // without the service; empty means the action's name
 }
@@ -138,6 +141,12 @@ func (a Action) Needs(permission string) Action {
 
 // Types are the Go types of the action's input and output.
 func (a Action) Types() (input, output reflect.Type) { return a.input, a.output }
+
+// Under gives the action values for the conditions of policies, by condition key.
+func Under[In any](a Action, values func(*In) map[string][]string) Action {
+	a.values = func(in any) map[string][]string { return values(in.(*In)) }
+	return a
+}
 
 // Do makes an Action from a typed function. resources names the ARNs that a call touches, for IAM.
 //
