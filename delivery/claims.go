@@ -48,7 +48,7 @@ type ClaimResult struct {
 	Until time.Time
 }
 
-// ErrClaimLost: the claim was over, and another delivery has claimed the message since.
+// ErrClaimLost says that the claim was over, and another delivery has claimed the message since.
 var ErrClaimLost = errors.New("another delivery has claimed the message since")
 
 // ClaimTable is what claims need of DynamoDB.

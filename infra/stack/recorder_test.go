@@ -214,7 +214,7 @@ func (r recording) get(t *testing.T, name string) recorded {
 
 // at gives the plain value at a path such as "environment.variables.STAGE", or nil.
 func (r recorded) at(path string) any {
-	var value any = plain(resource.NewProperty(r.inputs))
+	value := plain(resource.NewProperty(r.inputs))
 	for _, step := range strings.Split(path, ".") {
 		m, isMap := value.(map[string]any)
 		if !isMap {
