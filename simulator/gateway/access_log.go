@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// accessFormat is a stage's access log format, taken apart: texts and variables by turns, a text first.
+// accessFormat is a stage's parsed access log format: texts and variables alternate, starting with a text.
 type accessFormat struct {
 	destination string
 	texts       []string
 	variables   []string
 }
 
-// logVariables are the $context variables that the simulator fills. What a request does not have is "-", as on AWS.
+// logVariables are the $context variables that the simulator fills. A value that a request lacks is written as "-", as
+// on AWS.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 var logVariables = []string{
@@ -60,8 +61,8 @@ func newAccessFormat(c StageConfig) (accessFormat, error) {
 	return f, f.checkJSON(c.Name)
 }
 
-// checkJSON refuses a format that looks like JSON and gives lines that are not. AWS takes such a format, and nobody
-// notices before the first error: $context.error.messageString brings quotes of its own where there is an error.
+// checkJSON refuses a format that looks like JSON but renders invalid lines. AWS accepts such a format, and the mistake
+// stays hidden until the first error: $context.error.messageString brings its own quotes when there is an error.
 func (f accessFormat) checkJSON(stage string) error {
 	if !strings.HasPrefix(f.texts[0], "{") {
 		return nil
@@ -74,13 +75,13 @@ func (f accessFormat) checkJSON(stage string) error {
 	return nil
 }
 
-// authorizerProperty is true for $context.authorizer.<a key of the authorizer's context>.
+// authorizerProperty reports whether a variable is $context.authorizer.<a key of the authorizer's context>.
 func authorizerProperty(variable string) bool {
 	property, ok := strings.CutPrefix(variable, "authorizer.")
 	return ok && !strings.Contains(property, ".")
 }
 
-// write writes a line with the values of a request.
+// accessLog writes one line with the values of a request.
 func (s *Stage) accessLog(values map[string]string) {
 	f, log := s.format, s.api.g.options.AccessLog
 	if len(f.texts) == 0 || log == nil {
@@ -89,7 +90,7 @@ func (s *Stage) accessLog(values map[string]string) {
 	log(f.destination, f.render(values))
 }
 
-// render gives the line of a request.
+// render returns the line for a request.
 func (f accessFormat) render(values map[string]string) string {
 	var line strings.Builder
 	for i, text := range f.texts {
@@ -101,7 +102,7 @@ func (f accessFormat) render(values map[string]string) string {
 	return line.String()
 }
 
-// logValue is a value as it stands in a line. Most formats are JSON, which a quote in a user agent must not break.
+// logValue renders one value for a line. Most formats are JSON, which a quote in a user agent must not break.
 func logValue(variable string, values map[string]string) string {
 	if variable == "error.messageString" {
 		if m, ok := values["error.message"]; ok {

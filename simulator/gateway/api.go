@@ -27,14 +27,14 @@ type API struct {
 	stages       map[string]*Stage
 }
 
-// integration is an integration with the answers that were added to it.
+// integration is an integration with the responses added to it.
 type integration struct {
 	IntegrationConfig
 	function  string // the ARN, for AWS_PROXY
 	responses map[string]IntegrationResponseConfig
 }
 
-// route is a route with the responses that were added to it.
+// route is a route with the responses added to it.
 type route struct {
 	RouteConfig
 	responses map[string]bool
@@ -56,7 +56,7 @@ func (a *API) ARN() string {
 	return fmt.Sprintf("arn:aws:apigateway:%s::/apis/%s", a.g.options.Region, a.id)
 }
 
-// ExecutionARN is arn:aws:execute-api:<region>:<account>:<id>, which the ARNs of routes begin with.
+// ExecutionARN is arn:aws:execute-api:<region>:<account>:<id>, the prefix of the ARNs of all routes.
 func (a *API) ExecutionARN() string {
 	return fmt.Sprintf("arn:aws:execute-api:%s:%s:%s", a.g.options.Region, a.g.options.Account, a.id)
 }
@@ -72,6 +72,7 @@ func (a *API) Endpoint() string {
 // bodySelection is a route selection expression of a WebSocket API.
 var bodySelection = regexp.MustCompile(`^\$(?:request\.body\.([A-Za-z0-9_-]+)|\{request\.body\.([A-Za-z0-9_-]+)\})$`)
 
+// check refuses what API Gateway refuses, and any address that other machines could reach.
 func (c APIConfig) check() error {
 	host, _, err := net.SplitHostPort(c.Address)
 	switch {
@@ -100,7 +101,7 @@ func (c APIConfig) routeField() string {
 	return parts[1] + parts[2]
 }
 
-// invokeARN takes the function's ARN out of an invoke ARN.
+// invokeARN extracts the function's ARN from an invoke ARN.
 var invokeARN = regexp.MustCompile(`^arn:aws:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(arn:aws:lambda:[^/]+)/invocations$`)
 
 func functionOf(uri string) (string, error) {
@@ -130,6 +131,7 @@ func (a *API) CreateAuthorizer(c AuthorizerConfig) (AuthorizerID, error) {
 	return id, nil
 }
 
+// checkAuthorizer refuses settings that the simulator would otherwise ignore.
 func (a *API) checkAuthorizer(c AuthorizerConfig) error {
 	prefix, format := "route.request.", ""
 	if a.config.Protocol == HTTP {
@@ -179,6 +181,7 @@ func (a *API) CreateIntegration(c IntegrationConfig) (IntegrationID, error) {
 	return id, nil
 }
 
+// checkIntegration refuses integrations that the simulator can't run, and finds the function of the others.
 func (a *API) checkIntegration(in *integration) (err error) {
 	switch {
 	case in.Type == "MOCK" && a.config.Protocol == WebSocket:
@@ -197,7 +200,7 @@ func (a *API) checkIntegration(in *integration) (err error) {
 	return err
 }
 
-// CreateIntegrationResponse adds an answer to a MOCK integration.
+// CreateIntegrationResponse adds a response to a MOCK integration.
 func (a *API) CreateIntegrationResponse(c IntegrationResponseConfig) (IntegrationResponseID, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -246,6 +249,7 @@ func (a *API) CreateRoute(c RouteConfig) (RouteID, error) {
 	return id, nil
 }
 
+// checkRoute refuses route keys and settings that AWS rejects or the simulator does not support.
 func (a *API) checkRoute(c RouteConfig) error {
 	switch {
 	case a.config.Protocol == HTTP && !httpRoute.MatchString(c.Key):
@@ -275,7 +279,7 @@ var (
 	predefined = map[Protocol][]string{WebSocket: {"$connect", "$disconnect", "$default"}, HTTP: {"$default"}}
 )
 
-// CreateRouteResponse lets a WebSocket route answer; the key is "$default".
+// CreateRouteResponse makes a WebSocket route answer; the key is "$default".
 func (a *API) CreateRouteResponse(id RouteID, key string) (RouteResponseID, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

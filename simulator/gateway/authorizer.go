@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// httpAuthorizerTimeout bounds an authorizer's answer at HTTP APIs. At WebSocket APIs it has as long as an integration.
+// httpAuthorizerTimeout bounds an authorizer at HTTP APIs. At WebSocket APIs the limit is that of an integration.
 const httpAuthorizerTimeout = 10 * time.Second
 
-// refusal is a request that the gateway answers itself.
+// refusal is the gateway's own answer to a request that it turns away.
 type refusal struct {
 	status  int
 	message string
-	cause   error // what is hidden from the client
+	cause   error // hidden from the client
 }
 
-// authorize asks a route's authorizer about methodARN. sources are the values of its identity sources.
+// authorize runs a route's authorizer for methodARN. sources are the values of the authorizer's identity sources.
 func (s *Stage) authorize(ctx context.Context, t target, methodARN string, sources []string, event any, values map[string]string) (authorization, *refusal) {
 	for _, v := range sources {
-		if v == "" { // not invoked at all
+		if v == "" { // API Gateway does not invoke the authorizer at all
 			return authorization{}, &refusal{status: http.StatusUnauthorized, message: "Unauthorized"}
 		}
 	}
@@ -54,8 +54,8 @@ func (s *Stage) authorize(ctx context.Context, t target, methodARN string, sourc
 	return a, nil
 }
 
-// authorizerFailed is the answer to a failing authorizer: one that fails with exactly "Unauthorized" means 401, which is
-// documented for WebSocket APIs only.
+// authorizerFailed answers for a failed authorizer. An error of exactly "Unauthorized" means 401, which AWS documents
+// for WebSocket APIs only.
 func (s *Stage) authorizerFailed(err error) *refusal {
 	var failed functionError
 	if s.api.config.Protocol == WebSocket && errors.As(err, &failed) && failed.message == "Unauthorized" {
@@ -64,7 +64,7 @@ func (s *Stage) authorizerFailed(err error) *refusal {
 	return &refusal{status: http.StatusInternalServerError, cause: err}
 }
 
-// authorizerARN is what a permission names an authorizer by.
+// authorizerARN is the ARN under which a permission names an authorizer.
 func (a *API) authorizerARN(id AuthorizerID) string {
 	return a.ExecutionARN() + "/authorizers/" + string(id)
 }

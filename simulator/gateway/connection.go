@@ -13,7 +13,7 @@ import (
 	"heliograph/simulator/internal/sleep"
 )
 
-// connection is a WebSocket connection. It costs one goroutine, which reads; one more while something is written.
+// connection is a WebSocket connection. It costs one goroutine, which reads, and a second one only while writing.
 type connection struct {
 	stage       *Stage
 	deployment  *deployment
@@ -21,23 +21,24 @@ type connection struct {
 	connectedAt time.Time
 	host        string
 	ip, agent   string
-	authorizer  map[string]any // what later events have of the authorizer's answer
+	authorizer  map[string]any // the parts of the authorizer's answer that later events carry
 	socket      *websocket.Conn
 	guard       *frameGuard
 
 	mu         sync.Mutex
 	lastActive time.Time
-	upgraded   bool // the client has been told: what was posted before waits for this
-	writing    bool // a goroutine empties the queue
+	upgraded   bool // the client has the 101 answer: earlier posts wait for it
+	writing    bool // a goroutine is emptying the queue
 	over       bool
 	queue      []outgoing
 	queued     int // bytes
 	sent       int
 	received   int
-	ending     *ending // why the gateway ends it
+	ending     *ending // why the gateway is ending the connection
 	timer      *time.Timer
 }
 
+// outgoing is one queued message.
 type outgoing struct {
 	kind websocket.MessageType
 	data []byte
@@ -49,8 +50,8 @@ type ending struct {
 	reason string
 }
 
-// Close codes and reasons as API Gateway's $disconnect events have them. That an abnormal end has these very words could
-// not be verified.
+// Close codes and reasons as they appear in API Gateway's $disconnect events. The wording for an abnormal end could not
+// be verified.
 var (
 	endDeleted  = ending{1000, "Connection Closed Normally"}
 	endGone     = ending{1001, "Going away"}
@@ -71,8 +72,8 @@ func (c *connection) describe() Connection {
 	}
 }
 
-// open makes the connection known, so that it can be posted to. The client is told afterwards: what is posted in between
-// waits.
+// open registers the connection so that posts can reach it. The client learns of it afterwards; posts made in between
+// wait.
 func (c *connection) open() bool {
 	g := c.stage.api.g
 	g.mu.Lock()
@@ -97,7 +98,7 @@ func (c *connection) forget() {
 	}
 }
 
-// start begins to read, to write what waits, and to watch the clock.
+// start begins reading, writes whatever is waiting, and starts the clock.
 func (c *connection) start() {
 	limits := c.stage.api.g.options.Limits
 	c.mu.Lock()
@@ -106,7 +107,7 @@ func (c *connection) start() {
 	early := c.ending
 	c.mu.Unlock()
 	c.write()
-	if early != nil { // deleted before the client had been told of it
+	if early != nil { // deleted before the client got its 101 answer
 		c.stage.api.g.background(func() { c.close(*early) })
 	}
 	if !c.stage.api.g.background(c.read) {
@@ -114,7 +115,7 @@ func (c *connection) start() {
 	}
 }
 
-// abandon cuts the connection without a word.
+// abandon cuts the connection without a close frame.
 func (c *connection) abandon() {
 	c.mu.Lock()
 	socket := c.socket
@@ -124,7 +125,7 @@ func (c *connection) abandon() {
 	}
 }
 
-// expire ends the connection if it was idle for too long or has lived for too long; else it looks again later.
+// expire ends a connection that has been idle or open for too long; otherwise it schedules the next check.
 func (c *connection) expire() {
 	limits, now := c.stage.api.g.options.Limits, c.stage.api.g.options.Now()
 	c.mu.Lock()
@@ -138,7 +139,7 @@ func (c *connection) expire() {
 	}
 }
 
-// end closes the connection with a code. Only the first end counts.
+// end closes the connection with a code. Only the first call counts.
 func (c *connection) end(e ending) {
 	c.mu.Lock()
 	first, upgraded := c.ending == nil, c.upgraded
@@ -151,10 +152,10 @@ func (c *connection) end(e ending) {
 	}
 }
 
-// close sends a close frame and waits for the client's. One that does not answer is cut after 5 s.
+// close sends a close frame and waits for the client's. A client that does not answer is cut off after 5 s.
 func (c *connection) close(e ending) { _ = c.socket.Close(websocket.StatusCode(e.code), e.reason) }
 
-// read takes the client's messages until the connection ends, then tells the $disconnect route.
+// read takes the client's messages until the connection ends, then invokes the $disconnect route.
 func (c *connection) read() {
 	for {
 		kind, data, err := c.socket.Read(context.Background())
@@ -174,7 +175,7 @@ func (c *connection) read() {
 	}
 }
 
-// ended finds out why the connection ended and does what is to be done then.
+// ended finds out why the connection ended and cleans up accordingly.
 func (c *connection) ended(err error) {
 	c.forget()
 	e := endAbnormal
@@ -200,14 +201,14 @@ func (c *connection) ended(err error) {
 	c.disconnect(e)
 }
 
-// linger reads on for a moment: if the socket were closed with bytes unread, the kernel would reset it, and the client
-// might never see the close frame.
+// linger keeps reading for a moment: if the socket were closed with unread bytes, the kernel would reset it, and the
+// client might never see the close frame.
 func (c *connection) linger() {
 	_ = c.guard.SetReadDeadline(time.Now().Add(time.Second))
 	_, _ = io.Copy(io.Discard, c.guard.Conn)
 }
 
-// disconnect tells the $disconnect route, unless a fault holds it up or loses it.
+// disconnect invokes the $disconnect route, unless an injected fault delays or loses the event.
 func (c *connection) disconnect(e ending) {
 	g := c.stage.api.g
 	if hook := g.options.Disconnect; hook != nil {

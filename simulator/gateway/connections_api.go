@@ -9,8 +9,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// ConnectionsHandler serves POST, GET and DELETE of …/@connections/{id} for the connections of all APIs, to be
-// mounted at an AWS endpoint that clients use without a stage in the path.
+// ConnectionsHandler serves POST, GET and DELETE of …/@connections/{id} for the connections of all APIs. Mount it at an
+// AWS endpoint that clients address without a stage in the path.
 func (g *Gateway) ConnectionsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, id, found := strings.Cut(r.URL.Path, "/@connections/")
@@ -22,8 +22,8 @@ func (g *Gateway) ConnectionsHandler() http.Handler {
 	})
 }
 
-// stageOf is the stage of a connection, or, for one that is not there, any WebSocket stage: the caller's rights are checked
-// before it is said that there is none.
+// stageOf is the stage of a connection. For an unknown connection it is any WebSocket stage, because the caller's
+// rights are checked before the answer admits that the connection does not exist.
 func (g *Gateway) stageOf(id ConnectionID) *Stage {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -44,7 +44,7 @@ func (g *Gateway) stageOf(id ConnectionID) *Stage {
 	return nil
 }
 
-// serveConnection is the @connections API of a stage.
+// serveConnection is a stage's @connections API.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, s *Stage, id ConnectionID) {
 	if failure := g.connectionCall(w, r, s, id); failure != nil {
@@ -52,6 +52,7 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, s *Sta
 	}
 }
 
+// connectionCall carries out one call and, if a fault asks for it, loses the answer afterwards.
 func (g *Gateway) connectionCall(w http.ResponseWriter, r *http.Request, s *Stage, id ConnectionID) *wire.Error {
 	if s == nil {
 		return apiError(http.StatusForbidden, "ForbiddenException", "Forbidden")
@@ -61,7 +62,7 @@ func (g *Gateway) connectionCall(w http.ResponseWriter, r *http.Request, s *Stag
 		return failure
 	}
 	if lost {
-		defer panic(http.ErrAbortHandler) // before anything of the answer has left its buffer
+		defer panic(http.ErrAbortHandler) // before any of the answer has left its buffer
 	}
 	if !g.requests.take() {
 		return apiError(http.StatusTooManyRequests, "LimitExceededException", "Too Many Requests")
@@ -97,7 +98,7 @@ func apiError(status int, code, message string) *wire.Error {
 	return &wire.Error{Code: code, Status: status, Message: message}
 }
 
-// permit asks Options.Before whether the caller may do this, and whether the answer gets lost.
+// permit asks Options.Before whether the call is allowed, and whether its answer is to be lost.
 func (g *Gateway) permit(r *http.Request, s *Stage, id ConnectionID) (lost bool, failure *wire.Error) {
 	key, region, failure := caller(r.Header.Get("Authorization"))
 	if failure != nil || g.options.Before == nil {
@@ -118,8 +119,8 @@ func (g *Gateway) permit(r *http.Request, s *Stage, id ConnectionID) (lost bool,
 	return false, apiError(http.StatusForbidden, "ForbiddenException", err.Error())
 }
 
-// caller reads who signed a request, from an AWS Signature Version 4 header. The signature is not verified: any key works
-// for a user.
+// caller reads the signer of a request from an AWS Signature Version 4 header. The signature itself is not verified:
+// any key stands for a user.
 func caller(authorization string) (key, region string, failure *wire.Error) {
 	_, credential, ok := strings.Cut(authorization, "Credential=")
 	if !ok || !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 ") {

@@ -169,7 +169,8 @@ func TestPostIsLimited(t *testing.T) {
 	}
 }
 
-// A client that does not read fills the kernel's buffers, then the gateway's; its connection stays open.
+// TestPostToAClientThatDoesNotRead proves that posts to such a client fill the kernel's buffers, then the gateway's,
+// and that the connection stays open.
 func TestPostToAClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, newFunctions(), Options{})

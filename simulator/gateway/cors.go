@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// check refuses a CORS configuration that API Gateway refuses.
+// check refuses a CORS configuration that API Gateway would refuse.
 func (c *CORS) check() error {
 	if c == nil {
 		return nil
@@ -28,7 +28,7 @@ func (c *CORS) check() error {
 	return nil
 }
 
-// allows says what Access-Control-Allow-Origin is for an origin: empty if it is not allowed.
+// allows returns the Access-Control-Allow-Origin for an origin, or "" if the origin is not allowed.
 func (c *CORS) allows(origin string) string {
 	for _, allowed := range c.AllowOrigins {
 		switch {
@@ -43,7 +43,7 @@ func (c *CORS) allows(origin string) string {
 	return ""
 }
 
-// preflight answers a CORS preflight request, which needs no route. false means that it is none.
+// preflight answers a CORS preflight request, which needs no route. It reports false for any other request.
 func (c *CORS) preflight(w http.ResponseWriter, r *http.Request) bool {
 	if c == nil || r.Method != http.MethodOptions || r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
@@ -60,12 +60,12 @@ func (c *CORS) preflight(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// decorate sets the CORS headers of an answer in place of the function's own. false means that the origin may not have it.
+// decorate replaces the function's CORS headers with the API's own. It reports false if the origin is not allowed.
 func (c *CORS) decorate(h http.Header, r *http.Request) bool {
 	if c == nil {
 		return false
 	}
-	for name := range h { // the function's own count for nothing where the API has a configuration
+	for name := range h { // where the API has a configuration, the function's own headers are dropped
 		if strings.HasPrefix(name, "Access-Control-") {
 			h.Del(name)
 		}

@@ -10,7 +10,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Whatever the simulator does not honour is an error when it is created, never ignored.
+// TestCreationRefuses proves that any setting the simulator does not honour is an error at creation, never ignored.
 func TestCreationRefuses(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, newFunctions(), Options{})
@@ -177,7 +177,7 @@ func TestADeploymentIsASnapshot(t *testing.T) {
 	f := newFunctions()
 	g := newGateway(t, f, Options{})
 	s := socketStage(t, g)
-	// What comes later is not served: a route, and another answer of the mock integration.
+	// Later changes are not served: a new route, and another answer of the mock integration.
 	addRoute(t, s.api, "default", RouteConfig{Key: "$default"})
 	for id, in := range s.api.integrations {
 		if in.Type == "MOCK" {

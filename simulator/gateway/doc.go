@@ -1,8 +1,7 @@
-// Package gateway is the simulated API Gateway v2: WebSocket and HTTP APIs that invoke functions, with the
-// event shapes, status codes, limits and close codes of AWS, and the @connections API by which
-// functions post to connections.
+// Package gateway simulates API Gateway v2: WebSocket and HTTP APIs that invoke functions, with AWS's event shapes,
+// status codes, limits and close codes, and the @connections API through which functions post to connections.
 //
-// An API is built up as the Pulumi resources are: authorizers, integrations, routes, then a deployment,
-// which is a snapshot, and a stage, which serves it. Each API has a loopback listener of its own, since AWS
-// gives each a host of its own.
+// An API is built in the same steps as its Pulumi resources: authorizers, integrations, routes, then a deployment,
+// which is a snapshot, and a stage, which serves it. Each API has its own loopback listener, because AWS gives each API
+// its own host.
 package gateway

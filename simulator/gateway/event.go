@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// requestTime is how API Gateway writes a time: 29/Nov/2023:08:04:01 +0000.
+// requestTime is API Gateway's time format: 29/Nov/2023:08:04:01 +0000.
 const requestTime = "02/Jan/2006:15:04:05 -0700"
 
 func formatTime(t time.Time) string { return t.UTC().Format(requestTime) }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// encode is JSON without the escapes that Go adds for HTML.
+// encode returns JSON without the escapes that Go adds for HTML.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -28,7 +28,7 @@ func encode(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// socketEvent is the event of a WebSocket API's authorizer and of its routes, as far as each has the fields.
+// socketEvent is the event of a WebSocket API's authorizer and routes. Which fields are set depends on the event.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-integrations.html
 type socketEvent struct {
 	Type                            string              `json:"type,omitempty"`
@@ -68,7 +68,7 @@ type socketIdentity struct {
 	SourceIP  string `json:"sourceIp"`
 }
 
-// authorizerEvent has the members that a proxy's event leaves out where they are empty.
+// authorizerEvent also carries empty members, which a proxy's event leaves out.
 type authorizerEvent struct {
 	socketEvent
 	QueryStringParameters           map[string]string   `json:"queryStringParameters"`
@@ -76,8 +76,8 @@ type authorizerEvent struct {
 	StageVariables                  map[string]string   `json:"stageVariables"`
 }
 
-// clientHeaders are a request's headers as API Gateway hands them on: its own forwarding headers added, those of the hop
-// left out. Go has changed the case of the WebSocket headers; this puts it right.
+// clientHeaders are a request's headers as API Gateway passes them on: with its own forwarding headers, without the
+// hop-by-hop ones. Go changes the case of the WebSocket headers; clientHeaders restores it.
 func clientHeaders(r *http.Request) http.Header {
 	h := make(http.Header, len(r.Header)+4)
 	for name, values := range r.Header {
@@ -95,7 +95,7 @@ func clientHeaders(r *http.Request) http.Header {
 	return h
 }
 
-// last gives the last value of each name, as headers and queryStringParameters have it.
+// last returns the last value of each name, as headers and queryStringParameters carry it.
 func last(all map[string][]string) map[string]string {
 	one := make(map[string]string, len(all))
 	for name, values := range all {

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// golden compares an event with a file of testdata, ids and ports aside.
+// golden compares an event with a file in testdata, ignoring ids and ports.
 func golden(t *testing.T, name string, event map[string]any) {
 	t.Helper()
 	got, err := json.MarshalIndent(event, "", "  ")
@@ -39,7 +39,7 @@ func golden(t *testing.T, name string, event map[string]any) {
 	}
 }
 
-// masked replaces what is random: ids by their shape, ports by a word.
+// masked replaces random values: ids by their shape, ports by a word.
 func masked(text []byte) []byte {
 	for pattern, by := range map[string]string{
 		`"[\w-]{15}="`:     `"<15 characters of base64>="`,
@@ -56,7 +56,7 @@ func masked(text []byte) []byte {
 	return text
 }
 
-// fits decodes an event into a struct of aws-lambda-go, which must know every member of it.
+// fits decodes an event into a struct of aws-lambda-go, which must know every member.
 func fits[T any](t *testing.T, event map[string]any) T {
 	t.Helper()
 	text, _ := json.Marshal(event)

@@ -9,32 +9,32 @@ import (
 	"unicode/utf8"
 )
 
-// bufferSize is that of a connection's read and write buffers. net/http's own are 4 KB each, which is a lot for a socket
-// that mostly waits; a larger message passes them by.
+// bufferSize is the size of a connection's read and write buffers. net/http's own are 4 KB each, a lot for a socket
+// that mostly waits; a larger message bypasses the buffers.
 const bufferSize = 512
 
-// frameGuard reads the headers of a client's frames while they pass by. The WebSocket library joins frames to messages,
-// and API Gateway has a limit for each frame. It also echoes a close frame's reason unchecked, where RFC 6455, section 8.1,
-// wants text that is not UTF-8 to fail the connection.
+// frameGuard reads the headers of a client's frames as they pass through. It is needed because the WebSocket library
+// joins frames into messages, whereas API Gateway limits each frame. The library also echoes a close frame's reason
+// unchecked, although RFC 6455, section 8.1, requires the connection to fail on text that is not UTF-8.
 type frameGuard struct {
 	net.Conn
 	limit    uint64
-	pending  []byte // what net/http had read already
+	pending  []byte // bytes that net/http had already read
 	oversize atomic.Bool
 
 	header [14]byte
-	have   int    // of the header
-	skip   uint64 // of the payload
+	have   int    // bytes of the header read so far
+	skip   uint64 // bytes of the payload still to pass
 	opcode byte
 	mask   [4]byte
-	last   []byte // the payload of a close frame, as far as it has come
+	last   []byte // payload of a close frame, as far as it has arrived
 
 	badReason atomic.Bool // the client's reason is not UTF-8
-	told      atomic.Bool // the client was told so
+	told      atomic.Bool // the client has been told
 }
 
-// Write sends what the library writes. After a reason that is not UTF-8 that is an echo of it: 1007 goes out in its place,
-// and nothing after it.
+// Write passes on the library's output. Once the client has sent a reason that is not UTF-8, that output is an echo of
+// it; Write sends 1007 instead, and nothing after it.
 func (g *frameGuard) Write(p []byte) (int, error) {
 	if !g.badReason.Load() {
 		return g.Conn.Write(p)
@@ -63,7 +63,7 @@ func (g *frameGuard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// scan follows the frames: a header of 2 to 14 bytes, then the payload.
+// scan tracks frame boundaries: a header of 2 to 14 bytes, then the payload.
 func (g *frameGuard) scan(p []byte) {
 	for len(p) > 0 {
 		if g.skip > 0 {
@@ -87,8 +87,8 @@ func (g *frameGuard) scan(p []byte) {
 	}
 }
 
-// listen collects the payload of a close frame, and checks its reason when it is complete. A payload longer than control
-// frames may have is left to the library, which refuses it.
+// listen collects the payload of a close frame and checks its reason once complete. A payload beyond the limit for
+// control frames is left to the library, which refuses it.
 func (g *frameGuard) listen(p []byte) {
 	if g.opcode != opClose || len(g.last) > 125 {
 		return
@@ -101,7 +101,7 @@ func (g *frameGuard) listen(p []byte) {
 	}
 }
 
-// payload gives the payload's length when the header is complete. RFC 6455, section 5.2.
+// payload returns the payload's length once the header is complete. RFC 6455, section 5.2.
 func (g *frameGuard) payload() (length uint64, complete bool) {
 	if g.have < 2 {
 		return 0, false
@@ -121,7 +121,7 @@ func (g *frameGuard) payload() (length uint64, complete bool) {
 	return length, g.have == size
 }
 
-// guardedWriter lets the WebSocket library take over a request's connection with the guard in between.
+// guardedWriter lets the WebSocket library hijack a request's connection with the guard in between.
 type guardedWriter struct {
 	http.ResponseWriter
 	limit uint64

@@ -16,22 +16,22 @@ import (
 // Gateway holds the APIs. It is safe for concurrent use.
 type Gateway struct {
 	options  Options
-	requests *bucket // of all APIs together
+	requests *bucket // shared by all APIs
 	connects *bucket
 
-	// ending is done when the Gateway closes; work counts what runs behind a caller's back.
+	// ending is done when the Gateway closes; work counts background goroutines that outlive a caller's request.
 	ending context.Context
 	end    context.CancelFunc
 	work   sync.WaitGroup
 
 	mu          sync.Mutex
 	apis        map[APIID]*API
-	connections map[ConnectionID]*connection // the open ones
+	connections map[ConnectionID]*connection // open connections
 	closed      bool
 	logRole     string
 }
 
-// New makes a Gateway without APIs.
+// New returns a Gateway without APIs.
 func New(o Options) *Gateway {
 	o.Limits = o.Limits.withDefaults()
 	if o.Now == nil {
@@ -68,8 +68,8 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
-// CreateAPI makes an API and starts to listen at its address. A port in use, or a value that API Gateway
-// refuses, is an error.
+// CreateAPI adds an API and starts listening at its address. It fails if the port is in use or API Gateway would refuse
+// a value.
 func (g *Gateway) CreateAPI(c APIConfig) (*API, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -86,13 +86,14 @@ func (g *Gateway) CreateAPI(c APIConfig) (*API, error) {
 	if closed {
 		return nil, errors.Join(errors.New("the gateway is closed"), listener.Close())
 	}
-	// Room above the gateway's own bound, which answers in the gateway's form; beyond this net/http answers in its own.
+	// Leave room above the gateway's own bound, so that the gateway answers in its own form; beyond this net/http
+	// answers.
 	a.server = &http.Server{Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 * maxHTTPHead}
 	go func() { _ = a.server.Serve(listener) }()
 	return a, nil
 }
 
-// API gives an API by its id; an unknown one is a NotFoundException.
+// API returns the API with an id; an unknown id is a NotFoundException.
 func (g *Gateway) API(id APIID) (*API, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,14 +103,14 @@ func (g *Gateway) API(id APIID) (*API, error) {
 	return nil, notFound("Invalid API identifier specified %s:%s", g.options.Account, id)
 }
 
-// LogRole is the ARN of the role by which API Gateway writes logs; empty without one.
+// LogRole is the ARN of the role with which API Gateway writes logs, or "" without one.
 func (g *Gateway) LogRole() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.logRole
 }
 
-// SetLogRole sets the role by which API Gateway writes logs, for all APIs.
+// SetLogRole sets the role with which API Gateway writes logs, for all APIs.
 func (g *Gateway) SetLogRole(arn string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -132,7 +133,7 @@ func (g *Gateway) Connections() []Connection {
 	return list
 }
 
-// Close closes listeners and connections, without $disconnect, and waits for what is under way.
+// Close closes listeners and connections without running $disconnect, and waits for work under way.
 func (g *Gateway) Close() error {
 	g.mu.Lock()
 	g.closed = true
@@ -157,7 +158,7 @@ func (g *Gateway) Close() error {
 	return errors.Join(errs...)
 }
 
-// background runs something that Close waits for; false means that the gateway is closed.
+// background runs do in a goroutine that Close waits for. It reports false if the gateway is already closed.
 func (g *Gateway) background(do func()) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// maxHTTPBody is the most that a request to an HTTP API may have, in bytes.
+// maxHTTPBody is the largest request body an HTTP API accepts, in bytes.
 const maxHTTPBody = 10 << 20
 
-// exchange is one request to an HTTP API on its way.
+// exchange is one request to an HTTP API in progress.
 type exchange struct {
 	s      *Stage
 	t      target
@@ -31,7 +31,7 @@ type exchange struct {
 	values map[string]string
 }
 
-// serveHTTP serves one request at the address of an HTTP API.
+// serveHTTP serves one request to an HTTP API.
 func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s, path := a.httpStage(r.URL.Path)
 	if s == nil {
@@ -61,7 +61,7 @@ func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	e.done(counted)
 }
 
-// httpStage finds a path's stage: a name at its beginning, else $default.
+// httpStage finds the stage of a path: the one its first segment names, otherwise $default.
 func (a *API) httpStage(path string) (s *Stage, rest string) {
 	name, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if s := a.stage(name); s != nil && name != "$default" {
@@ -70,7 +70,7 @@ func (a *API) httpStage(path string) (s *Stage, rest string) {
 	return a.stage("$default"), path
 }
 
-// find gives the route of a request: its own, one for any method, or $default.
+// find returns the route of a request: an exact match, one for any method, or $default.
 func (d *deployment) find(method, path string) (target, bool) {
 	for _, key := range []string{method + " " + path, "ANY " + path, "$default"} {
 		if t, ok := d.routes[key]; ok {
@@ -92,7 +92,7 @@ func (a *API) newExchange(s *Stage, path string, r *http.Request) *exchange {
 	return e
 }
 
-// serve authorizes the request and lets the function answer it.
+// serve authorizes the request, then has the function answer it.
 func (e *exchange) serve(w http.ResponseWriter) *refusal {
 	g := e.s.api.g
 	if !g.requests.take() || !e.s.requests.take() {
@@ -153,7 +153,7 @@ func (e *exchange) invoke(authorizer *httpAuthorizer) ([]byte, error) {
 	return answer, nil
 }
 
-// httpAnswer is what a function answers, payload format 2.0.
+// httpAnswer is a function's response in payload format 2.0.
 type httpAnswer struct {
 	StatusCode      json.RawMessage
 	Headers         map[string]any
@@ -162,7 +162,7 @@ type httpAnswer struct {
 	IsBase64Encoded bool
 }
 
-// write gives the client the function's answer. One without a statusCode is a body by itself.
+// write sends the function's answer to the client. An answer without a statusCode is taken as the body itself.
 func (e *exchange) write(w http.ResponseWriter, answer []byte) *refusal {
 	if !json.Valid(answer) {
 		return &refusal{status: http.StatusInternalServerError, cause: errors.New("the function's answer is no JSON")}
@@ -219,7 +219,7 @@ func (e *exchange) send(w http.ResponseWriter, status int, body []byte) {
 	}
 }
 
-// refuse answers in the function's place.
+// refuse answers instead of the function.
 func (e *exchange) refuse(w http.ResponseWriter, refused *refusal) {
 	if refused.cause != nil {
 		setDefault(&refused.message, "Internal Server Error")
@@ -251,7 +251,7 @@ func share(is bool) float64 {
 	return 0
 }
 
-// countingWriter remembers what was answered.
+// countingWriter records the status and size of the answer.
 type countingWriter struct {
 	http.ResponseWriter
 	status, length int

@@ -39,7 +39,7 @@ type httpContext struct {
 	TimeEpoch    int64           `json:"timeEpoch"`
 }
 
-// httpAuthorizer has the context that the authorizer answered, null if there is none.
+// httpAuthorizer carries the context from the authorizer's answer, or null without one.
 type httpAuthorizer struct {
 	Lambda map[string]any `json:"lambda"`
 }
@@ -88,7 +88,7 @@ type httpAuthorizerContext struct {
 	Stage             string                 `json:"stage"`
 }
 
-// httpAuthorizerIdentity has the members that only requests signed by IAM fill.
+// httpAuthorizerIdentity has the members that are set only for requests signed with IAM credentials.
 type httpAuthorizerIdentity struct {
 	AccessKey                     *string `json:"accessKey"`
 	AccountID                     *string `json:"accountId"`
@@ -105,7 +105,7 @@ type httpAuthorizerIdentity struct {
 	UserARN                       *string `json:"userArn"`
 }
 
-// lowerHeaders are the headers of format 2.0: lower-case names, values joined by commas, cookies apart.
+// lowerHeaders are the headers of format 2.0: lower-case names, values joined by commas, cookies separate.
 func lowerHeaders(r *http.Request) (headers map[string]string, cookies []string) {
 	headers = map[string]string{}
 	for name, values := range r.Header {
@@ -127,8 +127,8 @@ func lowerHeaders(r *http.Request) (headers map[string]string, cookies []string)
 	return headers, cookies
 }
 
-// mixedHeaders are the headers of format 1.0. API Gateway writes those that it sets itself with capitals, and a client's
-// own as HTTP/2 has them, in lower case: a program that looks for "Authorization" finds nothing, as on AWS.
+// mixedHeaders are the headers of format 1.0. API Gateway capitalizes the headers that it sets itself and passes a
+// client's in lower case, as HTTP/2 has them: a program that looks for "Authorization" finds nothing, as on AWS.
 func mixedHeaders(r *http.Request) map[string]string {
 	headers, _ := lowerHeaders(r)
 	for _, name := range []string{"Content-Length", "Host", "User-Agent", "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto"} {
@@ -143,7 +143,7 @@ func mixedHeaders(r *http.Request) map[string]string {
 	return headers
 }
 
-// joined are the query's parameters of format 2.0: the values of a name joined by commas.
+// joined are the query parameters of format 2.0: a name's values joined by commas.
 func joined(query url.Values) map[string]string {
 	if len(query) == 0 {
 		return nil
@@ -162,7 +162,7 @@ func orEmpty(m map[string]string) map[string]string {
 	return m
 }
 
-// eventBody is a request's body: as it is if it is a text by its content type, else in base64.
+// eventBody is a request's body: verbatim if its content type is text, otherwise in base64.
 func eventBody(r *http.Request, body []byte) (text string, isBase64 bool) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
@@ -211,7 +211,7 @@ func (e *exchange) authorizerEvent(sources []string) httpAuthorizerEvent {
 	}
 }
 
-// methodARN is what an authorizer's policy is about: the request, not the route.
+// methodARN is the ARN that an authorizer's policy applies to: that of the request, not of the route.
 func (e *exchange) methodARN() string {
 	return e.s.ExecutionARN() + "/" + e.r.Method + e.path
 }

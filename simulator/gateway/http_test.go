@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// httpStage is an HTTP API as the program declares it, with a route that takes posts besides.
+// httpStage is an HTTP API as the program declares it, plus a route for POST requests.
 func httpStage(t testing.TB, g *Gateway, cors *CORS, change ...func(*StageConfig)) *Stage {
 	a := must[*API](t)(g.CreateAPI(APIConfig{Name: "http", Protocol: HTTP, CORS: cors, Address: "127.0.0.1:0"}))
 	auth := must[AuthorizerID](t)(a.CreateAuthorizer(AuthorizerConfig{
@@ -29,7 +29,7 @@ func httpStage(t testing.TB, g *Gateway, cors *CORS, change ...func(*StageConfig
 	return deploy(t, a, c)
 }
 
-// answer is what a client sees.
+// answer is a response as the client sees it.
 type answer struct {
 	Status int
 	Body   string
@@ -68,7 +68,7 @@ func TestHTTPAuthorization(t *testing.T) {
 		fails   error
 		status  int
 		body    string
-		invoked int // the authorizer
+		invoked int // calls of the authorizer
 	}{
 		"allowed":         {header: bearer, status: 200, invoked: 1},
 		"no token":        {status: 401, body: `{"message":"Unauthorized"}`},
@@ -106,7 +106,7 @@ func TestHTTPAnswers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer string
 		fails  error
-		want   answer // with the headers that matter
+		want   answer // with only the relevant headers
 	}{
 		"structured": {
 			answer: `{"statusCode":201,"headers":{"Content-Type":"application/json","X-Number":3,"Link":"<?a>; rel=\"next\""},"body":"[1]"}`,
@@ -176,7 +176,7 @@ func TestHTTPRoutes(t *testing.T) {
 			t.Errorf("%s %s: %d %s", method, path, got.Status, got.Body)
 		}
 	}
-	// Routes that come later are served at once by a stage that deploys by itself.
+	// A stage with AutoDeploy serves later routes immediately.
 	addRoute(t, s.api, "default", RouteConfig{Key: "ANY /any"})
 	if got := request(t, "DELETE", url+"any", nil); got.Status != 200 {
 		t.Errorf("a new route: %d", got.Status)
@@ -327,7 +327,7 @@ func TestAccessLogOfAWebSocketAPI(t *testing.T) {
 	_ = c.Close(1000, "")
 	var got []string
 	for range 4 {
-		_, line, _ := strings.Cut(<-lines, " ") // without the request id
+		_, line, _ := strings.Cut(<-lines, " ") // drop the request id
 		got = append(got, strings.ReplaceAll(line, id, "ID"))
 	}
 	slices.Sort(got)

@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 )
 
-// resourceID is the shape of API Gateway's own ids: lower-case letters and digits.
+// resourceID returns an id in the form of API Gateway's resource ids: lower-case letters and digits.
 func resourceID(length int) string {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	b := make([]byte, length)
@@ -16,7 +16,7 @@ func resourceID(length int) string {
 	return string(b)
 }
 
-// requestID is the shape of the ids of requests, messages and connections: 15 characters of base64 and "=".
+// requestID returns an id in the form used for requests, messages and connections: 15 characters of base64 and "=".
 func requestID() string {
 	var b [11]byte
 	_, _ = rand.Read(b[:])

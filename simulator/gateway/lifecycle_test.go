@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The program is told how each connection ended.
+// TestDisconnectHasCodeAndReason proves that $disconnect reports how each connection ended.
 func TestDisconnectHasCodeAndReason(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -19,7 +19,7 @@ func TestDisconnectHasCodeAndReason(t *testing.T) {
 		end    func(t *testing.T, s *Stage, c *websocket.Conn)
 		code   float64
 		reason string
-		client websocket.StatusCode // what the client is told, if it is the gateway that ends
+		client websocket.StatusCode // the code that the client gets when the gateway ends the connection
 	}{
 		"client, normally":     {end: func(_ *testing.T, _ *Stage, c *websocket.Conn) { _ = c.Close(1000, "bye") }, code: 1000, reason: "bye"},
 		"client, going away":   {end: func(_ *testing.T, _ *Stage, c *websocket.Conn) { _ = c.Close(1001, "") }, code: 1001},
@@ -41,7 +41,7 @@ func TestDisconnectHasCodeAndReason(t *testing.T) {
 		}, code: 1007, client: 1007},
 		"large message": {end: func(t *testing.T, _ *Stage, c *websocket.Conn) {
 			w, _ := c.Writer(t.Context(), websocket.MessageText)
-			for range 5 { // a frame each
+			for range 5 { // one frame each
 				_, _ = w.Write(bytes.Repeat([]byte("x"), 32<<10))
 			}
 			_ = w.Close()
@@ -58,7 +58,7 @@ func TestDisconnectHasCodeAndReason(t *testing.T) {
 			s := socketStage(t, g)
 			c := dial(t, s, nil)
 			ended := make(chan websocket.StatusCode, 1)
-			if tt.client != 0 { // someone has to read, or the close handshake waits
+			if tt.client != 0 { // without a reader the close handshake would not finish
 				go func() {
 					_, _, err := c.Read(t.Context())
 					ended <- websocket.CloseStatus(err)
@@ -83,7 +83,7 @@ func TestDisconnectHasCodeAndReason(t *testing.T) {
 	}
 }
 
-// A client that uses its connection is not idle; one that only gets messages is not either.
+// TestActivityKeepsAConnectionOpen proves that neither a client that sends nor one that only receives counts as idle.
 func TestActivityKeepsAConnectionOpen(t *testing.T) {
 	t.Parallel()
 	const idle = 200 * time.Millisecond
@@ -102,10 +102,10 @@ func TestActivityKeepsAConnectionOpen(t *testing.T) {
 					}
 					read(t, c)
 				} else {
-					write(t, c, "x") // is not answered
+					write(t, c, "x") // gets no answer
 					f.event(t, "default")
 				}
-				<-time.After(idle / 4) // what is tested is that time passes
+				<-time.After(idle / 4) // the passing of time is what the test is about
 			}
 			if code, _ := closeOf(t, c); code != 1001 {
 				t.Errorf("the idle connection ended with %d", code)
@@ -117,7 +117,7 @@ func TestActivityKeepsAConnectionOpen(t *testing.T) {
 func TestLimitsAreExact(t *testing.T) {
 	t.Parallel()
 	s := socketStage(t, newGateway(t, newFunctions(), Options{}))
-	// The largest message there may be, in the largest frames.
+	// The largest message allowed, in the largest frames.
 	c := rawDial(t, s)
 	defer func() { _ = c.Close() }()
 	part := bytes.Repeat([]byte(" "), 32<<10)
@@ -145,7 +145,8 @@ func TestLimitsAreExact(t *testing.T) {
 	}
 }
 
-// The client learns why, although it is still writing when the gateway has had enough.
+// TestTheCloseFrameReachesAClientThatGoesOnWriting proves that a client learns the reason even if it is still writing
+// when the gateway closes the connection.
 func TestTheCloseFrameReachesAClientThatGoesOnWriting(t *testing.T) {
 	t.Parallel()
 	s := socketStage(t, newGateway(t, newFunctions(), Options{}))
@@ -156,7 +157,7 @@ func TestTheCloseFrameReachesAClientThatGoesOnWriting(t *testing.T) {
 	for i := 0; i < 100 && err == nil; i++ {
 		_, err = c.Write(part)
 	}
-	if err != nil { // many clients would give up here, and never read why
+	if err != nil { // many clients would give up here without reading the reason
 		t.Errorf("the connection was reset while the client was writing: %v", err)
 	}
 	if got := closeCode(t, c); got != 1009 {
@@ -232,7 +233,8 @@ func TestPingIsAnsweredByPong(t *testing.T) {
 	}
 }
 
-// However the bytes are cut, the guard finds every frame that is too large, and no other.
+// TestFrameGuardSeesEachFrame proves that the guard finds every oversized frame, and no other, wherever the bytes are
+// split.
 func TestFrameGuardSeesEachFrame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

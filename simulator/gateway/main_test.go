@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// goroutinesLeft gives the stacks of this package's goroutines, once they had time to end.
+// goroutinesLeft returns the stacks of this package's remaining goroutines, after giving them time to end.
 func goroutinesLeft() string {
 	var ours []string
 	for range 100 {
@@ -35,7 +35,7 @@ func goroutinesLeft() string {
 		all = all[:runtime.Stack(all, true)]
 		ours = nil
 		for i, g := range strings.Split(string(all), "\n\n") {
-			if i > 0 && strings.Contains(g, "heliograph/simulator/gateway.") { // the first is this one
+			if i > 0 && strings.Contains(g, "heliograph/simulator/gateway.") { // the first is the caller
 				ours = append(ours, g)
 			}
 		}
@@ -51,7 +51,7 @@ const allow = `{"principalId":"1234","policyDocument":{"Version":"2012-10-17","S
 
 const deny = `{"principalId":"1234","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"execute-api:Invoke","Resource":"*"}]}}`
 
-// failure is how a function's own failure reaches the gateway.
+// failure is a function's own failure in the form that the gateway recognizes.
 type failure string
 
 func (f failure) Error() string        { return "failed: " + string(f) }
@@ -64,7 +64,7 @@ type functions struct {
 	events map[string]chan []byte
 }
 
-// newFunctions has an authorizer that allows and functions that succeed.
+// newFunctions returns an authorizer that allows everything and functions that succeed.
 func newFunctions() *functions {
 	f := &functions{do: map[string]func(context.Context, []byte) ([]byte, error){}, events: map[string]chan []byte{}}
 	f.answer("authorizer", allow, nil)
@@ -118,7 +118,7 @@ func (f *functions) event(t *testing.T, name string) map[string]any {
 	return nil
 }
 
-// invoked is how often a function was invoked and not looked at yet.
+// invoked is how many invocations of a function no test has read yet.
 func (f *functions) invoked(name string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -129,7 +129,7 @@ func uri(function string) string {
 	return "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:000000000000:function:" + function + "/invocations"
 }
 
-// log keeps the lines that a gateway writes.
+// log collects the lines that a gateway writes.
 type log struct {
 	mu    sync.Mutex
 	lines []string
@@ -169,7 +169,7 @@ func must[T any](t testing.TB) func(T, error) T {
 	}
 }
 
-// socketStage is a WebSocket API as the program declares it; more routes can be added before it is deployed.
+// socketStage is a WebSocket API as the program declares it; more can add routes before it is deployed.
 func socketStage(t testing.TB, g *Gateway, more ...func(*API)) *Stage {
 	a := must[*API](t)(g.CreateAPI(APIConfig{
 		Name: "sockets", Protocol: WebSocket, RouteSelectionExpression: "$request.body.action", Address: "127.0.0.1:0",
@@ -208,7 +208,7 @@ func deploy(t testing.TB, a *API, c StageConfig) *Stage {
 	return must[*Stage](t)(a.CreateStage(c))
 }
 
-// dial opens a connection. The test's end closes it.
+// dial opens a connection and closes it when the test ends.
 func dial(t testing.TB, s *Stage, o *websocket.DialOptions) *websocket.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -239,7 +239,7 @@ func read(t *testing.T, c *websocket.Conn) string {
 	return string(data)
 }
 
-// closeOf waits for the end of a connection and gives its code and reason.
+// closeOf waits until a connection ends and returns its code and reason.
 func closeOf(t *testing.T, c *websocket.Conn) (websocket.StatusCode, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

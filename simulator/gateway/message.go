@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// message is one event of a connection on its way: $connect, a message, or $disconnect.
+// message is one event of a connection in progress: $connect, a message, or $disconnect.
 type message struct {
 	c      *connection
 	id     string // the request id
@@ -20,7 +20,7 @@ type message struct {
 	values map[string]string // for the access log
 }
 
-// newMessage begins an event of a connection.
+// newMessage starts an event of a connection.
 func (c *connection) newMessage(eventType, key string) *message {
 	g := c.stage.api.g
 	m := &message{c: c, id: requestID(), at: g.options.Now(), key: key}
@@ -44,7 +44,7 @@ func (c *connection) newMessage(eventType, key string) *message {
 	return m
 }
 
-// receive routes a message of the client.
+// receive routes a message from the client.
 func (c *connection) receive(data []byte) {
 	c.mu.Lock()
 	c.received++
@@ -68,12 +68,13 @@ func (c *connection) receive(data []byte) {
 	}
 }
 
-// route chooses a message's route by the field that the API names. What is no JSON, or names no route, is for $default.
+// route chooses a message's route by the field that the API names. A message that is not JSON or names no route goes to
+// $default.
 func (c *connection) route(data []byte) (key string, t target, found bool) {
 	var fields map[string]json.RawMessage
 	var name string
 	if json.Unmarshal(data, &fields) == nil && json.Unmarshal(fields[c.stage.api.config.routeField()], &name) == nil &&
-		!strings.HasPrefix(name, "$") { // the predefined routes are not for clients
+		!strings.HasPrefix(name, "$") { // clients can't choose the predefined routes
 		if t, found = c.deployment.routes[name]; found {
 			return name, t, true
 		}
@@ -82,20 +83,20 @@ func (c *connection) route(data []byte) (key string, t target, found bool) {
 	return "$default", t, found
 }
 
-// refuse answers a message without asking anyone.
+// refuse answers a message without invoking anything.
 func (m *message) refuse(status int, text string) {
 	m.c.stage.metric("ClientError", "Count", 1)
 	m.reply(status, text)
 }
 
-// reply sends the client the gateway's own answer.
+// reply sends the client an answer of the gateway itself.
 func (m *message) reply(status int, text string) {
 	m.values["error.message"] = text
 	m.c.send(m.errorBody(text))
 	m.done(status)
 }
 
-// errorBody is the gateway's own answer, with the spaces that it has on AWS.
+// errorBody is the body of such an answer, with the same spacing as on AWS.
 func (m *message) errorBody(text string) []byte {
 	return fmt.Appendf(nil, `{"message": %q, "connectionId":%q, "requestId":%q}`, text, m.c.id, m.id)
 }
@@ -105,10 +106,10 @@ func (m *message) done(status int) {
 	m.c.stage.accessLog(m.values)
 }
 
-// mock answers by the templates of a MOCK integration.
+// mock answers from the templates of a MOCK integration.
 func (m *message) mock(t target) {
 	status, err := mockStatus(t.integration.IntegrationConfig)
-	if err != nil { // it was checked when it was created
+	if err != nil { // can't happen: checked at creation
 		m.fail(err)
 		return
 	}
@@ -133,7 +134,7 @@ func (m *message) mock(t target) {
 	m.done(status)
 }
 
-// proxyAnswer is what a function answers through a proxy integration.
+// proxyAnswer is a function's response through a proxy integration.
 type proxyAnswer struct {
 	StatusCode        int
 	Headers           map[string]any // strings, numbers and booleans
@@ -142,7 +143,7 @@ type proxyAnswer struct {
 	IsBase64Encoded   bool
 }
 
-// invoke runs the route's function and measures it.
+// invoke runs the route's function and records its latency.
 func (m *message) invoke(t target) ([]byte, error) {
 	s := m.c.stage
 	began := time.Now()
@@ -158,7 +159,7 @@ func (m *message) invoke(t target) ([]byte, error) {
 	return answer, nil
 }
 
-// proxy runs the function and sends its answer's body back, if the route answers.
+// proxy runs the function and, if the route answers, sends the body of its response to the client.
 func (m *message) proxy(t target) {
 	body, err := m.invoke(t)
 	if err != nil {
@@ -183,7 +184,7 @@ func (m *message) proxy(t target) {
 	m.done(status)
 }
 
-// fail reports what went wrong, and tells the client no more than that something did.
+// fail reports the cause as a problem, and tells the client only that something went wrong.
 func (m *message) fail(err error) {
 	s := m.c.stage
 	if s.api.g.ending.Err() != nil {
@@ -198,7 +199,7 @@ func (m *message) fail(err error) {
 	m.reply(http.StatusInternalServerError, "Internal server error")
 }
 
-// errorMetric tells a function that failed from one that could not be called.
+// errorMetric distinguishes a function that failed from one that could not be invoked.
 func errorMetric(err error) string {
 	if errors.As(err, new(functionError)) || errors.Is(err, errTimedOut) {
 		return "IntegrationError"
@@ -206,7 +207,7 @@ func errorMetric(err error) string {
 	return "ExecutionError"
 }
 
-// invokeDisconnect runs the $disconnect route. Nobody waits for its answer.
+// invokeDisconnect runs the $disconnect route. Its answer is ignored.
 func (c *connection) invokeDisconnect(e ending) {
 	t, ok := c.deployment.routes["$disconnect"]
 	if !ok {

@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// maxAuthorizerAnswer is the most that an authorizer may answer, in bytes, by API Gateway's quotas.
+// maxAuthorizerAnswer is the size limit of an authorizer's answer, in bytes, from API Gateway's quotas.
 const maxAuthorizerAnswer = 8 << 10
 
-// authorization is what a Lambda authorizer said about a request.
+// authorization is a Lambda authorizer's verdict on a request.
 type authorization struct {
 	principal string
 	context   map[string]any // strings, numbers (json.Number) and booleans
 	allowed   bool
 }
 
-// statement is one of an IAM policy that an authorizer returns.
+// statement is a statement of the IAM policy that an authorizer returns.
 type statement struct {
 	Effect    string
 	Action    oneOrMany
 	Resource  oneOrMany
 	Condition json.RawMessage
-	// What a Lambda authorizer's policy may not have, or the simulator does not know.
+	// A Lambda authorizer's policy may not have these, or the simulator does not support them.
 	NotAction, NotResource, Principal json.RawMessage
 }
 
@@ -42,8 +42,8 @@ func (o *oneOrMany) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(o))
 }
 
-// readAuthorization reads an authorizer's answer and applies its policy to a route. An answer that API Gateway would not
-// understand is an error.
+// readAuthorization parses an authorizer's answer and applies its policy to a route. An answer that API Gateway would
+// not understand is an error.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
 func readAuthorization(answer []byte, routeARN string) (authorization, error) {
 	if len(answer) > maxAuthorizerAnswer {
@@ -73,7 +73,7 @@ func readAuthorization(answer []byte, routeARN string) (authorization, error) {
 	return authorization{principal: *said.PrincipalID, context: said.Context, allowed: allowed}, err
 }
 
-// evaluate applies a policy: a Deny wins, without an Allow it is denied.
+// evaluate applies a policy: any Deny wins, and without an Allow the request is denied.
 func evaluate(statements []statement, routeARN string) (allowed bool, err error) {
 	denied := false
 	for _, s := range statements {
@@ -93,8 +93,8 @@ func evaluate(statements []statement, routeARN string) (allowed bool, err error)
 	return allowed && !denied, nil
 }
 
-// anyMatches is IAM's match: * stands for any characters, ? for one. flags are the regular expression's: actions do not
-// mind the case.
+// anyMatches applies IAM's matching: * stands for any characters, ? for exactly one. flags are those of the regular
+// expression: actions ignore case.
 func anyMatches(patterns []string, flags, value string) bool {
 	for _, p := range patterns {
 		quoted := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(p))
@@ -105,7 +105,7 @@ func anyMatches(patterns []string, flags, value string) bool {
 	return false
 }
 
-// text is a context value as WebSocket APIs and logs have it.
+// text is a context value in the form used by WebSocket APIs and logs.
 func text(v any) string {
 	switch v := v.(type) {
 	case string:

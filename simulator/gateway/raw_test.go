@@ -26,7 +26,7 @@ func measure() usage {
 	return usage{runtime.NumGoroutine(), int64(m.HeapAlloc + m.StackInuse)}
 }
 
-// rawDial opens a WebSocket without a library, which would cost more than the gateway.
+// rawDial opens a WebSocket without a library, whose memory would exceed the gateway's own.
 func rawDial(t testing.TB, s *Stage) net.Conn {
 	c, err := net.Dial("tcp", s.api.address)
 	if err != nil {
@@ -46,7 +46,7 @@ func rawDial(t testing.TB, s *Stage) net.Conn {
 	return c
 }
 
-// frame is a client's frame with a mask of zeros.
+// frame is a client's frame with an all-zero mask.
 func frame(opcode byte, final bool, payload []byte) []byte {
 	first := opcode
 	if final {
@@ -64,7 +64,7 @@ func frame(opcode byte, final bool, payload []byte) []byte {
 	return append(append(f, 0, 0, 0, 0), payload...)
 }
 
-// closeCode reads frames until a close frame comes and gives its code.
+// closeCode reads frames up to a close frame and returns its code.
 func closeCode(t *testing.T, c net.Conn) int {
 	t.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Bounds of a request, in bytes, which AWS does not raise.
+// Limits of a request, in bytes, which AWS does not raise.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 const (
@@ -15,9 +15,9 @@ const (
 	maxSocketURL = 4_096  // URL of a WebSocket API
 )
 
-// parseQuery takes a query string apart as API Gateway does: only & separates pairs, so a semicolon is part of a value.
-// net/url would drop a pair with a semicolon or a broken escape, and the function would answer a question that the client
-// did not ask. A broken escape is refused, since nothing says what AWS makes of it.
+// parseQuery splits a query string as API Gateway does: only & separates pairs, so a semicolon is part of a value.
+// net/url would drop a pair with a semicolon or a broken escape, and the function would answer a question the client
+// did not ask. A broken escape is refused, because AWS does not document how it handles one.
 func parseQuery(raw string) (url.Values, *refusal) {
 	values := url.Values{}
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -35,7 +35,7 @@ func parseQuery(raw string) (url.Values, *refusal) {
 	return values, nil
 }
 
-// checkHTTPHead refuses a request line and headers that are too long for an HTTP API.
+// checkHTTPHead refuses a request line and headers that exceed the limit of HTTP APIs.
 func checkHTTPHead(r *http.Request) *refusal {
 	size := len(fmt.Sprintf("%s %s %s", r.Method, r.RequestURI, r.Proto)) + len(r.Host)
 	for _, values := range r.Header {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestParseQuery proves that no parameter that a client sends is dropped in silence.
+// TestParseQuery proves that no parameter from a client is dropped silently.
 func TestParseQuery(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]url.Values{
@@ -30,8 +30,8 @@ func TestParseQuery(t *testing.T) {
 	}
 }
 
-// TestUnreadableRequest proves that both kinds of API refuse what can't be read, and what is longer than AWS takes,
-// before any function is invoked.
+// TestUnreadableRequest proves that both kinds of API refuse unparseable requests, and requests beyond AWS's limits,
+// before invoking any function.
 func TestUnreadableRequest(t *testing.T) {
 	t.Parallel()
 	f := newFunctions()

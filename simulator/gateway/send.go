@@ -7,7 +7,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// The answers to a post that can't be taken.
+// sendError is the status of a post that was refused.
 type sendError int
 
 const (
@@ -15,8 +15,8 @@ const (
 	sendFull
 )
 
-// send puts a message into the queue of what goes to the client. It is a text if it can be one. A client that does not
-// read makes the queue grow, up to a limit. 0 means that it was taken.
+// send queues a message for the client, as text if it is valid text. A client that does not read makes the queue grow,
+// up to a limit. 0 means that the message was queued.
 func (c *connection) send(data []byte) sendError {
 	kind := websocket.MessageText
 	if !utf8.Valid(data) {
@@ -36,12 +36,12 @@ func (c *connection) send(data []byte) sendError {
 	c.sent++
 	c.lastActive = c.stage.api.g.options.Now()
 	c.mu.Unlock()
-	c.stage.metric("MessageCount", "Count", 1) // which has both directions
+	c.stage.metric("MessageCount", "Count", 1) // the metric covers both directions
 	c.write()
 	return 0
 }
 
-// write starts a goroutine that empties the queue, unless there is one, or nothing to do.
+// write starts a goroutine that empties the queue, unless one is running or the queue is empty.
 func (c *connection) write() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +66,7 @@ func (c *connection) drain() {
 		c.queued -= len(next.data)
 		c.mu.Unlock()
 		if err != nil {
-			_ = c.socket.CloseNow() // the reader meets that and ends the connection
+			_ = c.socket.CloseNow() // the reader notices and ends the connection
 			return
 		}
 	}

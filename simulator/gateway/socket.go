@@ -17,7 +17,7 @@ import (
 	"heliograph/simulator/loopback"
 )
 
-// ServeHTTP serves one request at the API's address.
+// ServeHTTP serves one request to the API.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := a.g
 	g.mu.Lock()
@@ -52,8 +52,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// trust keeps out pages of other origins, as far as a real API's secret would: the secret of a stack on a laptop may be
-// public, so a WebSocket API, which AWS lets every page connect to, takes pages of this machine only. At an HTTP API
+// trust keeps out pages of other origins, as far as a real API's secret would. The secret of a local stack may be
+// public, so a WebSocket API, which AWS lets every page connect to, accepts only pages of this machine. At an HTTP API,
 // CORS decides, as on AWS.
 func (g *Gateway) trust(a *API, r *http.Request) error {
 	names := loopback.Names(g.options.Hosts)
@@ -69,7 +69,7 @@ func (a *API) stage(name string) *Stage {
 	return a.stages[name]
 }
 
-// writeError is an answer of the gateway itself.
+// writeError sends an answer of the gateway itself.
 func writeError(w http.ResponseWriter, status int, code, message string) {
 	writeJSON(w, status, code, fmt.Appendf(nil, `{"message":%q}`, message))
 }
@@ -126,7 +126,7 @@ func (s *Stage) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// checkUpgrade refuses what is no WebSocket handshake, before anyone is invoked for it. RFC 6455, section 4.2.1.
+// checkUpgrade refuses anything but a WebSocket handshake, before any function is invoked. RFC 6455, section 4.2.1.
 func checkUpgrade(r *http.Request) (status int, text string) {
 	if len(r.Host)+len(r.RequestURI) > maxSocketURL {
 		return http.StatusRequestURITooLong, "URI Too Long"
@@ -152,7 +152,7 @@ func hasToken(h http.Header, name, token string) bool {
 	return false
 }
 
-// decide asks the throttle, the authorizer and the $connect route.
+// decide consults the throttle, the authorizer and the $connect route, in that order.
 func (u *upgrade) decide(r *http.Request) *refusal {
 	s := u.c.stage
 	if !s.api.g.connects.take() || !s.api.g.requests.take() || !s.requests.take() {
@@ -163,7 +163,7 @@ func (u *upgrade) decide(r *http.Request) *refusal {
 			return refused
 		}
 	}
-	if u.hasRoute { // AWS counts what is sent to the integration, not who comes
+	if u.hasRoute { // AWS counts requests sent to the integration, not handshakes
 		s.metric("ConnectCount", "Count", 1)
 	}
 	if u.hasRoute && u.t.integration.Type == "AWS_PROXY" {
@@ -232,7 +232,7 @@ func (u *upgrade) connect() *refusal {
 	return nil
 }
 
-// refuse answers the handshake.
+// refuse answers the handshake with an error.
 func (u *upgrade) refuse(w http.ResponseWriter, refused *refusal) {
 	s := u.c.stage
 	if refused.cause != nil {
@@ -250,7 +250,7 @@ func (u *upgrade) refuse(w http.ResponseWriter, refused *refusal) {
 	u.done(refused.status)
 }
 
-// open tells the client that the connection is there. It can be posted to a moment before.
+// open sends the client its 101 answer. Posts are accepted from a moment before.
 func (u *upgrade) open(w http.ResponseWriter, r *http.Request) *refusal {
 	c := u.c
 	if !c.open() {
@@ -261,9 +261,9 @@ func (u *upgrade) open(w http.ResponseWriter, r *http.Request) *refusal {
 	}
 	guarded := &guardedWriter{ResponseWriter: w, limit: uint64(c.stage.api.g.options.Limits.Frame)}
 	socket, err := websocket.Accept(guarded, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled, // trust has judged the origin
+		InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled, // trust has checked the origin
 	})
-	if err != nil { // the client has gone; the program has heard of it by $connect
+	if err != nil { // the client is gone; the program already saw its $connect
 		c.forget()
 		c.disconnect(endAbnormal)
 		u.done(http.StatusBadRequest)
@@ -274,6 +274,6 @@ func (u *upgrade) open(w http.ResponseWriter, r *http.Request) *refusal {
 	c.socket, c.guard = socket, guarded.guard
 	c.mu.Unlock()
 	c.start()
-	u.done(http.StatusOK) // what access logs have, although the client got 101
+	u.done(http.StatusOK) // the status in access logs, although the client got 101
 	return nil
 }

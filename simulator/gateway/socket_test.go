@@ -13,7 +13,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// What authorizer and $connect answer decides what the handshake gets.
+// TestHandshake proves that the answers of the authorizer and $connect decide the outcome of the handshake.
 func TestHandshake(t *testing.T) {
 	t.Parallel()
 	implicit := strings.Replace(allow, `"Resource":"*"`, `"Resource":"arn:aws:execute-api:eu-west-1:000000000000:*/other/*"`, 1)
@@ -22,7 +22,7 @@ func TestHandshake(t *testing.T) {
 		authorizerFails, connectFails error
 		status                        int
 		message                       string
-		invoked                       bool // $connect
+		invoked                       bool // whether $connect ran
 	}{
 		"allowed":                   {status: 101, invoked: true},
 		"denied":                    {authorizer: deny, status: 403, message: "Forbidden"},
@@ -150,7 +150,7 @@ func TestWhatConnectPostsAtOnceArrivesAfterTheUpgrade(t *testing.T) {
 	g := newGateway(t, f, Options{})
 	s := socketStage(t, g)
 	c := dial(t, s, nil)
-	id := string(g.Connections()[0].ID) // open as soon as the client knows
+	id := string(g.Connections()[0].ID) // open by the time the client knows
 	if err := post(t, management(t, s), id, "first"); err != nil {
 		t.Fatal(err)
 	}
@@ -223,8 +223,8 @@ func TestMessagesAreRoutedByTheirAction(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		message  string
-		function string // "" for an answer of the gateway
-		answer   string // a pattern
+		function string // "" if the gateway answers
+		answer   string // a regular expression
 		key      string
 	}{
 		"mock":             {message: `{"action":"ping"}`, answer: `^\{"action":"pong"\}$`},
@@ -385,7 +385,7 @@ func TestMessagesAreThrottled(t *testing.T) {
 	a := must[*API](t)(g.CreateAPI(APIConfig{Name: "a", Protocol: WebSocket, RouteSelectionExpression: "$request.body.action", Address: "127.0.0.1:0"}))
 	addRoute(t, a, "default", RouteConfig{Key: "$default"})
 	s := deploy(t, a, StageConfig{Name: "local", ThrottleRate: 0.001, ThrottleBurst: 2})
-	c := dial(t, s, nil) // takes one
+	c := dial(t, s, nil) // uses up one
 	write(t, c, "one")
 	f.event(t, "default")
 	write(t, c, "two")
@@ -394,9 +394,9 @@ func TestMessagesAreThrottled(t *testing.T) {
 	}
 }
 
-// A connection costs a goroutine and little memory.
+// TestAThousandConnections proves that a connection costs one goroutine and little memory.
 func TestAThousandConnections(t *testing.T) {
-	// Not parallel: it counts goroutines and bytes.
+	// Not parallel, because it counts goroutines and bytes.
 	const n = 1000
 	g := newGateway(t, newFunctions(), Options{Limits: Limits{Connects: -1}})
 	s := socketStage(t, g)

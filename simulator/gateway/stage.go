@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// deployment is a snapshot of an API's routes and all that they use.
+// deployment is a snapshot of an API's routes and everything they use.
 type deployment struct {
 	id     DeploymentID
 	routes map[string]target // by route key
 }
 
-// target is what a deployed route leads to.
+// target is a deployed route with its integration and authorizer.
 type target struct {
 	route         RouteConfig
 	integration   integration
 	authorizer    *AuthorizerConfig
 	authorizerURI string // the function's ARN
-	answers       bool   // the integration's answer goes to the client
+	answers       bool   // the integration's answer is sent to the client
 }
 
-// CreateDeployment takes a snapshot of the routes and all that they use.
+// CreateDeployment takes a snapshot of the routes and everything they use.
 func (a *API) CreateDeployment(string) (DeploymentID, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -47,14 +47,14 @@ func (a *API) snapshot() *deployment {
 		}
 		if c, ok := a.authorizers[r.Authorizer]; ok {
 			t.authorizer = &c
-			t.authorizerURI, _ = functionOf(c.URI) // it was checked when it was created
+			t.authorizerURI, _ = functionOf(c.URI) // can't fail: checked at creation
 		}
 		d.routes[r.Key] = t
 	}
 	return d
 }
 
-// redeploy gives the stages that deploy by themselves the newest routes.
+// redeploy gives the latest routes to the stages with AutoDeploy.
 func (a *API) redeploy() {
 	for _, s := range a.stages {
 		if s.config.AutoDeploy {
@@ -63,7 +63,7 @@ func (a *API) redeploy() {
 	}
 }
 
-// Stage is a served deployment.
+// Stage is a deployment being served.
 type Stage struct {
 	api      *API
 	config   StageConfig
@@ -74,7 +74,7 @@ type Stage struct {
 
 var stageName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
 
-// CreateStage serves a deployment.
+// CreateStage starts serving a deployment.
 func (a *API) CreateStage(c StageConfig) (*Stage, error) {
 	s := &Stage{api: a, config: c, requests: newBucket(-1, 0)}
 	if err := a.checkStage(c); err != nil {
@@ -104,6 +104,7 @@ func (a *API) CreateStage(c StageConfig) (*Stage, error) {
 	return s, nil
 }
 
+// checkStage refuses settings in the same words as AWS where they are known.
 func (a *API) checkStage(c StageConfig) error {
 	switch {
 	case c.Name == "$default" && a.config.Protocol == HTTP:
@@ -135,10 +136,10 @@ func (s *Stage) InvokeURL() string {
 // ARN is the stage's ARN.
 func (s *Stage) ARN() string { return s.api.ARN() + "/stages/" + s.config.Name }
 
-// ExecutionARN is arn:aws:execute-api:<region>:<account>:<api>/<stage>, which the ARNs of its routes begin with.
+// ExecutionARN is arn:aws:execute-api:<region>:<account>:<api>/<stage>, the prefix of the ARNs of the stage's routes.
 func (s *Stage) ExecutionARN() string { return s.api.ExecutionARN() + "/" + s.config.Name }
 
-// routeARN is what a function's permission and an authorizer's policy name a route by.
+// routeARN is the ARN under which a function's permission and an authorizer's policy name a route.
 func (s *Stage) routeARN(key string) string {
 	if method, path, ok := strings.Cut(key, " "); ok { // of an HTTP API: <METHOD>/<path>
 		return s.ExecutionARN() + "/" + method + path

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Mapping templates are written in VTL. The simulator takes texts without any directive or reference, which stand for
-// themselves; all else is refused when it is created.
+// Mapping templates are written in VTL. The simulator accepts only plain text, without directives or references;
+// anything else is refused at creation.
 var vtl = regexp.MustCompile(`\$[!{A-Za-z]|#[#*{@A-Za-z]`)
 
 func checkTemplate(text string) error {
@@ -17,8 +17,8 @@ func checkTemplate(text string) error {
 	return nil
 }
 
-// chooseTemplate gives the template that a selection expression chooses. The simulator knows expressions that are
-// constant: a key, with or without a backslash before a leading dollar. Without an expression it is "$default".
+// chooseTemplate returns the template that a selection expression chooses. The simulator supports constant expressions
+// only: a key, with or without a backslash before a leading dollar. An empty expression means "$default".
 func chooseTemplate(templates map[string]string, expression string) (string, error) {
 	for _, text := range templates {
 		if err := checkTemplate(text); err != nil {
@@ -34,7 +34,7 @@ func chooseTemplate(templates map[string]string, expression string) (string, err
 	return text, nil
 }
 
-// checkMock wants the one thing that a MOCK integration does: its request template says a status.
+// checkMock requires the one thing a MOCK integration does: a request template that sets a status.
 func checkMock(c IntegrationConfig) error {
 	if c.URI != "" || c.Method != "" && c.Method != "POST" {
 		return badRequest("a MOCK integration has neither a URI nor a method")

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// bucket is a token bucket, as API Gateway throttles: rate tokens a second flow in, up to burst.
+// bucket is a token bucket like the ones API Gateway throttles with: rate tokens per second flow in, up to burst.
 type bucket struct {
 	rate, burst float64
 
@@ -14,12 +14,12 @@ type bucket struct {
 	filled time.Time
 }
 
-// newBucket makes a full bucket. A rate under 0 means no limit.
+// newBucket returns a full bucket. A negative rate means no limit.
 func newBucket(rate float64, burst int) *bucket {
 	return &bucket{rate: rate, burst: float64(burst), tokens: float64(burst)}
 }
 
-// take takes a token, or says that there is none.
+// take takes a token, and reports whether there was one.
 func (b *bucket) take() bool {
 	if b == nil || b.rate < 0 {
 		return true

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maskedFrame is a client's frame with a mask that changes each byte.
+// maskedFrame is a client's frame with a mask that changes every byte.
 func maskedFrame(opcode byte, payload string) []byte {
 	mask := [4]byte{0xa5, 0x5a, 0x3c, 0xc3}
 	f := append([]byte{0x80 | opcode, 0x80 | byte(len(payload))}, mask[:]...)
@@ -20,15 +20,15 @@ func maskedFrame(opcode byte, payload string) []byte {
 	return f
 }
 
-// TestForeignCloseReasons proves what is answered to a client's close frame: a valid one is echoed, a reason that is not
-// UTF-8 and a code that may not be sent are never.
+// TestForeignCloseReasons proves how the gateway answers a client's close frame: it echoes a valid one, but never a
+// reason that is not UTF-8 or a code that may not be sent.
 func TestForeignCloseReasons(t *testing.T) {
 	t.Parallel()
 	const bye, long = "\x03\xe8", 123
 	for name, tt := range map[string]struct {
 		payload string
-		answer  int     // what the client is told
-		code    float64 // what $disconnect is told
+		answer  int     // the code sent to the client
+		code    float64 // the code in $disconnect
 	}{
 		"a reason":               {bye + "bye", 1000, 1000},
 		"the longest reason":     {bye + strings.Repeat("x", long), 1000, 1000},
@@ -63,7 +63,7 @@ func TestForeignCloseReasons(t *testing.T) {
 	}
 }
 
-// dribble sends a packet a byte.
+// dribble sends a frame one byte per packet.
 func dribble(c net.Conn, frame []byte) {
 	for i := range frame {
 		_, _ = c.Write(frame[i : i+1])
@@ -71,8 +71,8 @@ func dribble(c net.Conn, frame []byte) {
 	}
 }
 
-// TestUntrustedNamesAndPages proves that no API answers under a foreign name, and that a WebSocket opens only to pages of
-// this machine and to programs, before a function is asked.
+// TestUntrustedNamesAndPages proves that no API answers under a foreign name, and that a WebSocket opens only for pages
+// of this machine and for programs, before any function is invoked.
 func TestUntrustedNamesAndPages(t *testing.T) {
 	t.Parallel()
 	f := newFunctions()
@@ -114,7 +114,7 @@ func TestUntrustedNamesAndPages(t *testing.T) {
 	}
 }
 
-// TestHTTPAPIUnderAForeignName proves that an HTTP API, where CORS judges origins, is closed to foreign names.
+// TestHTTPAPIUnderAForeignName proves that an HTTP API, where CORS checks origins, rejects foreign names.
 func TestHTTPAPIUnderAForeignName(t *testing.T) {
 	t.Parallel()
 	a := must[*API](t)(newGateway(t, newFunctions(), Options{}).CreateAPI(APIConfig{Name: "http", Protocol: HTTP, Address: "127.0.0.1:0"}))
