@@ -12,18 +12,18 @@ import (
 	"path/filepath"
 )
 
-// maxUnpacked is the limit of an unpacked archive, as AWS has it.
+// maxUnpacked is AWS's limit on the size of an unpacked archive.
 const maxUnpacked = 250 << 20
 
-// code is an archive that was unpacked.
+// code is an unpacked archive.
 type code struct {
 	folder string
 	sha256 string // base64
 	size   int64
 }
 
-// unpack puts an archive's files into a folder that is named by the archive's content, so that an archive which was
-// unpacked before costs only its hash.
+// unpack extracts an archive into a folder named after its content, so that unpacking the same archive again costs only
+// its hash.
 func unpack(workDir, archive string) (code, error) {
 	sum, size, err := hashFile(archive)
 	if err != nil {
@@ -37,7 +37,7 @@ func unpack(workDir, archive string) (code, error) {
 	if err := os.MkdirAll(filepath.Dir(c.folder), 0o755); err != nil {
 		return code{}, err
 	}
-	// A folder of another name first: a stop halfway must not leave a folder that looks complete.
+	// Extract under another name first: an interruption must not leave a folder that looks complete.
 	half, err := makeTemp(filepath.Dir(c.folder), "half")
 	if err != nil {
 		return code{}, err
@@ -110,7 +110,7 @@ func extractFile(f *zip.File, folder string) error {
 	return errors.Join(err, out.Close())
 }
 
-// checkBootstrap says at creation what AWS says at the first invocation only.
+// checkBootstrap reports at creation what AWS reports only at the first invocation.
 func checkBootstrap(folder string) error {
 	info, err := os.Stat(filepath.Join(folder, "bootstrap"))
 	switch {

@@ -13,7 +13,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// PutEventInvokeConfig says how the asynchronous events of a function are retried.
+// PutEventInvokeConfig sets how a function's asynchronous events are retried.
 func (p *Platform) PutEventInvokeConfig(function string, c EventInvokeConfig) error {
 	f, err := p.find(function)
 	if err != nil {
@@ -37,7 +37,7 @@ func (p *Platform) PutEventInvokeConfig(function string, c EventInvokeConfig) er
 	return nil
 }
 
-// InvokeAsync takes an event and runs the function later, with Lambda's retries.
+// InvokeAsync accepts an event and runs the function later, with Lambda's retries.
 func (p *Platform) InvokeAsync(r Request) error {
 	f, err := p.check(r, maxAsyncPayload)
 	if err != nil {
@@ -63,21 +63,22 @@ func (p *Platform) InvokeAsync(r Request) error {
 	return nil
 }
 
-// event is an asynchronous event in Lambda's own queue.
+// event is an asynchronous event in Lambda's internal queue.
 type event struct {
 	p       *Platform
 	f       *function
 	request Request
-	id      string // all its attempts have one request id
+	id      string // shared by all its attempts
 	config  EventInvokeConfig
 	taken   time.Time
 	failed  int // attempts in which the function failed
-	refused int // attempts that were throttled, or failed on Lambda's side
+	refused int // attempts that were throttled or failed on Lambda's side
 }
 
-// maxPause is the longest pause between attempts that never reached the function.
+// maxPause bounds the pause between attempts that never reached the function.
 const maxPause = 5 * time.Minute
 
+// run attempts the event until it succeeds or is dropped.
 func (ev *event) run(ctx context.Context) {
 	for {
 		result, err := ev.p.invoke(ctx, ev.request, ev.id)
@@ -104,7 +105,7 @@ func (ev *event) run(ctx context.Context) {
 	}
 }
 
-// next gives the pause before the next attempt, or the condition under which the event is dropped.
+// next returns the pause before the next attempt, or the condition under which the event is dropped.
 func (ev *event) next(err error) (pause time.Duration, condition string) {
 	if err == nil {
 		if ev.failed > *ev.config.MaximumRetryAttempts {
@@ -126,7 +127,7 @@ func (ev *event) next(err error) (pause time.Duration, condition string) {
 	return pause, ""
 }
 
-// retryable is true for what may pass: throttling and errors of Lambda itself.
+// retryable reports whether an error may be temporary: throttling, or an error of Lambda itself.
 func retryable(err error) bool {
 	var failure *wire.Error
 	return !errors.As(err, &failure) || failure.HTTPStatus() == 429 || failure.HTTPStatus() >= 500
@@ -171,7 +172,7 @@ func (ev *event) deliver(ctx context.Context, destination, condition string, res
 	}
 }
 
-// asJSON is a payload as a JSON value; a function may answer anything.
+// asJSON wraps a payload as a JSON value, because a function may answer with anything.
 func asJSON(payload []byte) json.RawMessage {
 	if json.Valid(payload) {
 		return payload

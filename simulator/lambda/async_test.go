@@ -52,7 +52,7 @@ func TestAsynchronousEventsAreRetried(t *testing.T) {
 			if err := p.InvokeAsync(Request{Function: f.ARN, Payload: payload}); err != nil {
 				t.Fatal(err)
 			}
-			record := <-records // comes last of all
+			record := <-records // the last thing to arrive
 			want := "arn:done"
 			if tt.dropped > 0 {
 				want = "arn:failed"

@@ -10,7 +10,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// TestBeforeMayRefuse proves that the hook's error is the answer, and that the function never runs.
+// TestBeforeMayRefuse proves that the hook's error becomes the answer, and that the function never runs.
 func TestBeforeMayRefuse(t *testing.T) {
 	t.Parallel()
 	refusal := &wire.Error{Code: "ServiceException", Status: 500}
@@ -29,8 +29,8 @@ func TestBeforeMayRefuse(t *testing.T) {
 	}
 }
 
-// TestBeforeMayKill proves that a function that is to be killed never succeeds: neither if it is still at work at
-// that moment, nor if it would have answered before; and that it is told how long the function usually takes.
+// TestBeforeMayKill proves that a function marked for killing never succeeds, whether it is still working at that
+// moment or would have answered before; and that the hook learns the function's usual duration.
 func TestBeforeMayKill(t *testing.T) {
 	t.Parallel()
 	for behaviour, after := range map[string]time.Duration{"hang": 20 * time.Millisecond, "pid": time.Hour} {
@@ -51,7 +51,7 @@ func TestBeforeMayKill(t *testing.T) {
 	}
 }
 
-// TestUsualDuration proves that what a function usually takes is what it took the last time.
+// TestUsualDuration proves that a function's usual duration is that of its last run.
 func TestUsualDuration(t *testing.T) {
 	t.Parallel()
 	p, _ := newPlatform(t, Options{})

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// BenchmarkInvoke is what a warm invocation costs besides the function's own work.
+// BenchmarkInvoke measures a warm invocation's overhead beyond the function's own work.
 func BenchmarkInvoke(b *testing.B) {
 	p, f := benchPlatform(b)
 	for b.Loop() {
@@ -15,7 +15,7 @@ func BenchmarkInvoke(b *testing.B) {
 	}
 }
 
-// BenchmarkColdStart is an invocation that starts an environment.
+// BenchmarkColdStart measures an invocation that starts an environment.
 func BenchmarkColdStart(b *testing.B) {
 	p, f := benchPlatform(b)
 	for b.Loop() {

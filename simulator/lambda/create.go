@@ -13,7 +13,7 @@ import (
 
 var functionName = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,64}$`)
 
-// reservedVariables can't be set by a function's creator.
+// reservedVariables can't be set when a function is created.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 var reservedVariables = []string{
 	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
@@ -23,8 +23,8 @@ var reservedVariables = []string{
 	"AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
 }
 
-// Create makes a function. Errors are *wire.Error with Lambda's codes, such as ResourceConflictException
-// for a name that is taken and InvalidParameterValueException for a bad value.
+// Create adds a function. Errors are *wire.Error with Lambda's codes, such as ResourceConflictException for a name
+// already in use and InvalidParameterValueException for a bad value.
 func (p *Platform) Create(c Config) (Function, error) {
 	setDefault(&c.Timeout, 3*time.Second)
 	setDefault(&c.MemorySize, 128)
@@ -57,7 +57,7 @@ func (p *Platform) add(f *function) error {
 		}
 	}
 	if f.ReservedConcurrency != nil {
-		// AWS keeps a hundred for the functions that reserve nothing.
+		// AWS keeps a hundred executions for the functions without a reservation.
 		if p.options.Concurrency-p.reserved-*f.ReservedConcurrency < min(100, p.options.Concurrency) {
 			return invalidParameter("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].")
 		}
@@ -81,7 +81,7 @@ func (c Config) check() error {
 	return c.checkEnvironment()
 }
 
-// maxEnvironment is the size of all variables together, as AWS limits it.
+// maxEnvironment is AWS's limit on the total size of all variables.
 const maxEnvironment = 4 << 10
 
 var variableName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// dispatch gives the environment an event; false means that it is dead.
+// dispatch hands the environment an event. It reports false if the environment is dead.
 func (e *environment) dispatch(inv *invocation) bool {
 	usual := e.p.usual(inv.f)
 	e.mu.Lock()
@@ -38,7 +38,7 @@ func (e *environment) dispatch(inv *invocation) bool {
 	return true
 }
 
-// end kills the process if it is still at the event, because its time is up or on purpose; watch does the rest.
+// end kills the process if it is still working on the event, on a time-out or an injected fault; watch does the rest.
 func (e *environment) end(inv *invocation, timedOut bool) {
 	e.mu.Lock()
 	busy := e.current == inv
@@ -49,7 +49,7 @@ func (e *environment) end(inv *invocation, timedOut bool) {
 	}
 }
 
-// asksNext is called when the process asks for its next event: what it worked on is complete then.
+// asksNext runs when the process asks for its next event, which means that the previous one is complete.
 func (e *environment) asksNext() {
 	e.output.sync()
 	e.mu.Lock()
@@ -68,7 +68,7 @@ func (e *environment) asksNext() {
 	}
 }
 
-// claim gives the event under way to the first caller: an answer and the process's death may race for it.
+// claim gives the event under way to the first caller only: an answer and the death of the process may race for it.
 func (e *environment) claim() *invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -77,8 +77,8 @@ func (e *environment) claim() *invocation {
 	return inv
 }
 
-// checkMemory is the memory that the process has used at its peak. If that is more than the function has, the process is
-// killed, as Lambda would have done earlier, and the result is -1.
+// checkMemory returns the process's peak memory. If that exceeds the function's memory, checkMemory kills the process,
+// as Lambda would have done earlier, and returns -1.
 func (e *environment) checkMemory(inv *invocation) int64 {
 	peak := peakMemory(e.child.cmd.Process.Pid)
 	if peak <= int64(inv.f.MemorySize)<<20 {
@@ -92,7 +92,7 @@ func (e *environment) checkMemory(inv *invocation) int64 {
 	return -1
 }
 
-// failed settles the event that the process died over, if there is one.
+// failed settles the event that the process was working on when it died, if any.
 func (e *environment) failed() {
 	e.mu.Lock()
 	e.ended = true
@@ -114,7 +114,7 @@ func (e *environment) failed() {
 	e.complete(inv, endPeak(e.child.cmd.ProcessState), false)
 }
 
-// complete reports an event and lets its caller have the answer.
+// complete logs and measures an event, then gives its caller the answer.
 func (e *environment) complete(inv *invocation, peak int64, alive bool) {
 	inv.stop()
 	e.log("END RequestId: "+inv.id, true)
@@ -126,17 +126,17 @@ func (e *environment) complete(inv *invocation, peak int64, alive bool) {
 	e.p.account(inv)
 	if alive {
 		if e.p.options.Freeze {
-			e.child.freeze() // release may thaw it at once
+			e.child.freeze() // before release, which may thaw it immediately
 		}
-		e.p.release(e) // before the caller goes on: its next event shall find the environment warm
+		e.p.release(e) // before settle, so that the caller's next event finds the environment warm
 	}
 	e.p.left(inv)
 	inv.settle(log)
 }
 
-// report is Lambda's REPORT line.
+// report returns Lambda's REPORT line.
 func (e *environment) report(inv *invocation, peak int64) string {
-	ms := math.Ceil(float64(inv.duration+inv.initDuration) / float64(time.Millisecond)) // the start is billed too
+	ms := math.Ceil(float64(inv.duration+inv.initDuration) / float64(time.Millisecond)) // the init is billed too
 	line := fmt.Sprintf("REPORT RequestId: %s\tDuration: %s ms\tBilled Duration: %.0f ms\tMemory Size: %d MB\tMax Memory Used: %d MB",
 		inv.id, milliseconds(inv.duration), ms, inv.f.MemorySize, (peak+1<<20-1)>>20)
 	if inv.initDuration > 0 {
@@ -155,7 +155,7 @@ func (e *environment) report(inv *invocation, peak int64) string {
 	return line
 }
 
-// account emits what CloudWatch and X-Ray have of an invocation.
+// account sends an invocation's metrics to CloudWatch and its segments to X-Ray.
 func (p *Platform) account(inv *invocation) {
 	failed := 0.0
 	if inv.answer.isError {
@@ -173,7 +173,7 @@ func (p *Platform) account(inv *invocation) {
 	p.segments(inv)
 }
 
-// usual is how long a function usually takes: as long as the last time, or a guess before the first success.
+// usual estimates a function's duration: that of the last success, or a guess before the first.
 func (p *Platform) usual(f *function) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -20,24 +20,24 @@ type environment struct {
 	temp   string
 	output *output
 
-	events chan *invocation // what the process's call of "next" gets; holds one
+	events chan *invocation // answers the process's call of "next"; holds one
 	ready  chan struct{}    // closed at the first call of "next"
-	exited chan struct{}    // closed when the process is gone
-	dead   chan struct{}    // closed when, besides, its log is complete and its event settled
+	exited chan struct{}    // closed when the process has ended
+	dead   chan struct{}    // closed once, in addition, its log is complete and its event settled
 
 	// Guarded by Platform.mu:
-	child  *child      // nil until it is started
-	idle   *time.Timer // reaps it
-	isGone bool        // its place was given up
+	child  *child      // nil until it starts
+	idle   *time.Timer // reaps the environment
+	isGone bool        // its place in the pool has been given up
 
 	mu        sync.Mutex
 	isReady   bool
-	ended     bool        // the process is gone: no event may come
-	timedOut  bool        // it was killed over its current event's time-out
-	current   *invocation // from its dispatch until someone completes it
-	requestID string      // of the event that the log's lines belong to
-	initError []byte      // what the process reported before it gave up to start
-	tail      tail        // the log since the last event's end
+	ended     bool        // the process has ended: it can take no more events
+	timedOut  bool        // it was killed because its current event timed out
+	current   *invocation // from dispatch until claimed for completion
+	requestID string      // of the event to which log lines belong
+	initError []byte      // what the process reported when its init failed
+	tail      tail        // the log since the end of the last event
 }
 
 // newEnvironment starts a process for a function. An error means that the program could not be run at all.
@@ -63,7 +63,7 @@ func (p *Platform) newEnvironment(f *function) (*environment, error) {
 	return e, nil
 }
 
-// start starts the process. The process may call the Runtime API before this returns.
+// start starts the process, which may call the Runtime API before start returns.
 func (e *environment) start() error {
 	e.p.mu.Lock()
 	e.p.environments[e.token] = e
@@ -76,15 +76,15 @@ func (e *environment) start() error {
 	e.child = child
 	closed := e.p.closed
 	e.p.mu.Unlock()
-	if closed { // Close could not see this one
+	if closed { // Close could not kill this process: it came up only now
 		child.kill()
 	}
-	e.p.work.Add(1) // the invocation that this one is started for is counted, so Close is not past its wait
+	e.p.work.Add(1) // the invocation that needs this environment is itself counted, so Close is still waiting
 	go e.watch(child)
 	return nil
 }
 
-// watch waits for the end of the process, then settles what was under way.
+// watch waits for the process to end, then settles its event.
 func (e *environment) watch(c *child) {
 	defer e.p.work.Done()
 	c.wait()
@@ -96,7 +96,7 @@ func (e *environment) watch(c *child) {
 	e.p.gone(e)
 }
 
-// forget takes the environment out of the Runtime API and removes its folder.
+// forget removes the environment from the Runtime API and deletes its folder.
 func (e *environment) forget() {
 	e.p.mu.Lock()
 	delete(e.p.environments, e.token)
@@ -104,8 +104,8 @@ func (e *environment) forget() {
 	_ = os.RemoveAll(e.temp)
 }
 
-// environ is the environment of the process: Lambda's own variables, then the simulator's, then the function's.
-// Nothing comes from the environment of the simulator itself.
+// environ is the environment of the process: Lambda's own variables, then the simulator's, then the function's. Nothing
+// is inherited from the simulator's own environment.
 func (e *environment) environ() []string {
 	f, o := e.f, e.p.options
 	env := []string{
@@ -125,7 +125,7 @@ func (e *environment) environ() []string {
 		"PATH=/usr/local/bin:/usr/bin:/bin",
 		"LANG=en_US.UTF-8",
 		"TZ=:UTC",
-		// Without a home of its own the AWS SDK would read the developer's ~/.aws.
+		// Without its own home folder, the AWS SDK would read the developer's ~/.aws.
 		"HOME=" + e.temp,
 		"TMPDIR=" + e.temp,
 	}
@@ -141,7 +141,7 @@ func (e *environment) environ() []string {
 	return env
 }
 
-// log takes a line of the process, or of the platform about it.
+// log records a line of the process, or of the platform about it.
 func (e *environment) log(text string, platform bool) {
 	e.mu.Lock()
 	id := e.requestID
@@ -152,14 +152,14 @@ func (e *environment) log(text string, platform bool) {
 	})
 }
 
-// logTail is what was logged since the last event.
+// logTail is the log since the last event.
 func (e *environment) logTail() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.tail.String()
 }
 
-// reported is what the process said before it gave up to start, or nil.
+// reported is the error that the process reported when its init failed, or nil.
 func (e *environment) reported() []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -173,7 +173,7 @@ func (p *Platform) log(l LogLine) {
 	}
 }
 
-// tail keeps the end of a log, as Invoke's LogResult does.
+// tail keeps the end of a log, for Invoke's LogResult.
 type tail struct {
 	lines []string
 	size  int
@@ -195,7 +195,7 @@ func (t *tail) String() string {
 	for _, l := range t.lines {
 		b = append(append(b, l...), '\n')
 	}
-	if len(b) > maxTail { // one long line
+	if len(b) > maxTail { // a single long line
 		b = b[len(b)-maxTail:]
 	}
 	return string(b)

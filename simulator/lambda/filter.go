@@ -7,20 +7,20 @@ import (
 	"heliograph/simulator/pattern"
 )
 
-// dialect is what Lambda takes of event patterns. Source: "Control which events Lambda sends to your function", Lambda
-// developer guide; for what anything-but takes, "Comparison operators", EventBridge user guide, column "Pipe support":
-// pipes and event sources filter by the same rules.
+// dialect is the subset of event patterns that Lambda accepts. Source: "Control which events Lambda sends to your
+// function", Lambda developer guide; for the operands of anything-but, "Comparison operators", EventBridge user guide,
+// column "Pipe support": pipes and event sources filter by the same rules.
 var dialect = pattern.Dialect{
 	Operators:     []string{"anything-but", "equals-ignore-case", "exists", "numeric", "prefix", "suffix"},
 	MaxNumber:     5e9,
 	NumbersAsText: true,
 }
 
-// maxFilters is how many filters an event source may have, as AWS's quota has it without a request.
+// maxFilters is AWS's default quota of filters per event source.
 const maxFilters = 5
 
-// filter is the FilterCriteria of an event source: an event passes if any of the patterns matches it, or if there is
-// none.
+// filter is the FilterCriteria of an event source: an event passes if any pattern matches it, or if there are no
+// patterns.
 type filter []pattern.Pattern
 
 func newFilter(texts []string) (filter, error) {

@@ -9,7 +9,7 @@ const presenceRecord = `{"eventName":"MODIFY","dynamodb":{"Keys":{"pk":{"S":"use
 
 const expiredRecord = `{"eventName":"REMOVE","dynamodb":{"Keys":{"pk":{"S":"user#1"},"sk":{"S":"conn#abc="}}},"userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"}}`
 
-// TestFilter proves which records of a stream an event source filter lets pass.
+// TestFilter proves which stream records an event source filter lets pass.
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -56,7 +56,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestAnyOfTheFiltersIsEnough proves that a record passes by one filter of several, and without any.
+// TestAnyOfTheFiltersIsEnough proves that a record passes if any one filter matches, or if there are no filters.
 func TestAnyOfTheFiltersIsEnough(t *testing.T) {
 	t.Parallel()
 	f, err := newFilter([]string{`{"eventName":["INSERT"]}`, `{"eventName":["REMOVE"]}`})
@@ -72,7 +72,7 @@ func TestAnyOfTheFiltersIsEnough(t *testing.T) {
 	}
 }
 
-// TestFilterRefuses proves that Lambda's filters are refused what only other services' patterns have.
+// TestFilterRefuses proves that Lambda's filters reject what only the patterns of other services may contain.
 func TestFilterRefuses(t *testing.T) {
 	t.Parallel()
 	for pattern, says := range map[string]string{

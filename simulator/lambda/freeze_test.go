@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestFrozenBetweenEvents proves that a function's process stands still between two events if Options.Freeze asks for
-// it and runs on if not, and that it answers the next event, warm, either way.
+// TestFrozenBetweenEvents proves that a function's process stands still between two events with Options.Freeze and
+// keeps running without it, and that it answers the next event, warm, either way.
 func TestFrozenBetweenEvents(t *testing.T) {
 	t.Parallel()
 	if !canFreeze {
@@ -20,7 +20,7 @@ func TestFrozenBetweenEvents(t *testing.T) {
 		p, _ := newPlatform(t, Options{Freeze: freeze})
 		f := create(t, p, "background")
 		invoke(t, p, f, "{}")
-		time.Sleep(300 * time.Millisecond) // what the function does meanwhile is what is measured
+		time.Sleep(300 * time.Millisecond) // the test measures what the function does meanwhile
 		result := invoke(t, p, f, "{}")
 		if result.InitDuration != 0 {
 			t.Error("the second event met a cold environment")
@@ -31,7 +31,7 @@ func TestFrozenBetweenEvents(t *testing.T) {
 		}
 		return count
 	}
-	// A ticker drops what it has missed, so a frozen process counts the moments of its events only.
+	// A ticker drops missed ticks, so a frozen process counts only the ticks during its events.
 	frozen, free := progress(true), progress(false)
 	if frozen > 20 || free < 50 {
 		t.Errorf("in 300 ms the frozen function counted to %d, the other one to %d", frozen, free)
@@ -54,8 +54,8 @@ func TestFrozenDiesWithItsPlatform(t *testing.T) {
 	}
 }
 
-// TestAccountOfTen proves that an account with the ten concurrent executions of a new one throttles the eleventh event,
-// whichever functions have the ten.
+// TestAccountOfTen proves that an account with ten concurrent executions, like a new one, throttles the eleventh event,
+// whichever functions hold the ten.
 func TestAccountOfTen(t *testing.T) {
 	t.Parallel()
 	p, r := newPlatform(t, Options{Concurrency: 10, Environments: 10})

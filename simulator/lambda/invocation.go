@@ -13,43 +13,43 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Payload limits in bytes, from Lambda's quotas; the answer's limit is what Lambda's own message says.
+// Payload limits in bytes, from Lambda's quotas; the answer's limit is the one in Lambda's own error message.
 const (
 	maxPayload      = 6 << 20
 	maxAsyncPayload = 1 << 20
 	maxAnswer       = 6291556
 )
 
-// invocation is one event on its way through an environment.
+// invocation is one event in progress.
 type invocation struct {
 	id      string
 	f       *function
 	payload []byte
 	trace   trace
 
-	// began is when the event reached the process, deadline when its time is up, by Options.Now.
+	// began is when the event reached the process, deadline when it times out, both by Options.Now.
 	began, deadline time.Time
 	initDuration    time.Duration
 	duration        time.Duration
-	stop            func() // ends the time-out and measures the duration
-	kill            Kill   // nil: it may live
+	stop            func() // stops the time-out and measures the duration
+	kill            Kill   // nil: no fault kills the process
 
 	mu     sync.Mutex
 	answer *answer
 
-	settled chan struct{} // closed when result and err are there
+	settled chan struct{} // closed when result and err are set
 	result  Result
 	err     error
 }
 
-// answer is what the function said, or what is said in its place.
+// answer is the function's answer, or the one that Lambda gives in its place.
 type answer struct {
 	payload   []byte
 	isError   bool
-	errorType string // for the REPORT line, where Lambda answers in the function's place
+	errorType string // for the REPORT line, if Lambda answers in the function's place
 }
 
-// answered takes the first answer; later ones are dropped.
+// answered records the first answer and drops later ones. It reports whether this was the first.
 func (i *invocation) answered(a answer) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -67,7 +67,7 @@ func (i *invocation) fail(errorType, format string, args ...any) {
 	i.answered(answer{payload: payload, isError: true, errorType: errorType})
 }
 
-// settle lets the caller have the answer.
+// settle hands the answer to the caller.
 func (i *invocation) settle(logTail string) {
 	i.result = Result{
 		Payload: i.answer.payload, RequestID: i.id, LogTail: logTail,
@@ -79,9 +79,9 @@ func (i *invocation) settle(logTail string) {
 	close(i.settled)
 }
 
-// Invoke runs a function and waits for its answer. A failing function is not an error: see
-// Result.FunctionError. Errors are *wire.Error (ResourceNotFoundException, TooManyRequestsException,
-// RequestTooLargeException, InvalidRequestContentException), or the context's: the function goes on then, as on AWS.
+// Invoke runs a function and waits for its answer. A failing function is not an error: see Result.FunctionError. Errors
+// are *wire.Error (ResourceNotFoundException, TooManyRequestsException, RequestTooLargeException,
+// InvalidRequestContentException), or the context's, in which case the function keeps running, as on AWS.
 func (p *Platform) Invoke(ctx context.Context, r Request) (Result, error) {
 	return p.invoke(ctx, r, uuid.NewString())
 }
@@ -111,7 +111,7 @@ func (p *Platform) invoke(ctx context.Context, r Request, id string) (Result, er
 	}
 }
 
-// Call is Invoke for callers that want the answer only: a function that failed is a *FunctionError.
+// Call is Invoke for callers that need only the answer: a failed function is a *FunctionError.
 func (p *Platform) Call(ctx context.Context, function string, payload []byte) ([]byte, error) {
 	result, err := p.Invoke(ctx, Request{Function: function, Payload: payload})
 	if err != nil {
@@ -150,7 +150,7 @@ func (p *Platform) check(r Request, limit int) (*function, error) {
 	return f, nil
 }
 
-// admit counts the invocation against the concurrency limits, or refuses it.
+// admit counts the invocation against the concurrency limits, or throttles it.
 func (p *Platform) admit(inv *invocation) error {
 	done, ok := p.begin()
 	if !ok {
@@ -176,12 +176,13 @@ func (p *Platform) admit(inv *invocation) error {
 		}
 	}
 	p.metric(f, "ConcurrentExecutions", "Count", float64(running))
-	if p.options.Metric != nil { // of the account: what runs without a reservation, and all that is reserved
+	if p.options.Metric != nil { // for the account: executions without a reservation, plus everything reserved
 		p.options.Metric(Metric{Name: "ClaimedAccountConcurrency", Unit: "Count", Value: float64(claimed), Time: p.options.Now()})
 	}
 	return nil
 }
 
+// throttled returns Lambda's reason for refusing an invocation at the limit, or "".
 func (p *Platform) throttled(f *function) (reason string) {
 	switch {
 	case f.ReservedConcurrency != nil && f.running >= *f.ReservedConcurrency:
@@ -192,7 +193,7 @@ func (p *Platform) throttled(f *function) (reason string) {
 	return ""
 }
 
-// left takes back what admit counted.
+// left reverses what admit counted.
 func (p *Platform) left(inv *invocation) {
 	p.mu.Lock()
 	inv.f.running--
@@ -220,7 +221,7 @@ func (p *Platform) perform(inv *invocation) {
 		if e.dispatch(inv) {
 			return
 		}
-		// It died while it was idle: take another one.
+		// It died while idle: take another one.
 	}
 }
 

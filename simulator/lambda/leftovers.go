@@ -12,14 +12,14 @@ import (
 	"heliograph/simulator/process"
 )
 
-// makeTemp makes a temporary folder that says by its name, kind-<process id>-<random>, whose it is.
+// makeTemp makes a temporary folder whose name, kind-<process id>-<random>, identifies its owner.
 func makeTemp(folder, kind string) (string, error) {
 	return os.MkdirTemp(folder, fmt.Sprintf("%s-%d-", kind, os.Getpid()))
 }
 
-// removeLeftovers removes the temporary folders of simulators that were killed. Several may share a WorkDir, so those of
-// processes that run are left alone. The functions' processes need no such care: the kernel kills them with the
-// simulator, or, where it does not, they end when their Runtime API is gone.
+// removeLeftovers deletes the temporary folders of simulators that were killed. Several simulators may share a WorkDir,
+// so folders of running processes stay. The functions' processes need no such care: the kernel kills them along with
+// the simulator, or, on other systems, they end when their Runtime API is gone.
 func removeLeftovers(workDir string) error {
 	for _, pattern := range []string{"environments-*-*", "code/half-*-*"} {
 		found, err := fs.Glob(os.DirFS(workDir), pattern)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestLeftovers proves that what a killed simulator left is removed by the next one in the same folder, and nothing of one
-// that runs or of anybody else.
+// TestLeftovers proves that a simulator removes the leftovers of a killed one from its folder, but nothing that belongs
+// to a running simulator or to another program.
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
 	ended := exec.Command(os.Args[0], "-test.run=^$")
@@ -17,7 +17,7 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	dead, alive := ended.Process.Pid, os.Getpid()
-	folders := map[string]bool{ // to whether they stay
+	folders := map[string]bool{ // whether each stays
 		fmt.Sprintf("environments-%d-1", dead): false, fmt.Sprintf("environments-%d-2/token", dead): false,
 		fmt.Sprintf("code/half-%d-1", dead): false, fmt.Sprintf("environments-%d-1", alive): true,
 		fmt.Sprintf("code/half-%d-1", alive): true, "code/0123": true, "environments-of-mine": true, "environments-x-1": true,

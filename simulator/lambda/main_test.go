@@ -55,7 +55,7 @@ func buildArchive(dir string) string {
 	return path
 }
 
-// zipped is an archive of files that all have one mode. They are stored, which is quick.
+// zipped is an archive of files that all have the same mode. Storing them uncompressed is fast.
 func zipped(mode os.FileMode, files map[string][]byte) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -76,7 +76,7 @@ func zipped(mode os.FileMode, files map[string][]byte) []byte {
 	return b.Bytes()
 }
 
-// goroutinesLeft gives the stacks of this package's goroutines, once they had time to end.
+// goroutinesLeft returns the stacks of this package's remaining goroutines, after giving them time to end.
 func goroutinesLeft() string {
 	var ours []string
 	for range 100 {
@@ -84,7 +84,7 @@ func goroutinesLeft() string {
 		all = all[:runtime.Stack(all, true)]
 		ours = nil
 		for i, g := range strings.Split(string(all), "\n\n") {
-			if i > 0 && strings.Contains(g, "heliograph/simulator/lambda.") { // the first is this one
+			if i > 0 && strings.Contains(g, "heliograph/simulator/lambda.") { // the first is the caller
 				ours = append(ours, g)
 			}
 		}
@@ -96,12 +96,12 @@ func goroutinesLeft() string {
 	return strings.Join(ours, "\n\n")
 }
 
-// recorder keeps what a platform logs and measures.
+// recorder keeps a platform's log lines and metrics.
 type recorder struct {
 	mu      sync.Mutex
 	lines   []LogLine
 	metrics []Metric
-	changed chan struct{} // gets a value at each line, if there is room
+	changed chan struct{} // gets a value for each line, if there is room
 }
 
 func newRecorder() *recorder { return &recorder{changed: make(chan struct{}, 1)} }
@@ -122,7 +122,7 @@ func (r *recorder) metric(m Metric) {
 	r.metrics = append(r.metrics, m)
 }
 
-// texts are the lines so far; the platform's own only if platform is true.
+// texts are the lines so far, including the platform's own if platform is true.
 func (r *recorder) texts(platform bool) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,7 +135,7 @@ func (r *recorder) texts(platform bool) []string {
 	return texts
 }
 
-// sum adds up the values of a metric.
+// sum adds up a metric's values.
 func (r *recorder) sum(name string) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,7 +171,7 @@ func (r *recorder) await(t *testing.T, text string) LogLine {
 	}
 }
 
-// newPlatform makes a platform for a test, which closes it.
+// newPlatform returns a platform that closes when the test ends.
 func newPlatform(t *testing.T, o Options) (*Platform, *recorder) {
 	t.Helper()
 	r := newRecorder()
@@ -189,7 +189,7 @@ func newPlatform(t *testing.T, o Options) (*Platform, *recorder) {
 	return p, r
 }
 
-// create makes a function of the test program.
+// create adds a function that runs the test program.
 func create(t *testing.T, p *Platform, behaviour string, change ...func(*Config)) Function {
 	t.Helper()
 	c := Config{
@@ -206,7 +206,7 @@ func create(t *testing.T, p *Platform, behaviour string, change ...func(*Config)
 	return created
 }
 
-// invoke runs a function.
+// invoke runs a function and fails the test on an error.
 func invoke(t *testing.T, p *Platform, f Function, payload string) Result {
 	t.Helper()
 	result, err := p.Invoke(t.Context(), Request{Function: f.ARN, Payload: []byte(payload)})

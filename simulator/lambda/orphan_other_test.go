@@ -6,5 +6,5 @@ import "syscall"
 
 func processAlive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// doomed is for Linux: elsewhere nothing kills the children of a killed simulator.
+// doomed is for Linux only: on other systems nothing kills the children of a killed simulator.
 func doomed(string) {}

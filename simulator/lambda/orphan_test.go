@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// processAlive is true for a process that is there and no zombie.
+// processAlive reports whether a process exists and is not a zombie.
 func processAlive(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -25,7 +25,8 @@ func processAlive(pid int) bool {
 	return !strings.HasPrefix(state, "Z")
 }
 
-// A simulator that is killed can't tidy up: the kernel must kill its children, also one that hangs.
+// TestNoChildOutlivesAKilledSimulator proves that the kernel kills a killed simulator's children, even one that hangs:
+// the simulator itself can't clean up.
 func TestNoChildOutlivesAKilledSimulator(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(os.Args[0])
@@ -50,7 +51,7 @@ func TestNoChildOutlivesAKilledSimulator(t *testing.T) {
 	awaitNoProcess(t, pid)
 }
 
-// doomed is a simulator with a function that hangs. It tells the function's process id and waits for its end.
+// doomed is a simulator with a function that hangs. It prints the function's process id and waits to be killed.
 func doomed(dir string) {
 	archive = os.Getenv("LAMBDA_TEST_ARCHIVE")
 	hanging := make(chan struct{})

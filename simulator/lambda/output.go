@@ -11,19 +11,19 @@ import (
 	"sync"
 )
 
-// maxLine is the longest line of a log; a longer one is cut into several, as CloudWatch has a limit for an event.
+// maxLine is the longest log line; a longer one is split, because CloudWatch limits the size of a log event.
 const maxLine = 256 << 10
 
-// output is the pipe that a child process writes its stdout and stderr into.
+// output is the pipe that receives a child process's stdout and stderr.
 //
-// The process writes its lines before it answers, but they arrive here on another way than the answer. To have them
-// first, the reader's side writes a marker into the same pipe and waits until it comes out: what was written before
+// The process writes its lines before it answers, but lines and answer arrive by different routes. To have the lines
+// first, the reader's side writes a marker into the same pipe and waits until it comes out: everything written earlier
 // has then been read.
 type output struct {
 	read, write *os.File
 	marker      []byte
 	line        func(text string)
-	done        chan struct{} // closed when the reader has ended
+	done        chan struct{} // closed when the reader has finished
 
 	mu      sync.Mutex
 	waiting []chan struct{}
@@ -43,7 +43,7 @@ func newOutput(line func(string)) (*output, error) {
 	return o, nil
 }
 
-// sync waits until all that was written before has been handed on.
+// sync waits until everything written so far has been delivered.
 func (o *output) sync() {
 	o.mu.Lock()
 	if o.closed {
@@ -64,7 +64,7 @@ func (o *output) sync() {
 	}
 }
 
-// close waits until all that the process wrote has been handed on. The process must have ended.
+// close waits until everything that the process wrote has been delivered. The process must have ended.
 func (o *output) close() {
 	o.mu.Lock()
 	o.closed = true
@@ -77,7 +77,7 @@ func (o *output) run() {
 	defer close(o.done)
 	defer func() { _ = o.read.Close() }()
 	in := bufio.NewReaderSize(o.read, 4<<10)
-	var long []byte // the beginning of a line that does not fit the buffer
+	var long []byte // the start of a line that exceeds the buffer
 	for {
 		part, err := in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) && len(long)+len(part) < maxLine {
@@ -98,7 +98,7 @@ func (o *output) run() {
 	}
 }
 
-// take hands one line on. A marker may stand behind the rest of a line that has no end yet.
+// take delivers one line. A marker may follow the rest of an unfinished line.
 func (o *output) take(line []byte) {
 	text, synced := bytes.CutSuffix(line, o.marker)
 	if len(text) > 0 {

@@ -25,7 +25,7 @@ type Platform struct {
 	server   *http.Server
 	forks    *forker
 
-	// ending is done when the Platform closes: it ends pauses and waits.
+	// ending is done when the Platform closes, which cuts pauses and waits short.
 	ending context.Context
 	end    context.CancelFunc
 	// work counts the goroutines of invocations, events and environments.
@@ -33,28 +33,28 @@ type Platform struct {
 
 	mu           sync.Mutex
 	functions    map[FunctionName]*function
-	environments map[string]*environment // by the token in their Runtime API's path
+	environments map[string]*environment // by the token in their Runtime API path
 	reserved     int                     // the sum of all reserved concurrencies
 	running      int                     // invocations of functions without reserved concurrency
 	closed       bool
 }
 
-// function is a created function with its environments. Platform.mu guards all that changes.
+// function is a created function with its environments. Platform.mu guards its mutable fields.
 type function struct {
 	Function
-	code string // the folder with the unpacked archive
+	code string // the folder of the unpacked archive
 
 	idle    []*environment // warm ones, the longest unused first
-	alive   int            // environments that are there or being started
+	alive   int            // environments that exist or are being started
 	waiting []chan *environment
 	running int // invocations under way
 	events  EventInvokeConfig
 	policy  []Permission
 
-	lastDuration time.Duration // of the newest invocation that succeeded
+	lastDuration time.Duration // of the latest successful invocation
 }
 
-// New makes a Platform that listens on loopback for its functions' Runtime API calls.
+// New returns a Platform that listens on loopback for its functions' Runtime API calls.
 func New(o Options) (*Platform, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -117,7 +117,7 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
-// Function gives a function by its name or ARN.
+// Function returns the function with a name or ARN.
 func (p *Platform) Function(nameOrARN string) (Function, bool) {
 	f, err := p.find(nameOrARN)
 	if err != nil {
@@ -138,7 +138,7 @@ func (p *Platform) Functions() []Function {
 	return all
 }
 
-// find resolves a name or an ARN without a version.
+// find resolves a name, or an ARN without a version.
 func (p *Platform) find(nameOrARN string) (*function, error) {
 	name := nameOrARN
 	if strings.HasPrefix(name, "arn:") {
@@ -160,8 +160,8 @@ func (p *Platform) functionARN(name FunctionName) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", p.options.Region, p.options.Account, name)
 }
 
-// Kill ends a function's environments at once, also those in the middle of an event, and says how many
-// there were: a fault on purpose.
+// Kill ends a function's environments immediately, even in the middle of an event, and returns how many there were. It
+// serves to inject faults.
 func (p *Platform) Kill(function string) int {
 	f, err := p.find(function)
 	if err != nil {
@@ -175,7 +175,7 @@ func (p *Platform) Kill(function string) int {
 	return killed
 }
 
-// Environments is how many environments a function has, idle ones included.
+// Environments is how many environments a function has, including idle ones.
 func (p *Platform) Environments(function string) int {
 	f, err := p.find(function)
 	if err != nil {
@@ -187,7 +187,7 @@ func (p *Platform) Environments(function string) int {
 // Capacity is how many events of one function can run at once on this machine.
 func (p *Platform) Capacity() int { return p.options.Environments }
 
-// all lists the running environments of a function, or of all functions if it is nil.
+// all lists the running environments of a function, or of all functions if f is nil.
 func (p *Platform) all(f *function) []*environment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -200,8 +200,7 @@ func (p *Platform) all(f *function) []*environment {
 	return found
 }
 
-// Close kills every child process and waits until nothing is left of them. Invocations under way end with an
-// error.
+// Close kills every child process and waits until all of them are gone. Invocations under way end with an error.
 func (p *Platform) Close() error {
 	p.mu.Lock()
 	already := p.closed
@@ -223,7 +222,7 @@ func (p *Platform) Close() error {
 	return err
 }
 
-// begin counts a piece of work, unless the Platform is closed: what it returns must be called at its end.
+// begin counts a unit of work, unless the Platform is closed. The caller must call done at the end.
 func (p *Platform) begin() (done func(), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -121,15 +121,16 @@ func TestNothingOfTheParentsEnvironmentLeaks(t *testing.T) {
 	}
 }
 
-// Every way in which a function can fail is an answer with Lambda's error type, and what it logged before is kept.
+// TestFailures proves that every way in which a function can fail yields an answer with Lambda's error type, and that
+// the function's earlier log lines are kept.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		timeout   time.Duration
 		errorType string
-		message   string // a pattern
+		message   string // a regular expression
 		logged    string // a line of the function that must be kept
-		report    string // the end of the last line of the platform
+		report    string // the end of the platform's last line
 	}{
 		"error": {errorType: "errorString", message: "^no luck$"},
 		"panic": {errorType: "string", message: "^at the disco$"},
@@ -356,7 +357,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	p, r := newPlatform(t, Options{Environments: 1})
 	f := create(t, p, "hang")
 	var wg sync.WaitGroup
-	for range 3 { // one at work, two waiting
+	for range 3 { // one running, two waiting
 		wg.Go(func() {
 			if result, err := p.Invoke(t.Context(), Request{Function: f.ARN}); err == nil && result.FunctionError == "" {
 				t.Errorf("the answer is %s", result.Payload)

@@ -33,7 +33,7 @@ func (p *Platform) AddPermission(s Permission) error {
 	return nil
 }
 
-// Permitted reports whether a function's resource policy lets a principal call it from a source.
+// Permitted reports whether a function's resource policy lets a principal invoke it from a source.
 func (p *Platform) Permitted(function, principal, sourceARN string) bool {
 	f, err := p.find(function)
 	if err != nil {

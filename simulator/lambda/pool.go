@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// acquire gives a warm environment, or nil for leave to start one. Where the function has as many environments as
-// this machine allows, it waits.
+// acquire returns a warm environment, or nil if the caller may start one. If the function already has as many
+// environments as this machine allows, acquire waits.
 func (p *Platform) acquire(f *function) (*environment, error) {
 	p.mu.Lock()
 	if p.closed {
@@ -15,7 +15,7 @@ func (p *Platform) acquire(f *function) (*environment, error) {
 		return nil, errClosed
 	}
 	if n := len(f.idle); n > 0 {
-		e := f.idle[n-1] // the warmest: so that the others may be reaped
+		e := f.idle[n-1] // the most recently used, so that the others can be reaped
 		f.idle = f.idle[:n-1]
 		e.idle.Stop()
 		p.mu.Unlock()
@@ -37,11 +37,11 @@ func (p *Platform) acquire(f *function) (*environment, error) {
 	}
 }
 
-// release makes an environment free for the next event.
+// release makes an environment available for the next event.
 func (p *Platform) release(e *environment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if e.isGone { // it died just after its answer
+	if e.isGone { // it died right after its answer
 		return
 	}
 	if turn := e.f.nextWaiting(); turn != nil {
@@ -56,7 +56,7 @@ func (p *Platform) release(e *environment) {
 	e.f.idle = append(e.f.idle, e)
 }
 
-// reap ends an environment that was not used for long, unless it was just taken.
+// reap ends an environment that has been idle for too long, unless it was just taken.
 func (p *Platform) reap(e *environment) {
 	p.mu.Lock()
 	i := slices.Index(e.f.idle, e)
@@ -69,7 +69,7 @@ func (p *Platform) reap(e *environment) {
 	}
 }
 
-// gone gives an environment's place to the next waiting event.
+// gone passes an ended environment's place to the next waiting event.
 func (p *Platform) gone(e *environment) {
 	p.mu.Lock()
 	e.isGone = true
@@ -83,7 +83,7 @@ func (p *Platform) gone(e *environment) {
 	p.vacate(e.f)
 }
 
-// vacate gives up a place that acquire gave leave to fill.
+// vacate gives up a place that acquire reserved for a new environment.
 func (p *Platform) vacate(f *function) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,8 +103,8 @@ func (f *function) nextWaiting() chan *environment {
 	return turn
 }
 
-// coldStart starts an environment for an event. If the start fails, Lambda tries once more as a part of the invocation
-// and within its time-out; so does this.
+// coldStart starts an environment for an event. If the init fails, it is retried once as part of the invocation and
+// within its time-out, as on Lambda.
 func (p *Platform) coldStart(inv *invocation) {
 	e, failure := p.start(inv, "init", p.options.InitTimeout)
 	if failure == nil {
@@ -114,7 +114,7 @@ func (p *Platform) coldStart(inv *invocation) {
 		failure = &startFailure{"Runtime.ExitError", e.child.exitReason(), nil, ""}
 	}
 	p.mu.Lock()
-	inv.f.alive++ // the place of the first one was given away when it ended
+	inv.f.alive++ // the first environment's place was given away when it ended
 	p.mu.Unlock()
 	inv.began = p.options.Now()
 	began := time.Now()
@@ -134,14 +134,14 @@ func (p *Platform) coldStart(inv *invocation) {
 	inv.settle(failure.log)
 }
 
-// startFailure says why an environment did not come up.
+// startFailure describes why an environment did not start.
 type startFailure struct {
 	errorType, message string
-	payload            []byte // what the process itself reported
+	payload            []byte // reported by the process itself
 	log                string
 }
 
-// start starts a process and waits for its first call of "next". The place in the pool is given up on a failure.
+// start starts a process and waits for its first call of "next". On failure it gives up the place in the pool.
 func (p *Platform) start(inv *invocation, phase string, limit time.Duration) (*environment, *startFailure) {
 	began := time.Now()
 	e, err := p.newEnvironment(inv.f)

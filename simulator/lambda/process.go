@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// child is a function's process, with a group of its own so that what it started dies with it.
+// child is a function's process. It has its own process group, so that anything it started dies with it.
 type child struct {
 	cmd *exec.Cmd
 
@@ -20,8 +20,8 @@ type child struct {
 
 // startChild runs a program with output as its stdout and stderr.
 //
-// A program that was just unpacked may be busy for a moment: a process that is being forked elsewhere holds the file
-// open for writing until it runs its own program.
+// A freshly unpacked program may be busy for a moment: a process being forked elsewhere holds the file open for writing
+// until it executes its own program. startChild retries until then.
 func startChild(forks *forker, path, dir string, env []string, output *os.File) (*child, error) {
 	for try := 1; ; try++ {
 		cmd := exec.Command(path)
@@ -39,16 +39,16 @@ func startChild(forks *forker, path, dir string, env []string, output *os.File) 
 	}
 }
 
-// wait waits for the end of the process. It is called once.
+// wait waits for the process to end. Call it once.
 func (c *child) wait() {
-	_ = c.cmd.Wait() // what ended it is in ProcessState
+	_ = c.cmd.Wait() // ProcessState says how it ended
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
-	killGroup(c.cmd.Process) // what it left behind
+	killGroup(c.cmd.Process) // anything it left behind
 }
 
-// kill ends the process and its group at once, frozen or not.
+// kill ends the process and its group immediately, frozen or not.
 func (c *child) kill() { c.signal(killGroup) }
 
 // freeze stops the process and its group until thaw.
@@ -56,7 +56,7 @@ func (c *child) freeze() { c.signal(freezeGroup) }
 
 func (c *child) thaw() { c.signal(thawGroup) }
 
-// signal leaves a process alone that has ended: its id may be another's by now.
+// signal skips a process that has ended, because its id may have been reused.
 func (c *child) signal(group func(*os.Process)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,7 +65,7 @@ func (c *child) signal(group func(*os.Process)) {
 	}
 }
 
-// exitReason says how the process ended, in the words of Lambda. It is valid after wait.
+// exitReason describes how the process ended, in Lambda's words. It is valid after wait.
 func (c *child) exitReason() string {
 	if c.cmd.ProcessState.Success() {
 		return "Runtime exited without providing a reason"
@@ -74,7 +74,7 @@ func (c *child) exitReason() string {
 }
 
 // forker starts processes on one thread that lives as long as the Platform. On Linux a process asks to be killed when
-// the *thread* that started it ends; Go may end any other thread at will.
+// the *thread* that started it ends, and Go may end any other thread at any time.
 type forker struct {
 	calls chan func()
 	done  chan struct{}

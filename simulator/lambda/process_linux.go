@@ -9,13 +9,12 @@ import (
 	"syscall"
 )
 
-// ownGroup makes the process the leader of a group, and has the kernel kill it when the simulator dies, however that
-// happens.
+// ownGroup makes the process the leader of a group, and has the kernel kill it when the simulator dies for any reason.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// peakMemory is the most memory that a live process had in use, in bytes; 0 if that can't be told.
+// peakMemory is the peak memory of a live process, in bytes, or 0 if unknown.
 func peakMemory(pid int) int64 {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
@@ -32,5 +31,5 @@ func peakMemory(pid int) int64 {
 	return 0
 }
 
-// endPeak is the same of a process that has ended.
+// endPeak is the peak memory of a process that has ended.
 func endPeak(s *os.ProcessState) int64 { return s.SysUsage().(*syscall.Rusage).Maxrss << 10 }

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 )
 
+// Elsewhere only the process itself is killed, nothing is frozen, and peak memory is unknown.
+
 func ownGroup(*exec.Cmd) {}
 
 const canFreeze = false

@@ -26,7 +26,7 @@ type sqsRecord struct {
 	AWSRegion              string                  `json:"awsRegion"`
 }
 
-// sqsAttribute has the empty lists that AWS sends too.
+// sqsAttribute includes the empty lists that AWS also sends.
 type sqsAttribute struct {
 	StringValue      *string  `json:"stringValue,omitempty"`
 	BinaryValue      []byte   `json:"binaryValue,omitempty"`
@@ -61,7 +61,7 @@ func (m Message) attributes() map[string]sqsAttribute {
 	return attributes
 }
 
-// forFilter is the message as filters see it: a body of JSON is looked into.
+// forFilter is the message as filters see it: a JSON body is parsed.
 func (m Message) forFilter() map[string]any {
 	var body any = m.Body
 	if object, err := pattern.Decode[map[string]any]([]byte(m.Body)); err == nil {
@@ -78,7 +78,7 @@ func (m Message) forFilter() map[string]any {
 	return map[string]any{"messageId": m.ID, "body": body, "attributes": attributes, "messageAttributes": sent}
 }
 
-// encode is JSON without the escapes that Go adds for HTML.
+// encode returns JSON without the escapes that Go adds for HTML.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

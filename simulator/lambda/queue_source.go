@@ -13,7 +13,7 @@ import (
 	"heliograph/simulator/internal/sleep"
 )
 
-// QueueSource reads an SQS queue and invokes a function with what it finds.
+// QueueSource polls an SQS queue and invokes a function with the messages.
 type QueueSource struct {
 	runner
 	in     Invoker
@@ -22,13 +22,13 @@ type QueueSource struct {
 	filter filter
 	batch  sync.WaitGroup
 
-	// Lambda begins with five batches at once and adds five a second while there is more. Only Run's goroutine touches
-	// these.
+	// Lambda begins with five concurrent batches and adds five per second as long as more messages wait. Only Run's
+	// goroutine accesses these.
 	busy, limit, max int
 	freed            chan struct{}
 }
 
-// How an SQS event source polls and grows. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+// How an SQS event source polls and scales. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 const (
 	longPoll    = 20 * time.Second
 	firstLimit  = 5
@@ -36,7 +36,7 @@ const (
 	mostBatches = 1250
 )
 
-// NewQueueSource makes a source that Run sets going. A bad value is an InvalidParameterValueException.
+// NewQueueSource returns a source for Run to start. A bad value is an InvalidParameterValueException.
 func NewQueueSource(in Invoker, q Queue, c QueueSourceConfig) (*QueueSource, error) {
 	f, err := checkFunction(in, c.Function)
 	if err != nil {
@@ -54,7 +54,7 @@ func NewQueueSource(in Invoker, q Queue, c QueueSourceConfig) (*QueueSource, err
 	if c.MaximumConcurrency > 0 {
 		s.max = c.MaximumConcurrency
 	}
-	// More batches than the machine can run would only wait, and their messages be redelivered meanwhile.
+	// More batches than the machine can run would only wait while their messages are redelivered.
 	s.max = min(s.max, in.Capacity())
 	s.limit = min(firstLimit, s.max)
 	s.freed = make(chan struct{}, s.max)
@@ -79,10 +79,11 @@ func (c QueueSourceConfig) check(f Function) error {
 	return nil
 }
 
-// Run reads the queue until the context ends or Close is called. Batches under way are then left to the queue, which
+// Run polls the queue until the context ends or Close is called. Batches still under way are left to the queue, which
 // makes their messages visible again.
 func (s *QueueSource) Run(ctx context.Context) { s.run(ctx, s.poll) }
 
+// poll receives and starts batches until the context ends. An empty queue resets the growth, as on Lambda.
 func (s *QueueSource) poll(ctx context.Context) {
 	defer s.batch.Wait()
 	for pause := time.Duration(0); s.room(ctx); {
@@ -110,11 +111,12 @@ func (s *QueueSource) start(ctx context.Context, batch []Message) {
 	s.busy++
 	s.batch.Go(func() {
 		s.handle(ctx, batch)
-		s.freed <- struct{}{} // it has room for all
+		s.freed <- struct{}{} // has room for every batch
 	})
 }
 
-// room waits until one more batch may be worked on. Messages are only received when they can be worked on at once: received and waiting, they would time out.
+// room waits until another batch may start. Messages are received only when they can be handled immediately; waiting,
+// they would exceed their visibility time-out.
 func (s *QueueSource) room(ctx context.Context) bool {
 	for {
 		select {
@@ -132,7 +134,7 @@ func (s *QueueSource) room(ctx context.Context) bool {
 	}
 }
 
-// wait waits for the end of a batch, or, if they are still few, until there may be one more.
+// wait waits for a batch to end or, below the maximum, until another one may be added.
 func (s *QueueSource) wait(ctx context.Context) bool {
 	var grow <-chan time.Time
 	if s.limit < s.max {
@@ -151,7 +153,7 @@ func (s *QueueSource) wait(ctx context.Context) bool {
 	return true
 }
 
-// collect receives a batch: what is there at once, or all that comes within the batching window.
+// collect receives a batch: the messages available now, or those that arrive within the batching window.
 func (s *QueueSource) collect(ctx context.Context) ([]Message, error) {
 	batch, err := s.queue.Receive(ctx, min(s.config.BatchSize, 10), longPoll)
 	if err != nil || len(batch) == 0 || s.config.BatchingWindow == 0 {
@@ -165,14 +167,14 @@ func (s *QueueSource) collect(ctx context.Context) ([]Message, error) {
 		}
 		more, err := s.queue.Receive(ctx, min(s.config.BatchSize-len(batch), 10), min(left, longPoll))
 		if err != nil {
-			return batch, nil // what is there is worked on; the next round meets the error again
+			return batch, nil // handle what has been received; the next round meets the error again
 		}
 		batch = append(batch, more...)
 	}
 	return batch, nil
 }
 
-// handle invokes the function with a batch, and deletes what it has dealt with.
+// handle invokes the function with a batch and deletes the messages that succeeded.
 func (s *QueueSource) handle(ctx context.Context, batch []Message) {
 	batch = s.passed(ctx, batch)
 	if len(batch) == 0 {
@@ -191,7 +193,7 @@ func (s *QueueSource) handle(ctx context.Context, batch []Message) {
 		}
 		return
 	}
-	if result.FunctionError != "" { // nothing is deleted: the messages come back when their time-out has passed
+	if result.FunctionError != "" { // delete nothing: the messages reappear after their visibility time-out
 		return
 	}
 	done := batch
@@ -201,7 +203,7 @@ func (s *QueueSource) handle(ctx context.Context, batch []Message) {
 	s.remove(ctx, done)
 }
 
-// passed deletes the messages that no filter matches and gives the others.
+// passed deletes the messages that no filter matches and returns the others.
 func (s *QueueSource) passed(ctx context.Context, batch []Message) []Message {
 	if len(s.filter) == 0 {
 		return batch
@@ -231,7 +233,7 @@ func (s *QueueSource) remove(ctx context.Context, batch []Message) {
 	}
 }
 
-// invoke tries again while the function is throttled and the messages are still hidden.
+// invoke retries while the function is throttled and the messages are still hidden.
 func (s *QueueSource) invoke(ctx context.Context, event []byte) (Result, error) {
 	until := time.Now().Add(s.config.VisibilityTimeout)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
@@ -242,7 +244,8 @@ func (s *QueueSource) invoke(ctx context.Context, event []byte) (Result, error) 
 	}
 }
 
-// succeeded gives the messages that the answer does not name as failed. An answer that Lambda can't read fails them all.
+// succeeded returns the messages that the answer does not name as failed. If Lambda can't read the answer, all have
+// failed.
 func (s *QueueSource) succeeded(batch []Message, answer []byte) []Message {
 	failed, err := failures(answer)
 	if err != nil {
@@ -264,7 +267,7 @@ func (s *QueueSource) succeeded(batch []Message, answer []byte) []Message {
 	return done
 }
 
-// failures reads a partial batch response. An empty one, or none, is a success.
+// failures reads a partial batch response. An empty or missing one means success.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func failures(answer []byte) (map[string]bool, error) {
 	if len(bytes.TrimSpace(answer)) == 0 {

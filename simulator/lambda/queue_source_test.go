@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// runQueue runs a source in a bubble of fake time, until the test is done with it.
+// runQueue runs a source in a bubble of fake time until the test ends.
 func runQueue(t *testing.T, in *invoker, q *queue, c QueueSourceConfig) *QueueSource {
 	t.Helper()
 	c.Function, c.QueueARN = "f", queueARN
@@ -31,7 +31,7 @@ func runQueue(t *testing.T, in *invoker, q *queue, c QueueSourceConfig) *QueueSo
 	return s
 }
 
-// What the function answers decides which messages are deleted.
+// TestQueueSourceDeletesWhatSucceeded proves that the function's answer decides which messages are deleted.
 func TestQueueSourceDeletesWhatSucceeded(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -131,7 +131,7 @@ func TestQueueSourceWaitsForABatchWithinItsWindow(t *testing.T) {
 			many = append(many, fmt.Sprint(i))
 		}
 		q.send(many...)
-		synctest.Wait() // full at once: the window need not pass
+		synctest.Wait() // a full batch does not wait for the window
 		s.Close()
 		if diff := cmp.Diff([]string{"a b c", strings.Join(many, " ")}, in.calls(t)); diff != "" {
 			t.Error(diff)

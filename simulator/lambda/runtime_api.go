@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// serveRuntime is Lambda's Runtime API. Each environment has a prefix of its own in the path, which is a part of what it
-// takes for the API's host: http://127.0.0.1:<port>/<token>/2018-06-01/runtime/…
+// serveRuntime is Lambda's Runtime API. Each environment has its own path prefix, which it takes for part of the API's
+// host: http://127.0.0.1:<port>/<token>/2018-06-01/runtime/…
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 func (p *Platform) serveRuntime(w http.ResponseWriter, r *http.Request) {
 	token, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -39,7 +39,7 @@ func (p *Platform) serveRuntime(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// splitCall takes invocation/<id>/<action> apart.
+// splitCall splits invocation/<id>/<action>.
 func splitCall(call string) (id, action string) {
 	parts := strings.Split(call, "/")
 	if len(parts) != 3 || parts[0] != "invocation" {
@@ -60,7 +60,7 @@ func (e *environment) serveNext(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *environment) writeEvent(w http.ResponseWriter, inv *invocation) {
-	// The headers' case is Lambda's own; Go's canonical form is the same.
+	// The headers have Lambda's own case, which equals Go's canonical form.
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(inv.payload)))
@@ -68,10 +68,10 @@ func (e *environment) writeEvent(w http.ResponseWriter, inv *invocation) {
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", inv.f.ARN)
 	h.Set("Lambda-Runtime-Trace-Id", inv.trace.header())
-	_, _ = w.Write(inv.payload) // if that fails the process is dying
+	_, _ = w.Write(inv.payload) // a failure means that the process is dying
 }
 
-// serveAnswer takes the answer, or the error, of the event under way.
+// serveAnswer accepts the answer to, or the error of, the event under way.
 func (e *environment) serveAnswer(w http.ResponseWriter, r *http.Request, id string, isError bool) {
 	e.mu.Lock()
 	inv := e.current
@@ -92,13 +92,13 @@ func (e *environment) serveAnswer(w http.ResponseWriter, r *http.Request, id str
 		runtimeError(w, http.StatusBadRequest, "InvalidBody", err.Error())
 		return
 	}
-	if inv.kill != nil { // it has answered before its moment had come
+	if inv.kill != nil { // it answered before its time to die
 		e.end(inv, false)
 		<-e.exited
 		return
 	}
 	a := answer{payload: body, isError: isError}
-	if trailer := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); trailer != "" { // the answer's writer failed halfway
+	if trailer := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); trailer != "" { // writing the answer failed halfway
 		a.isError = true
 		a.payload, _ = json.Marshal(map[string]string{"errorType": trailer, "errorMessage": "the answer ended with an error"})
 	}
@@ -109,7 +109,7 @@ func (e *environment) serveAnswer(w http.ResponseWriter, r *http.Request, id str
 	accepted(w)
 }
 
-// serveInitError takes what a process has to say before it gives up to start.
+// serveInitError accepts the error that a process reports when its init fails.
 func (e *environment) serveInitError(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAnswer))
 	if err != nil {

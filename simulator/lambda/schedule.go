@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Schedule invokes a function again and again, as an EventBridge rule does.
+// Schedule invokes a function periodically, like an EventBridge rule.
 type Schedule struct {
 	runner
 	in     Invoker
@@ -20,7 +20,7 @@ type Schedule struct {
 	fire   chan struct{}
 }
 
-// NewSchedule makes a schedule that Run sets going. A bad expression is a ValidationException in AWS's words.
+// NewSchedule returns a schedule for Run to start. A bad expression is a ValidationException in AWS's words.
 func NewSchedule(in Invoker, c ScheduleConfig) (*Schedule, error) {
 	if _, err := checkFunction(in, c.Function); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ var (
 	units = map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
 )
 
-// parseRate reads rate(<n> <unit>). The unit is singular for one and plural else, as AWS insists.
+// parseRate parses rate(<n> <unit>). AWS insists on a singular unit for 1 and a plural one otherwise.
 func parseRate(expression string) (time.Duration, error) {
 	parts := rate.FindStringSubmatch(expression)
 	if parts == nil {
@@ -56,7 +56,7 @@ func parseRate(expression string) (time.Duration, error) {
 	return time.Duration(n) * units[parts[2]], nil
 }
 
-// Run invokes the function at each period's end until the context ends or Close is called.
+// Run invokes the function at the end of each period until the context ends or Close is called.
 func (s *Schedule) Run(ctx context.Context) {
 	s.run(ctx, func(ctx context.Context) {
 		ticker := time.NewTicker(s.period)
@@ -73,7 +73,7 @@ func (s *Schedule) Run(ctx context.Context) {
 	})
 }
 
-// Trigger invokes the function now, besides its schedule, if Run is under way.
+// Trigger invokes the function now, in addition to its schedule, if Run is under way.
 func (s *Schedule) Trigger(ctx context.Context) {
 	select {
 	case s.fire <- struct{}{}:
@@ -91,7 +91,8 @@ func (s *Schedule) invoke() {
 	}
 }
 
-// scheduledEvent is EventBridge's. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
+// scheduledEvent is EventBridge's event.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
 type scheduledEvent struct {
 	Version    string         `json:"version"`
 	ID         string         `json:"id"`

@@ -26,7 +26,7 @@ var (
 	broken   = Result{FunctionError: "Unhandled", RequestID: "r"}
 )
 
-// invoker is a function that a test answers for.
+// invoker is a function whose answers come from the test.
 type invoker struct {
 	do       func(event []byte) (Result, error)
 	capacity int
@@ -67,7 +67,7 @@ func (i *invoker) Capacity() int {
 	return i.capacity
 }
 
-// calls are the bodies, or sequence numbers, of each event so far.
+// calls are the bodies, or the sequence numbers, in each event so far.
 func (i *invoker) calls(t *testing.T) []string {
 	t.Helper()
 	i.mu.Lock()
@@ -92,7 +92,7 @@ func (i *invoker) calls(t *testing.T) []string {
 	return all
 }
 
-// queue is an SQS queue without visibility: what is received is gone from it, what is deleted is noted.
+// queue is an SQS queue without visibility time-outs: a received message leaves it, and deletions are recorded.
 type queue struct {
 	mu      sync.Mutex
 	waiting []Message
@@ -112,7 +112,7 @@ func (q *queue) send(bodies ...string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, b := range bodies {
-		name := b[:min(len(b), 20)] // a large body shall not make a large id
+		name := b[:min(len(b), 20)] // a large body should not make a large id
 		q.waiting = append(q.waiting, Message{ID: "id-" + name, ReceiptHandle: "handle-" + name, Body: b})
 	}
 	select {
@@ -159,7 +159,7 @@ func (q *queue) Delete(_ context.Context, handles []string) error {
 	return nil
 }
 
-// stream is a table's stream of one shard.
+// stream is a table's stream with a single shard.
 type stream struct {
 	mu      sync.Mutex
 	records []StreamRecord

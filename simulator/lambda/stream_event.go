@@ -27,7 +27,7 @@ func (s *StreamSource) passes(r StreamRecord) bool {
 	return err == nil && s.filter.match(record)
 }
 
-// giveUp reports records that will not be tried again, and sends where they are to the destination.
+// giveUp reports records that will not be retried, and sends their position in the stream to the destination.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 func (s *StreamSource) giveUp(ctx context.Context, shard string, p piece, condition string) {
 	problem(s.config.Problem, "%d records of %s are given up for %s: %s", len(p.records), s.config.StreamARN, s.config.Function, condition)

@@ -12,8 +12,8 @@ import (
 	"heliograph/simulator/internal/sleep"
 )
 
-// StreamSource reads a table's stream, shard by shard, and invokes a function with what it finds. The records of a shard
-// are handled in their order: a batch that fails holds up what comes after it.
+// StreamSource reads a table's stream, shard by shard, and invokes a function with the records. The records of a shard
+// are handled in order: a batch that fails holds up everything after it.
 type StreamSource struct {
 	runner
 	in     Invoker
@@ -25,7 +25,7 @@ type StreamSource struct {
 // streamLife is how long a stream keeps a record.
 const streamLife = 24 * time.Hour
 
-// NewStreamSource makes a source that Run sets going. A bad value is an InvalidParameterValueException.
+// NewStreamSource returns a source for Run to start. A bad value is an InvalidParameterValueException.
 func NewStreamSource(in Invoker, stream Stream, c StreamSourceConfig) (*StreamSource, error) {
 	f, err := checkFunction(in, c.Function)
 	if err != nil {
@@ -86,8 +86,8 @@ func (s *StreamSource) Run(ctx context.Context) {
 	})
 }
 
-// follow handles one shard's records from the starting position on, as far as they are of its lane: with a
-// parallelization factor above 1, each item's records are all in one of so many lanes, which don't wait for each other.
+// follow handles the records of one lane of a shard, from the starting position on. With a parallelization factor above
+// 1, a shard has that many lanes, which don't wait for each other; all records of an item are in the same lane.
 func (s *StreamSource) follow(ctx context.Context, shard string, lane int) {
 	after := ""
 	if s.config.StartingPosition == "LATEST" {
@@ -115,14 +115,14 @@ func (s *StreamSource) follow(ctx context.Context, shard string, lane int) {
 	}
 }
 
-// lane is which of a shard's lanes a record is handled in.
+// lane is the lane of a shard that handles a record.
 func (s *StreamSource) lane(r StreamRecord) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(r.Item)) // a hash never fails
 	return int(h.Sum32() % uint32(s.config.ParallelizationFactor))
 }
 
-// collect reads a batch: what is there at once, or all that comes within the batching window.
+// collect reads a batch: the records available now, or those that arrive within the batching window.
 func (s *StreamSource) collect(ctx context.Context, shard, after string) ([]StreamRecord, error) {
 	batch, err := s.stream.Read(ctx, shard, after, s.config.BatchSize)
 	if err != nil || len(batch) == 0 || s.config.BatchingWindow == 0 {
@@ -134,24 +134,24 @@ func (s *StreamSource) collect(ctx context.Context, shard, after string) ([]Stre
 	for len(batch) < s.config.BatchSize && window.Err() == nil {
 		more, err := s.stream.Read(window, shard, batch[len(batch)-1].SequenceNumber, s.config.BatchSize-len(batch))
 		if err != nil {
-			break // the window's end, or an error that the next round meets again
+			break // the window is over, or an error that the next round meets again
 		}
 		batch = append(batch, more...)
 	}
 	return batch, nil
 }
 
-// piece is a batch, or a half of one that failed.
+// piece is a batch, or one half of a failed batch.
 type piece struct {
 	records []StreamRecord
-	tries   int // how often it was invoked with and failed as a whole
+	tries   int // invocations that failed as a whole
 	last    Result
 }
 
-// handle works on a batch until each of its records has succeeded or was given up.
+// handle works on a batch until each of its records has succeeded or been given up.
 func (s *StreamSource) handle(ctx context.Context, shard string, batch []StreamRecord) {
 	open := []piece{{records: batch}}
-	failed := 0 // in a row, for the pause
+	failed := 0 // consecutive failures, for the pause
 	for len(open) > 0 && ctx.Err() == nil {
 		p := s.young(ctx, shard, open[0])
 		open = open[1:]
@@ -179,10 +179,10 @@ func (s *StreamSource) handle(ctx context.Context, shard string, batch []StreamR
 	}
 }
 
-// outcome gives what is left of a piece after an invocation; ok if nothing is.
+// outcome returns what is left of a piece after an invocation. ok means that nothing is left.
 func (s *StreamSource) outcome(p piece, result Result, err error) (rest piece, ok bool) {
 	if err != nil {
-		// Lambda itself refused: that does not count as an attempt.
+		// Lambda itself refused, which does not count as an attempt.
 		if !errors.Is(err, context.Canceled) && !throttled(err) {
 			problem(s.config.Problem, "invoking %s with %d records of %s: %v", s.config.Function, len(p.records), s.config.StreamARN, err)
 		}
@@ -208,10 +208,10 @@ func (s *StreamSource) outcome(p piece, result Result, err error) (rest piece, o
 		p.tries++
 		return p, false
 	}
-	return piece{records: p.records[first:], last: result}, false // those before have succeeded
+	return piece{records: p.records[first:], last: result}, false // the records before it have succeeded
 }
 
-// firstFailure is the index of the first record that the answer names as failed; -1 if it names none.
+// firstFailure is the index of the first record that the answer names as failed, or -1 if it names none.
 func firstFailure(records []StreamRecord, answer []byte) (int, error) {
 	failed, err := failures(answer)
 	if err != nil || len(failed) == 0 {
@@ -224,7 +224,7 @@ func firstFailure(records []StreamRecord, answer []byte) (int, error) {
 	return first, nil
 }
 
-// again gives what to try once more: the halves, the whole, or nothing if it has been tried often enough.
+// again returns the pieces to retry: both halves, the whole piece, or nothing if its retries are used up.
 func (s *StreamSource) again(ctx context.Context, shard string, p piece) []piece {
 	if s.config.BisectOnError && len(p.records) > 1 && p.tries > 0 {
 		return halves(p)
@@ -236,7 +236,7 @@ func (s *StreamSource) again(ctx context.Context, shard string, p piece) []piece
 	return []piece{p}
 }
 
-// halves splits a piece. The split itself is not counted as an attempt of the halves.
+// halves splits a piece. The failure that caused the split does not count as an attempt of the halves.
 func halves(p piece) []piece {
 	middle := len(p.records) / 2
 	return []piece{
@@ -245,7 +245,7 @@ func halves(p piece) []piece {
 	}
 }
 
-// young gives up the records that have become too old.
+// young gives up the records that have become too old and returns the rest.
 func (s *StreamSource) young(ctx context.Context, shard string, p piece) piece {
 	tooOld := func(r StreamRecord) bool { return time.Since(r.Created) > s.config.MaximumRecordAge }
 	n := 0
@@ -260,7 +260,7 @@ func (s *StreamSource) young(ctx context.Context, shard string, p piece) piece {
 	return p
 }
 
-// tooLarge splits a piece whose event is beyond Lambda's limit.
+// tooLarge splits a piece whose event exceeds Lambda's limit. It returns nil if no split is needed or possible.
 func (s *StreamSource) tooLarge(p piece) []piece {
 	size := 0
 	for _, r := range p.records {

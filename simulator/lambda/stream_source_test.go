@@ -26,7 +26,7 @@ func runStream(t *testing.T, in *invoker, str *stream, c StreamSourceConfig) *St
 	return s
 }
 
-// poison is a function that fails whenever a record is in the batch.
+// poison is a function that fails whenever a given record is in the batch.
 func poison(sequence string) func([]byte) (Result, error) {
 	return func(event []byte) (Result, error) {
 		if strings.Contains(string(event), fmt.Sprintf(`"SequenceNumber":%q`, sequence)) {
@@ -63,13 +63,13 @@ func TestStreamSourceBatchesAndPositions(t *testing.T) {
 	}
 }
 
-// With a parallelization factor, a record that fails holds up its own item and what shares a lane with it, and nothing
-// else; the records of each item are handled in order.
+// TestStreamSourceHandlesItemsSideBySide proves that, with a parallelization factor, a failing record holds up only its
+// own item and those that share its lane, and that each item's records are handled in order.
 func TestStreamSourceHandlesItemsSideBySide(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		in, str := &invoker{do: poison("1")}, newStream(6)
-		for i, item := range []string{"a", "b", "a", "b", "b", "a"} { // which are of different lanes
+		for i, item := range []string{"a", "b", "a", "b", "b", "a"} { // the two fall into different lanes
 			str.records[i].Item = item
 		}
 		s := runStream(t, in, str, StreamSourceConfig{ParallelizationFactor: 2, BatchSize: 2})
@@ -108,7 +108,7 @@ func TestStreamSourceWaitsForABatchWithinItsWindow(t *testing.T) {
 	})
 }
 
-// A batch that fails holds the shard up until it succeeds or is given up.
+// TestStreamSourceRetries proves that a failing batch holds up the shard until it succeeds or is given up.
 func TestStreamSourceRetries(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -218,7 +218,7 @@ func TestStreamSourcePausesBetweenTries(t *testing.T) {
 			tried = append(tried, time.Since(began))
 			switch {
 			case len(tried) == 3:
-				return Result{}, throttle // no attempt, but a pause too
+				return Result{}, throttle // not an attempt, but followed by a pause
 			case len(tried) < 9:
 				return broken, nil
 			}

@@ -11,12 +11,12 @@ import (
 type trace struct {
 	root     string // 1-<time>-<id>
 	parent   string // the caller's segment, or empty
-	service  string // the id of Lambda's own segment
-	function string // the id of the function's segment, the parent of what the function records
+	service  string // the id of Lambda's service segment
+	function string // the id of the function's segment, the parent of the function's own segments
 	sampled  bool
 }
 
-// newTrace goes on with the caller's trace, or starts one.
+// newTrace continues the caller's trace, or starts a new one.
 func (p *Platform) newTrace(f *function, header string) trace {
 	t := trace{service: randomHex(8), function: randomHex(8), sampled: f.Tracing && p.options.XRayDaemon != ""}
 	for part := range strings.SplitSeq(header, ";") {
@@ -36,7 +36,7 @@ func (p *Platform) newTrace(f *function, header string) trace {
 	return t
 }
 
-// header is what the function gets.
+// header is the trace header that the function receives.
 func (t trace) header() string {
 	sampled := "0"
 	if t.sampled {
@@ -45,7 +45,8 @@ func (t trace) header() string {
 	return "Root=" + t.root + ";Parent=" + t.function + ";Sampled=" + sampled
 }
 
-// document is a segment as X-Ray takes it. https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
+// document is a segment in X-Ray's format.
+// https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
 type document struct {
 	Name       string         `json:"name"`
 	ID         string         `json:"id"`

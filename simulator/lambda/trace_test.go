@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Lambda's own two segments stand above what the function records: the function's segment is the parent that the
-// function is told.
+// TestSegments proves that Lambda's own two segments are above the function's: the parent that the function is told is
+// the function's segment.
 func TestSegments(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -8,82 +8,81 @@ import (
 // FunctionName is a function's physical name, such as "heliograph-dev-send".
 type FunctionName string
 
-// Options configure a Platform. The zero value of a field means what its comment says.
+// Options configure a Platform. Each field says what its zero value means.
 type Options struct {
 	// Region and Account go into ARNs and the functions' environment. Required.
 	Region, Account string
-	// WorkDir is the folder in which archives are unpacked, by content hash, and in which environments
-	// have their temporary folders. Required; it is made if it is not there.
+	// WorkDir is the folder for unpacked archives, by content hash, and for the environments' temporary folders.
+	// Required; it is created if missing.
 	WorkDir string
-	// Environ gives what a function's environment has besides Lambda's own variables and those that it
-	// was created with: "KEY=value" each, such as AWS_ENDPOINT_URL and the credentials of its role.
-	// Nil means nothing. It is called at each start of an environment.
+	// Environ returns additions to a function's environment, besides Lambda's own variables and those it was created
+	// with: "KEY=value" each, such as AWS_ENDPOINT_URL and the credentials of its role. Nil adds nothing. It is called
+	// whenever an environment starts.
 	Environ func(Function) []string
-	// Log takes every line that functions and platform write, in the order of each environment. It
-	// must not block for long and must not call back into the Platform. Nil means nowhere.
+	// Log receives every line that functions and platform write, in order per environment. It must not block for long
+	// or call back into the Platform. Nil drops the lines.
 	Log func(LogLine)
-	// Metric takes the platform's own metrics, as CloudWatch has them in AWS/Lambda. Nil means nowhere.
+	// Metric receives the platform's own metrics, as CloudWatch has them in AWS/Lambda. Nil drops them.
 	Metric func(Metric)
-	// Segment takes the X-Ray documents that Lambda itself writes about a traced invocation
-	// (AWS::Lambda and AWS::Lambda::Function), JSON each. Nil means nowhere.
+	// Segment receives the X-Ray documents that Lambda itself writes about a traced invocation (AWS::Lambda and
+	// AWS::Lambda::Function), each as JSON. Nil drops them.
 	Segment func(document []byte)
-	// XRayDaemon is the UDP address that traced functions send their subsegments to. Empty means that
-	// no invocation is sampled.
+	// XRayDaemon is the UDP address to which traced functions send their subsegments. Empty means that no invocation is
+	// sampled.
 	XRayDaemon string
-	// Deliver hands the record of a failed event to a destination, by its ARN. Nil means that a
-	// destination is an error when it is configured.
+	// Deliver sends the record of a failed event to a destination, by its ARN. Nil makes configuring a destination an
+	// error.
 	Deliver func(ctx context.Context, destinationARN string, record []byte) error
-	// Concurrency is the account's limit of concurrent invocations; beyond it invocations are
-	// throttled. 0 means 1,000, as AWS.
+	// Concurrency is the account's limit of concurrent invocations; invocations beyond it are throttled. 0 means 1,000,
+	// as on AWS.
 	Concurrency int
-	// Environments is how many environments one function may have at once on this machine. Lambda has no
-	// such limit; invocations beyond it wait for a free environment instead of starting a process each.
-	// 0 means four for each CPU.
+	// Environments is how many environments one function may have at once on this machine. Lambda has no such limit;
+	// invocations beyond it wait for a free environment instead of each starting a process. 0 means four per CPU.
 	Environments int
-	// Freeze stops a function's processes between its events, as Lambda freezes its environments: what they do in the
-	// background goes on at the next event, if there is one. It needs a Unix.
+	// Freeze stops a function's processes between events, as Lambda freezes its environments: background work resumes
+	// with the next event, if there is one. It needs a Unix.
 	Freeze bool
 	// IdleTimeout is how long an unused environment is kept. 0 means 5 minutes.
 	IdleTimeout time.Duration
-	// InitTimeout is how long a function may take to ask for its first event. 0 means 10 s, as AWS.
+	// InitTimeout is how long a function may take to ask for its first event. 0 means 10 s, as on AWS.
 	InitTimeout time.Duration
-	// Before is asked about each attempt to run a function before it is admitted, and may wait. Its error
-	// refuses the attempt; its Kill lets the function die on the way: faults on purpose. Nil means neither.
+	// Before is called before each attempt to run a function is admitted, and may wait. It injects faults: an error
+	// refuses the attempt, a Kill makes the function die midway. Nil does neither.
 	Before func(ctx context.Context, f Function) (Kill, error)
-	// RetryDelays are the pauses before the retries of an asynchronous event whose function failed. Nil
-	// means 1 and 2 minutes, as AWS.
+	// RetryDelays are the pauses before the retries of an asynchronous event whose function failed. Nil means 1 and 2
+	// minutes, as on AWS.
 	RetryDelays []time.Duration
 	// Now is the clock of log lines and deadlines. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Kill gives the moment at which a function's process is killed, counted from when it got the event; usual is how long
-// the function took the last time that it succeeded. A function that has answered by then is killed all the
-// same, and its answer does not count.
+// Kill returns when a function's process is killed, as a duration from its receipt of the event; usual is how long the
+// function took the last time it succeeded. A function that has answered by then is killed regardless, and its answer
+// does not count.
 type Kill func(usual time.Duration) time.Duration
 
-// Config describes a function to Create, as aws.lambda.Function does.
+// Config describes a function to Create, like aws.lambda.Function.
 type Config struct {
 	// Name is the function's name. Required.
 	Name FunctionName
 	// Archive is the path of a zip file with an executable `bootstrap` at its root. Required.
 	Archive string
-	// Handler is given to the function as _HANDLER. Empty means "bootstrap".
+	// Handler is passed to the function as _HANDLER. Empty means "bootstrap".
 	Handler string
-	// Environment are the function's own variables. Lambda's reserved names are refused.
+	// Environment holds the function's own variables. Lambda's reserved names are refused.
 	Environment map[string]string
-	// Timeout bounds one invocation, in whole seconds up to 900. 0 means 3 s, as AWS.
+	// Timeout bounds one invocation, in whole seconds up to 900. 0 means 3 s, as on AWS.
 	Timeout time.Duration
-	// MemorySize is in MB, 128 to 10,240. 0 means 128, as AWS.
+	// MemorySize is in MB, 128 to 10,240. 0 means 128, as on AWS.
 	MemorySize int
-	// ReservedConcurrency is the function's own limit of concurrent invocations, taken from the
-	// account's. Nil means none of its own; 0 means that every invocation is throttled.
+	// ReservedConcurrency is the function's own limit of concurrent invocations, taken from the account's. Nil means no
+	// reservation; 0 means that every invocation is throttled.
 	ReservedConcurrency *int
-	// Role is the ARN of the role that the function runs as.
+	// Role is the ARN of the function's execution role.
 	Role string
 	// LogGroup is the CloudWatch log group. Empty means /aws/lambda/<name>.
 	LogGroup string
-	// Tracing is true for X-Ray's active mode: every invocation is sampled.
+	// Tracing turns on X-Ray's active mode: every invocation is sampled.
 	Tracing bool
 }
 
@@ -92,9 +91,9 @@ type Function struct {
 	Config
 	// ARN is the function's ARN, without a version.
 	ARN string
-	// InvokeARN is the URI by which API Gateway names the function.
+	// InvokeARN is the URI with which API Gateway refers to the function.
 	InvokeARN string
-	// CodeSHA256 is the archive's hash, base64, as Lambda gives it.
+	// CodeSHA256 is the archive's hash in base64, as Lambda reports it.
 	CodeSHA256 string
 	// CodeSize is the archive's size in bytes.
 	CodeSize int64
@@ -104,9 +103,9 @@ type Function struct {
 type Request struct {
 	// Function is the function's name or ARN (a version or alias is refused).
 	Function string
-	// Payload is the event, JSON.
+	// Payload is the event, in JSON.
 	Payload []byte
-	// TraceHeader is the X-Ray header of the caller ("Root=…;Parent=…;Sampled=1"). Empty starts a trace.
+	// TraceHeader is the caller's X-Ray header ("Root=…;Parent=…;Sampled=1"). Empty starts a new trace.
 	TraceHeader string
 }
 
@@ -118,11 +117,11 @@ type Result struct {
 	FunctionError string
 	// RequestID is the invocation's id, a UUID.
 	RequestID string
-	// LogTail is the last 4 KB of what the invocation logged until it answered.
+	// LogTail is the last 4 KB that the invocation logged before it answered.
 	LogTail string
-	// Duration is how long the function took, without its start.
+	// Duration is how long the function took, excluding init.
 	Duration time.Duration
-	// InitDuration is how long the start took; 0 for a warm environment.
+	// InitDuration is how long init took; 0 for a warm environment.
 	InitDuration time.Duration
 }
 
@@ -132,61 +131,60 @@ type LogLine struct {
 	Function  FunctionName
 	LogGroup  string
 	LogStream string
-	// RequestID is the invocation that was under way, empty during the start.
+	// RequestID is the invocation under way, or "" during init.
 	RequestID string
 	// Text is the line without its line end.
 	Text string
-	// Platform is true for Lambda's own lines, such as START, END and REPORT.
+	// Platform marks Lambda's own lines, such as START, END and REPORT.
 	Platform bool
 }
 
-// Metric is one value of a metric of namespace AWS/Lambda with the dimension FunctionName.
+// Metric is one value of a metric in the namespace AWS/Lambda with the dimension FunctionName.
 type Metric struct {
-	// Function is empty for a metric of the account, ClaimedAccountConcurrency.
+	// Function is empty for ClaimedAccountConcurrency, a metric of the account.
 	Function FunctionName
 	// Name is Invocations, Errors, Throttles, Duration, ConcurrentExecutions, AsyncEventsReceived,
 	// AsyncEventAge, AsyncEventsDropped, DestinationDeliveryFailures or IteratorAge.
 	Name string
-	// Unit is CloudWatch's: Count or Milliseconds.
+	// Unit is CloudWatch's unit: Count or Milliseconds.
 	Unit  string
 	Value float64
 	Time  time.Time
 }
 
-// EventInvokeConfig is how a function's asynchronous events are retried, as
-// aws.lambda.FunctionEventInvokeConfig.
+// EventInvokeConfig sets how a function's asynchronous events are retried, like aws.lambda.FunctionEventInvokeConfig.
 type EventInvokeConfig struct {
-	// MaximumRetryAttempts is 0 to 2. Nil means 2, as AWS.
+	// MaximumRetryAttempts is 0 to 2. Nil means 2, as on AWS.
 	MaximumRetryAttempts *int
-	// MaximumEventAge is 60 s to 6 h. 0 means 6 h, as AWS.
+	// MaximumEventAge is 60 s to 6 h. 0 means 6 h, as on AWS.
 	MaximumEventAge time.Duration
 	// OnFailure and OnSuccess are destination ARNs, or empty.
 	OnFailure, OnSuccess string
 }
 
-// Permission is a statement of a function's resource policy, as aws.lambda.Permission.
+// Permission is a statement of a function's resource policy, like aws.lambda.Permission.
 type Permission struct {
 	StatementID string
 	// Function is the function's name or ARN.
 	Function string
 	// Action is "lambda:InvokeFunction" or a pattern that covers it.
 	Action string
-	// Principal is the service that may call, such as "apigateway.amazonaws.com".
+	// Principal is the service that may invoke the function, such as "apigateway.amazonaws.com".
 	Principal string
 	// SourceARN is a pattern (* and ?) of the caller's ARN. Empty allows any caller of the principal.
 	SourceARN string
 }
 
-// FunctionError is the error of Call when the function itself failed.
+// FunctionError is Call's error when the function itself failed.
 type FunctionError struct {
-	// Type and Message are errorType and errorMessage of the function's answer.
+	// Type and Message are errorType and errorMessage from the function's answer.
 	Type, Message string
-	// Payload is that whole answer.
+	// Payload is the whole answer.
 	Payload []byte
 }
 
-// Error says what failed.
+// Error describes the failure.
 func (e *FunctionError) Error() string { return "the function failed: " + e.Type + ": " + e.Message }
 
-// ErrorMessage is the function's errorMessage, on which API Gateway decides.
+// ErrorMessage is the function's errorMessage, which API Gateway looks at to choose its answer.
 func (e *FunctionError) ErrorMessage() string { return e.Message }

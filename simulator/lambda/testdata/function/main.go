@@ -1,5 +1,5 @@
-// Command function is what the tests of the simulated Lambda run: a function that behaves as its variable
-// BEHAVIOUR says.
+// Command function is the function that the tests of the simulated Lambda run. Its variable BEHAVIOUR selects what it
+// does.
 package main
 
 import (
@@ -64,7 +64,7 @@ func main() {
 	lambda.Start(handler)
 }
 
-// background counts on after the event, and answers with how far it has come.
+// background keeps counting after the event, and answers with the count so far.
 func background() (int64, error) {
 	counting.Do(func() {
 		go func() {
@@ -81,14 +81,14 @@ var (
 	count    atomic.Int64
 )
 
-// grandchild leaves a process behind that would live on.
+// grandchild leaves a process behind that would outlive the function.
 func grandchild() (int, error) {
 	cmd := exec.Command("sleep", "600")
 	err := cmd.Start()
 	return cmd.Process.Pid, err
 }
 
-// describe tells what the function learns about its invocation.
+// describe answers with everything the function learns about its invocation.
 func describe(ctx context.Context) (map[string]any, error) {
 	lc, _ := lambdacontext.FromContext(ctx)
 	deadline, _ := ctx.Deadline()
@@ -114,7 +114,7 @@ func memory() (int, error) {
 	return len(b), nil
 }
 
-// flaky fails until it has left as many files as its event says.
+// flaky fails until it has left as many files as its event asks for.
 func flaky(_ context.Context, in struct {
 	Folder string
 	Fail   int
