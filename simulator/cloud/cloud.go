@@ -1,9 +1,9 @@
 // Package cloud joins the simulated services into one AWS account: a call over HTTP reaches its service only if the
-// caller's policies and the injected faults let it; queues, streams and schedules bring events to functions; what
-// functions and gateways log and measure arrives in CloudWatch; a console shows it all.
+// caller's policies and the injected faults allow it; queues, streams and schedules bring events to functions; logs and
+// metrics of functions and gateways go to CloudWatch; a console shows everything.
 //
-// A Cloud starts empty. Package provider fills it from a Pulumi program; Start then lets events flow. Each concern is a
-// type in a file of its own, and knows only the services that it joins.
+// A Cloud starts empty. Package provider fills it from a Pulumi program; then Start lets events flow. Each concern is a
+// type in its own file, and knows only the services that it joins.
 package cloud
 
 import (
@@ -32,34 +32,34 @@ import (
 	"heliograph/simulator/xray"
 )
 
-// Options say where a cloud listens, and where its news goes.
+// Options say where a cloud listens, and where it reports.
 type Options struct {
-	// Port is the first of three: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0 takes free
-	// ones.
+	// Port is the first of three: the AWS APIs use it; the WebSocket API and the HTTP API use the next two. 0 picks
+	// free ports.
 	Port int
-	// Hosts are the lower-case names under which the cloud may be called besides those of loopback. See package loopback.
+	// Hosts are lower-case names, besides those of loopback, by which the cloud may be called. See package loopback.
 	Hosts []string
-	// FunctionsDir is a folder for the unpacked functions. Required.
+	// FunctionsDir is the folder for unpacked functions. Required.
 	FunctionsDir string
 	// Faults are in effect from the start; see fault.Typical for AWS's latency.
 	Faults []fault.Rule
-	// LogRole is the ARN of the role by which API Gateway writes logs. Empty: the program has to set one, as on a new
+	// LogRole is the ARN of the role with which API Gateway writes logs. Empty: the program has to set one, as on a new
 	// account.
 	LogRole string
-	// Stress is what the services do of what AWS may do; the zero value is nothing of it.
+	// Stress is the difficult but documented behaviour that the services show. The zero value shows none.
 	Stress Stress
-	// Minute is how long a minute of metrics and alarms really lasts; see cloudwatch.Options. 0 means a minute.
+	// Minute is the real duration of a minute of metrics and alarms; see cloudwatch.Options. 0 means a minute.
 	Minute time.Duration
-	// Console tells the console what only the program that runs here knows. Nil means nothing.
+	// Console gives the console what only the running program knows. Nil gives it nothing.
 	Console func(*Cloud) console.App
-	// Problem takes, one at a time, what no answer to a call would report: a denied call, a function that could not be
-	// invoked. Nil means nowhere.
+	// Problem receives, one at a time, problems that no answer to a call reports: a denied call, or a function that
+	// could not be invoked. Nil drops them.
 	Problem func(text string)
-	// Log takes each line that a function logs. Nil means nowhere.
+	// Log receives each line that a function logs. Nil drops them.
 	Log func(lambda.LogLine)
 }
 
-// Cloud is an AWS account with its services. The fields are ready to use as long as the Cloud is open.
+// Cloud is an AWS account with its services. Its fields are ready to use as long as the Cloud is open.
 type Cloud struct {
 	Place
 	Roles      *iam.Roles
@@ -85,12 +85,12 @@ type Cloud struct {
 	watch   *watch
 
 	running sync.WaitGroup // the sources, the server and the tables' clock
-	// ending is done when the cloud closes. It ends the sources, and releases calls that a fault holds up.
+	// ending is done when the cloud closes. It stops the sources and releases calls that a fault delays.
 	ending context.Context
 	stop   context.CancelFunc
 }
 
-// New makes empty services and listens for AWS calls. A port in use or a fault that makes no sense is an error.
+// New creates empty services and listens for AWS calls. It fails if a port is in use or a fault is invalid.
 func New(o Options) (*Cloud, error) {
 	ports, err := openPorts(o.Port)
 	if err != nil {
@@ -107,13 +107,13 @@ func New(o Options) (*Cloud, error) {
 	return c, nil
 }
 
-// EndpointURL is where the AWS APIs are served, without a slash at its end.
+// EndpointURL is the URL of the AWS APIs, without a trailing slash.
 func (c *Cloud) EndpointURL() string { return c.ports.url() }
 
-// AddressFor is the host and port on which an API of this protocol is to listen.
+// AddressFor is the host and port on which an API of this protocol should listen.
 func (c *Cloud) AddressFor(protocol gateway.Protocol) string { return c.ports.addressFor(protocol) }
 
-// open makes the services, each before those that are told about it.
+// open creates the services in the order of their dependencies.
 func (c *Cloud) open() (err error) {
 	c.openData()
 	if c.Traces, err = xray.Listen(xray.Options{}); err != nil {
@@ -133,7 +133,7 @@ func (c *Cloud) open() (err error) {
 	return c.addFaults()
 }
 
-// openData makes the services that hold data, and the faults that may strike them.
+// openData creates the services that hold data, and the faults that can affect them.
 func (c *Cloud) openData() {
 	c.Roles = iam.New(c.Account)
 	c.Metrics = cloudwatch.New(cloudwatch.Options{Minute: c.options.Minute})
@@ -168,7 +168,7 @@ func (c *Cloud) openGateway(guard guard) {
 	})
 }
 
-// lambdaOptions connect the functions to what watches them, and to the AWS APIs that they call.
+// lambdaOptions connect the functions to their logs and metrics, and to the AWS APIs that they call.
 func (c *Cloud) lambdaOptions() lambda.Options {
 	return lambda.Options{
 		Region: c.Region, Account: c.Account, WorkDir: c.options.FunctionsDir, Environ: c.functionEnviron,
@@ -183,8 +183,8 @@ func (c *Cloud) lambdaOptions() lambda.Options {
 	}
 }
 
-// functionEnviron leads a function's unmodified AWS SDK here. The access key identifies the function's role: that is
-// all that Roles needs to judge its calls, so the rest of the credentials is for show.
+// functionEnviron points a function's unmodified AWS SDK here. The access key identifies the function's role, and Roles
+// needs nothing else to judge its calls; the other credentials are placeholders.
 func (c *Cloud) functionEnviron(f lambda.Function) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + c.EndpointURL(),
@@ -194,20 +194,20 @@ func (c *Cloud) functionEnviron(f lambda.Function) []string {
 	}
 }
 
-// services are served on the one AWS endpoint. @connections is not among them: it is told by its path, not its target.
+// services share the one AWS endpoint. @connections is not among them: its path identifies it, not a target header.
 func (c *Cloud) services() []wire.Service {
 	monitoring := api.Service(api.Options{Store: c.Metrics, Alarms: c.Alarms, Dashboard: c.Dashboards.body, Account: c.Account})
 	return []wire.Service{c.Tables.Service(), c.Queues.Service(), c.Topics.Service(), c.Parameters.Service(), monitoring}
 }
 
-// serve answers AWS calls, and the questions of the command line and of browsers.
+// serve answers AWS calls, and requests from the command line and from browsers.
 func (c *Cloud) serve(guard guard) {
 	endpoint := wire.NewEndpoint(wire.Options{Before: guard.before, After: c.watch.called, Elsewhere: c.elsewhere})
 	for _, service := range c.services() {
 		endpoint.Register(service)
 	}
 	own := http.NewServeMux()
-	own.Handle("/", endpoint) // which says what is missing
+	own.Handle("/", endpoint) // its error says what is missing
 	c.handleConsole(own)
 	faultsAPI{c.Faults, c.Journal}.handle(own)
 	c.server = &http.Server{
@@ -221,8 +221,8 @@ func (c *Cloud) serve(guard guard) {
 	})
 }
 
-// signed tells AWS calls, which are signed, from requests to the simulator's own pages: `aws s3 ls` asks for / as a browser
-// does. An unsigned @connections call is refused by its handler.
+// signed separates AWS calls, which are signed, from requests for the simulator's own pages: `aws s3 ls` requests /
+// just as a browser does. The @connections handler itself refuses unsigned calls.
 func signed(endpoint, connections, own http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -245,8 +245,8 @@ func (c *Cloud) addFaults() error {
 	return nil
 }
 
-// Start lets events flow. It is called once the whole stack is declared, since an event could otherwise meet half of
-// it: a function without its permissions, or a topic without its subscriptions.
+// Start lets events flow. Call it once the whole stack is declared; otherwise an event could meet a function without
+// its permissions, or a topic without its subscriptions.
 func (c *Cloud) Start() {
 	for _, s := range c.Sources.all() {
 		c.running.Go(func() { s.Run(c.ending) })
@@ -256,8 +256,8 @@ func (c *Cloud) Start() {
 	c.running.Go(func() { c.Alarms.Run(c.ending) })
 }
 
-// Close stops everything along the path of an event, beginning with what brings new ones: what is still under way then
-// finds the services that it needs.
+// Close stops everything in the order of an event's path, starting with the sources of new events, so that work still
+// under way finds the services that it needs.
 func (c *Cloud) Close() error {
 	c.stop()
 	var errs []error

@@ -9,7 +9,7 @@ import (
 	"heliograph/simulator/console"
 )
 
-// Paths under the AWS endpoint that are the simulator's own.
+// The simulator's own paths under the AWS endpoint.
 const (
 	// ConsolePath is a page that shows the stack.
 	ConsolePath = console.Path
@@ -17,10 +17,10 @@ const (
 	MetricsPath = "/_heliograph/metrics"
 )
 
-// MetricSummary is one metric with its values since the stack was started.
+// MetricSummary is one metric with its values since the start of the stack.
 type MetricSummary struct {
 	Namespace, Name string
-	// Dimensions are "Name=value", joined by a space, in the order of their names.
+	// Dimensions are "Name=value" pairs, sorted by name and joined by spaces.
 	Dimensions                 string
 	Unit                       string
 	Last, Sum, Count, Min, Max float64

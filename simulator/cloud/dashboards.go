@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// Dashboards keeps the bodies of the declared dashboards, from which the console draws.
+// Dashboards keeps the bodies of the declared dashboards, which the console draws.
 type Dashboards struct {
 	mu     sync.Mutex
 	bodies map[string]string
 }
 
-// Put adds a dashboard, or replaces the one of that name, as CloudWatch does.
+// Put adds a dashboard, or replaces the one with that name, as CloudWatch does.
 func (d *Dashboards) Put(name, body string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -21,7 +21,7 @@ func (d *Dashboards) Put(name, body string) {
 	d.bodies[name] = body
 }
 
-// Bodies gives each dashboard's JSON by its name.
+// Bodies returns each dashboard's JSON by its name.
 func (d *Dashboards) Bodies() map[string]string {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 
 const invokeAction = "Invoke"
 
-// newFaults makes a set that knows the actions of the services, so that a rule about a misspelt one is an error.
+// newFaults returns a set that knows the services' actions, so that a rule with a misspelt action is an error.
 func newFaults(services []wire.Service) *fault.Set {
 	actions := map[fault.Service][]string{
 		fault.Connections: slices.Collect(maps.Values(connectionActions)), fault.Lambda: {invokeAction},
@@ -27,27 +27,27 @@ func newFaults(services []wire.Service) *fault.Set {
 	return fault.New(actions)
 }
 
-// effects makes what a fault rule orders happen to a call, an invocation or a delivery. Package fault decides, and knows
-// no services; here is the only place that knows how each breaks.
+// effects applies a fault rule's outcome to a call, an invocation or a delivery. Package fault decides without knowing
+// any services; only this file knows how each of them breaks.
 type effects struct {
 	place  Place
 	faults *fault.Set
 	ending context.Context
 }
 
-// meet lets the faults strike a call.
+// meet subjects a call to the faults.
 func (e *effects) meet(ctx context.Context, event fault.Event) error {
 	return e.suffer(ctx, e.faults.Meet(event))
 }
 
-// suffer lets an outcome happen to a call.
+// suffer applies an outcome to a call.
 func (e *effects) suffer(ctx context.Context, o fault.Outcome) error {
 	if err := e.pause(ctx, o.Wait); err != nil {
 		return err
 	}
 	switch {
 	case o.NoAnswer:
-		panic(http.ErrAbortHandler) // net/http's way to cut a connection without a word
+		panic(http.ErrAbortHandler) // net/http's way to cut a connection without an answer
 	case o.LostAnswer:
 		return wire.ErrAnswerLost
 	case o.Error != nil:
@@ -67,26 +67,26 @@ func (e *effects) pause(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// beforeInvocation is asked about each attempt to run a function.
+// beforeInvocation is called before each attempt to run a function.
 func (e *effects) beforeInvocation(ctx context.Context, f lambda.Function) (lambda.Kill, error) {
 	o := e.faults.Meet(fault.Event{Service: fault.Lambda, Action: invokeAction, Resources: []string{f.ARN}})
 	return o.Kill, e.suffer(ctx, o)
 }
 
-// beforeDisconnect is asked about each $disconnect.
+// beforeDisconnect is called before each $disconnect.
 func (e *effects) beforeDisconnect(gone gateway.Connection) (delay time.Duration, lost bool) {
 	arn := e.place.ARN("execute-api", string(gone.API)+"/"+gone.Stage+"/@connections/"+string(gone.ID))
 	o := e.faults.Meet(fault.Event{Service: fault.Disconnect, Resources: []string{arn}})
 	return o.Wait, o.Lost
 }
 
-// redelivers is asked about each message that a queue hands out, and each batch of a stream.
+// redelivers is called for each message that a queue hands out, and for each batch of a stream.
 func (e *effects) redelivers(arn string) (after time.Duration, again bool) {
 	o := e.faults.Meet(fault.Event{Service: fault.Delivery, Resources: []string{arn}})
 	return o.Wait, o.Duplicate
 }
 
-// repeating runs functions for a stream, some batches twice, as AWS does after losing its position in the stream.
+// repeating invokes functions for a stream, some batches twice, as AWS does after losing its position in the stream.
 type repeating struct {
 	lambda.Invoker
 	effects   *effects
@@ -97,7 +97,7 @@ var _ lambda.Invoker = repeating{}
 
 func (r repeating) Invoke(ctx context.Context, request lambda.Request) (lambda.Result, error) {
 	result, err := r.Invoker.Invoke(ctx, request)
-	if err != nil || result.FunctionError != "" { // the stream's own retries bring it again
+	if err != nil || result.FunctionError != "" { // the stream's own retries redeliver the batch
 		return result, err
 	}
 	after, again := r.effects.redelivers(r.streamARN)

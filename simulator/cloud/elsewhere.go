@@ -1,6 +1,6 @@
 package cloud
 
-// elsewhere says where to look for what a service that has no API here would show.
+// elsewhere points to an alternative for a service that has no API here.
 func (c *Cloud) elsewhere(service string) string {
 	console := c.EndpointURL() + ConsolePath
 	switch service {

@@ -9,17 +9,17 @@ import (
 	"heliograph/simulator/fault"
 )
 
-// FaultsPath is where, under the AWS endpoint, faults are listed (GET, []fault.Status), added (POST of a fault.Rule as
-// application/json, 201 with the fault.Status) and removed (DELETE of all, or of FaultsPath/<id>). POST and DELETE need the
-// header loopback.WriteHeader.
+// FaultsPath is the path, under the AWS endpoint, for listing faults (GET, []fault.Status), adding one (POST of a
+// fault.Rule as application/json, 201 with the fault.Status) and removing them (DELETE for all, or of FaultsPath/<id>).
+// POST and DELETE need the header loopback.WriteHeader.
 const FaultsPath = "/_heliograph/faults"
 
-// FaultError is the body of an answer that refuses something under FaultsPath.
+// FaultError is the body of an answer that refuses a request under FaultsPath.
 type FaultError struct {
 	Error string `json:"error"`
 }
 
-// maxRule is the largest body of a rule.
+// maxRule is the largest body of a rule, in bytes.
 const maxRule = 16 << 10
 
 // faultsAPI serves a set of faults under FaultsPath.
@@ -46,7 +46,7 @@ func (a faultsAPI) handle(mux *http.ServeMux) {
 	})
 }
 
-// add takes a rule as JSON. That it does not come from a page of another origin is what package loopback sees to.
+// add takes a rule as JSON. Package loopback keeps out requests from pages of other origins.
 func (a faultsAPI) add(w http.ResponseWriter, r *http.Request) {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		a.refuse(w, http.StatusUnsupportedMediaType, "the Content-Type must be application/json")

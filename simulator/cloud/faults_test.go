@@ -32,7 +32,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// newTestCloud makes a cloud on free ports, and closes it when the test ends.
+// newTestCloud returns a cloud on free ports that closes when the test ends.
 func newTestCloud(t *testing.T) *Cloud {
 	t.Helper()
 	c, err := New(Options{FunctionsDir: t.TempDir(), Problem: func(text string) { t.Log(text) }})
@@ -55,7 +55,7 @@ func once(c *Cloud, key string) aws.Config {
 	}
 }
 
-// calls are one call of each service, by anybody.
+// calls are one call of each service, with any caller.
 var calls = map[fault.Service]func(context.Context, aws.Config) error{
 	fault.DynamoDB: func(ctx context.Context, cfg aws.Config) error {
 		_, err := awsdynamodb.NewFromConfig(cfg).ListTables(ctx, nil)
@@ -84,14 +84,14 @@ func mustInject(t *testing.T, c *Cloud, r fault.Rule) fault.ID {
 	return id
 }
 
-// TestFaultsReachTheSDK proves that an unmodified SDK reads each fault as what AWS would have sent, and that the
-// next call succeeds when the rule is spent.
+// TestFaultsReachTheSDK proves that an unmodified SDK reads each fault as the error that AWS would have sent, and that
+// the next call succeeds once the rule is used up.
 func TestFaultsReachTheSDK(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		service fault.Service
 		error   string
-		is      func(error) bool // the type that the SDK has for it, nil if it has none
+		is      func(error) bool // the SDK's type for it; nil if it has none
 	}{
 		{fault.DynamoDB, "ProvisionedThroughputExceededException", typed[*dynamodbtypes.ProvisionedThroughputExceededException]},
 		{fault.DynamoDB, "RequestLimitExceeded", typed[*dynamodbtypes.RequestLimitExceeded]},
@@ -100,7 +100,7 @@ func TestFaultsReachTheSDK(t *testing.T) {
 		{fault.DynamoDB, "ServiceUnavailable", nil},
 		{fault.SQS, "RequestThrottled", nil},
 		{fault.SQS, "ServiceUnavailable", nil},
-		{fault.SNS, "Throttled", nil}, // its type belongs to a few actions only
+		{fault.SNS, "Throttled", nil}, // its type belongs to only a few actions
 		{fault.SNS, "InternalError", typed[*snstypes.InternalErrorException]},
 		{fault.SSM, "InternalServerError", typed[*ssmtypes.InternalServerError]},
 		{fault.SSM, "ThrottlingException", typed[*ssmtypes.ThrottlingException]},
@@ -123,7 +123,7 @@ func TestFaultsReachTheSDK(t *testing.T) {
 
 func typed[E error](err error) bool { return errors.As(err, new(E)) }
 
-// TestNoAnswer proves that a connection that breaks off is no answer of AWS at all.
+// TestNoAnswer proves that a broken connection does not look like an answer from AWS.
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -134,7 +134,7 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
-// TestLostAnswer proves that a call whose answer gets lost was carried out, on both servers that there are.
+// TestLostAnswer proves that a call whose answer is lost was carried out, on both servers.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -149,7 +149,7 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// TestLatency proves that a call is held up, and not longer than its caller waits or the simulator runs.
+// TestLatency proves that a call is delayed, but no longer than its caller waits or the simulator runs.
 func TestLatency(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -176,8 +176,8 @@ func TestLatency(t *testing.T) {
 	}
 }
 
-// TestDeniedBeforeFaults proves that a missing permission shows although the service is down, and that a rule for
-// one function leaves the others and everybody else alone.
+// TestDeniedBeforeFaults proves that a missing permission shows even while the service is down, and that a rule for one
+// function affects neither the others nor any other caller.
 func TestDeniedBeforeFaults(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -207,7 +207,7 @@ func TestDeniedBeforeFaults(t *testing.T) {
 	}
 }
 
-// TestConnectionActions proves that rules tell the actions of the @connections API apart, which IAM does not.
+// TestConnectionActions proves that rules distinguish the actions of the @connections API, although IAM does not.
 func TestConnectionActions(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -223,7 +223,8 @@ func TestConnectionActions(t *testing.T) {
 	}
 }
 
-// TestDisconnectFaults proves that a rule loses the $disconnect of the connections that it names, and delays others.
+// TestDisconnectFaults proves that a rule loses the $disconnect of the connections that it names, and no other, and that
+// another rule delays as many as it may.
 func TestDisconnectFaults(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -239,7 +240,7 @@ func TestDisconnectFaults(t *testing.T) {
 	}
 }
 
-// failing runs no function, but says what it is told to and counts.
+// failing runs no function: it returns the given result and counts its calls.
 type failing struct {
 	lambda.Invoker
 	result lambda.Result
@@ -251,7 +252,7 @@ func (f *failing) Invoke(context.Context, lambda.Request) (lambda.Result, error)
 	return f.result, nil
 }
 
-// TestStreamDuplicates proves that a batch that succeeded is delivered once more, and one that failed is left to the
+// TestStreamDuplicates proves that a successful batch is delivered once more, and that a failed one is left to the
 // stream's own retries.
 func TestStreamDuplicates(t *testing.T) {
 	t.Parallel()
@@ -271,8 +272,8 @@ func TestStreamDuplicates(t *testing.T) {
 	}
 }
 
-// TestTypicalLatency proves that every rule of AWS's typical latency is about an action that there is, and none about
-// the same one twice.
+// TestTypicalLatency proves that every rule of AWS's typical latency names an existing action, and that no action has
+// two rules.
 func TestTypicalLatency(t *testing.T) {
 	t.Parallel()
 	c, err := New(Options{FunctionsDir: t.TempDir(), Faults: fault.Typical()})
@@ -297,8 +298,8 @@ func TestTypicalLatency(t *testing.T) {
 	}
 }
 
-// TestFaultsOverHTTP proves that rules are added, listed and removed over HTTP, and that what is wrong is refused with
-// a reason.
+// TestFaultsOverHTTP proves that rules can be added, listed and removed over HTTP, and that an invalid one is refused
+// with a reason.
 func TestFaultsOverHTTP(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -346,7 +347,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 	}
 }
 
-// TestFaultsOnTheConsole proves that whoever looks at the page sees what is going wrong on purpose.
+// TestFaultsOnTheConsole proves that the console shows the faults in effect.
 func TestFaultsOnTheConsole(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)

@@ -10,14 +10,14 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// guard stands before every AWS call.
+// guard checks every AWS call before it reaches its service.
 type guard struct {
 	roles   *iam.Roles
 	journal *Journal
 	effects *effects
 }
 
-// before judges a call: first by the caller's policies, then by the faults, so that a missing permission shows even
+// before judges a call first by the caller's policies, then by the faults, so that a missing permission shows even
 // while the service is down.
 func (g guard) before(ctx context.Context, call wire.Call) error {
 	if err := g.roles.Check(call.AccessKey, call.Permission, call.Resources, call.Values); err != nil {
@@ -30,12 +30,13 @@ func (g guard) before(ctx context.Context, call wire.Call) error {
 	})
 }
 
-// connectionActions are the actions of the @connections API by their methods. IAM knows them all as one.
+// connectionActions are the actions of the @connections API by method. IAM treats them as one action.
 var connectionActions = map[string]string{
 	http.MethodPost: "PostToConnection", http.MethodGet: "GetConnection", http.MethodDelete: "DeleteConnection",
 }
 
-// actionOf is the action of a call. An @connections call has it in its ARN: …:<api>/<stage>/<method>/@connections/<id>.
+// actionOf is the action of a call. For an @connections call it follows from the ARN:
+// …:<api>/<stage>/<method>/@connections/<id>.
 func actionOf(call wire.Call) string {
 	if fault.Service(call.Service) != fault.Connections {
 		return call.Action

@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// Journal keeps what no answer to a call would report, for the console and for tests.
+// Journal keeps problems that no answer to a call reports, for the console and for tests.
 type Journal struct {
-	tell func(string) // nil: nobody listens
+	tell func(string) // nil: no listener
 
 	mu       sync.Mutex
-	problems []string // the latest
-	denied   []string // the first: tests judge what went wrong at all, and later ones tend to repeat it
+	problems []string // the most recent
+	denied   []string // the earliest: tests ask whether anything was denied at all, and later denials tend to repeat the first
 }
 
-// kept bounds each list; a terminal has scrolled by then, too.
+// kept bounds each list; by then, a terminal has scrolled past them as well.
 const kept = 100
 
-// Problem takes a line about something that went wrong.
+// Problem records a problem as one line.
 func (j *Journal) Problem(text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -32,7 +32,7 @@ func (j *Journal) report(text string) {
 	}
 }
 
-// deny takes a call that was refused for want of a permission.
+// deny records a call that was refused for a missing permission.
 func (j *Journal) deny(text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -42,14 +42,14 @@ func (j *Journal) deny(text string) {
 	}
 }
 
-// Problems lists the latest problems, oldest first.
+// Problems lists the most recent problems, oldest first.
 func (j *Journal) Problems() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.problems)
 }
 
-// Denied lists the calls that were refused for want of a permission, in the words of AWS's answer.
+// Denied lists the calls that were refused for a missing permission, in the words of AWS's answer.
 func (j *Journal) Denied() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"heliograph/simulator/gateway"
 )
 
-// TestLoopbackOnly proves that no socket of a cloud, nor of anything else in these tests, can be reached from another machine:
-// the kernel lists this process's sockets by their addresses.
+// TestLoopbackOnly proves that no socket of a cloud, or of anything else in these tests, can be reached from another
+// machine. The kernel lists this process's sockets by address.
 func TestLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -41,7 +41,7 @@ func TestLoopbackOnly(t *testing.T) {
 	for _, table := range []string{"tcp", "tcp6", "udp", "udp6"} {
 		text, err := os.ReadFile("/proc/self/net/" + table)
 		if err != nil {
-			continue // no IPv6 here
+			continue // no IPv6 on this machine
 		}
 		for _, line := range strings.Split(string(text), "\n")[1:] {
 			fields := strings.Fields(line) // sl local remote state tx:rx tr:tm retrnsmt uid timeout inode

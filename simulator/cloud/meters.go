@@ -12,8 +12,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// meterEvery is how often gauges and consumption become metrics: each minute on AWS, sooner here since somebody is
-// watching, and often enough for each minute of the metrics to have a value.
+// meterEvery is how often gauges and consumption become metrics: once a minute on AWS, sooner here because a developer
+// is watching, and often enough for each minute of the metrics to have a value.
 func (w *watch) meterEvery() time.Duration { return min(time.Second, w.store.Real(time.Minute)/2) }
 
 // meter measures tables and queues until the context ends.
@@ -39,15 +39,15 @@ func (w *watch) meter(ctx context.Context, tables []*dynamodb.Table, queues []*s
 	}
 }
 
-// tableMeter turns a table's total consumption into what it consumed since the last look. Only the sums of these metrics
-// mean the same as on AWS, where each request is a value of its own.
+// tableMeter turns a table's total consumption into the consumption since the last measurement. Only the sums of these
+// metrics mean the same as on AWS, where each request is a separate value.
 type tableMeter struct {
 	table *dynamodb.Table
 	seen  dynamodb.Usage
 }
 
-// measure puts what one table consumed. As on AWS, what an index consumed is a metric of the index, and not in the
-// table's.
+// measure records a table's consumption. As on AWS, an index's consumption is a metric of the index and does not count
+// for the table.
 func (m *tableMeter) measure(w *watch) {
 	used := m.table.Usage()
 	table := cloudwatch.Dimension{Name: "TableName", Value: m.table.Name()}
@@ -58,7 +58,7 @@ func (m *tableMeter) measure(w *watch) {
 	m.seen = used
 }
 
-// consumed puts the difference of two totals.
+// consumed records the difference of two totals.
 func (w *watch) consumed(now, before dynamodb.Units, dimensions ...cloudwatch.Dimension) {
 	for name, units := range map[string]float64{
 		"ConsumedReadCapacityUnits": now.Read - before.Read, "ConsumedWriteCapacityUnits": now.Write - before.Write,
@@ -69,7 +69,7 @@ func (w *watch) consumed(now, before dynamodb.Units, dimensions ...cloudwatch.Di
 	}
 }
 
-// queueMeter turns a queue's totals into what happened since the last look; the gauges are as they are.
+// queueMeter turns a queue's totals into changes since the last measurement; gauges are recorded as they are.
 type queueMeter struct {
 	queue *sqs.Queue
 	seen  sqs.Stats
@@ -91,7 +91,7 @@ func (m *queueMeter) measure(w *watch) {
 	m.seen = s
 }
 
-// called measures the calls of DynamoDB, the one service here that has metrics of its calls.
+// called measures DynamoDB's calls; no other service here has metrics of its calls.
 func (w *watch) called(call wire.Call, took time.Duration, err error) {
 	if call.Service != "dynamodb" {
 		return
@@ -105,7 +105,7 @@ func (w *watch) called(call wire.Call, took time.Duration, err error) {
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
 var throttles = map[string]bool{"ProvisionedThroughputExceededException": true, "ThrottlingException": true, "RequestLimitExceeded": true}
 
-// tableCalled measures a call of a table, or of its index, by arn:…:table/<name> or …:table/<name>/index/<index>.
+// tableCalled measures a call to a table or its index, given arn:…:table/<name> or …:table/<name>/index/<index>.
 func (w *watch) tableCalled(action, arn string, took time.Duration, err error) {
 	_, path, isTable := strings.Cut(arn, ":table/")
 	parts := strings.Split(path, "/")

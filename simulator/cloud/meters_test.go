@@ -19,8 +19,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// TestConsumedUnits proves that what a table and its index consume shows as AWS's metrics, each unit once, and
-// nothing where nothing was consumed.
+// TestConsumedUnits proves that the consumption of a table and its index appears as AWS's metrics, each unit once, and
+// that no consumption gives no metric.
 func TestConsumedUnits(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -52,7 +52,7 @@ func TestConsumedUnits(t *testing.T) {
 	m.measure(c.watch)
 	got := map[string][2]float64{}
 	for _, s := range summaries(c.Metrics) {
-		if s.Unit != "Count" { // how long the calls took
+		if s.Unit != "Count" { // the latency of the calls
 			continue
 		}
 		got[s.Namespace+" "+s.Name+" "+s.Dimensions] = [2]float64{s.Sum, s.Count}
@@ -66,7 +66,7 @@ func TestConsumedUnits(t *testing.T) {
 	}
 }
 
-// sums are the sums of all metrics of a namespace.
+// sums returns the sum of each metric in a namespace.
 func sums(c *Cloud, namespace string) map[string]float64 {
 	got := map[string]float64{}
 	for _, s := range summaries(c.Metrics) {
@@ -77,7 +77,7 @@ func sums(c *Cloud, namespace string) map[string]float64 {
 	return got
 }
 
-// TestTableCalls proves what counts as throttling, as the table's failure and as neither.
+// TestTableCalls proves which errors count as throttling, which as the table's failure, and which as neither.
 func TestTableCalls(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -114,7 +114,7 @@ func TestTableCalls(t *testing.T) {
 	}
 }
 
-// TestQueueMeter proves that a queue's totals are told once, and its gauges as they are.
+// TestQueueMeter proves that each change of a queue's totals is recorded once, and its gauges as they are.
 func TestQueueMeter(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -143,8 +143,8 @@ func TestQueueMeter(t *testing.T) {
 	}
 }
 
-// TestAlarmsReachTheirTopic proves that an alarm's notification arrives in a subscribed queue, and what happens if it
-// can't: no topic, or one that the managed key encrypts.
+// TestAlarmsReachTheirTopic proves that an alarm's notification arrives in a subscribed queue, and how a failure shows:
+// a missing topic, or one encrypted with the managed key.
 func TestAlarmsReachTheirTopic(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -183,7 +183,7 @@ func TestAlarmsReachTheirTopic(t *testing.T) {
 	}
 }
 
-// TestSeveralSets proves that a metric has the sets of dimensions that it has on AWS.
+// TestSeveralSets proves that a metric has the same sets of dimensions as on AWS.
 func TestSeveralSets(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)

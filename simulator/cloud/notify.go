@@ -8,17 +8,18 @@ import (
 	"heliograph/simulator/sns"
 )
 
-// notifier brings alarms to their topics.
+// notifier publishes alarms to their topics.
 type notifier struct {
 	topics *sns.Server
 	watch  *watch
 }
 
-// managedKey encrypts a topic so that alarms can't publish to it: its policy does not let CloudWatch in.
+// managedKey is the key that prevents alarms from publishing to a topic encrypted with it: its policy does not admit
+// CloudWatch.
 const managedKey = "alias/aws/sns"
 
-// notify publishes for an alarm. What fails counts as a failed notification of the topic, and is a line on the terminal,
-// since on AWS such pages vanish without a word.
+// notify publishes an alarm's notification. A failure counts as a failed notification of the topic and is reported as a
+// problem, because on AWS such notifications vanish silently.
 func (n notifier) notify(ctx context.Context, topicARN string, what alarm.Notification) error {
 	err := n.publish(ctx, sns.TopicARN(topicARN), what)
 	if err != nil {

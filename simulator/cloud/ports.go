@@ -10,17 +10,19 @@ import (
 	"heliograph/simulator/gateway"
 )
 
-// host is where everything listens. The services trust any access key, so other machines must not reach them.
+// host is the address on which everything listens. The services trust any access key, so other machines must not reach
+// them.
 const host = "127.0.0.1"
 
 // ports are a cloud's addresses.
 type ports struct {
-	first    int          // of three: the AWS APIs', the WebSocket API's, the HTTP API's; 0 takes free ones
-	listener net.Listener // on the first
+	first    int          // of three: the AWS APIs', the WebSocket API's, the HTTP API's; 0 picks free ones
+	listener net.Listener // for the AWS APIs
 }
 
-// openPorts listens on the first of three ports. The gateways open the other two when their APIs are declared, which is
-// after the functions were compiled, so all three are tried now: a port in use should not cost the time of a build.
+// openPorts listens on the first of three ports. The gateways open the other two only when their APIs are declared,
+// after the functions were compiled, so openPorts tries all three now: a port in use should not cost the time of a
+// build.
 func openPorts(first int) (*ports, error) {
 	for i := 2; i > 0 && first != 0; i-- {
 		listener, err := listen(first + i)
@@ -50,7 +52,7 @@ func addressOf(port int) string { return net.JoinHostPort(host, strconv.Itoa(por
 
 func (p *ports) url() string { return "http://" + p.listener.Addr().String() }
 
-// addressFor is the address of the one API of a protocol.
+// addressFor is the address for the one API of a protocol.
 func (p *ports) addressFor(protocol gateway.Protocol) string {
 	if p.first == 0 {
 		return addressOf(0)

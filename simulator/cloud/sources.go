@@ -23,7 +23,8 @@ type source interface {
 	Run(ctx context.Context)
 }
 
-// Sources are the event sources of all functions. They are collected while the stack is declared; Cloud.Start runs them.
+// Sources are the event sources of all functions. They are collected while the stack is declared; Cloud.Start runs
+// them.
 type Sources struct {
 	roles     *iam.Roles
 	functions *lambda.Platform
@@ -37,7 +38,7 @@ type Sources struct {
 	list []source
 }
 
-// AddQueue makes a function poll a queue. What only the cloud knows of the configuration is filled in.
+// AddQueue makes a function poll a queue. It fills in the parts of the configuration that only the cloud knows.
 func (s *Sources) AddQueue(config lambda.QueueSourceConfig) error {
 	queue, err := s.queues.QueueByARN(config.QueueARN)
 	if err != nil {
@@ -55,7 +56,8 @@ func (s *Sources) AddQueue(config lambda.QueueSourceConfig) error {
 	return s.add(made, err)
 }
 
-// AddStream makes a function poll a table's stream. What only the cloud knows of the configuration is filled in.
+// AddStream makes a function poll a table's stream. It fills in the parts of the configuration that only the cloud
+// knows.
 func (s *Sources) AddStream(config lambda.StreamSourceConfig) error {
 	stream, err := streamByARN(s.tables, config.StreamARN)
 	if err != nil {
@@ -76,7 +78,7 @@ func (s *Sources) AddStream(config lambda.StreamSourceConfig) error {
 	return s.add(made, err)
 }
 
-// AddSchedule makes a function run at the times of a rule.
+// AddSchedule invokes a function at the times of a rule.
 func (s *Sources) AddSchedule(config lambda.ScheduleConfig) error {
 	made, err := lambda.NewSchedule(s.functions, config)
 	return s.add(made, err)
@@ -105,7 +107,7 @@ var (
 	destinationPermissions = []string{"sqs:SendMessage"}
 )
 
-// allowed is an error if a function's role lacks a permission on a resource.
+// allowed returns an error if a function's role lacks a permission on a resource.
 func (s *Sources) allowed(function, arn string, permissions []string) error {
 	f, ok := s.functions.Function(function)
 	if !ok {
@@ -118,7 +120,7 @@ func (s *Sources) allowed(function, arn string, permissions []string) error {
 	return errors.Join(errs...)
 }
 
-// polledQueue is a queue as Lambda polls it.
+// polledQueue adapts a queue to Lambda's polling.
 type polledQueue struct{ *sqs.Queue }
 
 var _ lambda.Queue = polledQueue{}
@@ -149,7 +151,7 @@ func (q polledQueue) Delete(_ context.Context, receiptHandles []string) error {
 	return errors.Join(errs...)
 }
 
-// polledStream is a table's stream as Lambda polls it.
+// polledStream adapts a table's stream to Lambda's polling.
 type polledStream struct{ *dynamodb.Stream }
 
 var _ lambda.Stream = polledStream{}
@@ -198,7 +200,7 @@ func streamByARN(tables *dynamodb.Database, arn string) (*dynamodb.Stream, error
 	return nil, fmt.Errorf("there is no stream %s", arn)
 }
 
-// subscribedQueues are the queues that a topic delivers to.
+// subscribedQueues are the queues to which topics deliver.
 type subscribedQueues struct{ *sqs.Server }
 
 var _ sns.Queues = subscribedQueues{}
@@ -216,7 +218,7 @@ func (q subscribedQueues) Send(_ context.Context, arn, body string, attributes m
 	return err
 }
 
-// destinations takes the records of events that a function failed on, as far as their destinations are queues.
+// destinations accepts the records of failed events, provided that their destinations are queues.
 type destinations struct{ queues *sqs.Server }
 
 func (d destinations) deliver(_ context.Context, destination string, record []byte) error {

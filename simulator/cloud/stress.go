@@ -7,10 +7,10 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// Stress is what AWS may do at any time and an idle laptop never would: not faults, which are rare, but the conduct that
-// AWS documents. The zero value is the kindest AWS.
+// Stress is behaviour that AWS documents and may show at any time, but an idle laptop never would. Faults, in contrast,
+// are rare. The zero value is the mildest AWS.
 type Stress struct {
-	// Tables is DynamoDB's part.
+	// Tables is DynamoDB's share.
 	Tables dynamodb.Stress
 	// Disorder lets queues deliver their messages in any order.
 	Disorder bool
@@ -20,14 +20,15 @@ type Stress struct {
 	Freeze bool
 }
 
-// RandomStress is a Stress by a seed: each part of it is in it or not, in a strength that a program has to bear.
+// RandomStress derives a Stress from a seed: it switches each part on or off, always at a strength that a program must
+// withstand.
 func RandomStress(seed uint64) Stress {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var s Stress
 	for _, part := range []func(){
 		func() { s.Tables.IndexLag = time.Duration(random.IntN(1000)) * time.Millisecond },
 		func() { s.Tables.Shards = 2 + random.IntN(4) },
-		func() { s.Tables.PartitionWrites, s.Tables.PartitionReads = 1000, 3000 }, // AWS's
+		func() { s.Tables.PartitionWrites, s.Tables.PartitionReads = 1000, 3000 }, // AWS's limits
 		func() { s.Disorder = true },
 		func() { s.Concurrency = 10 },
 		func() { s.Freeze = true },
@@ -39,7 +40,7 @@ func RandomStress(seed uint64) Stress {
 	return s
 }
 
-// pick is what queues choose their next message by; nil: in order.
+// pick is the function with which queues choose their next message; nil means in order.
 func (s Stress) pick() func(n int) int {
 	if s.Disorder {
 		return rand.IntN

@@ -8,7 +8,8 @@ import (
 	"heliograph/simulator/sqs"
 )
 
-// TestRandomStress proves that a seed always gives the same stress, and that seeds give each part, and leave it out.
+// TestRandomStress proves that a seed always gives the same stress, and that each part is on for some seeds and off for
+// others.
 func TestRandomStress(t *testing.T) {
 	t.Parallel()
 	with, without := map[string]bool{}, map[string]bool{}
@@ -31,7 +32,7 @@ func TestRandomStress(t *testing.T) {
 	}
 }
 
-// TestStressReachesTheServices proves that the options of a cloud are those of its services.
+// TestStressReachesTheServices proves that a cloud passes its options on to its services.
 func TestStressReachesTheServices(t *testing.T) {
 	t.Parallel()
 	c, err := New(Options{FunctionsDir: t.TempDir(), Stress: Stress{Disorder: true, Concurrency: 10, Freeze: true}})

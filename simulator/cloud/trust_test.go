@@ -10,8 +10,8 @@ import (
 	"heliograph/simulator/loopback"
 )
 
-// TestPagesFromElsewhere proves that a page of another origin, or one whose name was made to lead here, gets nothing out of
-// any address of the endpoint and changes nothing, and that the AWS CLI, curl and the console do.
+// TestPagesFromElsewhere proves that a page of another origin, or one whose name was made to resolve here, can read and
+// change nothing at any address of the endpoint, and that the AWS CLI, curl and the console can.
 func TestPagesFromElsewhere(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -19,7 +19,7 @@ func TestPagesFromElsewhere(t *testing.T) {
 	requests := map[string]struct {
 		method, path, body string
 		headers            map[string]string
-		answer             string // part of what a program gets
+		answer             string // part of a program's answer
 	}{
 		"the console":    {"GET", ConsolePath, "", nil, "<html"},
 		"its data":       {"GET", console.Data + "/pulse", "", nil, `"faults"`},
@@ -75,7 +75,7 @@ func TestPagesFromElsewhere(t *testing.T) {
 	}
 }
 
-// TestWritesNeedTheHeader proves of every address under which something of the simulator's own is changed that a program
+// TestWritesNeedTheHeader proves, for every address at which the simulator's own state can be changed, that a program
 // without the header changes nothing.
 func TestWritesNeedTheHeader(t *testing.T) {
 	t.Parallel()

@@ -11,17 +11,17 @@ import (
 	"heliograph/simulator/sns"
 )
 
-// watch takes what functions, gateways and tables log and measure into CloudWatch, as AWS does on its own accord.
+// watch brings the logs and metrics of functions, gateways and tables into CloudWatch, as AWS does by itself.
 type watch struct {
 	Place
 	store     *cloudwatch.Store
 	roles     *iam.Roles
 	functions *lambda.Platform
 	journal   *Journal
-	log       func(lambda.LogLine) // nil: nobody reads along
+	log       func(lambda.LogLine) // nil: no listener
 }
 
-// functionLog takes a line into its log group, if the function's role allows that. On AWS, a line of a function without
+// functionLog writes a line to its log group, if the function's role allows that. On AWS, a line of a function without
 // these permissions is lost silently; here the journal reports it.
 func (w *watch) functionLog(line lambda.LogLine) {
 	if w.log != nil {
@@ -42,19 +42,20 @@ func (w *watch) functionLog(line lambda.LogLine) {
 	w.store.Ingest(line.LogGroup, line.LogStream, line.Text, line.Time)
 }
 
-// functionMetric takes a metric of a function, and what Lambda adds up of all functions, without a dimension.
+// functionMetric records a function's metric twice: for the function, and without a dimension for all functions
+// together.
 func (w *watch) functionMetric(m lambda.Metric) {
 	if m.Function != "" {
 		w.put("AWS/Lambda", m.Name, m.Unit, m.Value, m.Time, cloudwatch.Dimension{Name: "FunctionName", Value: string(m.Function)})
 	}
-	if m.Name != "ConcurrentExecutions" { // which does not add up
+	if m.Name != "ConcurrentExecutions" { // whose values do not add up
 		w.put("AWS/Lambda", m.Name, m.Unit, m.Value, m.Time)
 	}
 }
 
-// iteratorAge measures how far a function is behind its stream.
+// iteratorAge measures how far a function lags behind its stream.
 func (w *watch) iteratorAge(function string) func(time.Duration) {
-	f, _ := w.functions.Function(function) // a source of no function is refused
+	f, _ := w.functions.Function(function) // a source without a function is refused
 	return func(age time.Duration) {
 		w.functionMetric(lambda.Metric{
 			Function: f.Name, Name: "IteratorAge", Unit: "Milliseconds", Value: float64(age / time.Millisecond), Time: time.Now(),
@@ -62,7 +63,7 @@ func (w *watch) iteratorAge(function string) func(time.Duration) {
 	}
 }
 
-// gatewayMetric takes a metric of an API, once for the API and once for its stage.
+// gatewayMetric records an API's metric twice: for the API and for its stage.
 func (w *watch) gatewayMetric(m gateway.Metric) {
 	api := cloudwatch.Dimension{Name: "ApiId", Value: string(m.API)}
 	w.put("AWS/ApiGateway", m.Name, m.Unit, m.Value, m.Time, api)
@@ -86,7 +87,7 @@ func (w *watch) put(namespace, name, unit string, value float64, at time.Time, d
 	}
 }
 
-// accessLog takes a line of an API's access log, into the group that its stage names.
+// accessLog writes a line of an API's access log to the group that its stage names.
 func (w *watch) accessLog(destination, line string) {
 	group := strings.TrimPrefix(destination, w.ARN("logs", "log-group:"))
 	w.store.Ingest(strings.TrimSuffix(group, ":*"), "access", line, time.Now())
