@@ -77,7 +77,7 @@ func createAuthorizer(p *provider, _ declaration, in authorizerInputs) (created,
 	return created{string(id), nil}, err
 }
 
-// authorizerTTL is how long an authorizer's answer is kept: HTTP APIs keep it for 300 s unless told otherwise.
+// ttl is how long an authorizer's answer is cached. HTTP APIs cache it for 300 s unless the program says otherwise.
 func (in authorizerInputs) ttl() time.Duration {
 	if in.AuthorizerResultTTLInSeconds != nil {
 		return time.Duration(*in.AuthorizerResultTTLInSeconds) * time.Second
@@ -219,14 +219,14 @@ func createStage(p *provider, _ declaration, in stageInputs) (created, error) {
 	}}, nil
 }
 
-// gatewayAccountID is the id of API Gateway's settings of an account and Region, of which there is always one.
+// gatewayAccountID is the id of API Gateway's settings for an account and Region, which always exist exactly once.
 const gatewayAccountID = "api-gateway-account"
 
 type gatewayAccountInputs struct {
 	CloudWatchRoleARN string `json:"cloudwatchRoleArn"`
 }
 
-// createGatewayAccount sets the role by which API Gateway writes logs. AWS tries it out first.
+// createGatewayAccount sets the role with which API Gateway writes logs. Like AWS, it first checks that the role works.
 func createGatewayAccount(p *provider, _ declaration, in gatewayAccountInputs) (created, error) {
 	const writesLogs = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 	err := roleExists(p.Roles, in.CloudWatchRoleARN, "apigateway.amazonaws.com")
@@ -238,7 +238,7 @@ func createGatewayAccount(p *provider, _ declaration, in gatewayAccountInputs) (
 	return created{gatewayAccountID, nil}, nil
 }
 
-// readGatewayAccount gives the settings as they are.
+// readGatewayAccount returns the current settings.
 func readGatewayAccount(p *provider, id string) (map[string]any, error) {
 	if id != gatewayAccountID {
 		return nil, fmt.Errorf("its id is %q; it must be %s", id, gatewayAccountID)

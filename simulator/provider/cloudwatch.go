@@ -15,7 +15,7 @@ type logGroupInputs struct {
 	RetentionInDays int    `json:"retentionInDays"`
 }
 
-// logRetentions are the days that CloudWatch Logs takes; 0 keeps forever.
+// logRetentions are the retention periods, in days, that CloudWatch Logs accepts; 0 keeps logs forever.
 var logRetentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
 func createLogGroup(p *provider, _ declaration, in logGroupInputs) (created, error) {
@@ -33,7 +33,7 @@ type dashboardInputs struct {
 	DashboardBody string `json:"dashboardBody"`
 }
 
-// createDashboard keeps the body, from which the console draws.
+// createDashboard keeps the body, which the console draws.
 func createDashboard(p *provider, _ declaration, in dashboardInputs) (created, error) {
 	if err := validJSON("dashboardBody", in.DashboardBody); err != nil {
 		return created{}, err
@@ -86,7 +86,7 @@ type queryMetric struct {
 	Unit       string            `json:"unit"`
 }
 
-// createMetricAlarm makes an alarm that is evaluated from the start of the stack on.
+// createMetricAlarm adds an alarm that is evaluated from the start of the stack.
 func createMetricAlarm(p *provider, _ declaration, in metricAlarmInputs) (created, error) {
 	a := alarm.MetricAlarm{
 		Name: in.Name, Description: in.AlarmDescription, Tags: in.Tags,
@@ -156,8 +156,8 @@ type suppressor struct {
 	ExtensionPeriod int    `json:"extensionPeriod"`
 }
 
-// createCompositeAlarm makes an alarm on alarms, which must be there first: the program says so by an output of theirs
-// in the rule, or by DependsOn.
+// createCompositeAlarm adds an alarm on other alarms, which must already exist: the program ensures that by using one
+// of their outputs in the rule, or with DependsOn.
 func createCompositeAlarm(p *provider, _ declaration, in compositeAlarmInputs) (created, error) {
 	a := alarm.CompositeAlarm{
 		Name: in.AlarmName, Description: in.AlarmDescription, Tags: in.Tags, Rule: in.AlarmRule,

@@ -43,7 +43,7 @@ func createRolePolicyAttachment(p *provider, _ declaration, in rolePolicyAttachm
 	return created{in.Role + "/" + in.PolicyARN, nil}, err
 }
 
-// roleExists is an error if a service can't assume a role.
+// roleExists returns an error if a role does not exist or the service can't assume it.
 func roleExists(roles *iam.Roles, arn, service string) error {
 	name := iam.NameOf(arn)
 	if roles.ARN(name) != arn {

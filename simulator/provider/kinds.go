@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// kinds are the resource types that the simulator can make, by Pulumi's type tokens. The file of each service says how.
+// kinds are the resource types that the simulator can create, by Pulumi's type tokens. Each service's file says how.
 var kinds = map[string]kind{
 	"aws:apigateway/account:Account":                                 kindOf(createGatewayAccount),
 	"aws:apigatewayv2/api:Api":                                       kindOf(createAPI),
@@ -37,12 +37,12 @@ var kinds = map[string]kind{
 	"aws:ssm/parameter:Parameter":                                    kindOf(createParameter),
 }
 
-// reads are the types that a program can look at without declaring them, by id.
+// reads are the types that a program can read by id without declaring them.
 var reads = map[string]func(p *provider, id string) (map[string]any, error){
 	"aws:apigateway/account:Account": readGatewayAccount,
 }
 
-// oneOf is an error if a value is not among those that AWS takes, since Pulumi's mock engine takes any.
+// oneOf returns an error if AWS would not accept a value, because Pulumi's mock engine accepts any.
 func oneOf(property, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
@@ -50,7 +50,7 @@ func oneOf(property, value string, allowed ...string) error {
 	return fmt.Errorf("%s is %q; it must be one of %q", property, value, allowed)
 }
 
-// validJSON is an error if a property that holds a JSON document does not.
+// validJSON returns an error if the value of a property is not a JSON document.
 func validJSON(property, document string) error {
 	if json.Valid([]byte(document)) {
 		return nil

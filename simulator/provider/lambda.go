@@ -42,7 +42,7 @@ func createFunction(p *provider, _ declaration, in functionInputs) (created, err
 		return created{}, err
 	}
 	reserved := in.ReservedConcurrentExecutions
-	if reserved != nil && *reserved == -1 { // the provider's word for none
+	if reserved != nil && *reserved == -1 { // the AWS provider's value for no reservation
 		reserved = nil
 	}
 	f, err := p.Functions.Create(lambda.Config{
@@ -60,7 +60,7 @@ func createFunction(p *provider, _ declaration, in functionInputs) (created, err
 	}}, nil
 }
 
-// mayTrace is an error if a function is traced and its role may not send traces. Lambda makes the same check.
+// mayTrace returns an error if a function is traced but its role may not send traces. Lambda makes the same check.
 func mayTrace(roles *iam.Roles, in functionInputs) error {
 	if in.TracingConfig.Mode != "Active" {
 		return nil
@@ -142,7 +142,8 @@ func (in eventSourceMappingInputs) reportsFailures() (bool, error) {
 	return len(in.FunctionResponseTypes) > 0, nil
 }
 
-// createEventSourceMapping joins a source of events to a function. The cloud runs it when the whole stack is there.
+// createEventSourceMapping connects an event source to a function. The cloud runs the source once the stack is
+// complete.
 func createEventSourceMapping(p *provider, d declaration, in eventSourceMappingInputs) (created, error) {
 	reports, err := in.reportsFailures()
 	if err != nil {
@@ -159,7 +160,7 @@ func createEventSourceMapping(p *provider, d declaration, in eventSourceMappingI
 	if err != nil {
 		return created{}, err
 	}
-	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte(d.Name)).String() // the same in each run, so that two can be compared
+	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte(d.Name)).String() // the same in every run, so that two runs can be compared
 	return created{id, map[string]any{"uuid": id, "state": "Enabled"}}, nil
 }
 

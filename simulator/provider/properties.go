@@ -11,7 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// decode reads properties into a new value of a struct type, whose fields are all the properties there may be.
+// decode reads properties into a new value of a struct type, whose fields are the complete list of allowed properties.
 func decode(properties resource.PropertyMap, into reflect.Type) (any, error) {
 	values := plain(properties)
 	if unknown := unknownProperties("", values, into); len(unknown) > 0 {
@@ -29,7 +29,7 @@ func decode(properties resource.PropertyMap, into reflect.Type) (any, error) {
 	return in, nil
 }
 
-// plain turns Pulumi's values into JSON's: a secret is what it hides, an archive its path.
+// plain converts Pulumi's values to JSON's: a secret becomes its content, an archive its path.
 func plain(properties resource.PropertyMap) map[string]any {
 	var replace func(resource.PropertyValue) (any, bool)
 	replace = func(v resource.PropertyValue) (any, bool) {
@@ -44,7 +44,7 @@ func plain(properties resource.PropertyMap) map[string]any {
 	return properties.MapRepl(nil, replace)
 }
 
-// unknownProperties lists, with their paths, the properties that a type has no field for.
+// unknownProperties lists, with their paths, the properties for which a type has no field.
 func unknownProperties(path string, value any, t reflect.Type) (unknown []string) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
@@ -56,7 +56,7 @@ func unknownProperties(path string, value any, t reflect.Type) (unknown []string
 		}
 	case map[string]any:
 		if t.Kind() != reflect.Struct {
-			return nil // a map: its keys are data
+			return nil // a map, whose keys are data
 		}
 		fields := fieldsByName(t)
 		for _, name := range slices.Sorted(maps.Keys(value)) {

@@ -1,7 +1,7 @@
 // Package provider runs a Pulumi program on a cloud: each resource that the program declares becomes a live one.
 //
-// Run is the way in; kinds.go lists the resource types; each service has a file that says how its resources are made and
-// which of their properties count.
+// Run is the entry point; kinds.go lists the resource types; each service has a file that says how its resources are
+// created and which of their properties count.
 package provider
 
 import (
@@ -20,18 +20,18 @@ import (
 	"heliograph/simulator/cloud"
 )
 
-// Stack names what a program is run as.
+// Stack is the identity under which a program runs.
 type Stack struct {
 	Project, Name string
-	// Config are the stack's settings by their full keys (<namespace>:<key>), as in Pulumi.<stack>.yaml.
+	// Config holds the stack's settings by their full keys (<namespace>:<key>), as in Pulumi.<stack>.yaml.
 	Config map[string]string
-	// Secrets are those keys of Config whose values are secret.
+	// Secrets are the keys of Config whose values are secret.
 	Secrets []string
 }
 
-// Run carries out a program with a cloud as its provider. It returns when all resources exist and the program's outputs
-// are known; exports themselves do not leave Pulumi's mock engine. An error names each resource that could not be made, or
-// is the program's own, as it returned it.
+// Run executes a program with a cloud as its provider. It returns when all resources exist and the program's outputs
+// are known; the exports themselves do not leave Pulumi's mock engine. An error names each resource that could not be
+// created, or is the program's own, unchanged.
 func Run(c *cloud.Cloud, stack Stack, program pulumi.RunFunc) error {
 	p := &provider{Cloud: c, declared: map[string]bool{}, rules: map[string]rule{}}
 	configure := func(info *pulumi.RunInfo) {
@@ -42,7 +42,7 @@ func Run(c *cloud.Cloud, stack Stack, program pulumi.RunFunc) error {
 		wrong = program(ctx)
 		return wrong
 	}, pulumi.WithMocks(stack.Project, stack.Name, p), configure)
-	// The engine repeats the errors of the resources without their names, and the program's with noise around it.
+	// The engine repeats the resources' errors without names, and wraps the program's in noise.
 	if failed := errors.Join(p.failures()...); failed != nil {
 		return fmt.Errorf("run the Pulumi program: %w", failed)
 	}
@@ -52,43 +52,43 @@ func Run(c *cloud.Cloud, stack Stack, program pulumi.RunFunc) error {
 	return p.check()
 }
 
-// provider takes the place of Pulumi's AWS provider: it makes each resource that the program declares, and answers with
-// what AWS would have computed. It is strict, since a mistake should show on the laptop: a type, a property or a value
-// that it does not know is an error that names the resource.
+// provider replaces Pulumi's AWS provider: it creates each resource that the program declares, and answers with the
+// properties that AWS would have computed. It is strict, because a mistake should show on the laptop: an unknown type,
+// property or value is an error that names the resource.
 type provider struct {
 	*cloud.Cloud
 
-	naming sync.Mutex // held from asking whether a name is taken to taking it: resources are made concurrently
+	naming sync.Mutex // held while checking and taking a name: resources are created concurrently
 
 	mu       sync.Mutex
-	declared map[string]bool // type and name: Pulumi's mock engine takes duplicates
-	failed   []error         // the engine's own errors do not name the resource
-	rules    map[string]rule // schedules, by name, for the targets that name them
-	checks   []func() error  // can be judged only when everything is there
+	declared map[string]bool // by type and name, because Pulumi's mock engine accepts duplicates
+	failed   []error         // kept here because the engine's own errors do not name the resource
+	rules    map[string]rule // schedules, by the name that their targets use
+	checks   []func() error  // deferred until everything exists
 }
 
 var _ pulumi.MockResourceMonitor = (*provider)(nil)
 
-// declaration names a resource as the program does.
+// declaration names a resource as in the program.
 type declaration struct {
 	Type, Name string
 }
 
-// kind is a type of resource: which properties it honours, and how it is made.
+// kind is a type of resource: which properties it honours, and how to create it.
 type kind struct {
 	inputs reflect.Type
 	make   func(p *provider, d declaration, inputs any) (created, error)
 }
 
-// created is a resource once it exists.
+// created is the result of creating a resource.
 type created struct {
 	id string
-	// computed are the properties that AWS computes or fills in; the declared ones are echoed.
+	// computed are the properties that AWS computes or fills in; declared ones are echoed.
 	computed map[string]any
 }
 
-// kindOf makes a kind from a typed function. The fields of In, by their json names, are the properties that count. A
-// property that the simulator need not act on has a field, too: leaving it out of the struct means not knowing it.
+// kindOf makes a kind from a typed function. The fields of In, by their json names, are the properties that count. Even
+// a property on which the simulator need not act needs a field: without one, it is unknown and refused.
 func kindOf[In any](do func(p *provider, d declaration, in In) (created, error)) kind {
 	return kind{
 		inputs: reflect.TypeFor[In](),
@@ -98,7 +98,7 @@ func kindOf[In any](do func(p *provider, d declaration, in In) (created, error))
 	}
 }
 
-// NewResource makes one resource.
+// NewResource creates one resource.
 func (p *provider) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	id, state, err := p.create(args)
 	if err != nil {
@@ -108,6 +108,7 @@ func (p *provider) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	return id, state, err
 }
 
+// create claims a resource's name, then reads or creates the resource and adds its computed properties.
 func (p *provider) create(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	if err := p.claim(args); err != nil {
 		return "", nil, err
@@ -118,7 +119,7 @@ func (p *provider) create(args pulumi.MockResourceArgs) (string, resource.Proper
 	if args.ID != "" {
 		return "", nil, fmt.Errorf("there is no %q to import: a simulated account begins empty", args.ID)
 	}
-	if !args.Custom { // a component groups others and has nothing of its own
+	if !args.Custom { // a component only groups other resources
 		return "", args.Inputs, nil
 	}
 	k, ok := kinds[args.TypeToken]
@@ -141,7 +142,7 @@ func (p *provider) create(args pulumi.MockResourceArgs) (string, resource.Proper
 	return made.id, state, nil
 }
 
-// read gives a resource that the program looks at without owning it.
+// read returns a resource that the program reads without owning it.
 func (p *provider) read(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	read, ok := reads[args.TypeToken]
 	if !ok {
@@ -174,14 +175,14 @@ func (p *provider) failures() []error {
 	return slices.Clone(p.failed)
 }
 
-// checkLater puts off a check until the whole program has run: AWS would see its parts in any order.
+// checkLater defers a check until the whole program has run, because the resources may be declared in any order.
 func (p *provider) checkLater(check func() error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.checks = append(p.checks, check)
 }
 
-// check carries out what was put off.
+// check runs the deferred checks.
 func (p *provider) check() error {
 	var errs []error
 	for _, check := range p.checks {
@@ -190,7 +191,7 @@ func (p *provider) check() error {
 	return errors.Join(errs...)
 }
 
-// Call answers the program's questions about where it runs.
+// Call answers the program's queries about its Region, account and partition.
 func (p *provider) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	answer, ok := map[string]map[string]any{
 		"aws:index/getRegion:getRegion": {

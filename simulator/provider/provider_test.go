@@ -20,7 +20,7 @@ import (
 	"heliograph/simulator/cloud"
 )
 
-// newTestCloud makes a cloud on free ports, and closes it when the test ends.
+// newTestCloud returns a cloud on free ports that closes when the test ends.
 func newTestCloud(t *testing.T) *cloud.Cloud {
 	t.Helper()
 	c, err := cloud.New(cloud.Options{FunctionsDir: t.TempDir()})
@@ -35,8 +35,8 @@ func newTestCloud(t *testing.T) *cloud.Cloud {
 	return c
 }
 
-// TestProgramsThatAreWrong proves that each mistake in a program is one error that names the resource and what is
-// wrong with it, where Pulumi's mock engine alone would let it pass or not say whose it is.
+// TestProgramsThatAreWrong proves that each mistake in a program is one error that names the resource and the problem,
+// where Pulumi's mock engine alone would miss it or not name the resource.
 func TestProgramsThatAreWrong(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -133,8 +133,7 @@ func TestProgramsThatAreWrong(t *testing.T) {
 	}
 }
 
-// TestResourcesAreLive proves that what the program declares can be used, under the address that the program was
-// given.
+// TestResourcesAreLive proves that the declared resources work, at the addresses that the program received.
 func TestResourcesAreLive(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)
@@ -168,7 +167,7 @@ func TestResourcesAreLive(t *testing.T) {
 
 const trustsGateway = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"apigateway.amazonaws.com"}}]}`
 
-// TestLogRole proves that a program sees the role by which API Gateway writes logs, and sets it.
+// TestLogRole proves that a program can read and set the role with which API Gateway writes logs.
 func TestLogRole(t *testing.T) {
 	t.Parallel()
 	c, err := cloud.New(cloud.Options{FunctionsDir: t.TempDir(), LogRole: "arn:aws:iam::000000000000:role/theirs"})
@@ -205,7 +204,7 @@ func TestLogRole(t *testing.T) {
 	}
 }
 
-// TestErrorOfTheProgram proves that a program's own error comes back as it is.
+// TestErrorOfTheProgram proves that a program's own error is returned unchanged.
 func TestErrorOfTheProgram(t *testing.T) {
 	t.Parallel()
 	want := errors.New("no such thing")
@@ -215,7 +214,7 @@ func TestErrorOfTheProgram(t *testing.T) {
 	}
 }
 
-// TestAlarms proves that declared alarms are evaluated with all that was declared.
+// TestAlarms proves that declared alarms are evaluated with all their declared settings.
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	c := newTestCloud(t)

@@ -18,7 +18,7 @@ type queueInputs struct {
 	Policy                   string `json:"policy"`
 }
 
-// attributes are the queue's attributes under SQS's own names; what is not set is SQS's default.
+// attributes are the queue's attributes under SQS's own names; an unset one gets SQS's default.
 func (in queueInputs) attributes() map[string]string {
 	attributes := map[string]string{"SqsManagedSseEnabled": strconv.FormatBool(in.SqsManagedSseEnabled)}
 	for name, value := range map[string]*int{
@@ -41,7 +41,7 @@ func (in queueInputs) attributes() map[string]string {
 }
 
 func createQueue(p *provider, _ declaration, in queueInputs) (created, error) {
-	p.naming.Lock() // SQS gives the queue that is there to whoever creates an equal one, and resources come side by side
+	p.naming.Lock() // SQS returns the existing queue on an equal create, and resources are created concurrently
 	defer p.naming.Unlock()
 	if _, err := p.Queues.Queue(in.Name); err == nil {
 		return created{}, errors.New("a queue of that name exists")
