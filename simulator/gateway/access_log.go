@@ -30,6 +30,8 @@ var logVariables = []string{
 
 var contextVariable = regexp.MustCompile(`\$context\.([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)`)
 
+// newAccessFormat parses a stage's access log settings. It refuses what AWS refuses, and variables that the simulator
+// can't fill.
 func newAccessFormat(c StageConfig) (accessFormat, error) {
 	f := accessFormat{destination: c.AccessLogDestination}
 	switch {

@@ -85,6 +85,7 @@ func (c *connection) open() bool {
 	return true
 }
 
+// forget unregisters the connection, so that later posts to it fail, and stops its timer.
 func (c *connection) forget() {
 	g := c.stage.api.g
 	g.mu.Lock()

@@ -50,6 +50,7 @@ func (g *frameGuard) Write(p []byte) (int, error) {
 // opClose is the opcode of close frames.
 const opClose = 8
 
+// Read scans every byte on its way to the library, starting with those that net/http had already read.
 func (g *frameGuard) Read(p []byte) (int, error) {
 	if len(g.pending) > 0 {
 		n := copy(p, g.pending)

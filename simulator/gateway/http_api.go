@@ -126,6 +126,7 @@ func failed(err error) *refusal {
 	return &refusal{status: http.StatusInternalServerError, cause: err}
 }
 
+// authorize collects the request's identity sources and runs the route's authorizer.
 func (e *exchange) authorize() (authorization, *refusal) {
 	var sources []string
 	for _, source := range e.t.authorizer.IdentitySources {
@@ -139,6 +140,7 @@ func (e *exchange) authorize() (authorization, *refusal) {
 	return e.s.authorize(e.s.api.g.ending, e.t, e.methodARN(), sources, e.authorizerEvent(sources), e.values)
 }
 
+// invoke runs the route's function. It uses the Gateway's context: a client that leaves does not stop the function.
 func (e *exchange) invoke(authorizer *httpAuthorizer) ([]byte, error) {
 	began := time.Now()
 	answer, err := e.s.api.g.invoke(e.s.api.g.ending, e.s.routeARN(e.t.route.Key), e.t.integration.function, e.event(authorizer), e.t.integration.Timeout)

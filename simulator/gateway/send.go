@@ -50,6 +50,7 @@ func (c *connection) write() {
 	}
 }
 
+// drain writes outside the lock, so that a slow client delays only its own messages and posts still return at once.
 func (c *connection) drain() {
 	for {
 		c.mu.Lock()

@@ -95,6 +95,7 @@ type upgrade struct {
 	subprotocol string
 }
 
+// serveUpgrade decides before it answers the handshake, because a refusal is an HTTP status.
 func (s *Stage) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	if status, text := checkUpgrade(r); status != 0 {
 		s.metric("ClientError", "Count", 1)
@@ -172,6 +173,7 @@ func (u *upgrade) decide(r *http.Request) *refusal {
 	return nil
 }
 
+// authorize runs the authorizer and adds its answer to this event and to the later ones of the connection.
 func (u *upgrade) authorize(r *http.Request) *refusal {
 	s := u.c.stage
 	var sources []string

@@ -36,6 +36,7 @@ func (a *API) CreateDeployment(string) (DeploymentID, error) {
 	return d.id, nil
 }
 
+// snapshot copies everything that the routes refer to: later changes must not show before the next deployment.
 func (a *API) snapshot() *deployment {
 	d := &deployment{id: DeploymentID(resourceID(6)), routes: map[string]target{}}
 	for _, r := range a.routes {

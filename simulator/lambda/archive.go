@@ -65,6 +65,7 @@ func hashFile(path string) (sum []byte, size int64, err error) {
 	return h.Sum(nil), size, err
 }
 
+// extract stops at the size limit, by the sizes that the archive declares for its files.
 func extract(archive, folder string) error {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
@@ -83,6 +84,7 @@ func extract(archive, folder string) error {
 	return checkBootstrap(folder)
 }
 
+// extractFile refuses paths outside the folder, and links: an archive must not write anywhere else.
 func extractFile(f *zip.File, folder string) error {
 	if !filepath.IsLocal(f.Name) {
 		return errors.New("the path leaves the archive")

@@ -44,6 +44,7 @@ func (p *Platform) Create(c Config) (Function, error) {
 	return f.Function, p.add(f)
 }
 
+// add registers a function and takes its reservation out of the account's concurrency.
 func (p *Platform) add(f *function) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,6 +68,7 @@ func (p *Platform) add(f *function) error {
 	return nil
 }
 
+// check refuses values that Lambda would refuse.
 func (c Config) check() error {
 	switch {
 	case !functionName.MatchString(string(c.Name)):

@@ -133,6 +133,7 @@ func (r Result) Err() error {
 	return failure
 }
 
+// check finds the function of a request and refuses payloads that Lambda would refuse.
 func (p *Platform) check(r Request, limit int) (*function, error) {
 	f, err := p.find(r.Function)
 	if err != nil {

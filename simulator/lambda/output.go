@@ -30,6 +30,7 @@ type output struct {
 	closed  bool
 }
 
+// newOutput starts reading at once. The marker is random, so that no program can print it by accident.
 func newOutput(line func(string)) (*output, error) {
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -61,6 +61,7 @@ func NewQueueSource(in Invoker, q Queue, c QueueSourceConfig) (*QueueSource, err
 	return s, nil
 }
 
+// check refuses what AWS refuses when the event source is created.
 func (c QueueSourceConfig) check(f Function) error {
 	switch {
 	case !strings.HasPrefix(c.QueueARN, "arn:aws:sqs:"):
@@ -220,6 +221,7 @@ func (s *QueueSource) passed(ctx context.Context, batch []Message) []Message {
 	return passed
 }
 
+// remove deletes messages. A failure is only reported: SQS will redeliver them.
 func (s *QueueSource) remove(ctx context.Context, batch []Message) {
 	if len(batch) == 0 {
 		return

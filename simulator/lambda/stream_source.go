@@ -51,6 +51,7 @@ func NewStreamSource(in Invoker, stream Stream, c StreamSourceConfig) (*StreamSo
 	return s, nil
 }
 
+// check refuses what AWS refuses when the event source is created.
 func (c StreamSourceConfig) check(f Function) error {
 	switch {
 	case !strings.HasPrefix(c.StreamARN, "arn:aws:dynamodb:") || !strings.Contains(c.StreamARN, "/stream/"):

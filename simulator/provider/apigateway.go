@@ -226,7 +226,8 @@ type gatewayAccountInputs struct {
 	CloudWatchRoleARN string `json:"cloudwatchRoleArn"`
 }
 
-// createGatewayAccount sets the role with which API Gateway writes logs. Like AWS, it first checks that the role works.
+// createGatewayAccount sets the role with which API Gateway writes logs. Like AWS, it first checks the
+// role's trust and permissions.
 func createGatewayAccount(p *provider, _ declaration, in gatewayAccountInputs) (created, error) {
 	const writesLogs = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 	err := roleExists(p.Roles, in.CloudWatchRoleARN, "apigateway.amazonaws.com")
