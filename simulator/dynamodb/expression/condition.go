@@ -6,24 +6,26 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// Condition is a condition or filter that was read.
+// Condition is a parsed condition or filter. It is a tree that evaluates itself; all its constants are resolved.
 type Condition interface {
-	// Holds evaluates it against an item; nil stands for an item that does not exist.
+	// Holds evaluates the condition against an item; nil stands for an item that does not exist.
 	Holds(item attribute.Item) bool
 }
 
-// operand is what a condition compares: a path, a constant or size(path). The zero Value means that
-// there is nothing to compare.
+// operand is one side of a condition: a path, a constant or size(path). It evaluates to the zero Value if the item has
+// no value there; compare says what that means.
 type operand interface {
 	of(item attribute.Item) attribute.Value
 }
 
+// constant is the value of a placeholder. It serves conditions as an operand and updates as a source.
 type constant struct{ attribute.Value }
 
 func (c constant) of(attribute.Item) attribute.Value { return c.Value }
 
 func (p Path) of(item attribute.Item) attribute.Value { return p.Get(item) }
 
+// sizeOf is size(path): the bytes of a string or binary, the elements of a list or set, the members of a map.
 type sizeOf struct{ path operand }
 
 func (s sizeOf) of(item attribute.Item) attribute.Value {
@@ -39,6 +41,7 @@ func (s sizeOf) of(item attribute.Item) attribute.Value {
 	return attribute.Value{} // a number, a Boolean and null have no size
 }
 
+// The kinds of conditions. attribute_not_exists is not{exists}.
 type (
 	and        struct{ left, right Condition }
 	or         struct{ left, right Condition }
@@ -93,6 +96,7 @@ func (c beginsWith) Holds(item attribute.Item) bool {
 	return text && v.Kind() == prefix.Kind() && strings.HasPrefix(v.Text(), prefix.Text())
 }
 
+// Holds looks for a substring in a string or binary, and for an element in a list or set.
 func (c contains) Holds(item attribute.Item) bool {
 	v, part := c.value.of(item), c.part.of(item)
 	switch v.Kind() {
@@ -104,7 +108,8 @@ func (c contains) Holds(item attribute.Item) bool {
 	return part.Exists() && v.Contains(part)
 }
 
-// compare never holds between values of different types, nor where one is missing; but <> does.
+// compare applies an operator. Values of different types, and missing ones, are neither equal nor ordered; so the only
+// operator that holds for them is <>, the negation of =.
 func compare(op string, a, b attribute.Value) bool {
 	switch {
 	case op == "<>":

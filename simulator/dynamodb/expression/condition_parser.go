@@ -4,7 +4,10 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// condition reads: and ( OR and )*.
+// condition reads: conjunction ( OR conjunction )*.
+//
+// Precedence follows from the nesting of the methods: condition (OR) binds least, then conjunction (AND), then negation
+// (NOT), then predicate.
 func (p *parser) condition() Condition {
 	left := p.conjunction()
 	for p.acceptKeyword("OR") {
@@ -14,6 +17,7 @@ func (p *parser) condition() Condition {
 	return left
 }
 
+// conjunction reads: negation ( AND negation )*.
 func (p *parser) conjunction() Condition {
 	left := p.negation()
 	for p.acceptKeyword("AND") {
@@ -23,6 +27,7 @@ func (p *parser) conjunction() Condition {
 	return left
 }
 
+// negation reads: NOT negation, or ( condition ), or a predicate.
 func (p *parser) negation() Condition {
 	if p.acceptKeyword("NOT") {
 		p.operator()
@@ -34,12 +39,13 @@ func (p *parser) negation() Condition {
 	return p.predicate()
 }
 
+// parenthesis reads: ( condition ).
 func (p *parser) parenthesis() Condition {
 	p.expect("(")
 	redundant := p.isSign("(")
 	inner := p.at
 	c := p.condition()
-	// ((a)) is refused, (a) AND (b) inside one pair is not.
+	// Like AWS, it refuses ((a)), but not ((a) AND (b)): that outer pair encloses more than the inner one.
 	if redundant && p.closes(inner) {
 		p.reject("The expression has redundant parentheses;")
 	}
@@ -47,7 +53,8 @@ func (p *parser) parenthesis() Condition {
 	return c
 }
 
-// closes reports whether the parenthesis opened at this token is closed by the token just read.
+// closes reports whether the parenthesis opened at this token is closed by the token just read, and so encloses all
+// that was read since.
 func (p *parser) closes(open int) bool {
 	depth := 0
 	for i := open; i < p.at; i++ {
@@ -66,7 +73,8 @@ func (p *parser) closes(open int) bool {
 	return false
 }
 
-// predicate reads a function that gives a truth value, a comparison, BETWEEN or IN.
+// predicate reads a function that yields a truth value, a comparison, BETWEEN or IN. A call can begin either kind; the
+// token after it decides.
 func (p *parser) predicate() Condition {
 	var left operand
 	if p.isCall() {
@@ -91,7 +99,8 @@ func (p *parser) predicate() Condition {
 	return exists{}
 }
 
-// comesComparison reports whether what was read is an operand, not a condition of its own.
+// comesComparison reports whether a comparator, BETWEEN or IN comes next, so that the call just read is an operand
+// rather than a condition.
 func (p *parser) comesComparison() bool {
 	t := p.peek()
 	return t.kind == sign && isComparator(t.text) || p.isKeyword("BETWEEN") || p.isKeyword("IN")
@@ -105,6 +114,10 @@ func isComparator(text string) bool {
 	return false
 }
 
+// comparison reads the right side of a comparison. Any types may be equal or not; the other operators need ordered
+// ones.
+//
+// Constants are checked here, not on evaluation: AWS refuses a wrong type even where evaluation would never reach it.
 func (p *parser) comparison(op string, left operand) Condition {
 	p.operator()
 	right := p.operand()
@@ -115,7 +128,7 @@ func (p *parser) comparison(op string, left operand) Condition {
 	return comparison{op, left, right}
 }
 
-// distinct refuses a path compared with itself.
+// distinct refuses to compare a path with itself, as AWS does.
 func (p *parser) distinct(op string, left operand, others ...operand) {
 	path, ok := left.(Path)
 	if !ok {
@@ -128,7 +141,8 @@ func (p *parser) distinct(op string, left operand, others ...operand) {
 	}
 }
 
-// ordered refuses constants that have no order.
+// ordered refuses constants of types without an order. Paths are known only with the item; there, a wrong type makes
+// the comparison false.
 func (p *parser) ordered(op string, operands ...operand) {
 	for _, o := range operands {
 		if c, ok := o.(constant); ok && c.Exists() && !c.Ordered() {
@@ -137,6 +151,7 @@ func (p *parser) ordered(op string, operands ...operand) {
 	}
 }
 
+// between reads: low AND high. The AND is taken here, so it never reaches conjunction.
 func (p *parser) between(value operand) Condition {
 	p.operator()
 	low := p.operand()
@@ -153,6 +168,7 @@ func (p *parser) between(value operand) Condition {
 	return between{value, low, high}
 }
 
+// bounds refuses constant bounds that no value can lie between.
 func (p *parser) bounds(low, high attribute.Value) {
 	switch {
 	case low.Kind() != high.Kind():
@@ -162,8 +178,10 @@ func (p *parser) bounds(low, high attribute.Value) {
 	}
 }
 
+// shown returns a value as AWS's errors show it: {S:text}.
 func shown(v attribute.Value) string { return "{" + v.Kind().String() + ":" + v.Text() + "}" }
 
+// in reads the list of candidates of an IN.
 func (p *parser) in(value operand) Condition {
 	p.operator()
 	list := p.arguments()

@@ -6,7 +6,8 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// Functions by where they may stand, with the number of their operands.
+// Functions by the place where they are allowed, with the number of their operands. size is missing: it is allowed in
+// conditions, but as an operand, and has a parsing method of its own.
 var (
 	conditionFunctions = map[string]int{
 		"attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2, "contains": 2,
@@ -14,9 +15,10 @@ var (
 	updateFunctions = map[string]int{"if_not_exists": 2, "list_append": 2}
 )
 
+// allTypes is the list of types, in the order in which AWS's error has them.
 const allTypes = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"
 
-// call reads a function's name and operands, of which none may be a function again.
+// call reads a function's name and its operands. An operand must not be a function itself.
 func (p *parser) call() (name string, args []operand) {
 	p.operator()
 	name = p.take().text
@@ -29,7 +31,7 @@ func (p *parser) call() (name string, args []operand) {
 	return name, args
 }
 
-// test makes a condition of a function that gives a truth value.
+// test builds the condition of a function that yields a truth value.
 func (p *parser) test(name string, args []operand) Condition {
 	if !p.checkCall(name, len(args), conditionFunctions) {
 		return exists{}
@@ -51,7 +53,8 @@ func (p *parser) test(name string, args []operand) Condition {
 	}
 }
 
-// checkCall refuses an unknown function, one in the wrong place, and one with too few or many operands.
+// checkCall refuses an unknown function, a misplaced one, and one with too few or too many operands. It reports whether
+// the call is fine, so that callers can index the operands.
 func (p *parser) checkCall(name string, operands int, allowed map[string]int) bool {
 	want, ok := allowed[name]
 	switch {
@@ -67,12 +70,15 @@ func (p *parser) checkCall(name string, operands int, allowed map[string]int) bo
 	return false
 }
 
+// known reports whether the function exists in any place: AWS's error for a misplaced function differs from that for an
+// unknown one.
 func known(name string) bool {
 	_, condition := conditionFunctions[name]
 	_, update := updateFunctions[name]
 	return condition || update || name == "size"
 }
 
+// pathOnly returns the operand of a function that takes nothing but a path.
 func (p *parser) pathOnly(function string, arg operand) Path {
 	path, ok := arg.(Path)
 	if !ok {
@@ -81,6 +87,7 @@ func (p *parser) pathOnly(function string, arg operand) Path {
 	return path
 }
 
+// typeName returns the Kind that the second operand of attribute_type names; it must be a constant such as "SS".
 func (p *parser) typeName(arg operand) attribute.Kind {
 	c, ok := arg.(constant)
 	switch {
@@ -92,6 +99,7 @@ func (p *parser) typeName(arg operand) attribute.Kind {
 	return attribute.ParseKind(c.Text())
 }
 
+// operandType returns an operand's type for an error, or "?" for a path, whose type depends on the item.
 func operandType(o operand) string {
 	if c, ok := o.(constant); ok {
 		return c.Kind().String()
@@ -99,6 +107,7 @@ func operandType(o operand) string {
 	return "?"
 }
 
+// distinctCall refuses a function of the same path twice, such as contains(a, a).
 func (p *parser) distinctCall(name string, args []operand) {
 	a, aok := args[0].(Path)
 	b, bok := args[1].(Path)
@@ -107,7 +116,7 @@ func (p *parser) distinctCall(name string, args []operand) {
 	}
 }
 
-// operandTypes refuses constants of other types than these.
+// operandTypes refuses constants of any type but these.
 func (p *parser) operandTypes(function string, args []operand, kinds ...attribute.Kind) {
 	for _, arg := range args {
 		if c, ok := arg.(constant); ok && c.Exists() && !slices.Contains(kinds, c.Kind()) {
@@ -116,7 +125,8 @@ func (p *parser) operandTypes(function string, args []operand, kinds ...attribut
 	}
 }
 
-// size makes an operand of size(…), the one function that is one.
+// size builds the operand size(…), the only function that is an operand. A constant of a type without a size is
+// refused.
 func (p *parser) size(name string, args []operand) operand {
 	if !p.checkCall(name, len(args), map[string]int{"size": 1}) {
 		return constant{}

@@ -4,19 +4,19 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// KeyCondition is what a Query asks of one key attribute.
+// KeyCondition restricts one key attribute in a Query.
 type KeyCondition struct {
 	Name string
 	// Op is "=", "<", "<=", ">", ">=", "BETWEEN" or "begins_with".
 	Op string
-	// Values are the operands: two for BETWEEN, else one.
+	// Values are the operands: two for BETWEEN, otherwise one.
 	Values []attribute.Value
 }
 
 const keyExpression = "KeyConditionExpression"
 
-// KeyConditions reads a KeyConditionExpression: one or more conditions joined by AND, each of a key
-// attribute by its name against constants. Whether they fit a table's key, the table says.
+// KeyConditions reads a KeyConditionExpression: one or more conditions joined by AND, each comparing an attribute, by
+// its name, with constants. Whether the names form a table's key is for the table to check.
 func (s *Scope) KeyConditions(text string) ([]KeyCondition, error) {
 	c, err := s.Condition(keyExpression, text)
 	if err != nil {
@@ -26,6 +26,8 @@ func (s *Scope) KeyConditions(text string) ([]KeyCondition, error) {
 	return keys, collect(c, &keys)
 }
 
+// collect flattens a parsed condition into key conditions, and refuses everything that a key condition can't contain.
+// Key conditions share the grammar of conditions, so the restriction comes after parsing.
 func collect(c Condition, keys *[]KeyCondition) error {
 	switch c := c.(type) {
 	case and:
@@ -49,9 +51,10 @@ func collect(c Condition, keys *[]KeyCondition) error {
 	return invalidKeyOperator(operatorName(c))
 }
 
-// flip turns :v < name into name > :v.
+// flip turns :v < name into name > :v, so that callers always find the attribute on the left.
 var flip = map[string]string{"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
+// operatorName names an operator that is not allowed in a key condition, as AWS's error does.
 func operatorName(c Condition) string {
 	switch c := c.(type) {
 	case or:
@@ -76,6 +79,7 @@ func invalidKeyOperator(name string) error {
 	return attribute.Errorf("Invalid operator used in %s: %s", keyExpression, name)
 }
 
+// add appends one key condition. Its left side must be a top-level attribute, and its operands constants.
 func add(keys *[]KeyCondition, op string, left operand, right ...operand) error {
 	path, ok := left.(Path)
 	if !ok {
@@ -96,6 +100,7 @@ func add(keys *[]KeyCondition, op string, left operand, right ...operand) error 
 	return nil
 }
 
+// badKeyOperand returns the error of a wrong operand. For a function, AWS has a text of its own.
 func badKeyOperand(o operand, otherwise string) error {
 	if _, ok := o.(sizeOf); ok {
 		return attribute.Errorf("%ss cannot contain nested operations", keyExpression)

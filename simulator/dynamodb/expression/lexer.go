@@ -1,6 +1,7 @@
 package expression
 
-// tokenKind tells names, placeholders, numbers and signs apart.
+// tokenKind classifies tokens. Keywords are words: only the grammar knows whether "set" is a keyword or an attribute's
+// name.
 type tokenKind byte
 
 const (
@@ -10,7 +11,7 @@ const (
 	valuePlace            // :value
 	digits                // a list index
 	sign                  // ( ) [ ] . , = < <= <> > >= + -
-	invalidRune           // what no expression may hold
+	invalidRune           // a byte that no token can start with, or a lone # or :
 )
 
 type token struct {
@@ -19,7 +20,8 @@ type token struct {
 	from int // offset in the expression
 }
 
-// lex splits an expression into tokens; the last one is always the end.
+// lex splits an expression into tokens; the last one is always the end. It never fails: an invalid byte becomes a token
+// too, so that the parser can report it in place.
 func lex(text string) []token {
 	var tokens []token
 	for i := 0; ; {
@@ -35,6 +37,7 @@ func lex(text string) []token {
 	}
 }
 
+// next reads the token at i, which must not be a space.
 func next(text string, i int) token {
 	if i == len(text) {
 		return token{kind: end, from: i}
@@ -58,7 +61,7 @@ func next(text string, i int) token {
 	return take(signAt(text, i))
 }
 
-// signAt takes the longest sign.
+// signAt returns the longest sign at i, so that "<=" is not read as "<", and where it ends.
 func signAt(text string, i int) (tokenKind, int) {
 	if i+1 < len(text) {
 		switch text[i : i+2] {
@@ -73,6 +76,7 @@ func signAt(text string, i int) (tokenKind, int) {
 	return invalidRune, i + 1
 }
 
+// run returns the end of the run of accepted bytes that starts at i.
 func run(text string, i int, in func(byte) bool) int {
 	for i < len(text) && in(text[i]) {
 		i++
@@ -84,10 +88,11 @@ func isSpace(c byte) bool  { return c == ' ' || c == '\t' || c == '\n' || c == '
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
-// isWordByte holds for all but the first byte of a name, and for all of a placeholder's.
+// isWordByte reports whether c may continue a name or a placeholder. A name without a placeholder must start with a
+// letter.
 func isWordByte(c byte) bool { return c == '_' || isDigit(c) || isLetter(c) }
 
-// shown is the token as a syntax error shows it.
+// shown returns the token as AWS's syntax errors quote it.
 func (t token) shown() string {
 	if t.kind == end {
 		return `"<EOF>"`

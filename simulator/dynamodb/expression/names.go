@@ -1,6 +1,6 @@
 package expression
 
-// NamesIn gives the attributes that a condition looks at, by the first step of its paths.
+// NamesIn returns the top-level attributes that a condition refers to.
 func NamesIn(c Condition) map[string]bool {
 	names := map[string]bool{}
 	for _, path := range PathsIn(c) {
@@ -9,7 +9,7 @@ func NamesIn(c Condition) map[string]bool {
 	return names
 }
 
-// PathsIn gives all paths of a condition.
+// PathsIn returns all paths of a condition, including those inside size(…). The nil Condition has none.
 func PathsIn(c Condition) []Path {
 	var paths []Path
 	walk(c, func(o operand) {
@@ -23,7 +23,7 @@ func PathsIn(c Condition) []Path {
 	return paths
 }
 
-// Sources are the paths that an update reads.
+// Sources returns the paths that an update reads; Paths returns those that it changes.
 func (u *Update) Sources() []Path {
 	var paths []Path
 	for _, c := range u.sets {
@@ -32,6 +32,7 @@ func (u *Update) Sources() []Path {
 	return paths
 }
 
+// pathsOf collects the paths in one right side of a SET.
 func pathsOf(s source) []Path {
 	switch s := s.(type) {
 	case Path:

@@ -7,16 +7,19 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// Bounds of AWS: "Constraints in Amazon DynamoDB", DynamoDB developer guide.
+// Limits of AWS: "Constraints in Amazon DynamoDB", DynamoDB developer guide.
 const (
 	maxOperators  = 300
 	maxInOperands = 100
 	maxPathDepth  = 32
 )
 
-// parser reads one expression by recursive descent. It never stops at an error: a syntax error moves
-// it to the end of the text, any other is kept while it reads on, since AWS reports broken syntax
-// before undefined placeholders, reserved words or wrong types.
+// parser reads one expression by recursive descent: one method for each rule of the grammar.
+//
+// No error stops it. AWS reports broken syntax ahead of undefined placeholders, reserved words and wrong types, even if
+// those come earlier in the text. So a syntax error skips to the end of the text, while the first error of any other
+// kind is kept in meaning and parsing goes on. The methods therefore return no errors; after a syntax error they return
+// placeholders, which read discards.
 type parser struct {
 	scope     *Scope
 	text      string
@@ -27,6 +30,7 @@ type parser struct {
 	operators int
 }
 
+// err returns the error to report, if any: syntax comes first.
 func (p *parser) err() error {
 	if p.syntax != nil {
 		return p.syntax
@@ -34,8 +38,10 @@ func (p *parser) err() error {
 	return p.meaning
 }
 
+// peek returns the current token.
 func (p *parser) peek() token { return p.tokens[p.at] }
 
+// take consumes the current token. The end is never consumed, so there always is a current token.
 func (p *parser) take() token {
 	t := p.tokens[p.at]
 	if t.kind != end {
@@ -44,18 +50,19 @@ func (p *parser) take() token {
 	return t
 }
 
-// reject keeps the first error of meaning.
+// reject records an error of meaning; only the first one is kept.
 func (p *parser) reject(format string, args ...any) {
 	p.check(attribute.Errorf(format, args...))
 }
 
+// check records err, unless it is nil, like reject.
 func (p *parser) check(err error) {
 	if p.meaning == nil && err != nil {
 		p.meaning = err
 	}
 }
 
-// syntaxError blames the current token and skips the rest.
+// syntaxError records the current token as the culprit, quotes its neighbours as AWS does, and skips the rest.
 func (p *parser) syntaxError() {
 	if p.syntax == nil {
 		bad := p.peek()
@@ -71,6 +78,7 @@ func (p *parser) isSign(text string) bool {
 	return p.peek().kind == sign && p.peek().text == text
 }
 
+// accept consumes the current token if it is this sign, and reports whether it did.
 func (p *parser) accept(text string) bool {
 	if p.isSign(text) {
 		p.at++
@@ -79,6 +87,7 @@ func (p *parser) accept(text string) bool {
 	return false
 }
 
+// expect consumes this sign; anything else is a syntax error.
 func (p *parser) expect(text string) {
 	if !p.accept(text) {
 		p.syntaxError()
@@ -90,6 +99,7 @@ func (p *parser) isKeyword(keyword string) bool {
 	return p.peek().kind == word && strings.EqualFold(p.peek().text, keyword)
 }
 
+// acceptKeyword consumes the current token if it is this keyword, and reports whether it did.
 func (p *parser) acceptKeyword(keyword string) bool {
 	if p.isKeyword(keyword) {
 		p.at++
@@ -98,12 +108,12 @@ func (p *parser) acceptKeyword(keyword string) bool {
 	return false
 }
 
-// isCall reports whether a function's name and its parenthesis come next.
+// isCall reports whether a function call comes next. Only the parenthesis tells it from an attribute of the same name.
 func (p *parser) isCall() bool {
 	return p.peek().kind == word && p.tokens[p.at+1].kind == sign && p.tokens[p.at+1].text == "("
 }
 
-// operator counts what AWS counts as an operator: comparisons, AND, OR, NOT, functions and the like.
+// operator counts one operator: AWS limits the sum of comparisons, AND, OR, NOT, functions and the like.
 func (p *parser) operator() {
 	if p.operators++; p.operators == maxOperators+1 {
 		p.reject("The expression contains too many operators; operator count: %d", p.operators)
@@ -129,6 +139,7 @@ func (p *parser) path() Path {
 	}
 }
 
+// pathName reads one name of a path: a plain word, unless that is reserved, or a #name.
 func (p *parser) pathName() string {
 	switch t := p.peek(); t.kind {
 	case word:
@@ -147,6 +158,7 @@ func (p *parser) pathName() string {
 	return "?"
 }
 
+// index reads a list index. The lexer accepts digits only, so the sole possible error is a number too large for an int.
 func (p *parser) index() int {
 	t := p.peek()
 	if t.kind != digits {
@@ -161,7 +173,8 @@ func (p *parser) index() int {
 	return i
 }
 
-// constant reads a :value.
+// constant reads a :value. An undefined placeholder yields the zero Value, so checks of a constant's type apply only if
+// it exists: otherwise they would complain about a type that was never given.
 func (p *parser) constant() attribute.Value {
 	v, err := p.scope.value(p.take().text)
 	p.check(err)

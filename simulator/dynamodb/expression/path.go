@@ -7,16 +7,16 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// Step is one step of a document path: into a map's member, or, with an empty Name, to a list's Index.
+// Step is one step of a document path: to a map's member Name or, if Name is empty, to a list's element at Index.
 type Step struct {
 	Name  string
 	Index int
 }
 
-// Path leads to a value inside an item: the attribute's name, then steps inwards.
+// Path leads to a value inside an item: first the attribute's name, then steps inwards.
 type Path []Step
 
-// Get is the value at the path; the zero Value if there is none.
+// Get returns the value at the path, or the zero Value if there is none.
 func (p Path) Get(item attribute.Item) attribute.Value {
 	v := item[p[0].Name]
 	for _, step := range p[1:] {
@@ -25,6 +25,7 @@ func (p Path) Get(item attribute.Item) attribute.Value {
 	return v
 }
 
+// into returns the member or element that the step leads to, or the zero Value if v has no such thing.
 func (s Step) into(v attribute.Value) attribute.Value {
 	switch {
 	case s.Name != "":
@@ -46,8 +47,8 @@ func (p Path) String() string {
 	return "[" + strings.Join(steps, ", ") + "]"
 }
 
-// checkDisjoint refuses two paths of which one leads through the other, or which take the same value
-// for a map and for a list.
+// checkDisjoint refuses two paths if one leads through the other, or if one takes a value for a map and the other takes
+// it for a list: the result would depend on their order.
 func checkDisjoint(paths []Path) error {
 	for i, p := range paths {
 		for _, q := range paths[:i] {
@@ -59,6 +60,7 @@ func checkDisjoint(paths []Path) error {
 	return nil
 }
 
+// clash returns how two paths collide, in AWS's word ("overlap" or "conflict"), or "" if they do not.
 func clash(p, q Path) string {
 	for i := range min(len(p), len(q)) {
 		if p[i] == q[i] {

@@ -7,7 +7,7 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// Projection picks parts of an item. The nil Projection picks all.
+// Projection picks parts of an item. The nil Projection picks the whole item.
 type Projection []Path
 
 // projection reads: path ( , path )*.
@@ -22,8 +22,8 @@ func (p *parser) projection() Projection {
 	return paths
 }
 
-// Of gives the parts of the item that the paths lead to, inside the maps and lists around them; of a
-// list's elements only the picked ones, in their order.
+// Of returns the picked parts of the item, still inside the maps and lists that enclose them. A list keeps only the
+// picked elements, in their order. If nothing is picked, the result is an empty item.
 func (p Projection) Of(item attribute.Item) attribute.Item {
 	if p == nil {
 		return item
@@ -34,7 +34,8 @@ func (p Projection) Of(item attribute.Item) attribute.Item {
 	return attribute.Item{}
 }
 
-// pick narrows one value to what the paths, as seen from it, lead to.
+// pick narrows a value to the parts that the paths, relative to it, lead to. Paths with the same first step are
+// followed together, so that their parts end up in one map or list.
 func pick(v attribute.Value, paths []Path) attribute.Value {
 	inner := map[Step][]Path{}
 	for _, path := range paths {
@@ -55,6 +56,7 @@ func pick(v attribute.Value, paths []Path) attribute.Value {
 	return some(attribute.MapOf(m), len(m), v)
 }
 
+// pickElems is pick for a list: picked elements close ranks, in the order of their indexes.
 func pickElems(v attribute.Value, inner map[Step][]Path) attribute.Value {
 	var list []attribute.Value
 	for _, step := range slices.SortedFunc(maps.Keys(inner), func(a, b Step) int { return a.Index - b.Index }) {
@@ -65,7 +67,7 @@ func pickElems(v attribute.Value, inner map[Step][]Path) attribute.Value {
 	return some(attribute.ListOf(list), len(list), v)
 }
 
-// some drops an inner document of which nothing was picked; the item itself may be empty.
+// some leaves out a map or list from which nothing was picked. Of turns that into an empty item at the top.
 func some(picked attribute.Value, n int, of attribute.Value) attribute.Value {
 	if n == 0 || !of.Exists() {
 		return attribute.Value{}

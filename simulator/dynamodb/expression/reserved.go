@@ -5,9 +5,10 @@ import (
 	"sync"
 )
 
-// Reserved reports whether a word can't stand in an expression as an attribute name; case does not count.
+// Reserved reports whether a word, in any case, is reserved: as an attribute's name it needs a placeholder.
 func Reserved(word string) bool { return reserved()[strings.ToUpper(word)] }
 
+// reserved is the list as a set, built on first use.
 var reserved = sync.OnceValue(func() map[string]bool {
 	words := map[string]bool{}
 	for word := range strings.FieldsSeq(reservedWords) {
@@ -16,7 +17,7 @@ var reserved = sync.OnceValue(func() map[string]bool {
 	return words
 })
 
-// reservedWords is AWS's list, its misspellings included.
+// reservedWords is AWS's list, including its misspellings.
 // Source: "Reserved words in DynamoDB", DynamoDB developer guide.
 const reservedWords = `
 ABORT ABSOLUTE ACTION ADD AFTER AGENT AGGREGATE ALL ALLOCATE ALTER ANALYZE AND ANY ARCHIVE ARE ARRAY

@@ -1,6 +1,9 @@
-// Package expression reads and evaluates DynamoDB's expressions: conditions, filters, key conditions,
-// updates and projections. It refuses what AWS refuses, in AWS's words as far as they are known, and
-// knows nothing of tables.
+// Package expression parses and evaluates DynamoDB's expressions: conditions, filters, key conditions, updates and
+// projections. It refuses what AWS refuses, in AWS's words where they are known. It knows nothing of tables.
+//
+// A Scope holds the placeholders of one request and parses its expressions, each in two steps: the lexer splits the
+// text into tokens, and the parser turns them into a small tree that evaluates itself against an item. All that can be
+// refused without an item is refused while parsing, because AWS does so before it reads one.
 package expression
 
 import (
@@ -14,7 +17,7 @@ import (
 // maxLength is the longest expression, in bytes.
 const maxLength = 4096
 
-// Scope holds one request's placeholders, and which of them its expressions have used.
+// Scope holds one request's placeholders, and those that none of its expressions has used yet.
 type Scope struct {
 	names      map[string]string
 	values     map[string]attribute.Value
@@ -22,8 +25,8 @@ type Scope struct {
 	unusedVal  map[string]bool
 }
 
-// NewScope takes a request's ExpressionAttributeNames and ExpressionAttributeValues. Nil means that
-// the request has none; an empty map is an error.
+// NewScope takes a request's ExpressionAttributeNames and ExpressionAttributeValues. Nil means that the request has
+// none; an empty map is an error, as on AWS. The error is an *attribute.Error.
 func NewScope(names map[string]string, values map[string]attribute.Value) (*Scope, error) {
 	if err := checkPlaceholders("ExpressionAttributeNames", '#', names); err != nil {
 		return nil, err
@@ -44,6 +47,8 @@ func NewScope(names map[string]string, values map[string]attribute.Value) (*Scop
 	return &Scope{names: names, values: values, unusedName: keysOf(names), unusedVal: keysOf(values)}, nil
 }
 
+// checkPlaceholders refuses an empty map and malformed placeholders: mark, then at least one letter, digit or
+// underscore.
 func checkPlaceholders[V any](what string, mark byte, m map[string]V) error {
 	if m != nil && len(m) == 0 {
 		return attribute.Errorf("%s must not be empty", what)
@@ -64,7 +69,7 @@ func keysOf[V any](m map[string]V) map[string]bool {
 	return keys
 }
 
-// Finish refuses placeholders that no expression used. Call it after the request's last expression.
+// Finish refuses placeholders that no expression has used. Call it after parsing the request's last expression.
 func (s *Scope) Finish() error {
 	if len(s.unusedName) > 0 {
 		return attribute.Errorf("Value provided in ExpressionAttributeNames unused in expressions: keys: %s", braced(s.unusedName))
@@ -79,6 +84,7 @@ func braced(keys map[string]bool) string {
 	return "{" + strings.Join(slices.Sorted(maps.Keys(keys)), ", ") + "}"
 }
 
+// name resolves a #name and marks it as used.
 func (s *Scope) name(placeholder string) (string, error) {
 	name, ok := s.names[placeholder]
 	if !ok {
@@ -88,6 +94,7 @@ func (s *Scope) name(placeholder string) (string, error) {
 	return name, nil
 }
 
+// value resolves a :value and marks it as used.
 func (s *Scope) value(placeholder string) (attribute.Value, error) {
 	v, ok := s.values[placeholder]
 	if !ok {
@@ -97,7 +104,7 @@ func (s *Scope) value(placeholder string) (attribute.Value, error) {
 	return v, nil
 }
 
-// Condition reads a ConditionExpression or a FilterExpression; which one only shows in errors.
+// Condition reads a ConditionExpression or a FilterExpression. which is the parameter's name, for errors.
 func (s *Scope) Condition(which, text string) (Condition, error) {
 	return read(s, which, text, (*parser).condition)
 }
@@ -112,7 +119,7 @@ func (s *Scope) Projection(text string) (Projection, error) {
 	return read(s, "ProjectionExpression", text, (*parser).projection)
 }
 
-// read runs one grammar over a whole expression and puts the expression's name before its errors.
+// read parses a whole expression by one grammar rule, and prefixes errors with the parameter's name.
 func read[T any](s *Scope, which, text string, grammar func(*parser) T) (T, error) {
 	var zero T
 	invalid := func(err error) error { return attribute.Errorf("Invalid %s: %v", which, err) }

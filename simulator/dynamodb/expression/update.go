@@ -8,14 +8,14 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// The errors of an update that the item does not bear, as AWS words them.
+// Errors of a valid update that does not fit the item, in AWS's words.
 var (
 	errNoAttribute   = attribute.Errorf("The provided expression refers to an attribute that does not exist in the item")
 	errOperandType   = attribute.Errorf("An operand in the update expression has an incorrect data type")
 	errInvalidTarget = attribute.Errorf("The document path provided in the update expression is invalid for update")
 )
 
-// Update is an UpdateExpression that was read.
+// Update is a parsed UpdateExpression. The zero Update changes nothing.
 type Update struct {
 	sets    []change
 	removes []Path
@@ -23,17 +23,18 @@ type Update struct {
 	deletes []change
 }
 
-// change gives a path a new value.
+// change is one action: SET with any source, ADD or DELETE with a constant.
 type change struct {
 	path  Path
 	value source
 }
 
-// source is the right side of a SET: evaluated against the item as it was.
+// source is the right side of a SET. It is evaluated against the item as it was before the update.
 type source interface {
 	from(item attribute.Item) (attribute.Value, error)
 }
 
+// from fails if the item has no value at the path: unlike a condition, an update can't assign a missing value.
 func (p Path) from(item attribute.Item) (attribute.Value, error) {
 	if v := p.Get(item); v.Exists() {
 		return v, nil
@@ -43,6 +44,7 @@ func (p Path) from(item attribute.Item) (attribute.Value, error) {
 
 func (c constant) from(attribute.Item) (attribute.Value, error) { return c.Value, nil }
 
+// The other right sides: if_not_exists(path, other), list_append(first, second), and left + right or left - right.
 type (
 	ifNotExists struct {
 		path  Path
@@ -83,7 +85,7 @@ func (s arithmetic) from(item attribute.Item) (attribute.Value, error) {
 	return attribute.NumberOf(result), err
 }
 
-// both evaluates two operands that must have this type.
+// both evaluates two operands, which must have this type.
 func both(item attribute.Item, a, b source, kind attribute.Kind) (attribute.Value, attribute.Value, error) {
 	left, err := a.from(item)
 	if err != nil {
@@ -96,7 +98,7 @@ func both(item attribute.Item, a, b source, kind attribute.Kind) (attribute.Valu
 	return left, right, err
 }
 
-// Paths are all document paths that the update changes.
+// Paths returns all document paths that the update changes.
 func (u *Update) Paths() []Path {
 	var paths []Path
 	for _, c := range slices.Concat(u.sets, u.adds, u.deletes) {
@@ -105,12 +107,14 @@ func (u *Update) Paths() []Path {
 	return append(paths, u.removes...)
 }
 
-// OnlyTakesAway reports whether the update has REMOVE and DELETE sections and no others.
+// OnlyTakesAway reports whether the update consists of REMOVE and DELETE sections only: on AWS, such an update creates
+// no item.
 func (u *Update) OnlyTakesAway() bool {
 	return len(u.sets)+len(u.adds) == 0 && len(u.removes)+len(u.deletes) > 0
 }
 
-// Apply gives the changed item; the old one stays as it is. Each right side sees the old item.
+// Apply returns the changed item and leaves the old one as it is. All right sides are evaluated against the old item,
+// so SET a = b, b = a swaps the two.
 func (u *Update) Apply(old attribute.Item) (attribute.Item, error) {
 	item := attribute.MapOf(maps.Clone(old))
 	edits, err := u.edits(old)
@@ -128,15 +132,15 @@ func (u *Update) Apply(old attribute.Item) (attribute.Item, error) {
 	return item.Fields(), nil
 }
 
-// assignment is an edit with its value known; the zero Value removes.
+// assignment is an action with its value computed; the zero Value removes.
 type assignment struct {
 	path Path
 	to   attribute.Value
 }
 
-// edits puts assignments first, in the order of their list indexes, so that values past a list's end
-// are appended in that order; then removals, the highest index first, so that the indexes before it
-// keep their meaning.
+// edits returns the assignments in the order in which to apply them. Those of SET and ADD come first, in the order of
+// their list indexes, so that elements past a list's end are appended in that order. Removals follow, the highest index
+// first, so that the indexes before it stay valid.
 func (u *Update) edits(old attribute.Item) ([]assignment, error) {
 	var edits []assignment
 	for _, c := range u.sets {
@@ -158,6 +162,7 @@ func (u *Update) edits(old attribute.Item) ([]assignment, error) {
 	return append(edits, removals...), err
 }
 
+// removals are the assignments of REMOVE and DELETE. A DELETE that leaves a set empty removes the attribute.
 func (u *Update) removals(old attribute.Item) ([]assignment, error) {
 	var edits []assignment
 	for _, path := range u.removes {
@@ -174,13 +179,14 @@ func (u *Update) removals(old attribute.Item) ([]assignment, error) {
 	return edits, nil
 }
 
+// comparePaths orders paths step by step, by name or by index.
 func comparePaths(p, q Path) int {
 	return slices.CompareFunc(p, q, func(a, b Step) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Index, b.Index))
 	})
 }
 
-// added is what ADD makes of the old value.
+// added returns the value after an ADD: a sum, a union or, without an old value, the operand itself.
 func added(old, more attribute.Value) (attribute.Value, error) {
 	switch {
 	case !old.Exists():
@@ -194,7 +200,7 @@ func added(old, more attribute.Value) (attribute.Value, error) {
 	return old.Union(more), nil
 }
 
-// subtracted is what DELETE makes of the old value.
+// subtracted returns the value after a DELETE: the rest of the set, or the zero Value if nothing is left.
 func subtracted(old, less attribute.Value) (attribute.Value, error) {
 	switch {
 	case !old.Exists():
@@ -205,7 +211,9 @@ func subtracted(old, less attribute.Value) (attribute.Value, error) {
 	return old.Minus(less), nil
 }
 
-// edit gives the value with what is at the path replaced, or removed. Values on the way are copied.
+// edit returns v with the value at the path replaced, or removed if to is the zero Value. Documents along the path are
+// copied, because values are shared with indexes and stream records. If the path leads through something that is
+// missing or of the wrong type, the error is errInvalidTarget.
 func edit(v attribute.Value, path Path, to attribute.Value) (attribute.Value, error) {
 	if len(path) == 0 {
 		return to, nil
@@ -224,6 +232,7 @@ func edit(v attribute.Value, path Path, to attribute.Value) (attribute.Value, er
 	return v, errInvalidTarget
 }
 
+// editMap replaces, adds or removes one member in a copy of the map.
 func editMap(v attribute.Value, name string, child attribute.Value) attribute.Value {
 	m := maps.Clone(v.Fields())
 	switch {
@@ -237,6 +246,8 @@ func editMap(v attribute.Value, name string, child attribute.Value) attribute.Va
 	return attribute.MapOf(m)
 }
 
+// editList replaces or removes one element in a copy of the list. An index past the end appends, without a gap, and
+// removes nothing.
 func editList(v attribute.Value, i int, child attribute.Value) attribute.Value {
 	list := slices.Clone(v.Elems())
 	switch {

@@ -6,7 +6,8 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// update reads the sections SET, REMOVE, ADD and DELETE, each once at most, in any order.
+// update reads the sections SET, REMOVE, ADD and DELETE, each at most once, in any order. Colliding paths are looked
+// for only in an update without other errors.
 func (p *parser) update() *Update {
 	u, seen := &Update{}, map[string]bool{}
 	sections := map[string]func(*Update){
@@ -34,25 +35,29 @@ func (p *parser) update() *Update {
 	return u
 }
 
+// setAction reads: path = sum.
 func (p *parser) setAction(u *Update) {
 	path := p.path()
 	p.expect("=")
 	u.sets = append(u.sets, change{path, p.sum()})
 }
 
+// removeAction reads: path.
 func (p *parser) removeAction(u *Update) { u.removes = append(u.removes, p.path()) }
 
+// addAction reads: path :value, where the value is a number or a set.
 func (p *parser) addAction(u *Update) {
 	u.adds = append(u.adds, p.constantChange("ADD", "ALLOWED_FOR_ADD_OPERAND", func(k attribute.Kind) bool {
 		return k == attribute.Number || k.IsSet()
 	}))
 }
 
+// deleteAction reads: path :value, where the value is a set.
 func (p *parser) deleteAction(u *Update) {
 	u.deletes = append(u.deletes, p.constantChange("DELETE", "ALLOWED_FOR_DELETE_OPERAND", attribute.Kind.IsSet))
 }
 
-// constantChange reads "path :value", the form of ADD and DELETE.
+// constantChange reads: path :value, the form of ADD and DELETE.
 func (p *parser) constantChange(operator, typeSet string, allowed func(attribute.Kind) bool) change {
 	p.operator()
 	path := p.path()
@@ -67,14 +72,14 @@ func (p *parser) constantChange(operator, typeSet string, allowed func(attribute
 	return change{path, constant{v}}
 }
 
-// longTypeNames are the names that only these errors of AWS use.
+// longTypeNames are type names that AWS uses in the errors of ADD and DELETE only.
 var longTypeNames = map[attribute.Kind]string{
 	attribute.String: "STRING", attribute.Number: "NUMBER", attribute.Binary: "BINARY",
 	attribute.StringSet: "STRING_SET", attribute.NumberSet: "NUMBER_SET", attribute.BinarySet: "BINARY_SET",
 	attribute.List: "LIST", attribute.Map: "MAP", attribute.Bool: "BOOLEAN", attribute.Null: "NULL",
 }
 
-// sum reads: source ( + | - ) source. Longer sums are a syntax error on AWS too.
+// sum reads: source, or source ( + | - ) source. Longer sums are a syntax error on AWS, too.
 func (p *parser) sum() source {
 	left := p.source()
 	op := p.peek().text
@@ -87,7 +92,7 @@ func (p *parser) sum() source {
 	return arithmetic{op, left, right}
 }
 
-// sourceTypes refuses constants of another type.
+// sourceTypes refuses constants of any other type. Paths are checked when the update is applied.
 func (p *parser) sourceTypes(operator string, kind attribute.Kind, sources ...source) {
 	for _, s := range sources {
 		if c, ok := s.(constant); ok && c.Exists() && c.Kind() != kind {
@@ -111,6 +116,8 @@ func (p *parser) source() source {
 	return p.path()
 }
 
+// sourceFunction reads if_not_exists or list_append. The latter can't be nested; an if_not_exists can, as in
+// list_append(if_not_exists(list, :empty), :more).
 func (p *parser) sourceFunction() source {
 	p.operator()
 	name := p.take().text
