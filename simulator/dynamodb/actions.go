@@ -10,8 +10,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Service is the database as the endpoint serves it. Actions and members of inputs that are not here,
-// among them all parameters of the time before expressions, are errors of the endpoint.
+// Service returns the database as a service for the endpoint. The endpoint refuses all other actions and input members,
+// among them every parameter from the time before expressions.
 func (db *Database) Service() wire.Service {
 	return wire.Service{
 		Name:         "dynamodb",
@@ -35,7 +35,7 @@ func (db *Database) Service() wire.Service {
 	}
 }
 
-// action turns the errors of values and expressions into AWS's ValidationException.
+// action turns errors of values and expressions into AWS's ValidationException.
 func action[In, Out any](db *Database, do func(*In) (*Out, error), resources func(*In) []string) wire.Action {
 	a := wire.Do(func(_ context.Context, in *In) (*Out, error) {
 		out, err := do(in)
@@ -54,7 +54,7 @@ func action[In, Out any](db *Database, do func(*In) (*Out, error), resources fun
 
 func (db *Database) tableARNs(table string) []string { return []string{db.arnOf(table)} }
 
-// readARNs: a read of an index is checked against the index, not the table.
+// readARNs returns the resource that IAM checks for a read: of an index, the index and not its table.
 func (db *Database) readARNs(table string, index *string) []string {
 	if index != nil {
 		return []string{db.arnOf(table) + "/index/" + *index}
@@ -62,8 +62,8 @@ func (db *Database) readARNs(table string, index *string) []string {
 	return db.tableARNs(table)
 }
 
-// placeholders are the members that all inputs with expressions share the meaning of. whenNone is how
-// AWS says that all expressions are missing.
+// placeholders reads the members that all inputs with expressions share. whenNone is AWS's wording for "all expressions
+// are missing".
 func placeholders(names map[string]string, values attribute.Item, whenNone string, expressions ...*string) (*expression.Scope, error) {
 	if !slices.ContainsFunc(expressions, func(e *string) bool { return e != nil }) {
 		switch {
@@ -76,7 +76,7 @@ func placeholders(names map[string]string, values attribute.Item, whenNone strin
 	return expression.NewScope(names, values)
 }
 
-// condition reads an optional condition; nil holds always.
+// condition reads an optional condition. Nil means that there is none, so any item passes.
 func condition(scope *expression.Scope, which string, text *string) (expression.Condition, error) {
 	if text == nil {
 		return nil, nil
@@ -84,7 +84,7 @@ func condition(scope *expression.Scope, which string, text *string) (expression.
 	return scope.Condition(which, *text)
 }
 
-// projection reads an optional projection; nil is the whole item.
+// projection reads an optional projection. Nil means the whole item.
 func projection(scope *expression.Scope, text *string) (expression.Projection, error) {
 	if text == nil {
 		return nil, nil

@@ -21,7 +21,7 @@ type BatchGetItemInput struct {
 	ReturnConsumedCapacity string
 }
 
-// KeysAndAttributes are what a BatchGetItem wants of one table.
+// KeysAndAttributes are the keys that a BatchGetItem reads from one table, and the options for reading them.
 type KeysAndAttributes struct {
 	Keys                     []attribute.Item
 	ConsistentRead           bool              `json:",omitempty"`
@@ -29,7 +29,7 @@ type KeysAndAttributes struct {
 	ExpressionAttributeNames map[string]string `json:",omitempty"`
 }
 
-// BatchGetItemOutput is the answer of BatchGetItem.
+// BatchGetItemOutput is the output of BatchGetItem.
 type BatchGetItemOutput struct {
 	Responses        map[string][]attribute.Item
 	UnprocessedKeys  map[string]KeysAndAttributes
@@ -44,7 +44,7 @@ func (db *Database) batchARNs(in *BatchGetItemInput) []string {
 	return arns
 }
 
-// wanted is one table's part of a batch, checked.
+// wanted is the part of a batch for one table, checked.
 type wanted struct {
 	KeysAndAttributes
 	name       string // as the request names the table
@@ -52,6 +52,7 @@ type wanted struct {
 	projection expression.Projection
 }
 
+// batchGetItem checks the whole batch before it reads the first item: a fault anywhere refuses all of it.
 func (db *Database) batchGetItem(in *BatchGetItemInput) (*BatchGetItemOutput, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -77,12 +78,12 @@ func (db *Database) batchGetItem(in *BatchGetItemInput) (*BatchGetItemOutput, er
 		}
 	}
 	if throttled != nil && left == in.count() {
-		return nil, throttled // only where nothing at all was read, see API_BatchGetItem
+		return nil, throttled // only if nothing at all was read, see API_BatchGetItem
 	}
 	return out, nil
 }
 
-// count is how many keys a batch has.
+// count returns the number of keys in the batch.
 func (in *BatchGetItemInput) count() (n int) {
 	for _, w := range in.RequestItems {
 		n += len(w.Keys)
@@ -90,6 +91,7 @@ func (in *BatchGetItemInput) count() (n int) {
 	return n
 }
 
+// check validates everything that needs no table.
 func (in *BatchGetItemInput) check() error {
 	if len(in.RequestItems) == 0 {
 		return invalid("The requestItems parameter is required for BatchGetItem")
@@ -114,6 +116,7 @@ func (in *BatchGetItemInput) check() error {
 	return nil
 }
 
+// wanted checks the request against its table.
 func (db *Database) wanted(name string, request KeysAndAttributes) (wanted, error) {
 	p, err := projectionOf(request.ProjectionExpression, request.ExpressionAttributeNames)
 	if err != nil {
@@ -145,8 +148,8 @@ func (db *Database) wanted(name string, request KeysAndAttributes) (wanted, erro
 	return wanted{request, name, t, p}, nil
 }
 
-// fill answers as many keys as there is room and throughput for, and leaves the others unprocessed. Each item is billed
-// on its own. The error is that of the first key that was throttled.
+// fill answers as many keys as size and throughput allow, and leaves the others unprocessed. Each item is billed
+// separately. The error is that of the first throttled key.
 func (w wanted) fill(out *BatchGetItemOutput, room *int) (units float64, throttled error) {
 	found := []attribute.Item{}
 	rest := w.KeysAndAttributes

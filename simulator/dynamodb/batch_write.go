@@ -8,7 +8,7 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// maxBatchWrites is how many items one BatchWriteItem may put and delete.
+// maxBatchWrites is the maximum number of puts and deletes in one BatchWriteItem.
 const maxBatchWrites = 25
 
 // BatchWriteItemInput is the input of BatchWriteItem.
@@ -30,8 +30,8 @@ type PutRequest struct{ Item attribute.Item }
 // DeleteRequest is the key of an item to delete.
 type DeleteRequest struct{ Key attribute.Item }
 
-// BatchWriteItemOutput is the answer of BatchWriteItem. Only what is throttled stays unprocessed: the limit of 16 MB,
-// over which AWS leaves some, lies above that of 25 items.
+// BatchWriteItemOutput is the output of BatchWriteItem. Only throttled writes stay unprocessed: 25 items can't exceed
+// the 16 MB above which AWS leaves some out.
 type BatchWriteItemOutput struct {
 	UnprocessedItems map[string][]WriteRequest
 	ConsumedCapacity []*ConsumedCapacity `json:",omitempty"`
@@ -45,7 +45,8 @@ func (db *Database) batchWriteARNs(in *BatchWriteItemInput) []string {
 	return arns
 }
 
-// batchWriteItem writes nothing unless all of it can be written; then each item for itself.
+// batchWriteItem checks every write before it carries out the first; then each write succeeds or is throttled on its
+// own.
 func (db *Database) batchWriteItem(in *BatchWriteItemInput) (*BatchWriteItemOutput, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (db *Database) batchWriteItem(in *BatchWriteItemInput) (*BatchWriteItemOutp
 		consumed, err := db.writeAll(name, writes[name], in, out)
 		left += len(out.UnprocessedItems[name])
 		if err != nil && (!isThrottled(err) || left == in.count()) {
-			return nil, err // throttling only where nothing at all was written, see API_BatchWriteItem
+			return nil, err // throttling is an error only if nothing at all was written, see API_BatchWriteItem
 		}
 		if consumed != nil {
 			out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
@@ -95,7 +96,7 @@ func (in *BatchWriteItemInput) check() error {
 	return nil
 }
 
-// writings are the writes to one table, checked. No item may be written twice.
+// writings checks the writes to one table. No item may be written twice.
 func (db *Database) writings(name string, requests []WriteRequest) ([]writing, error) {
 	for _, r := range requests {
 		if err := r.check(); err != nil {
@@ -121,7 +122,7 @@ func (db *Database) writings(name string, requests []WriteRequest) ([]writing, e
 	return writes, nil
 }
 
-// check looks at what needs no table.
+// check validates everything that needs no table.
 func (r WriteRequest) check() error {
 	switch {
 	case (r.PutRequest != nil) == (r.DeleteRequest != nil):
@@ -141,8 +142,8 @@ func (t *Table) writing(r WriteRequest) (writing, error) {
 	return writing{key: item, change: replaceBy(item)}, t.checkPut(item)
 }
 
-// writeAll writes to one table, and adds up what that consumed. What is throttled is left unprocessed, and the error of
-// the first one returned.
+// writeAll writes to one table, and adds up the consumed capacity. Throttled writes are left unprocessed; the error is
+// that of the first.
 func (db *Database) writeAll(name string, writes []writing, in *BatchWriteItemInput, out *BatchWriteItemOutput) (*ConsumedCapacity, error) {
 	t, err := db.lookup(name)
 	if err != nil {
@@ -169,7 +170,7 @@ func (db *Database) writeAll(name string, writes []writing, in *BatchWriteItemIn
 	return t.consumed(in.ReturnConsumedCapacity, table, indexes), throttled
 }
 
-// count is how many writes a batch has.
+// count returns the number of writes in the batch.
 func (in *BatchWriteItemInput) count() (n int) {
 	for _, requests := range in.RequestItems {
 		n += len(requests)

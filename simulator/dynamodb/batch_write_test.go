@@ -21,7 +21,8 @@ func things(requests ...types.WriteRequest) map[string][]types.WriteRequest {
 	return map[string][]types.WriteRequest{"things": requests}
 }
 
-// A batch puts and deletes, in the table, its indexes and its stream, and costs what its writes cost one by one.
+// TestBatchWriteItem proves that a batch puts and deletes, in the table, its indexes and its stream, and costs the sum
+// of its writes.
 func TestBatchWriteItem(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -43,7 +44,7 @@ func TestBatchWriteItem(t *testing.T) {
 	}
 }
 
-// A batch with anything wrong in it writes nothing at all.
+// TestRefusedBatchWriteItem proves that a batch with any fault writes nothing at all.
 func TestRefusedBatchWriteItem(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

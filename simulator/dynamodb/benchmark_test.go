@@ -9,9 +9,9 @@ import (
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// The figure to reach is 0.3 ms at p50, through the SDK and HTTP.
+// The target is 0.3 ms at p50, through the SDK and HTTP.
 
-// median runs a call as often as the benchmark wants and reports the median.
+// median runs a call as often as the benchmark asks for, and reports the median.
 func median(b *testing.B, call func() error) {
 	b.Helper()
 	var times []time.Duration
@@ -26,7 +26,7 @@ func median(b *testing.B, call func() error) {
 	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "p50-µs")
 }
 
-// connection is an item as Heliograph stores them, of some 300 bytes.
+// connection is an item as Heliograph stores connections, of some 300 bytes.
 func connection() item {
 	return with(key("user#1234", "conn#L0SM9cOFvHcCIhw="), item{
 		"gpk": s("lease#7"), "gsk": s("1767323045#L0SM9cOFvHcCIhw="), "connectedAt": n("1767323045678"), "expires": n("2016239022"),

@@ -11,10 +11,10 @@ const (
 	readUnitBytes  = 4 << 10
 )
 
-// writeUnits is what writing an item of that size costs; of two images, the larger counts.
+// writeUnits returns the cost of writing an item of that size. For a change, the larger of the two images counts.
 func writeUnits(size int) float64 { return float64(atLeastOne(size, writeUnitBytes)) }
 
-// readUnits is what reading that many bytes costs; half, if the read may be stale.
+// readUnits returns the cost of reading that many bytes; a read that may be stale costs half.
 func readUnits(size int, consistent bool) float64 {
 	units := float64(atLeastOne(size, readUnitBytes))
 	if !consistent {
@@ -25,24 +25,24 @@ func readUnits(size int, consistent bool) float64 {
 
 func atLeastOne(size, unit int) int { return max(1, (size+unit-1)/unit) }
 
-// Units are capacity units that were consumed.
+// Units are consumed capacity units.
 type Units struct{ Read, Write float64 }
 
-// Usage is what a table has consumed since it was made, failed conditions included.
+// Usage is what a table has consumed since its creation, including writes with a failed condition.
 type Usage struct {
-	// Table is what its items cost, Indexes what each index cost beyond that.
+	// Table is the cost of the table's own items, Indexes that of each index on top of it.
 	Table   Units
 	Indexes map[string]Units
 }
 
-// Usage is what the table has consumed until now.
+// Usage returns what the table has consumed so far.
 func (t *Table) Usage() Usage {
 	t.meter.mu.Lock()
 	defer t.meter.mu.Unlock()
 	return Usage{Table: t.meter.table, Indexes: maps.Clone(t.meter.indexes)}
 }
 
-// meter counts a table's usage. It has a lock of its own, so that reads need the table's for reading only.
+// meter adds up a table's usage. It has its own lock, so that reads need only the read lock of the table.
 type meter struct {
 	mu      sync.Mutex
 	table   Units
@@ -74,7 +74,7 @@ func (m *meter) readIndex(name string, units float64) {
 	m.indexes[name] = sum
 }
 
-// ConsumedCapacity is the API's shape of what one request consumed.
+// ConsumedCapacity is the consumption of one request, in the API's shape.
 type ConsumedCapacity struct {
 	TableName              string
 	CapacityUnits          float64
@@ -85,7 +85,7 @@ type ConsumedCapacity struct {
 // Capacity is one part of ConsumedCapacity.
 type Capacity struct{ CapacityUnits float64 }
 
-// consumed answers as ReturnConsumedCapacity asks: NONE, TOTAL or INDEXES.
+// consumed returns as much detail as ReturnConsumedCapacity asks for: NONE, TOTAL or INDEXES.
 func (t *Table) consumed(detail string, table float64, indexes map[string]float64) *ConsumedCapacity {
 	if detail != "TOTAL" && detail != "INDEXES" {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// consumed is what INDEXES answers: the table's units, and the indexes' where they have any.
+// consumed is the answer for INDEXES: the units of the table, and those of the indexes that have any.
 func consumed(table float64, indexes map[string]float64) *types.ConsumedCapacity {
 	c := &types.ConsumedCapacity{TableName: aws.String("things"), CapacityUnits: aws.Float64(table), Table: &types.Capacity{CapacityUnits: aws.Float64(table)}}
 	for name, units := range indexes {
@@ -24,8 +24,8 @@ func consumed(table float64, indexes map[string]float64) *types.ConsumedCapacity
 	return c
 }
 
-// Writes cost a unit for each KB of the larger image; an index costs one write for an entry that comes,
-// changes or goes, and two where its key changes.
+// TestWriteCapacity proves that a write costs one unit for each KB of the larger image, and that an index costs one
+// write for an added, changed or removed entry, and two if its key changes.
 func TestWriteCapacity(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -63,7 +63,7 @@ func TestWriteCapacity(t *testing.T) {
 	same(t, put(with(kb(3000), item{"gpk": s("g"), "gsk": s("1")})), consumed(3, map[string]float64{"gsi1": 1}))
 	same(t, update("SET y = :v", item{":v": n("1")}), consumed(3, nil)) // gsi1 does not project y
 	same(t, update("SET gsk = :v", item{":v": s("2")}), consumed(3, map[string]float64{"gsi1": 2}))
-	same(t, update("SET score = :v", item{":v": n("1")}), consumed(3, map[string]float64{"byscore": 3})) // which projects all
+	same(t, update("SET score = :v", item{":v": n("1")}), consumed(3, map[string]float64{"byscore": 3})) // byscore projects everything
 	same(t, update("SET y = :v", item{":v": n("2")}), consumed(3, map[string]float64{"byscore": 3}))
 	same(t, update("SET score = :v", item{":v": n("2")}), consumed(3, map[string]float64{"byscore": 6}))
 	same(t, update("SET score = :v", item{":v": n("2.0")}), consumed(3, nil))
@@ -72,7 +72,8 @@ func TestWriteCapacity(t *testing.T) {
 	same(t, remove(), consumed(1, nil)) // deleting nothing costs as much
 }
 
-// Reads cost a unit for each 4 KB, half if they may be stale; a projection or filter saves nothing.
+// TestReadCapacity proves that reads cost one unit for each 4 KB, and half if they may be stale, whatever a projection
+// or filter leaves out.
 func TestReadCapacity(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -115,10 +116,10 @@ func TestReadCapacity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, batch.ConsumedCapacity, []types.ConsumedCapacity{*consumed(5, nil)}) // each item on its own: 3 + 1 + 1
+	same(t, batch.ConsumedCapacity, []types.ConsumedCapacity{*consumed(5, nil)}) // each item separately: 3 + 1 + 1
 }
 
-// The table counts all that is consumed, also by what fails its condition.
+// TestUsage proves that the table counts everything that is consumed, including by writes whose condition fails.
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

@@ -7,15 +7,16 @@ import (
 	"strings"
 )
 
-// constraints gathers the members of an input that break a rule of the API's model. AWS looks at these
-// before anything else, and names them all in one error.
+// constraints collects the members of an input that break a rule of the API's model. AWS checks these before anything
+// else, and names them all in one error.
 type constraints []string
 
+// failed adds one broken rule, in AWS's words.
 func (c *constraints) failed(format string, args ...any) {
 	*c = append(*c, fmt.Sprintf(format, args...))
 }
 
-// err is nil if nothing failed.
+// err returns the error that names all broken rules, or nil if there are none.
 func (c constraints) err() error {
 	if len(c) == 0 {
 		return nil
@@ -35,7 +36,8 @@ const (
 
 var tableNameRunes = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
 
-// table checks a table's name; nothing else is looked at if that is wrong.
+// table checks a table's name or ARN, and reports whether it is valid. If it is not, actions on one table leave the
+// other members unchecked.
 func (c *constraints) table(name string) bool {
 	isARN := strings.HasPrefix(name, "arn:")
 	switch {
@@ -53,7 +55,7 @@ func (c *constraints) table(name string) bool {
 	return false
 }
 
-// startTable checks the name behind which ListTables goes on. The table may be gone.
+// startTable checks the name after which ListTables continues. The table itself may have been deleted.
 func (c *constraints) startTable(name string) {
 	if len(name) < minTableName || len(name) > maxTableName || !tableNameRunes.MatchString(name) {
 		c.failed("Value '%s' at 'exclusiveStartTableName' failed to satisfy constraint: Member must be %d to %d characters of [a-zA-Z0-9_.-]",
@@ -61,7 +63,7 @@ func (c *constraints) startTable(name string) {
 	}
 }
 
-// oneOf checks a member whose values are enumerated; empty stands for the default.
+// oneOf checks a member with enumerated values; an empty one stands for the default.
 func (c *constraints) oneOf(member, value string, allowed ...string) {
 	if value != "" && !slices.Contains(allowed, value) {
 		c.failed("Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]", value, member, strings.Join(allowed, ", "))
@@ -72,7 +74,7 @@ func (c *constraints) returnConsumedCapacity(value string) {
 	c.oneOf("returnConsumedCapacity", value, "INDEXES", "TOTAL", "NONE")
 }
 
-// present checks a member that is required.
+// present checks a required member.
 func (c *constraints) present(member string, is bool) {
 	if !is {
 		c.failed("Value null at '%s' failed to satisfy constraint: Member must not be null", member)

@@ -12,19 +12,18 @@ import (
 // Definition describes a table, in the terms of aws.dynamodb.Table.
 type Definition struct {
 	Name string
-	// HashKey and RangeKey name the key's attributes; RangeKey may be empty.
+	// HashKey and RangeKey name the attributes of the key; RangeKey may be empty.
 	HashKey, RangeKey string
-	// Attributes give the types of the attributes that are keys of the table or of an index: all of
-	// them, and no others.
+	// Attributes are the types of all attributes that are keys of the table or of an index, and of no others.
 	Attributes []Attribute
 	Indexes    []Index
-	// BillingMode must be PAY_PER_REQUEST: throughput that is bought ahead is not simulated.
+	// BillingMode must be PAY_PER_REQUEST: provisioned throughput is not simulated.
 	BillingMode string
-	// TTLAttribute is the attribute with the time of expiry in Unix seconds; empty: items don't expire.
+	// TTLAttribute names the attribute that holds the expiry in Unix seconds; empty: items don't expire.
 	TTLAttribute string
 	// StreamViewType is NEW_AND_OLD_IMAGES, NEW_IMAGE, OLD_IMAGE or KEYS_ONLY; empty: no stream.
 	StreamViewType string
-	// Encrypted, PointInTimeRecovery and DeletionProtection are kept and shown, no more.
+	// Encrypted, PointInTimeRecovery and DeletionProtection are stored and described, but have no effect.
 	Encrypted, PointInTimeRecovery, DeletionProtection bool
 }
 
@@ -53,6 +52,8 @@ var (
 	keyTypes    = []string{"S", "N", "B"}
 )
 
+// check returns what is wrong with the definition, as a plain error: it is made by a program, not by a caller of the
+// API.
 func (d Definition) check() error {
 	switch {
 	case !tableName.MatchString(d.Name):
@@ -87,7 +88,7 @@ func (d Definition) checkIndexes() error {
 	return nil
 }
 
-// checkAttributes holds the defined attributes equal to those that are used as keys.
+// checkAttributes checks that the defined attributes are exactly those that serve as keys.
 func (d Definition) checkAttributes() error {
 	unused := map[string]bool{}
 	for _, a := range d.Attributes {
@@ -119,6 +120,7 @@ func (d Definition) checkAttributes() error {
 	return nil
 }
 
+// keyNames is the key of the table or of an index; of names which.
 type keyNames struct{ of, hash, rng string }
 
 func (d Definition) keys() []keyNames {
@@ -129,7 +131,7 @@ func (d Definition) keys() []keyNames {
 	return keys
 }
 
-// typeOf is the type of a defined attribute, None if it is not defined.
+// typeOf returns the type of a defined attribute, or None if it is not defined.
 func (d Definition) typeOf(name string) attribute.Kind {
 	for _, a := range d.Attributes {
 		if a.Name == name {

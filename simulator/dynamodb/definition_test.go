@@ -12,7 +12,7 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// A wrong definition is refused with an error that names what is wrong.
+// TestRefusedDefinitions proves that a wrong definition is refused with an error that names the fault.
 func TestRefusedDefinitions(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -57,7 +57,8 @@ func TestRefusedDefinitions(t *testing.T) {
 	}
 }
 
-// An index with INCLUDE has the named attributes and the keys; a table may do without a range key.
+// TestIncludedAttributes proves that an index with INCLUDE has the named attributes and the keys, and that a table may
+// lack a range key.
 func TestIncludedAttributes(t *testing.T) {
 	t.Parallel()
 	db := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012"})
@@ -86,7 +87,7 @@ func TestIncludedAttributes(t *testing.T) {
 	refused(t, err, "ValidationException", "")
 }
 
-// No key comes after all those that begin with the highest byte.
+// TestHighestPrefix proves begins_with for a prefix that no key can follow, since it consists of the highest byte.
 func TestHighestPrefix(t *testing.T) {
 	t.Parallel()
 	db := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012"})

@@ -7,13 +7,13 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// maxListed is how many names one ListTables gives.
+// maxListed is the maximum number of names in one answer of ListTables.
 const maxListed = 100
 
 // DescribeTableInput is the input of DescribeTable.
 type DescribeTableInput struct{ TableName string }
 
-// DescribeTableOutput is the answer of DescribeTable.
+// DescribeTableOutput is the output of DescribeTable.
 type DescribeTableOutput struct{ Table TableDescription }
 
 // TableDescription is a table as DescribeTable shows it.
@@ -56,7 +56,7 @@ type (
 	}
 )
 
-// describable finds a table like lookup; but here AWS's error names the one that is missing.
+// describable finds a table like lookup, but with the error of AWS's Describe actions, which names the missing table.
 func (db *Database) describable(name string) (*Table, error) {
 	var c constraints
 	c.table(name)
@@ -121,7 +121,7 @@ func (x *index) describe(t *Table) indexDescription {
 // DescribeTimeToLiveInput is the input of DescribeTimeToLive.
 type DescribeTimeToLiveInput struct{ TableName string }
 
-// DescribeTimeToLiveOutput is the answer of DescribeTimeToLive.
+// DescribeTimeToLiveOutput is the output of DescribeTimeToLive.
 type DescribeTimeToLiveOutput struct {
 	TimeToLiveDescription struct {
 		TimeToLiveStatus string
@@ -149,12 +149,13 @@ type ListTablesInput struct {
 	Limit                   *int
 }
 
-// ListTablesOutput is the answer of ListTables.
+// ListTablesOutput is the output of ListTables.
 type ListTablesOutput struct {
 	TableNames             []string
 	LastEvaluatedTableName string `json:",omitempty"`
 }
 
+// listTables continues after a name rather than a position, so that tables may come and go between pages.
 func (db *Database) listTables(in *ListTablesInput) (*ListTablesOutput, error) {
 	limit := maxListed
 	if in.Limit != nil {

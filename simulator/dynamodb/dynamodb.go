@@ -1,11 +1,11 @@
-// Package dynamodb is an in-memory DynamoDB: tables with global secondary indexes, a stream and time to
-// live; the actions that read and write items; expressions, limits, errors and consumed capacity as AWS
-// documents them. It is small enough to read, and refuses anything it does not know.
+// Package dynamodb is an in-memory DynamoDB: tables with global secondary indexes, a stream and time to live; the
+// actions that read and write items; expressions, limits, errors and consumed capacity as AWS documents them. It is
+// small enough to read, and refuses everything that it does not know.
 //
-// A request comes in at actions.go, is checked, and ends in a Table, where one lock guards the items and
-// all indexes. So, unlike on AWS, an index is never behind its table, a stream has one shard, and no partition is ever
-// hot, unless Options.Stress asks for it; that a reader may not rely on an index is kept up by refusing ConsistentRead
-// there. What an item is made of is package attribute; what expressions mean is package expression.
+// A request enters at actions.go, is checked, and ends in a Table, where one lock guards the items and all indexes. So,
+// unlike on AWS, an index never lags behind its table, a stream has one shard, and no partition is ever hot, unless
+// Options.Stress asks for it. A program still can't come to rely on an up-to-date index: ConsistentRead is refused
+// there, as on AWS. Package attribute defines what an item consists of, package expression what expressions mean.
 package dynamodb
 
 import (
@@ -18,17 +18,17 @@ import (
 	"time"
 )
 
-// Options are what a Database needs to know of its surroundings.
+// Options are a Database's surroundings.
 type Options struct {
 	// Region and Account go into ARNs. Both are required.
 	Region, Account string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Stress turns on the less pleasant habits of AWS; the zero value leaves them all off.
+	// Stress turns on AWS's less pleasant habits; the zero value leaves them all off.
 	Stress Stress
 }
 
-// Database is all tables of one account in one Region.
+// Database holds all tables of one account in one Region.
 type Database struct {
 	options Options
 
@@ -44,8 +44,8 @@ func New(options Options) *Database {
 	return &Database{options: options, tables: map[string]*Table{}}
 }
 
-// CreateTable makes a table, ready for use at once. The error says which part of the definition is wrong;
-// a name that is taken is one too.
+// CreateTable makes a table that is ready for use at once. It fails if the definition is wrong, and says where, or if
+// the name is taken.
 func (db *Database) CreateTable(def Definition) (*Table, error) {
 	if err := def.check(); err != nil {
 		return nil, fmt.Errorf("create table %q: %w", def.Name, err)
@@ -60,14 +60,14 @@ func (db *Database) CreateTable(def Definition) (*Table, error) {
 	return t, nil
 }
 
-// Table is the table of that name, or nil.
+// Table returns the table of that name, or nil.
 func (db *Database) Table(name string) *Table {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	return db.tables[name]
 }
 
-// Tables are all tables, in the order of their names.
+// Tables returns all tables, sorted by name.
 func (db *Database) Tables() []*Table {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
@@ -78,13 +78,13 @@ func (db *Database) Tables() []*Table {
 	return tables
 }
 
-// arn is the ARN of a table, or of what belongs to one.
+// arn returns the ARN of a table or of something that belongs to one.
 func (o Options) arn(rest string) string {
 	return "arn:aws:dynamodb:" + o.Region + ":" + o.Account + ":table/" + rest
 }
 
-// arnOf is the ARN of the table that a request names, whether or not that table exists. Requests may give a
-// table's ARN for its name.
+// arnOf returns the ARN of the table that a request names, by its name or ARN, whether or not that table exists: IAM is
+// asked before the table is looked up.
 func (db *Database) arnOf(nameOrARN string) string {
 	if strings.HasPrefix(nameOrARN, "arn:") {
 		return nameOrARN
@@ -92,7 +92,7 @@ func (db *Database) arnOf(nameOrARN string) string {
 	return db.options.arn(nameOrARN)
 }
 
-// lookup finds the table that a request names.
+// lookup finds the table that a request names by its name or ARN.
 func (db *Database) lookup(nameOrARN string) (*Table, error) {
 	name, isARN := strings.CutPrefix(nameOrARN, db.options.arn(""))
 	if t := db.Table(name); t != nil {
@@ -104,7 +104,8 @@ func (db *Database) lookup(nameOrARN string) (*Table, error) {
 	return nil, notFound("Requested resource not found")
 }
 
-// ExpireDue deletes, in all tables, the items whose time to live has passed at the given time, and says how many.
+// ExpireDue deletes, in all tables, the items whose time to live has passed at the given time, and returns their
+// number.
 func (db *Database) ExpireDue(now time.Time) int {
 	expired := 0
 	for _, t := range db.Tables() {
@@ -113,8 +114,8 @@ func (db *Database) ExpireDue(now time.Time) int {
 	return expired
 }
 
-// Run calls ExpireDue at each interval until ctx is done. AWS takes up to 48 hours; a short interval
-// makes expiry visible on a laptop.
+// Run calls ExpireDue at each interval until ctx is done. AWS takes up to 48 hours to delete an expired item; a short
+// interval makes expiry visible on a laptop.
 func (db *Database) Run(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -21,7 +21,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// These tests talk to the database as everybody does: through the SDK's own client, over HTTP.
+// These tests use the database as a program does: through the SDK's client, over HTTP.
 
 type item = map[string]types.AttributeValue
 
@@ -33,7 +33,7 @@ func l(values ...types.AttributeValue) types.AttributeValue {
 }
 func m(fields item) types.AttributeValue { return &types.AttributeValueMemberM{Value: fields} }
 
-// clock is a time that only moves when told to.
+// clock is a time that moves only when a test advances it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -51,7 +51,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// start is when all tests begin.
+// start is the time at which every test begins.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 
 // fixture is a database with one table, served to an SDK client.
@@ -62,8 +62,8 @@ type fixture struct {
 	clock *clock
 }
 
-// definition is the table of these tests: in the shape of Heliograph's own, with one more index that
-// projects everything and has a number as its range key.
+// definition is the table of these tests. It has the shape of Heliograph's own, plus an index that projects everything
+// and has a number as its range key.
 func definition() dynamodb.Definition {
 	return dynamodb.Definition{
 		Name: "things", HashKey: "pk", RangeKey: "sk", BillingMode: "PAY_PER_REQUEST",
@@ -91,7 +91,7 @@ func setUpUnder(t testing.TB, stress dynamodb.Stress) fixture {
 	return f
 }
 
-// serve puts a database behind an endpoint, with a client.
+// serve puts a database behind an endpoint, and returns a client of it.
 func serve(t testing.TB, db *dynamodb.Database) fixture {
 	t.Helper()
 	endpoint := wire.NewEndpoint(wire.Options{})
@@ -101,7 +101,7 @@ func serve(t testing.TB, db *dynamodb.Database) fixture {
 	return fixture{Client: client(server.URL), db: db}
 }
 
-// direct calls an action without a network, and gives the status and body of the answer.
+// direct calls an action without a network, and returns the status and body of the answer.
 func direct(t testing.TB, db *dynamodb.Database, action, body string) (int, string) {
 	t.Helper()
 	endpoint := wire.NewEndpoint(wire.Options{})
@@ -122,7 +122,7 @@ func client(url string) *api.Client {
 	})
 }
 
-// same compares answers of the SDK.
+// same compares outputs of the SDK.
 func same(t testing.TB, got, want any) {
 	t.Helper()
 	ignore := cmpopts.IgnoreUnexported(
@@ -139,7 +139,7 @@ func same(t testing.TB, got, want any) {
 	}
 }
 
-// refused asserts the code of an error, and its text unless that is empty.
+// refused asserts an error's code and, unless message is empty, its text.
 func refused(t testing.TB, err error, code, message string) {
 	t.Helper()
 	var e smithy.APIError
@@ -151,7 +151,7 @@ func refused(t testing.TB, err error, code, message string) {
 	}
 }
 
-// put stores items and must succeed.
+// put stores items, and fails the test if it can't.
 func (f fixture) put(t testing.TB, items ...item) {
 	t.Helper()
 	for _, i := range items {
@@ -161,8 +161,8 @@ func (f fixture) put(t testing.TB, items ...item) {
 	}
 }
 
-// putBig stores an item of 384 KB and 8 bytes more beside its key's values. It grows inside the database,
-// since sending so much takes a while under the race detector.
+// putBig stores an item of 384 KB and 8 bytes, plus its key's values. The item grows inside the database, because
+// sending that much is slow under the race detector.
 func (f fixture) putBig(t testing.TB, at item) {
 	t.Helper()
 	f.put(t, with(at, item{"l": l(s(strings.Repeat("x", 12<<10-1)))}))
@@ -174,7 +174,7 @@ func (f fixture) putBig(t testing.TB, at item) {
 	}
 }
 
-// get reads an item consistently; or nil.
+// get returns an item, read consistently, or nil.
 func (f fixture) get(t testing.TB, pk, sk string) item {
 	t.Helper()
 	out, err := f.GetItem(context.Background(), &api.GetItemInput{
@@ -188,7 +188,7 @@ func (f fixture) get(t testing.TB, pk, sk string) item {
 
 func key(pk, sk string) item { return item{"pk": s(pk), "sk": s(sk)} }
 
-// with adds attributes to a key.
+// with returns a key, or another item, with more attributes.
 func with(base item, more item) item {
 	all := item{}
 	for _, part := range []item{base, more} {

@@ -14,7 +14,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// What the simulator does not know is an error that names it, and changes nothing.
+// TestUnknownIsRefused proves that everything that the simulator does not know is refused by name, and changes nothing.
 func TestUnknownIsRefused(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -43,7 +43,7 @@ func TestUnknownIsRefused(t *testing.T) {
 	same(t, f.table.Len(), 0)
 }
 
-// For IAM, a call touches its tables; a read of an index touches the index.
+// TestResources proves the resources that IAM checks: a call's tables or, for a read of an index, the index.
 func TestResources(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

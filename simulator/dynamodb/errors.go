@@ -16,7 +16,7 @@ func notFound(format string, args ...any) *wire.Error {
 	return wire.Errorf("ResourceNotFoundException", format, args...)
 }
 
-// conditionFailed carries the item that did not meet the condition, if it was asked for.
+// conditionFailed carries the item that did not meet the condition, if the request asked for it; otherwise item is nil.
 func conditionFailed(item attribute.Item) *wire.Error {
 	e := wire.Errorf("ConditionalCheckFailedException", "The conditional request failed")
 	if item != nil {

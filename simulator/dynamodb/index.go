@@ -8,8 +8,8 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// index is a global secondary index. It holds the items that have all attributes of its key, each cut
-// down to what is projected.
+// index is a global secondary index. It holds those items that have all attributes of its key, reduced to the projected
+// attributes.
 type index struct {
 	def       Index
 	schema    schema
@@ -18,16 +18,17 @@ type index struct {
 	bytes     int
 
 	options Options
-	pending []pending // changes that don't show yet, the oldest first
+	pending []pending // changes that are not visible yet, oldest first
 }
 
-// pending is a change of the table's item at base that the index does not show yet.
+// pending is a change of the table's item at base that is not visible in the index yet.
 type pending struct {
 	due      time.Time
 	base     position
 	old, new attribute.Item // entries
 }
 
+// newIndex projects the keys of the index and of the table in any case, as on AWS.
 func newIndex(x Index, def Definition, options Options) *index {
 	idx := &index{def: x, schema: def.schema(x.HashKey, x.RangeKey), rows: newTree(), options: options}
 	if x.Projection != "ALL" {
@@ -39,7 +40,7 @@ func newIndex(x Index, def Definition, options Options) *index {
 	return idx
 }
 
-// check refuses an item whose attributes can't be keys of the index.
+// check refuses an item whose attributes can't be keys of the index. An item may lack them: then it has no entry.
 func (x *index) check(item attribute.Item) error {
 	for _, part := range x.schema.parts() {
 		v, ok := item[part.name]
@@ -58,7 +59,7 @@ func (x *index) check(item attribute.Item) error {
 	return nil
 }
 
-// entry is an item as the index holds it; nil if the index does not hold it.
+// entry returns an item as the index holds it, or nil if it does not.
 func (x *index) entry(item attribute.Item) attribute.Item {
 	for _, part := range x.schema.parts() {
 		if !item[part.name].Exists() {
@@ -77,14 +78,15 @@ func (x *index) entry(item attribute.Item) attribute.Item {
 	return entry
 }
 
-// position is an entry's place: by the index's key, then by where the item stands in the table.
+// position returns an entry's place: by the index's key, then by the item's place in the table, since many items may
+// share one key of an index.
 func (x *index) position(entry attribute.Item, base position) position {
 	at := x.schema.position(entry)
 	at.base, at.baseRng = base.hash, base.rng
 	return at
 }
 
-// replace follows a change of the table's item at base, at once or when Stress.IndexLag has passed, and gives its cost.
+// replace applies a change of the table's item at base, at once or after Stress.IndexLag, and returns its cost.
 func (x *index) replace(base position, oldItem, newItem attribute.Item) float64 {
 	cost := x.cost(oldItem, newItem)
 	if cost == 0 {
@@ -96,7 +98,7 @@ func (x *index) replace(base position, oldItem, newItem attribute.Item) float64 
 	return cost
 }
 
-// settle shows the changes that are due. The caller holds the table's lock.
+// settle makes the due changes visible. The caller holds the table's lock.
 func (x *index) settle(now time.Time) {
 	for len(x.pending) > 0 && !x.pending[0].due.After(now) {
 		p := x.pending[0]
@@ -113,8 +115,8 @@ func (x *index) settle(now time.Time) {
 	}
 }
 
-// cost is the write units that AWS charges for a change: nothing if the entry stays as it is, one write for a new,
-// changed or removed entry, and two (a removal and a new entry) when the index's key changes.
+// cost returns the write units that AWS charges for a change: nothing if the entry stays as it is; one write for a new,
+// changed or removed entry; two, a removal and a new entry, if the index's key changes.
 // Source: "Using Global Secondary Indexes in DynamoDB", write capacity units, DynamoDB developer guide.
 func (x *index) cost(oldItem, newItem attribute.Item) float64 {
 	old, new := x.entry(oldItem), x.entry(newItem)

@@ -9,5 +9,5 @@ import (
 //go:embed model.json
 var modelText []byte
 
-// model is what AWS publishes about the inputs of the actions here.
+// model is AWS's published model of the inputs of this package's actions.
 var model = wire.ParseModel(modelText)

@@ -12,7 +12,7 @@ import (
 	"heliograph/simulator/dynamodb/expression"
 )
 
-// maxPageBytes is how much one Query or Scan reads, before the filter.
+// maxPageBytes is the most that one Query or Scan reads, before the filter.
 const maxPageBytes = 1 << 20
 
 // source is what a Query or Scan reads: a table or one of its indexes.
@@ -38,7 +38,7 @@ func (db *Database) source(table string, name *string) (source, error) {
 	return source{table: t, index: x, schema: x.schema, rows: x.rows}, nil
 }
 
-// check refuses what this table or index can't give.
+// check refuses requests that this table or index can't answer.
 func (s source) check(p *paging, query bool) error {
 	if query && p.filter != nil {
 		for _, name := range slices.Sorted(maps.Keys(expression.NamesIn(p.filter))) {
@@ -65,7 +65,7 @@ func (s source) check(p *paging, query bool) error {
 	return s.checkStart(p.start)
 }
 
-// covers refuses to read from an index what it does not project.
+// covers refuses to read attributes that the index does not project: AWS does not fetch them from the table.
 func (x *index) covers(p *paging) error {
 	if x.projected == nil {
 		return nil
@@ -85,7 +85,7 @@ func (x *index) covers(p *paging) error {
 	return nil
 }
 
-// checkStart refuses a malformed ExclusiveStartKey: for an index, it holds the index's key and the table's.
+// checkStart refuses a malformed ExclusiveStartKey. For an index, it consists of the index's key and the table's.
 func (s source) checkStart(start attribute.Item) error {
 	if start == nil {
 		return nil
@@ -102,7 +102,7 @@ func (s source) checkStart(start attribute.Item) error {
 	return nil
 }
 
-// lastKeyParts are the attributes of a LastEvaluatedKey.
+// lastKeyParts returns the attributes of a LastEvaluatedKey.
 func (s source) lastKeyParts() []keyPart {
 	parts := s.schema.parts()
 	for _, part := range s.table.schema.parts() {
@@ -113,7 +113,7 @@ func (s source) lastKeyParts() []keyPart {
 	return parts
 }
 
-// position is the place of an item, or of a key with the attributes of a LastEvaluatedKey.
+// position returns the place of an item, or of a key with the attributes of a LastEvaluatedKey.
 func (s source) position(item attribute.Item) position {
 	at := s.table.schema.position(item)
 	if s.index != nil {
@@ -122,7 +122,7 @@ func (s source) position(item attribute.Item) position {
 	return at
 }
 
-// reader gathers a page.
+// reader collects the rows of one page.
 type reader struct {
 	paging
 	out     PageOutput
@@ -132,8 +132,9 @@ type reader struct {
 	stopped bool
 }
 
-// take looks at one row and reports whether to go on. The page ends before the row that would take it over
-// 1 MB, and after the row that reaches the limit; it is then not known whether there are more.
+// take adds one row and reports whether to go on. The page ends before the row that would exceed 1 MB, and after the
+// row that reaches the limit. In the latter case there may be no more rows; like AWS, take does not look ahead, so the
+// next page may be empty.
 func (r *reader) take(row row) bool {
 	if r.out.ScannedCount > 0 && r.bytes+row.size > maxPageBytes {
 		r.stopped = true
@@ -152,7 +153,7 @@ func (r *reader) take(row row) bool {
 	return !r.stopped
 }
 
-// page reads one page of a span.
+// page reads one page of a span. Only a Query is throttled: a Scan has no partition key.
 func (s source) page(p paging, within span, forward bool) (*PageOutput, error) {
 	from := within.from(forward)
 	if p.start != nil {
@@ -186,7 +187,7 @@ func (s source) page(p paging, within span, forward bool) (*PageOutput, error) {
 	return s.answer(r), nil
 }
 
-// settle brings an index that lags up to the present, as far as it goes.
+// settle brings a lagging index up to date, as far as its lag allows. Reads trigger it, so the lag needs no timer.
 func (s source) settle() {
 	if s.index == nil || s.table.options.Stress.IndexLag == 0 {
 		return
@@ -204,7 +205,7 @@ func (s source) walk(from position, forward bool, take func(row) bool) {
 	s.rows.Descend(row{position: from}, take)
 }
 
-// answer finishes a page: the key to go on from, and the cost.
+// answer completes a page with the key to continue from and the cost.
 func (s source) answer(r *reader) *PageOutput {
 	if r.choice != "COUNT" {
 		r.out.Items = &r.items

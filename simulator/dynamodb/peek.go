@@ -2,7 +2,7 @@ package dynamodb
 
 import "heliograph/simulator/dynamodb/attribute"
 
-// Peek looks at an item without being metered as a reader. The item must not be changed.
+// Peek returns an item without counting as a metered read. The item must not be changed.
 func (t *Table) Peek(key attribute.Item) (attribute.Item, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

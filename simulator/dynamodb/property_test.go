@@ -14,9 +14,9 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// These tests go past the network, so that they can make thousands of calls.
+// These tests bypass the network, so that they can make thousands of calls.
 
-// caller calls actions of a database directly, with plain JSON.
+// caller calls a database's actions directly, with plain JSON.
 type caller struct {
 	*rapid.T
 	t     *testing.T
@@ -35,7 +35,7 @@ func newCaller(t *testing.T, r *rapid.T) caller {
 
 type object = map[string]any
 
-// do calls an action that must succeed.
+// do calls an action, and fails the test if that fails.
 func (c caller) do(action string, in object) object {
 	in["TableName"] = "things"
 	body, _ := json.Marshal(in)
@@ -50,7 +50,7 @@ func (c caller) do(action string, in object) object {
 	return out
 }
 
-// change makes one random change of one of a few items; most items are in the indexes, some are not.
+// change makes a random change to one of a few items. Most of the items are in the indexes, some are not.
 func (c caller) change() {
 	at := object{
 		"pk": object{"S": rapid.SampledFrom([]string{"p", "q"}).Draw(c.T, "pk")},
@@ -84,7 +84,7 @@ func (c caller) changes() {
 	}
 }
 
-// all follows the pages of a Query or Scan and gives its items as JSON.
+// all follows the pages of a Query or Scan and returns its items as JSON.
 func (c caller) all(action string, in object) []string {
 	var items []string
 	for {
@@ -99,7 +99,7 @@ func (c caller) all(action string, in object) []string {
 	}
 }
 
-// Replaying the stream from its start gives the table as it is.
+// TestStreamReplayGivesTable proves that replaying the stream from its start yields the table's content.
 func TestStreamReplayGivesTable(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -129,7 +129,7 @@ func TestStreamReplayGivesTable(t *testing.T) {
 	})
 }
 
-// Pages of any size, put together, are what comes in one page; and all is in order.
+// TestPagingEqualsUnpaged proves that pages of any size add up to the content of a single page, in order.
 func TestPagingEqualsUnpaged(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -157,7 +157,8 @@ func TestPagingEqualsUnpaged(t *testing.T) {
 	})
 }
 
-// A Query of an index or a table gives what filtering a Scan of the whole table by hand gives.
+// TestQueryEqualsFilteredScan proves that a Query of an index or table returns what remains of a Scan of the whole
+// table, filtered by hand.
 func TestQueryEqualsFilteredScan(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -216,7 +217,7 @@ func TestQueryEqualsFilteredScan(t *testing.T) {
 	})
 }
 
-// ranges are conditions on a range key, with what they mean.
+// ranges are conditions on a range key, each with its meaning.
 var ranges = map[string]func(v, a, b string) bool{
 	"RANGE = :a":              func(v, a, _ string) bool { return v == a },
 	"RANGE < :a":              func(v, a, _ string) bool { return v < a },

@@ -9,9 +9,11 @@ import (
 	"heliograph/simulator/wire/wiretest"
 )
 
-// own is why a rule is not the model's to enforce.
+// own is the reason for checking a rule in this package rather than by the model.
 const own = "DynamoDB's words and order differ from those of its model"
 
+// TestHoldsAgainstPublishedModel proves that the actions agree with AWS's published model, except for the rules that
+// this package checks itself.
 func TestHoldsAgainstPublishedModel(t *testing.T) {
 	t.Parallel()
 	wiretest.HoldAgainstModel(t, dynamodb.New(dynamodb.Options{}).Service(), wiretest.Published{

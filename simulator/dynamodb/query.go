@@ -25,9 +25,9 @@ type QueryInput struct {
 	ReturnConsumedCapacity    string
 }
 
-// PageOutput is the answer of Query and Scan.
+// PageOutput is the output of Query and Scan.
 type PageOutput struct {
-	Items            *[]attribute.Item `json:",omitempty"` // absent where Select is COUNT
+	Items            *[]attribute.Item `json:",omitempty"` // absent if Select is COUNT
 	Count            int
 	ScannedCount     int
 	LastEvaluatedKey attribute.Item    `json:",omitempty"`
@@ -60,7 +60,7 @@ func (db *Database) query(in *QueryInput) (*PageOutput, error) {
 	return src.page(page, s, in.ScanIndexForward == nil || *in.ScanIndexForward)
 }
 
-// read reads the input's three expressions.
+// read parses the input's three expressions. They share one set of placeholders.
 func (in *QueryInput) read(page *paging) ([]expression.KeyCondition, error) {
 	if in.KeyConditionExpression == nil {
 		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
@@ -117,7 +117,7 @@ func (db *Database) scan(in *ScanInput) (*PageOutput, error) {
 	return src.page(page, span{}, true)
 }
 
-// paging are the members that Query and Scan share.
+// paging holds the members that Query and Scan share.
 type paging struct {
 	filterText, projectionText *string
 	consistent                 bool
@@ -130,8 +130,8 @@ type paging struct {
 	projection expression.Projection
 }
 
-// check looks at the members that need no table. limit is how AWS names the member Limit, which differs
-// between Query and Scan: the latter's shows the value.
+// check validates the members that need no table. limit is AWS's name of the member Limit in errors, which differs
+// between Query and Scan: only Scan's shows the value.
 func (p *paging) check(table, limit string) error {
 	var c constraints
 	if c.table(table) {
@@ -148,7 +148,7 @@ func (p *paging) check(table, limit string) error {
 	return attribute.Check(p.start)
 }
 
-// read reads the expressions.
+// read parses the filter and the projection, the last expressions of the request.
 func (p *paging) read(scope *expression.Scope) (err error) {
 	if p.filter, err = condition(scope, "FilterExpression", p.filterText); err != nil {
 		return err

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// query is a Query of a key condition.
+// query returns a Query with a key condition.
 func query(condition string, values item) *api.QueryInput {
 	return &api.QueryInput{TableName: aws.String("things"), KeyConditionExpression: aws.String(condition), ExpressionAttributeValues: values}
 }
 
-// attr collects one attribute of some items, as text.
+// attr joins one attribute of some items as text.
 func attr(items []item, name string) string {
 	var texts []string
 	for _, i := range items {
@@ -31,7 +31,7 @@ func attr(items []item, name string) string {
 	return strings.Join(texts, " ")
 }
 
-// ranked puts items p/0 to p/9 with ranks that are out of order, and some strangers.
+// ranked stores items p/0 to p/9 with ranks out of order, and a few items that no query here should return.
 func ranked(t *testing.T) fixture {
 	f := setUp(t)
 	for i, rank := range []string{"-5", "100", "9", "10", "0", "0.5", "-50", "1e3", "-0.5", "10.0"} {
@@ -41,7 +41,8 @@ func ranked(t *testing.T) fixture {
 	return f
 }
 
-// Every operator on a range key of each type, forwards and backwards, on the table and on an index.
+// TestQueryRanges proves every operator on range keys of each type, forwards and backwards, in the table and in an
+// index.
 func TestQueryRanges(t *testing.T) {
 	t.Parallel()
 	f := ranked(t)
@@ -100,7 +101,7 @@ func reversed(list string) string {
 	return strings.Join(back, " ")
 }
 
-// An index gives what is projected to it, of the items that have its key.
+// TestQueryProjections proves that an index returns the projected attributes, of the items that have its key.
 func TestQueryProjections(t *testing.T) {
 	t.Parallel()
 	f := ranked(t)
@@ -134,7 +135,8 @@ func TestQueryProjections(t *testing.T) {
 	}
 }
 
-// An index follows each change of its table: new, moved, changed, cut off and deleted entries.
+// TestIndexFollowsTable proves that an index follows each change of its table: new, moved, changed, narrowed and
+// deleted entries.
 func TestIndexFollowsTable(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -173,7 +175,8 @@ func TestIndexFollowsTable(t *testing.T) {
 	expect()
 }
 
-// A page ends at the limit, counted before the filter, and the next one goes on after it.
+// TestQueryPages proves that a page ends at the limit, which counts items before the filter, and that the next one
+// continues after it.
 func TestQueryPages(t *testing.T) {
 	t.Parallel()
 	f := ranked(t)
@@ -195,7 +198,7 @@ func TestQueryPages(t *testing.T) {
 	}
 	same(t, pages, []string{"1 3 of 4", "5 7 of 4", "9 of 1"})
 
-	// Exactly at the limit there may be more; the last page is empty then.
+	// At exactly the limit there may be more items; if there are not, the next page is empty.
 	in = query("pk = :p AND sk > :7", item{":p": s("p"), ":7": s("7")})
 	in.Limit = aws.Int32(2)
 	out, err := f.Query(t.Context(), in)
@@ -209,7 +212,8 @@ func TestQueryPages(t *testing.T) {
 	}
 }
 
-// Of an index, the key to go on from has the keys of both; and it may be gone meanwhile.
+// TestIndexPages proves that an index continues from a key that consists of its own key and the table's, even if that
+// item has been deleted meanwhile.
 func TestIndexPages(t *testing.T) {
 	t.Parallel()
 	f := ranked(t)
@@ -229,8 +233,8 @@ func TestIndexPages(t *testing.T) {
 	}
 }
 
-// A page ends before the item that would take it over 1 MB, and is billed for all that it read, however
-// little of it a projection lets through.
+// TestQueryPagesAreBounded proves that a page ends before the item that would exceed 1 MB, and is billed for all that
+// it read, however little the projection returns.
 func TestQueryPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -247,11 +251,11 @@ func TestQueryPagesAreBounded(t *testing.T) {
 		}
 		pages = append(pages, fmt.Sprintf("%s for %v", attr(page.Items, "sk"), *page.ConsumedCapacity.CapacityUnits))
 	}
-	// An item is 384 KB and 10 bytes; the sum of a page is billed in steps of 4 KB.
+	// An item is 384 KB and 10 bytes; the total of a page is billed in steps of 4 KB.
 	same(t, pages, []string{"0 1 for 193", "2 3 for 193", "4 for 97"})
 }
 
-// What a Query may not ask.
+// TestRefusedQueries proves that a Query with a fault is refused in AWS's words.
 func TestRefusedQueries(t *testing.T) {
 	t.Parallel()
 	f := ranked(t)
@@ -318,7 +322,7 @@ func TestRefusedQueries(t *testing.T) {
 	refused(t, err, "SerializationException", "")
 }
 
-// Scan gives everything once, in no order of the hash keys, a page at a time.
+// TestScan proves that a Scan returns everything once, page by page.
 func TestScan(t *testing.T) {
 	t.Parallel()
 	f := ranked(t)

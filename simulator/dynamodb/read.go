@@ -17,12 +17,13 @@ type GetItemInput struct {
 	ReturnConsumedCapacity   string
 }
 
-// GetItemOutput is the answer of GetItem.
+// GetItemOutput is the output of GetItem.
 type GetItemOutput struct {
-	Item             attribute.Item    `json:",omitzero"` // empty where nothing of the item was picked
+	Item             attribute.Item    `json:",omitzero"` // empty, but present, if the projection picks nothing of the item
 	ConsumedCapacity *ConsumedCapacity `json:",omitempty"`
 }
 
+// check validates everything that needs no table.
 func (in *GetItemInput) check() error {
 	var c constraints
 	if c.table(in.TableName) {
@@ -61,7 +62,7 @@ func (db *Database) getItem(in *GetItemInput) (*GetItemOutput, error) {
 	return out, nil
 }
 
-// read gets one item and its cost; reading what is not there costs one smallest read.
+// read returns an item and its cost. Reading a missing item costs as much as the smallest one.
 func (t *Table) read(key attribute.Item, consistent bool) (attribute.Item, float64, error) {
 	partition := partitionKey{hash: t.schema.position(key).hash}
 	if err := t.admitRead(partition); err != nil {
@@ -76,7 +77,7 @@ func (t *Table) read(key attribute.Item, consistent bool) (attribute.Item, float
 	return item, units, nil
 }
 
-// projectionOf reads the only expression of a GetItem.
+// projectionOf parses the only expression of a GetItem.
 func projectionOf(text *string, names map[string]string) (expression.Projection, error) {
 	scope, err := placeholders(names, nil, "", text)
 	if err != nil {

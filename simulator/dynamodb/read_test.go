@@ -81,7 +81,8 @@ func TestBatchGetItem(t *testing.T) {
 	same(t, out.UnprocessedKeys, map[string]types.KeysAndAttributes{})
 }
 
-// Past 16 MB the rest of the keys comes back unprocessed, with all that is needed to go on.
+// TestBatchGetItemIsBounded proves that keys beyond 16 MB come back unprocessed, with everything needed to request them
+// again.
 func TestBatchGetItemIsBounded(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -105,7 +106,7 @@ func TestBatchGetItemIsBounded(t *testing.T) {
 		got = append(got, out.Responses["things"]...)
 		request = out.UnprocessedKeys
 	}
-	same(t, pages, []int{42, 3}) // 42 × (384 KB + 11 bytes) are the most in 16 MB
+	same(t, pages, []int{42, 3}) // 42 × (384 KB + 11 bytes) is the most that fits 16 MB
 	for i, one := range got {
 		same(t, one, item{"sk": keys[i]["sk"]})
 	}

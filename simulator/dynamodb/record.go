@@ -6,7 +6,7 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// lambdaRecord is a record as a Lambda function gets it.
+// lambdaRecord is a record in the form that a Lambda function receives.
 // Source: "Using AWS Lambda with DynamoDB", example event, Lambda developer guide.
 type lambdaRecord struct {
 	EventID        string          `json:"eventID"`
@@ -20,7 +20,7 @@ type lambdaRecord struct {
 }
 
 type lambdaChange struct {
-	// ApproximateCreationDateTime is in whole Unix seconds, as Lambda gives it.
+	// ApproximateCreationDateTime is in whole Unix seconds, as in Lambda's events.
 	ApproximateCreationDateTime int64
 	Keys                        attribute.Item
 	NewImage                    attribute.Item `json:",omitempty"`
@@ -35,7 +35,7 @@ type lambdaIdentity struct {
 	PrincipalID string `json:"principalId"`
 }
 
-// MarshalJSON gives the record as it stands in a Lambda event.
+// MarshalJSON writes the record as it appears in a Lambda event.
 func (r Record) MarshalJSON() ([]byte, error) {
 	out := lambdaRecord{
 		EventID: r.EventID, EventName: r.EventName, EventVersion: "1.1", EventSource: "aws:dynamodb",
@@ -51,7 +51,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// SizeBytes is the size of the record's keys and images, by the rules for items.
+// SizeBytes returns the size of the record's keys and images, by the rules for items.
 func (r Record) SizeBytes() int {
 	return attribute.ItemSize(r.Keys) + attribute.ItemSize(r.OldImage) + attribute.ItemSize(r.NewImage)
 }

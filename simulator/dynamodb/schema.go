@@ -15,7 +15,7 @@ const (
 	maxRangeSize = 1024
 )
 
-// keyPart is one attribute of a key. An empty name means that the key does not have that part.
+// keyPart is one attribute of a key. An empty name means that the key lacks that part.
 type keyPart struct {
 	name string
 	kind attribute.Kind
@@ -28,7 +28,7 @@ func (d Definition) schema(hash, rng string) schema {
 	return schema{keyPart{hash, d.typeOf(hash)}, keyPart{rng, d.typeOf(rng)}}
 }
 
-// parts are the one or two attributes of the key.
+// parts returns the one or two attributes of the key.
 func (s schema) parts() []keyPart {
 	if s.rng.name == "" {
 		return []keyPart{s.hash}
@@ -40,7 +40,7 @@ func (s schema) has(name string) bool {
 	return name == s.hash.name || name == s.rng.name && name != ""
 }
 
-// keyOf picks the key attributes of an item.
+// keyOf returns the key attributes of an item.
 func (s schema) keyOf(item attribute.Item) attribute.Item {
 	key := attribute.Item{}
 	for _, part := range s.parts() {
@@ -67,7 +67,7 @@ func (s schema) checkKey(key attribute.Item) error {
 	return s.checkSizes(key)
 }
 
-// checkItem refuses an item that can't be stored under this schema as a table's primary key.
+// checkItem refuses an item that a table with this primary key can't store.
 func (s schema) checkItem(item attribute.Item) error {
 	for _, part := range s.parts() {
 		v, ok := item[part.name]
@@ -81,8 +81,8 @@ func (s schema) checkItem(item attribute.Item) error {
 	return s.checkSizes(item)
 }
 
-// scalarKeys refuses paths into attributes that are keys of the table or of an index.
-// Source: dynalite's test/getItem.js, test/query.js, test/scan.js and test/updateItem.js, made against AWS.
+// scalarKeys refuses paths that lead into key attributes of the table or of an index.
+// Source: dynalite's test/getItem.js, test/query.js, test/scan.js and test/updateItem.js, written against AWS.
 func (t *Table) scalarKeys(paths []expression.Path) error {
 	const message = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s"
 	for _, path := range paths {
@@ -98,6 +98,7 @@ func (t *Table) scalarKeys(paths []expression.Path) error {
 	return nil
 }
 
+// checkSizes refuses empty and oversized key values.
 func (s schema) checkSizes(item attribute.Item) error {
 	for _, part := range s.parts() {
 		if v := item[part.name]; v.Kind() != attribute.Number && v.Text() == "" {
@@ -113,6 +114,7 @@ func (s schema) checkSizes(item attribute.Item) error {
 	return nil
 }
 
+// long returns the long name of a type that may be empty, as AWS's errors have it.
 func long(k attribute.Kind) string {
 	if k == attribute.Binary {
 		return "binary"
@@ -120,18 +122,22 @@ func long(k attribute.Kind) string {
 	return "string"
 }
 
-// position is where an item stands in the order of a table or index: by a hash of its hash key, as on
-// AWS, where a Scan gives no order of hash keys; then by range key. Entries of an index that share both
-// are told apart by their place in the table.
+// position is the place of an item in the order of a table or index: first by a hash of its hash key, because a Scan on
+// AWS returns hash keys in no order, then by range key. Index entries with the same key are told apart by their place
+// in the table.
+//
+// A position may also be a bound: a place before or after all items that share its first fields. It makes "before the
+// first range key of this hash key" a place like any other, so that a tree can be searched for it.
 type position struct {
 	bucket    uint64
 	hash, rng string
 	base      string
 	baseRng   string
-	depth     int // of a bound: how many of the fields above count; 0 means all
-	edge      int // of a bound: before (-1) or after (1) what shares the fields that count
+	depth     int // for a bound: partition, rangeKey or, if all fields above count, 0
+	edge      int // for a bound: before (-1) or after (1) all items that share the fields that count
 }
 
+// position returns the place of an item, or of a key, in the order of this schema.
 func (s schema) position(item attribute.Item) position {
 	p := position{hash: item[s.hash.name].SortKey()}
 	if s.rng.name != "" {
@@ -141,19 +147,20 @@ func (s schema) position(item attribute.Item) position {
 	return p
 }
 
+// bucketOf hashes an encoded hash key. It also picks the shard of a stream, so a partition key stays in one shard.
 func bucketOf(hash string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(hash)) // never fails
 	return h.Sum64()
 }
 
-// Depths of a bound.
+// Depths of a bound: the fields up to the hash key count, or those up to the range key.
 const (
 	partition = 1
 	rangeKey  = 2
 )
 
-// compare orders positions and bounds.
+// compare orders positions and bounds. A bound's edge decides as soon as all fields that count are equal.
 func (p position) compare(q position) int {
 	if c := cmp.Or(cmp.Compare(p.bucket, q.bucket), cmp.Compare(p.hash, q.hash)); c != 0 {
 		return c

@@ -8,7 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// A key is a scalar: no projection, filter or update may lead into one, of the table or of an index.
+// TestPathsIntoKeys proves that no projection, filter or update may lead into a key attribute, of the table or of an
+// index: keys are scalars.
 func TestPathsIntoKeys(t *testing.T) {
 	t.Parallel()
 	f, ctx, table := setUp(t), t.Context(), aws.String("things")

@@ -7,8 +7,8 @@ import (
 	"heliograph/simulator/dynamodb/expression"
 )
 
-// span is the part of a table or index that a Query may read: one hash key, and the range keys from low
-// to high. The zero span is everything.
+// span is the part of a table or index that a Query may read: one hash key, and the range keys from low to high. The
+// zero span is everything, for a Scan.
 type span struct {
 	bounded   bool
 	bucket    uint64
@@ -16,14 +16,14 @@ type span struct {
 	low, high limit
 }
 
-// limit is one end of a span's range keys, as SortKey encodes them.
+// limit is one end of a span's range keys, encoded by SortKey.
 type limit struct {
 	set       bool
 	key       string
 	exclusive bool
 }
 
-// spanOf matches key conditions with a key: the hash key by =, the range key, if at all, by one condition.
+// spanOf matches key conditions with a key: the hash key needs an =, the range key may have one condition of any kind.
 func spanOf(key schema, conditions []expression.KeyCondition) (span, error) {
 	byName := map[string]expression.KeyCondition{}
 	for _, c := range conditions {
@@ -64,6 +64,7 @@ func spanOf(key schema, conditions []expression.KeyCondition) (span, error) {
 	return s, nil
 }
 
+// checkOperands refuses values that the key attribute can't have.
 func checkOperands(part keyPart, c expression.KeyCondition) error {
 	for _, v := range c.Values {
 		if v.Kind() != part.kind {
@@ -76,6 +77,8 @@ func checkOperands(part keyPart, c expression.KeyCondition) error {
 	return nil
 }
 
+// limits turns a condition on the range key into the two ends of a span. begins_with reads up to the first key beyond
+// the prefix.
 func limits(c expression.KeyCondition) (low, high limit) {
 	key := c.Values[0].SortKey()
 	switch c.Op {
@@ -96,7 +99,7 @@ func limits(c expression.KeyCondition) (low, high limit) {
 	return limit{true, key, false}, limit{some, next, some}
 }
 
-// successor is the first text after all that begin with the prefix; a prefix of 0xFF bytes only has no successor.
+// successor returns the first text after all those that begin with the prefix. A prefix of 0xFF bytes alone has none.
 func successor(prefix string) (string, bool) {
 	last := len(prefix) - 1
 	for last >= 0 && prefix[last] == 0xFF {
@@ -116,13 +119,13 @@ func (s span) contains(p position) bool {
 	return p.hash == s.hash && s.low.admits(p.rng, 1) && s.high.admits(p.rng, -1)
 }
 
-// admits reports whether a key lies on the side of the limit.
+// admits reports whether a key lies within the limit: above it for side 1, below it for side -1.
 func (l limit) admits(key string, side int) bool {
 	c := strings.Compare(key, l.key) * side
 	return !l.set || c > 0 || c == 0 && !l.exclusive
 }
 
-// from is where reading starts: just before the first row, or behind the last.
+// from returns the bound where reading starts: just before the span's first row or, backwards, just after its last.
 func (s span) from(forward bool) position {
 	start, edge := s.low, -1
 	if !forward {

@@ -14,14 +14,14 @@ import (
 // retention is how long a stream keeps a record.
 const retention = 24 * time.Hour
 
-// ErrTrimmed answers a reader that asks for records older than the retention.
+// ErrTrimmed reports that a reader asked for records older than the retention.
 var ErrTrimmed = errors.New("the records after this sequence number are trimmed")
 
-// Sequence is the sequence number of a record. Later records have greater ones, also as text. The empty
-// Sequence stands before all records.
+// Sequence is a record's sequence number. Later records have greater ones, also when compared as text. The empty
+// Sequence precedes all records.
 type Sequence string
 
-// Identity names the author of a change: the zero Identity is a request, any other a service of AWS.
+// Identity names the author of a change: a service of AWS or, if it is the zero Identity, a request.
 type Identity struct{ Type, PrincipalID string }
 
 // TimeToLive is the identity of a deletion by time to live.
@@ -35,15 +35,15 @@ type Record struct {
 	Sequence  Sequence
 	Created   time.Time
 	Keys      attribute.Item
-	// OldImage and NewImage are nil where there was no item, or the view type leaves them out.
+	// OldImage and NewImage are nil if there was no item, or if the view type leaves them out.
 	OldImage, NewImage attribute.Item
 	UserIdentity       Identity
 
 	stream *Stream
 }
 
-// Stream is a table's change stream. Its shards share one count of sequence numbers. All changes of a partition key are
-// in one shard, in their order; AWS promises order for one item only.
+// Stream is a table's change stream. Its shards share one counter of sequence numbers. All changes of a partition key
+// are in one shard, in order; AWS promises an order for each item only.
 type Stream struct {
 	table  *Table
 	label  string
@@ -51,7 +51,7 @@ type Stream struct {
 	last   uint64 // guarded by the table's lock
 }
 
-// Shard is one part of a stream, which is read on its own.
+// Shard is one part of a stream. Each shard is read separately.
 type Shard struct {
 	stream *Stream
 	number int
@@ -59,8 +59,8 @@ type Shard struct {
 	mu      sync.Mutex
 	records []Record
 	last    Sequence
-	trimmed Sequence      // of the last record that was dropped
-	grown   chan struct{} // closed when a record comes
+	trimmed Sequence      // of the last dropped record
+	grown   chan struct{} // closed, and replaced, when a record is added
 }
 
 func newStream(t *Table) *Stream {
@@ -77,10 +77,10 @@ func (s *Stream) ARN() string { return s.table.ARN() + "/stream/" + s.label }
 // Label is the last part of the ARN.
 func (s *Stream) Label() string { return s.label }
 
-// ViewType says which images the records have.
+// ViewType returns the images that the records have, in the terms of Definition.StreamViewType.
 func (s *Stream) ViewType() string { return s.table.def.StreamViewType }
 
-// Shards are the stream's shards, always the same ones in the same order.
+// Shards returns the stream's shards: always the same ones, in the same order.
 func (s *Stream) Shards() []*Shard { return s.shards }
 
 // ID is the shard's id.
@@ -88,7 +88,7 @@ func (s *Shard) ID() string {
 	return fmt.Sprintf("shardId-%020d-%08x", s.stream.table.created.UnixMilli()+int64(s.number), uint32(bucketOf(s.stream.ARN())))
 }
 
-// sequenceOf: sequence numbers have 21 digits, so that their order as text is their order.
+// sequenceOf pads sequence numbers to 21 digits, so that their order as text is their order as numbers.
 func sequenceOf(n uint64) Sequence {
 	if n == 0 {
 		return ""
@@ -96,9 +96,9 @@ func sequenceOf(n uint64) Sequence {
 	return Sequence(fmt.Sprintf("1%020d", n))
 }
 
-// Read gives up to max records after the given one, oldest first, and waits until there is one or ctx is
-// done. The empty Sequence reads from the trim horizon. If records after the given one are lost to the
-// retention, the error is ErrTrimmed.
+// Read returns up to max records after the given one, oldest first. It waits until there is at least one or ctx is
+// done. The empty Sequence reads from the trim horizon. If records after the given one have been lost to the retention,
+// the error is ErrTrimmed.
 func (s *Shard) Read(ctx context.Context, after Sequence, max int) ([]Record, error) {
 	for {
 		records, grown, err := s.since(after, max)
@@ -113,6 +113,8 @@ func (s *Shard) Read(ctx context.Context, after Sequence, max int) ([]Record, er
 	}
 }
 
+// since returns the records that are there now, and the channel that announces more. It takes both under one lock, so
+// that a reader misses no record in between.
 func (s *Shard) since(after Sequence, max int) ([]Record, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +142,7 @@ func cmpSequence(a, b Sequence) int {
 	return 0
 }
 
-// Horizon is the sequence just before the oldest record that is kept: reading after it gives all there is.
+// Horizon returns the sequence just before the oldest kept record: reading after it returns everything there is.
 func (s *Shard) Horizon() Sequence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,14 +150,14 @@ func (s *Shard) Horizon() Sequence {
 	return s.trimmed
 }
 
-// Latest is the newest record's sequence: reading after it gives what comes from now on.
+// Latest returns the newest record's sequence: reading after it returns only later records.
 func (s *Shard) Latest() Sequence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last
 }
 
-// trim drops the records that are older than the retention.
+// trim drops records older than the retention.
 func (s *Shard) trim() {
 	horizon := s.stream.table.options.Now().Add(-retention)
 	n := 0
@@ -168,7 +170,7 @@ func (s *Shard) trim() {
 	s.records = slices.Delete(s.records, 0, n)
 }
 
-// append adds the record of a change; it is called under the table's lock, which orders the records.
+// append adds the record of a change. The caller holds the table's lock, which puts the records in order.
 func (s *Stream) append(old, new attribute.Item, by Identity) {
 	s.last++
 	r := Record{
@@ -186,7 +188,7 @@ func (s *Stream) append(old, new attribute.Item, by Identity) {
 	s.shards[bucket%uint64(len(s.shards))].add(r.viewed(s.ViewType()))
 }
 
-// add puts a record at the end and lets readers know.
+// add appends a record and wakes waiting readers.
 func (s *Shard) add(r Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,7 +199,7 @@ func (s *Shard) add(r Record) {
 	s.grown = make(chan struct{})
 }
 
-// viewed leaves out the images that the view type does not have.
+// viewed drops the images that the view type leaves out.
 func (r Record) viewed(viewType string) Record {
 	switch viewType {
 	case "KEYS_ONLY":

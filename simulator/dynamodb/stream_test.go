@@ -22,7 +22,7 @@ func (f fixture) remove(t testing.TB, pk, sk string) {
 	}
 }
 
-// records reads all there is after a sequence, which must be something.
+// records reads all records after a sequence. There must be at least one.
 func (f fixture) records(t testing.TB, after dynamodb.Sequence) []dynamodb.Record {
 	t.Helper()
 	records, err := f.table.Stream().Shards()[0].Read(t.Context(), after, 1000)
@@ -32,7 +32,8 @@ func (f fixture) records(t testing.TB, after dynamodb.Sequence) []dynamodb.Recor
 	return records
 }
 
-// Each change leaves one record in order; what changes nothing leaves none.
+// TestStreamRecordsChanges proves that each change leaves one record, in order, and that a write that changes nothing
+// leaves none.
 func TestStreamRecordsChanges(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -61,7 +62,7 @@ func TestStreamRecordsChanges(t *testing.T) {
 	same(t, f.table.Stream().Shards()[0].Latest(), last)
 }
 
-// fataler is what testing.T and rapid.T share.
+// fataler is the part that testing.T and rapid.T share.
 type fataler interface {
 	Helper()
 	Fatal(args ...any)
@@ -76,8 +77,8 @@ func text(t fataler, v any) string {
 	return string(b)
 }
 
-// A record is what a Lambda function gets, to the letter: it goes into aws-lambda-go's event and comes
-// back with nothing lost.
+// TestRecordIsLambdaEvent proves that a record is exactly what a Lambda function receives: decoded into aws-lambda-go's
+// event and encoded again, it loses nothing.
 func TestRecordIsLambdaEvent(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -114,7 +115,7 @@ func TestRecordIsLambdaEvent(t *testing.T) {
 	})
 }
 
-// A reader waits for the first record, and gets no more than it asked for.
+// TestStreamReadWaits proves that a reader waits for the first record, and gets no more than it asked for.
 func TestStreamReadWaits(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -148,7 +149,8 @@ func TestStreamReadWaits(t *testing.T) {
 	}
 }
 
-// Records are kept for 24 hours. Who comes too late is told so, and can start at the horizon.
+// TestStreamTrims proves that records are kept for 24 hours, and that a reader that comes too late gets ErrTrimmed and
+// can start at the horizon.
 func TestStreamTrims(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -166,7 +168,7 @@ func TestStreamTrims(t *testing.T) {
 	}
 }
 
-// The view type decides which images a record has.
+// TestStreamViews proves that the view type decides which images a record has.
 func TestStreamViews(t *testing.T) {
 	t.Parallel()
 	tests := map[string][2]bool{"KEYS_ONLY": {}, "OLD_IMAGE": {true, false}, "NEW_IMAGE": {false, true}, "NEW_AND_OLD_IMAGES": {true, true}}

@@ -11,36 +11,37 @@ import (
 
 // Stress is what AWS may do to a program at any time and an idle laptop never would. The zero value does none of it.
 type Stress struct {
-	// IndexLag is how long a change of the table takes to show in its indexes. On AWS this is usually a fraction of a
-	// second, and not promised. Nothing but time shows it: an index lags by the database's clock.
+	// IndexLag is how long a change of the table takes to become visible in its indexes. On AWS this is usually a
+	// fraction of a second, without a guarantee. Only the database's clock ends the lag.
 	IndexLag time.Duration
-	// Shards is how many shards a stream has; 0 means one. The changes of one partition key are all in one shard and in
-	// order, as on AWS; between shards there is no order.
+	// Shards is the number of shards of a stream; 0 means one. As on AWS, all changes of one partition key are in one
+	// shard, in order; there is no order between shards.
 	Shards int
-	// PartitionWrites and PartitionReads are the units a second that one partition key may consume, in the table and in
-	// each index; 0 means any. AWS's limits are 1,000 and 3,000 of a partition, in which other keys may live as well.
-	// A second's worth may be consumed at once. Scans are not limited: they have no partition key.
+	// PartitionWrites and PartitionReads are the units per second that one partition key may consume, in the table and
+	// in each index; 0 means any number. AWS's limits, 1,000 and 3,000, apply to a partition, which may hold other keys
+	// as well. One second's worth may be consumed at once. Scans are not limited: they have no partition key.
 	PartitionWrites, PartitionReads float64
 }
 
-// limiter limits what partition keys consume. The zero limiter, without a rate, admits everything.
+// limiter limits the consumption of partition keys. The zero limiter has no rate, and admits everything.
 type limiter struct {
-	rate float64 // units a second
+	rate float64 // units per second
 
 	mu      sync.Mutex
 	buckets map[partitionKey]bucket
 }
 
-// partitionKey is one hash key of the table, whose index is "", or of an index.
+// partitionKey is one hash key, of an index or, if index is "", of the table.
 type partitionKey struct{ index, hash string }
 
-// bucket holds units that fill up again with time. It may be overdrawn: what a request costs is known afterwards.
+// bucket holds units, and refills with time. It may be overdrawn, because the cost of a request is known only
+// afterwards.
 type bucket struct {
 	units float64
 	at    time.Time
 }
 
-// maxBuckets is how many keys a limiter remembers before it looks for those that have filled up again.
+// maxBuckets is how many keys a limiter remembers before it drops those whose buckets are full again.
 const maxBuckets = 10_000
 
 // admits reports whether a key has units left.
@@ -73,7 +74,7 @@ func (l *limiter) spend(key partitionKey, units float64, now time.Time) {
 	l.buckets[key] = bucket{l.left(key, now) - units, now}
 }
 
-// left is what a key may still consume at a time. The caller holds the lock.
+// left returns what a key may still consume at a time. The caller holds the lock.
 func (l *limiter) left(key partitionKey, now time.Time) float64 {
 	b, known := l.buckets[key]
 	if !known {
@@ -82,7 +83,8 @@ func (l *limiter) left(key partitionKey, now time.Time) float64 {
 	return min(l.rate, b.units+l.rate*now.Sub(b.at).Seconds())
 }
 
-// throttled is AWS's answer to a table that is billed on demand and has a hot partition. reads says of which kind.
+// throttled returns AWS's error for a hot partition of a table that is billed on demand. reads selects the reason:
+// reads or writes.
 func (t *Table) throttled(key partitionKey, reads bool) *wire.Error {
 	resource, reason := t.ARN(), "Table"
 	if key.index != "" {
@@ -98,13 +100,13 @@ func (t *Table) throttled(key partitionKey, reads bool) *wire.Error {
 	return e
 }
 
-// isThrottled reports whether an error is that of throttled.
+// isThrottled reports whether an error comes from throttled.
 func isThrottled(err error) bool {
 	e, is := errors.AsType[*wire.Error](err)
 	return is && e.Code == "ThrottlingException"
 }
 
-// admitRead refuses to read a partition that is read too much already.
+// admitRead refuses to read from a partition whose read units are used up.
 func (t *Table) admitRead(key partitionKey) error {
 	if !t.reads.admits(key, t.options.Now()) {
 		return t.throttled(key, true)
@@ -112,8 +114,8 @@ func (t *Table) admitRead(key partitionKey) error {
 	return nil
 }
 
-// admitWrite refuses a change that would write to a partition of the table or of an index, by the old item's key or by
-// the new one's, that is written too much already: on AWS, too, a hot index throttles its table.
+// admitWrite refuses a change if it would write to a partition whose write units are used up, of the table or of an
+// index, under the old item's key or the new one's. As on AWS, a hot index throttles its table.
 func (t *Table) admitWrite(old, new attribute.Item) error {
 	now := t.options.Now()
 	for _, key := range t.partitions(old, new) {
@@ -124,7 +126,7 @@ func (t *Table) admitWrite(old, new attribute.Item) error {
 	return nil
 }
 
-// partitions are the partition keys that a change from old to new writes to.
+// partitions returns the partition keys that a change from old to new writes to.
 func (t *Table) partitions(old, new attribute.Item) []partitionKey {
 	if t.writes.rate == 0 {
 		return nil
@@ -149,7 +151,7 @@ func (t *Table) partitions(old, new attribute.Item) []partitionKey {
 	return keys
 }
 
-// wrote counts what a change has consumed, by the meter and by partition.
+// wrote records the consumption of a change, in the meter and for each partition.
 func (t *Table) wrote(old, new attribute.Item, units float64, indexes map[string]float64) {
 	t.meter.wrote(units, indexes)
 	now := t.options.Now()

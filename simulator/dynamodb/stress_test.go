@@ -13,7 +13,7 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// inIndex gives the sort keys of what gsi1 holds under a hash key.
+// inIndex returns the sort keys that gsi1 holds under a hash key.
 func (f fixture) inIndex(t *testing.T, gpk string) (sks []string, err error) {
 	t.Helper()
 	out, err := f.Query(t.Context(), &api.QueryInput{
@@ -29,8 +29,8 @@ func (f fixture) inIndex(t *testing.T, gpk string) (sks []string, err error) {
 	return sks, nil
 }
 
-// TestIndexLag proves that an index shows a change, and a removal, when the lag has passed and not before, while the
-// table shows it at once.
+// TestIndexLag proves that an index shows a change, and a removal, as soon as the lag has passed and not before, while
+// the table shows it at once.
 func TestIndexLag(t *testing.T) {
 	t.Parallel()
 	f := setUpUnder(t, dynamodb.Stress{IndexLag: time.Second})
@@ -57,7 +57,7 @@ func TestIndexLag(t *testing.T) {
 	want("after the second lag", "2")
 }
 
-// TestIndexLagCostsTheSame proves that what a write consumes does not depend on when its index shows it.
+// TestIndexLagCostsTheSame proves that the consumption of a write does not depend on when its index shows it.
 func TestIndexLagCostsTheSame(t *testing.T) {
 	t.Parallel()
 	usage := func(stress dynamodb.Stress) dynamodb.Usage {
@@ -71,8 +71,8 @@ func TestIndexLagCostsTheSame(t *testing.T) {
 	same(t, usage(dynamodb.Stress{IndexLag: time.Hour}), usage(dynamodb.Stress{}))
 }
 
-// TestShards proves that a stream of several shards keeps the changes of one partition key in one of them, in order,
-// uses all of them, and numbers no two records alike.
+// TestShards proves that a stream of several shards keeps the changes of one partition key in a single shard, in order,
+// uses all its shards, and gives no two records the same number.
 func TestShards(t *testing.T) {
 	t.Parallel()
 	f := setUpUnder(t, dynamodb.Stress{Shards: 4})
@@ -115,8 +115,8 @@ func TestShards(t *testing.T) {
 	}
 }
 
-// TestHotPartitionOfWrites proves that a partition key takes its units a second and no more, that another key and a
-// later second are free, and that AWS's reason and resource are named.
+// TestHotPartitionOfWrites proves that a partition key admits its units per second and no more, that other keys and
+// later seconds are unaffected, and that the error has AWS's reason and resource.
 func TestHotPartitionOfWrites(t *testing.T) {
 	t.Parallel()
 	f := setUpUnder(t, dynamodb.Stress{PartitionWrites: 3})
@@ -149,8 +149,8 @@ func TestHotPartitionOfWrites(t *testing.T) {
 	}
 }
 
-// TestHotPartitionOfAnIndex proves that writes under one key of an index are throttled, though the table's keys differ,
-// and that what is throttled is not written.
+// TestHotPartitionOfAnIndex proves that writes under one key of an index are throttled even if the table's keys differ,
+// and that a throttled write leaves no trace.
 func TestHotPartitionOfAnIndex(t *testing.T) {
 	t.Parallel()
 	f := setUpUnder(t, dynamodb.Stress{PartitionWrites: 2})
@@ -173,8 +173,8 @@ func TestHotPartitionOfAnIndex(t *testing.T) {
 	f.put(t, key("d", "1")) // no entry, no throttling
 }
 
-// TestHotPartitionOfReads proves that GetItem and Query are throttled by what they have read, per key, and Query of an
-// index by the index's.
+// TestHotPartitionOfReads proves that GetItem and Query are throttled by what they have read, per key, and a Query of
+// an index by the index's key.
 func TestHotPartitionOfReads(t *testing.T) {
 	t.Parallel()
 	f := setUpUnder(t, dynamodb.Stress{PartitionReads: 1})
@@ -200,7 +200,7 @@ func TestHotPartitionOfReads(t *testing.T) {
 	}
 }
 
-// TestBatchesLeaveWhatIsThrottled proves that a batch does what it can, names the rest, and fails only where it could do
+// TestBatchesLeaveWhatIsThrottled proves that a batch does what it can, returns the rest, and fails only if it could do
 // nothing.
 func TestBatchesLeaveWhatIsThrottled(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// row is an item in its place.
+// row is an item in its place. Its size is stored, because every read is billed by it.
 type row struct {
 	position
 	item attribute.Item
@@ -22,7 +22,8 @@ func newTree() *btree.BTreeG[row] {
 	return btree.NewBTreeGOptions(less, btree.Options{NoLocks: true}) // the table's lock guards it
 }
 
-// Table is one table with its indexes and its stream.
+// Table is one table with its indexes and its stream. mu guards the fields below it, the meter and the limiters
+// excepted, and everything inside the indexes.
 type Table struct {
 	def     Definition
 	options Options
@@ -56,38 +57,38 @@ func newTable(def Definition, options Options) *Table {
 	return t
 }
 
-// Name is the table's name.
+// Name returns the table's name.
 func (t *Table) Name() string { return t.def.Name }
 
-// ARN is the table's ARN.
+// ARN returns the table's ARN.
 func (t *Table) ARN() string { return t.options.arn(t.def.Name) }
 
-// IndexARN is the ARN of an index of the table.
+// IndexARN returns the ARN of one of the table's indexes.
 func (t *Table) IndexARN(name string) string { return t.ARN() + "/index/" + name }
 
-// Stream is the table's stream, nil if it has none.
+// Stream returns the table's stream, or nil if it has none.
 func (t *Table) Stream() *Stream { return t.stream }
 
-// Len is the number of items.
+// Len returns the number of items.
 func (t *Table) Len() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.rows.Len()
 }
 
-// id is the table's id in the form of a UUID.
+// id returns the table's id, which has the form of a UUID.
 func (t *Table) id() string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(t.ARN()+t.created.String())).String()
 }
 
-// get finds the item with a key; or nil. The caller holds the lock.
+// get returns the item with a key, or nil, and its size. The caller holds the lock.
 func (t *Table) get(key attribute.Item) (attribute.Item, int) {
 	r, _ := t.rows.Get(row{position: t.schema.position(key)})
 	return r.item, r.size
 }
 
-// replace puts new where old was, in the table, its indexes and its stream; nil is no item. It gives the
-// write units of the indexes. The caller holds the lock and has checked the new item.
+// replace puts new in the place of old, in the table, its indexes and its stream; nil stands for no item. It returns
+// the write units of the indexes. The caller holds the lock and has checked the new item.
 func (t *Table) replace(old, new attribute.Item, by Identity) map[string]float64 {
 	place := new
 	if new == nil {
@@ -113,7 +114,7 @@ func (t *Table) replace(old, new attribute.Item, by Identity) map[string]float64
 	return units
 }
 
-// findIndex finds an index that a request names.
+// findIndex returns the index that a request names.
 func (t *Table) findIndex(name string) (*index, error) {
 	for _, x := range t.indexes {
 		if x.def.Name == name {

@@ -10,11 +10,11 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// tooOld is how far in the past an expiry may lie: AWS takes an older one for a mistake.
+// tooOld is how far in the past an expiry may lie: AWS takes an older one for a mistake, and keeps the item.
 const tooOld = 5 * 365 * 24 * time.Hour
 
-// ExpireDue deletes the items whose time to live has passed at the given time, and says how many. Until
-// then they are there for all to read, as on AWS. Deletions by time to live cost no write units.
+// ExpireDue deletes the items whose time to live has passed at the given time, and returns their number. As on AWS,
+// every reader still sees them until then. Deletions by time to live cost no write units.
 func (t *Table) ExpireDue(now time.Time) int {
 	if t.def.TTLAttribute == "" {
 		return 0
@@ -28,7 +28,7 @@ func (t *Table) ExpireDue(now time.Time) int {
 	return expired
 }
 
-// expiry is when an item expires: an entry of the list by which expired items are found without looking at all.
+// expiry is an entry in the list of expiries, which finds expired items without a look at all the others.
 type expiry struct {
 	seconds int64 // Unix
 	at      position
@@ -40,7 +40,7 @@ func newExpiries() *btree.BTreeG[expiry] {
 	return btree.NewBTreeGOptions(less, btree.Options{NoLocks: true}) // the table's lock guards it
 }
 
-// follow keeps the list of expiries up with a change of the item at a place. The caller holds the lock.
+// follow updates the list of expiries after a change of the item at a place. The caller holds the lock.
 func (t *Table) follow(at position, old, new attribute.Item) {
 	was, had := t.expiresAt(old)
 	will, has := t.expiresAt(new)
@@ -52,7 +52,7 @@ func (t *Table) follow(at position, old, new attribute.Item) {
 	}
 }
 
-// due finds the expired items under the read lock, so that others can go on meanwhile.
+// due finds the expired items under the read lock, so that other readers need not wait.
 func (t *Table) due(now time.Time) []attribute.Item {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -66,26 +66,27 @@ func (t *Table) due(now time.Time) []attribute.Item {
 	return due
 }
 
-// expire deletes an item if it still is due: a request may have been faster.
+// expire deletes an item if it is still due: a request may have changed it since.
 func (t *Table) expire(item attribute.Item, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old, _ := t.get(item)
-	if !t.isDue(old, now) { // nor is one that is gone
+	if !t.isDue(old, now) { // a deleted item is not due either
 		return false
 	}
 	t.replace(old, nil, TimeToLive)
 	return true
 }
 
-// isDue holds for an item whose time has passed.
+// isDue reports whether an item's time has passed, but not so long ago that it must be a mistake.
 func (t *Table) isDue(item attribute.Item, now time.Time) bool {
 	seconds, ok := t.expiresAt(item)
 	at := time.Unix(seconds, 0)
 	return ok && at.Before(now) && at.After(now.Add(-tooOld))
 }
 
-// expiresAt is the whole second in which an item expires, if it has a number of Unix seconds; anything else never does.
+// expiresAt returns the whole second in which an item expires. Only a Number of Unix seconds counts; with anything
+// else, the item never expires.
 func (t *Table) expiresAt(item attribute.Item) (int64, bool) {
 	v := item[t.def.TTLAttribute]
 	if v.Kind() != attribute.Number {

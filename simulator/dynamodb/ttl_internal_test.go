@@ -10,7 +10,7 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// An item whose time is put off just before it would be deleted stays.
+// TestExpiryIsPutOff proves that an item survives if its expiry is postponed just before its deletion.
 func TestExpiryIsPutOff(t *testing.T) {
 	t.Parallel()
 	table, err := New(Options{Region: "eu-west-1", Account: "123456789012"}).CreateTable(Definition{
@@ -38,7 +38,8 @@ func TestExpiryIsPutOff(t *testing.T) {
 	}
 }
 
-// The list of expiries finds just what a look at all items would, whatever was put, changed and deleted before.
+// TestDueIsAllThatIsDue proves that the list of expiries finds exactly what a look at all items would, after any puts,
+// changes and deletes.
 func TestDueIsAllThatIsDue(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_767_323_045, 0)

@@ -14,7 +14,8 @@ import (
 
 func at(d time.Duration) string { return strconv.FormatInt(start.Add(d).Unix(), 10) }
 
-// Items whose time has passed are deleted when the database looks, not before, and the record says who did it.
+// TestExpireDue proves that expired items are deleted when the database looks for them, not before, and that the record
+// names the service that did so.
 func TestExpireDue(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -26,7 +27,7 @@ func TestExpireDue(t *testing.T) {
 		with(key("later", "1"), item{"ttl": n(at(time.Hour))}),
 		with(key("never", "1"), nil),
 		with(key("never", "2"), item{"ttl": s(at(time.Minute))}),
-		with(key("never", "3"), item{"ttl": n("162777600")}), // a mistake, since it is years ago
+		with(key("never", "3"), item{"ttl": n("162777600")}), // years ago, so a mistake
 		with(key("never", "4"), item{"ttl": n("-1")}),
 	)
 	latest := f.table.Stream().Shards()[0].Latest()
@@ -41,7 +42,7 @@ func TestExpireDue(t *testing.T) {
 		same(t, r.EventName, "REMOVE")
 		same(t, r.UserIdentity, dynamodb.TimeToLive)
 	}
-	// A deletion by a user is no service's.
+	// A deletion by a request has no identity.
 	f.remove(t, "later", "1")
 	records := f.records(t, latest)
 	same(t, len(records), 4)
@@ -56,7 +57,7 @@ func TestExpireDue(t *testing.T) {
 	same(t, f.table.Usage().Table.Write, 9.0)
 }
 
-// A table without time to live keeps everything.
+// TestNoTimeToLive proves that a table without time to live keeps everything.
 func TestNoTimeToLive(t *testing.T) {
 	t.Parallel()
 	db := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012"})
@@ -70,7 +71,7 @@ func TestNoTimeToLive(t *testing.T) {
 	same(t, db.ExpireDue(start.Add(time.Hour)), 0)
 }
 
-// Run looks at each interval, by the database's clock, and ends with its context.
+// TestRun proves that Run looks for expired items at each interval, by the database's clock, and ends with its context.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -25,7 +25,7 @@ func (db *Database) updateItem(in *UpdateItemInput) (*WriteOutput, error) {
 	})
 }
 
-// keepsKey refuses updates of key attributes.
+// keepsKey refuses updates that change key attributes.
 func (t *Table) keepsKey(update *expression.Update) error {
 	for _, path := range update.Paths() {
 		if name := path[0].Name; t.schema.has(name) {
@@ -35,8 +35,8 @@ func (t *Table) keepsKey(update *expression.Update) error {
 	return nil
 }
 
-// updated applies the update to the old item, or to one that has just the key. An update that only takes
-// away makes no item, and does not mind paths that lead nowhere in one that is not there.
+// updated applies the update to the old item or, if there is none, to one that consists of the key. Without an old
+// item, an update that only removes creates no item, and its paths may lead nowhere.
 // Source: scylladb/scylladb issue 5862 and its test_update_expression.py, which is run against AWS.
 func (t *Table) updated(key, old attribute.Item, update *expression.Update) (attribute.Item, error) {
 	if old == nil && update.OnlyTakesAway() {
@@ -55,7 +55,7 @@ func (t *Table) updated(key, old attribute.Item, update *expression.Update) (att
 	return item, t.checkIndexes(item)
 }
 
-// attributes picks what ReturnValues asks for.
+// attributes returns what ReturnValues asks for.
 func (w written) attributes(returnValues string, paths []expression.Path) attribute.Item {
 	switch returnValues {
 	case "ALL_OLD":
@@ -70,9 +70,10 @@ func (w written) attributes(returnValues string, paths []expression.Path) attrib
 	return nil
 }
 
+// changed returns those parts of an item that the update's paths lead to.
 func changed(item attribute.Item, paths []expression.Path) attribute.Item {
 	if len(paths) == 0 {
-		return nil // the empty projection would be the whole item
+		return nil // a nil projection would be the whole item
 	}
 	return expression.Projection(paths).Of(item)
 }

@@ -10,14 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// change is an UpdateItem of the item a/1.
+// change returns an UpdateItem of the item a/1.
 func change(expression string, values item) *api.UpdateItemInput {
 	return &api.UpdateItemInput{
 		TableName: aws.String("things"), Key: key("a", "1"), UpdateExpression: aws.String(expression), ExpressionAttributeValues: values,
 	}
 }
 
-// The update that marks a user online: it makes the item, and counts its epoch up from the clock.
+// TestUpdateMakesItem proves the update that marks a user online: it creates the item, and counts its epoch up from the
+// clock.
 func TestUpdateMakesItem(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -36,7 +37,7 @@ func TestUpdateMakesItem(t *testing.T) {
 	}
 }
 
-// Each kind of ReturnValues, for attributes, parts of documents and what was removed.
+// TestUpdateReturnValues proves each kind of ReturnValues, for attributes, parts of documents and removed attributes.
 func TestUpdateReturnValues(t *testing.T) {
 	t.Parallel()
 	old := with(key("a", "1"), item{"x": n("1"), "gone": s("g"), "m": m(item{"p": s("q"), "r": n("2")}), "l": l(n("1"), n("2"), n("3"))})
@@ -65,7 +66,8 @@ func TestUpdateReturnValues(t *testing.T) {
 	}
 }
 
-// An update without an expression makes the item, one that only takes away does not.
+// TestUpdateOfNothing proves that an update without an expression creates the item, and that one that only removes does
+// not.
 func TestUpdateOfNothing(t *testing.T) {
 	t.Parallel()
 	made := key("a", "1")
@@ -92,7 +94,8 @@ func TestUpdateOfNothing(t *testing.T) {
 	}
 }
 
-// A condition and an update see the same item; where the condition fails nothing changes.
+// TestConditionalUpdate proves that a condition and an update see the same item, and that nothing changes if the
+// condition fails.
 func TestConditionalUpdate(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -110,7 +113,7 @@ func TestConditionalUpdate(t *testing.T) {
 	failed(t, err, with(key("a", "1"), item{"v": n("2")}))
 }
 
-// What an update may not do.
+// TestRefusedUpdates proves that updates of the key, and other faults, are refused in AWS's words.
 func TestRefusedUpdates(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -144,8 +147,8 @@ func TestRefusedUpdates(t *testing.T) {
 	same(t, f.get(t, "a", "1"), with(key("a", "1"), item{"x": s("x")}))
 }
 
-// Updates at once are carried out one after the other: none is lost, and of those on the same
-// condition one wins.
+// TestConcurrentUpdates proves that concurrent updates are carried out one after the other: none is lost, and of
+// several with the same condition exactly one succeeds.
 func TestConcurrentUpdates(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

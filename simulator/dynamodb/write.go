@@ -8,14 +8,14 @@ import (
 	"heliograph/simulator/dynamodb/expression"
 )
 
-// maxItemSize is the largest item, in bytes, names included.
+// maxItemSize is the size of the largest item, in bytes, including attribute names.
 const maxItemSize = 400 << 10
 
 // The values of ReturnValues.
 var returnValues = []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}
 
-// writeInput are the members that PutItem, UpdateItem and DeleteItem share. ReturnItemCollectionMetrics is taken and
-// gives nothing, as on AWS for a table without local indexes.
+// writeInput holds the members that PutItem, UpdateItem and DeleteItem share. ReturnItemCollectionMetrics is accepted
+// and returns nothing, as on AWS for a table without local indexes.
 type writeInput struct {
 	TableName                           string
 	ConditionExpression                 *string
@@ -27,23 +27,23 @@ type writeInput struct {
 	ReturnItemCollectionMetrics         string
 }
 
-// request is a write of one item, as its action hands it to writeItem.
+// request is a write of one item, as its action passes it to writeItem.
 type request struct {
 	*writeInput
-	member string         // what the input calls the item: item or key
+	member string         // the input's name for the item: item or key
 	item   attribute.Item // the item, or its key
-	// updates is true for UpdateItem, the only action with an UpdateExpression and with ReturnValues of the new item.
+	// updates is set for UpdateItem, the only action with an UpdateExpression and with ReturnValues of the new item.
 	updates    bool
 	expression *string
-	// prepare holds the request against the table, and gives the change to make.
+	// prepare checks the request against the table, and returns the change to make.
 	prepare func(*Table, *expression.Update) (change, error)
 }
 
-// change gives the new item, nil for none, from the old one, or nil.
+// change returns the new item for the old one; nil stands for no item.
 type change func(old attribute.Item) (attribute.Item, error)
 
-// writeItem is the way that every write of a single item takes. Its order is AWS's: which of several faults a caller
-// hears of first depends on it.
+// writeItem is the common path of all writes of a single item. Its order is AWS's, which decides which of several
+// faults a caller sees first.
 func (db *Database) writeItem(r request) (*WriteOutput, error) {
 	if err := r.check(); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (db *Database) writeItem(r request) (*WriteOutput, error) {
 	return &WriteOutput{Attributes: done.attributes(r.ReturnValues, update.Paths()), ConsumedCapacity: done.consumed}, nil
 }
 
-// check looks at the members that need no table.
+// check validates everything that needs no table.
 func (r request) check() error {
 	var c constraints
 	if c.table(r.TableName) {
@@ -92,7 +92,7 @@ func (r request) check() error {
 	return nil
 }
 
-// read reads the expressions. Without an UpdateExpression the update changes nothing.
+// read parses the expressions. Without an UpdateExpression, the update changes nothing.
 func (r request) read() (*expression.Update, expression.Condition, error) {
 	whenNone := "ConditionExpression is null"
 	if r.updates {
@@ -120,8 +120,8 @@ type writing struct {
 	key       attribute.Item
 	condition expression.Condition // nil: always
 	change    change
-	showOld   bool   // a failed condition shows the item
-	detail    string // of the consumed capacity
+	showOld   bool   // a failed condition returns the item
+	detail    string // of the consumed capacity: NONE, TOTAL or INDEXES
 }
 
 // written is the result of a writing.
@@ -130,7 +130,8 @@ type written struct {
 	consumed *ConsumedCapacity
 }
 
-// write carries out a change under the table's lock: throughput, condition, change, checks, storing.
+// write carries out a change under the table's lock, in this order: throughput, condition, change, throughput of the
+// keys that the change touches, storing.
 func (t *Table) write(w writing) (written, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -139,7 +140,7 @@ func (t *Table) write(w writing) (written, error) {
 		return written{}, err
 	}
 	if w.condition != nil && !w.condition.Holds(old) {
-		// A write that fails its condition costs as much as if the item were written as it is.
+		// A failed condition costs as much as writing the item unchanged.
 		t.wrote(w.key, nil, writeUnits(oldSize), nil)
 		if w.showOld {
 			return written{}, conditionFailed(old)
@@ -173,11 +174,12 @@ func (t *Table) checkPut(item attribute.Item) error {
 	return nil
 }
 
-// replaceBy is the change of a put or, with nil, of a delete.
+// replaceBy is the change of a put or, if item is nil, of a delete.
 func replaceBy(item attribute.Item) change {
 	return func(attribute.Item) (attribute.Item, error) { return item, nil }
 }
 
+// checkIndexes refuses an item that can't be in one of the indexes: on AWS, too, a bad index key fails the write.
 func (t *Table) checkIndexes(item attribute.Item) error {
 	for _, x := range t.indexes {
 		if err := x.check(item); err != nil {
@@ -187,7 +189,7 @@ func (t *Table) checkIndexes(item attribute.Item) error {
 	return nil
 }
 
-// WriteOutput is the answer of PutItem, UpdateItem and DeleteItem.
+// WriteOutput is the output of PutItem, UpdateItem and DeleteItem.
 type WriteOutput struct {
 	Attributes       attribute.Item    `json:",omitempty"`
 	ConsumedCapacity *ConsumedCapacity `json:",omitempty"`

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// An item is put, replaced and deleted; each answers with the old one if asked.
+// TestPutAndDelete proves that an item is put, replaced and deleted, each time returning the old one if asked.
 func TestPutAndDelete(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -40,7 +40,8 @@ func TestPutAndDelete(t *testing.T) {
 	same(t, f.get(t, "a", "1"), item(nil))
 }
 
-// A condition decides about a put and a delete; the item that failed it comes along if asked for.
+// TestConditionalPutAndDelete proves that a condition decides on a put and a delete, and that the item that failed it
+// is returned if asked for.
 func TestConditionalPutAndDelete(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -69,7 +70,7 @@ func TestConditionalPutAndDelete(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = f.DeleteItem(t.Context(), remove)
-	failed(t, err, nil) // nothing was there to come along
+	failed(t, err, nil) // there was no item to return
 }
 
 // failed asserts a ConditionalCheckFailedException with this item.
@@ -85,7 +86,7 @@ func failed(t *testing.T, err error, with item) {
 	same(t, e.Item, with)
 }
 
-// What can't be stored.
+// TestRefusedItems proves that items that DynamoDB can't store are refused.
 func TestRefusedItems(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -132,7 +133,8 @@ func TestRefusedItems(t *testing.T) {
 	}
 }
 
-// A new item is looked at before the condition; what an update makes of one, after it.
+// TestIndexKeysAndConditions proves that the index keys of a put are checked before the condition, and those of an
+// update after it.
 func TestIndexKeysAndConditions(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -146,7 +148,7 @@ func TestIndexKeysAndConditions(t *testing.T) {
 	failed(t, err, nil)
 }
 
-// The members of the inputs are checked before anything else, all at once.
+// TestRefusedWriteInputs proves that the members of the inputs are checked before anything else, all at once.
 func TestRefusedWriteInputs(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -194,7 +196,7 @@ func TestRefusedWriteInputs(t *testing.T) {
 	refused(t, err, "ResourceNotFoundException", "Requested resource not found")
 }
 
-// A table answers to its ARN too.
+// TestTableByARN proves that a request may name a table by its ARN.
 func TestTableByARN(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

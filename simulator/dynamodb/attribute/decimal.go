@@ -11,21 +11,22 @@ import (
 // Source: "Supported data types", DynamoDB developer guide.
 const (
 	maxDigits = 38
-	// Of Decimal.exp: 0.99… × 10^126, and 0.1 × 10^-129. These are 256 values: sortKey has one byte for them.
+	// Bounds of Decimal.exp, for 0.99… × 10^126 and 0.1 × 10^-129. They enclose 256 values, which fit the one byte that
+	// sortKey has for the exponent.
 	maxMagnitude = 126
 	minMagnitude = -129
 )
 
-// Decimal is an exact decimal number: ±0.digits × 10^exp, where digits neither starts nor ends with
-// a zero. Zero has no digits.
+// Decimal is an exact decimal number, ±0.digits × 10^exp, where digits neither starts nor ends with a zero. Zero has no
+// digits.
 type Decimal struct {
 	negative bool
 	digits   string
 	exp      int
 }
 
-// ParseDecimal reads a number as DynamoDB accepts it: sign, digits, fraction, exponent. The error
-// is an *Error with AWS's text.
+// ParseDecimal reads a number in the form that DynamoDB accepts: sign, digits, fraction, exponent. The error is an
+// *Error with AWS's text.
 func ParseDecimal(text string) (Decimal, error) {
 	mantissa, exponent, ok := cutExponent(text)
 	if !ok {
@@ -54,7 +55,7 @@ func cutExponent(text string) (mantissa string, exponent int, ok bool) {
 	if err != nil || strings.Contains(text[i+1:], "_") {
 		return "", 0, false
 	}
-	// Bounded, so that sums with a length cannot overflow; out of range it is anyway.
+	// Clamped, so that adding a length cannot overflow; an exponent this large is out of range in any case.
 	return text[:i], min(max(exponent, -1_000_000), 1_000_000), true
 }
 
@@ -67,6 +68,7 @@ func notANumber(text string) error {
 
 var errOverflow = Errorf("Number overflow. Attempting to store a number with magnitude larger than supported range")
 
+// normalized strips zeros at both ends, and the sign of zero, so that equal numbers are equal structs.
 func (d Decimal) normalized() Decimal {
 	significant := strings.TrimLeft(d.digits, "0")
 	d.exp -= len(d.digits) - len(significant)
@@ -77,7 +79,7 @@ func (d Decimal) normalized() Decimal {
 	return d
 }
 
-// checked refuses what DynamoDB cannot hold.
+// checked refuses a number that DynamoDB can't store.
 func (d Decimal) checked() (Decimal, error) {
 	switch {
 	case d.digits == "":
@@ -92,7 +94,7 @@ func (d Decimal) checked() (Decimal, error) {
 	return d, nil
 }
 
-// String is the canonical form that DynamoDB answers with: plain digits, never an exponent.
+// String returns the canonical form in which DynamoDB answers: plain digits, never an exponent.
 func (d Decimal) String() string {
 	if d.digits == "" {
 		return "0"
@@ -130,10 +132,10 @@ func (d Decimal) sign() int {
 	return 1
 }
 
-// Add gives the sum; an error if it leaves the range or needs more than 38 digits, both of which AWS
-// calls an overflow.
+// Add returns the sum. The error is an *Error: the sum leaves the range, or needs more than 38 digits, which AWS calls
+// an overflow, too.
 func (d Decimal) Add(e Decimal) (Decimal, error) {
-	// Both are brought to the same scale, the finer one: at most some 300 digits.
+	// Both are scaled to the finer of the two scales: at most some 300 digits.
 	scale := min(d.scale(), e.scale())
 	sum := new(big.Int).Add(d.scaled(scale), e.scaled(scale))
 	text := sum.Text(10)
@@ -146,7 +148,7 @@ func (d Decimal) Add(e Decimal) (Decimal, error) {
 	return result.checked()
 }
 
-// Sub gives the difference; errors as Add's.
+// Sub returns the difference; its errors are those of Add.
 func (d Decimal) Sub(e Decimal) (Decimal, error) {
 	e.negative = !e.negative && e.digits != ""
 	return d.Add(e)
@@ -155,7 +157,7 @@ func (d Decimal) Sub(e Decimal) (Decimal, error) {
 // scale is the power of ten of the last digit.
 func (d Decimal) scale() int { return d.exp - len(d.digits) }
 
-// scaled is the number as a multiple of 10^scale.
+// scaled returns the number as a multiple of 10^scale, which must not be coarser than d.scale().
 func (d Decimal) scaled(scale int) *big.Int {
 	n := new(big.Int)
 	if d.digits == "" {

@@ -13,7 +13,7 @@ import (
 	"heliograph/simulator/dynamodb/attribute"
 )
 
-// A number comes back in DynamoDB's canonical form.
+// TestDecimalIsNormalized proves that a number comes back in DynamoDB's canonical form.
 func TestDecimalIsNormalized(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -32,7 +32,8 @@ func TestDecimalIsNormalized(t *testing.T) {
 	}
 }
 
-// What is no number, or none that DynamoDB can hold, is refused in AWS's words.
+// TestDecimalIsRefused proves that text that is not a number, and numbers that DynamoDB can't hold, are refused in
+// AWS's words.
 func TestDecimalIsRefused(t *testing.T) {
 	t.Parallel()
 	const (
@@ -80,7 +81,7 @@ func rat(text string) *big.Rat {
 
 func sign(n int) int { return cmp.Compare(n, 0) }
 
-// Text, order and the encoding for keys agree with exact arithmetic.
+// TestDecimalAgreesWithBig proves that text, order and key encoding agree with exact arithmetic.
 func TestDecimalAgreesWithBig(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -107,7 +108,7 @@ func TestDecimalAgreesWithBig(t *testing.T) {
 	})
 }
 
-// In a key, numbers stand in this order, whatever they share.
+// TestNumbersAsKeys proves the order of numbers in a key: by value, however much their encodings share.
 func TestNumbersAsKeys(t *testing.T) {
 	t.Parallel()
 	ordered := strings.Fields("-1e125 -12 -11 -1.5 -1.01 -1 -0.5 -1e-130 0 1e-130 0.5 1 1.01 1.5 11 12 99 100 1e125")
@@ -120,7 +121,7 @@ func TestNumbersAsKeys(t *testing.T) {
 	}
 }
 
-// Sums and differences are exact or an error.
+// TestDecimalAddsExactly proves that sums and differences are exact or an error.
 func TestDecimalAddsExactly(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -2,7 +2,7 @@ package attribute
 
 import "fmt"
 
-// Error says why a value or an expression is refused, in the words of AWS's ValidationException.
+// Error is the reason for refusing a value or an expression, in the words of AWS's ValidationException.
 type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }

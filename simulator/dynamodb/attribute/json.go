@@ -10,12 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep documents may be nested.
+// maxDepth is the deepest nesting of documents.
 const maxDepth = 32
 
-// UnmarshalJSON reads the wire form, such as {"S":"x"}. Malformed wire form is an error. A value that
-// only breaks DynamoDB's rules is kept as an Invalid value, because AWS answers the two with different
-// errors: see Check.
+// UnmarshalJSON reads the wire form, such as {"S":"x"}; malformed wire form is an error. A value that only breaks a
+// rule of DynamoDB becomes an Invalid value, because AWS reports the two with different errors: see Check.
 func (v *Value) UnmarshalJSON(data []byte) error {
 	var err error
 	*v, err = decode(data, 0)
@@ -25,7 +24,7 @@ func (v *Value) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// maxNameLength is the longest attribute name, in bytes.
+// maxNameLength is the length of the longest attribute name, in bytes.
 const maxNameLength = 65535
 
 // CheckName refuses an empty or oversized attribute name; the error is an *Error.
@@ -39,7 +38,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Check gives the error of an item's first bad name or Invalid value, in the order of names; an *Error, or nil.
+// Check returns the error of an item's first bad name or Invalid value, in the order of names: an *Error, or nil.
 func Check(item Item) error {
 	for _, name := range slices.Sorted(maps.Keys(item)) {
 		if err := CheckName(name); err != nil {
@@ -52,6 +51,7 @@ func Check(item Item) error {
 	return nil
 }
 
+// decode reads a value at a nesting depth. A broken rule yields an *Error; any other error means malformed wire form.
 func decode(data []byte, depth int) (Value, error) {
 	if depth > maxDepth {
 		return Value{}, Errorf("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
@@ -73,6 +73,7 @@ func decode(data []byte, depth int) (Value, error) {
 	panic("unreachable")
 }
 
+// decodeKind reads the value inside {"<type>": …}. An unknown type and a null count as no value.
 func decodeKind(kind Kind, raw json.RawMessage, depth int) (Value, error) {
 	switch kind {
 	case String, Number, Binary:
@@ -106,6 +107,7 @@ func decodeKind(kind Kind, raw json.RawMessage, depth int) (Value, error) {
 	return Value{}, Errorf("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
 }
 
+// scalar makes a value from its text on the wire: a Number is checked, a Binary is Base64.
 func scalar(kind Kind, text string) (Value, error) {
 	switch kind {
 	case Number:
@@ -119,6 +121,7 @@ func scalar(kind Kind, text string) (Value, error) {
 	}
 }
 
+// decodeSet compares elements by value, so that 1 and 1.0 are duplicates.
 func decodeSet(kind Kind, raw json.RawMessage) (Value, error) {
 	var texts []string
 	if err := json.Unmarshal(raw, &texts); err != nil {
@@ -141,6 +144,7 @@ func decodeSet(kind Kind, raw json.RawMessage) (Value, error) {
 	return set, nil
 }
 
+// emptySet returns AWS's error for an empty set, whose grammar and spaces are AWS's, too.
 func emptySet(kind Kind) error {
 	what := map[Kind]string{
 		StringSet: "An string set  may not be empty",
@@ -150,6 +154,7 @@ func emptySet(kind Kind) error {
 	return Errorf("One or more parameter values were invalid: %s", what)
 }
 
+// duplicates returns AWS's error for equal elements of a set; for numbers, it does not list them.
 func duplicates(kind Kind, texts []string) error {
 	if kind == NumberSet {
 		return Errorf("Input collection contains duplicates")
@@ -201,6 +206,7 @@ func decodeMap(raw json.RawMessage, depth int) (Value, error) {
 // MarshalJSON writes the wire form.
 func (v Value) MarshalJSON() ([]byte, error) { return v.append(nil), nil }
 
+// append appends the wire form to b.
 func (v Value) append(b []byte) []byte {
 	b = append(b, '{', '"')
 	b = append(b, v.kind.String()...)
@@ -220,6 +226,7 @@ func (v Value) append(b []byte) []byte {
 	return append(b, '}')
 }
 
+// appendText appends a scalar as a JSON string.
 func (v Value) appendText(b []byte) []byte {
 	switch v.kind {
 	case Binary:
@@ -245,7 +252,7 @@ func appendList(b []byte, values []Value, one func([]byte, Value) []byte) []byte
 	return append(b, ']')
 }
 
-// appendMap writes the members in the order of their names, so that equal items give equal bytes.
+// appendMap writes members in the order of their names, so that equal items yield equal bytes.
 func appendMap(b []byte, m map[string]Value) []byte {
 	names := make([]string, 0, len(m))
 	for name := range m {
@@ -264,7 +271,7 @@ func appendMap(b []byte, m map[string]Value) []byte {
 	return append(b, '}')
 }
 
-// appendString takes the short way for text that JSON needs no escapes for, which is nearly all of it.
+// appendString skips encoding/json for ASCII text without characters to escape, which is nearly all text.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= utf8.RuneSelf {

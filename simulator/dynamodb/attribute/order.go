@@ -1,8 +1,8 @@
 package attribute
 
-// SortKey encodes a key value so that comparing the encodings as bytes orders the values: strings by
-// their UTF-8 bytes, binaries by their bytes, numbers by value. Values of different types must not be
-// compared; a key attribute has one type.
+// SortKey encodes a key value so that comparing encodings as bytes orders the values: strings by their UTF-8 bytes,
+// binaries by their bytes, numbers by value. Encodings of different types must not be compared; they never meet, since
+// a key attribute has one type.
 func (v Value) SortKey() string {
 	if v.kind != Number {
 		return v.text
@@ -10,8 +10,8 @@ func (v Value) SortKey() string {
 	return v.Decimal().sortKey()
 }
 
-// sortKey: sign, exponent, digits. For negative numbers exponent and digits are complemented and a
-// byte above all others ends them, since there the longer run of digits is the smaller number.
+// sortKey is sign, exponent, digits. In negative numbers, exponent and digits are complemented, and a byte above all
+// others ends them: there, the longer run of digits is the smaller number.
 func (d Decimal) sortKey() string {
 	if d.digits == "" {
 		return "\x01"

@@ -1,12 +1,12 @@
 package attribute
 
-// Sizes as DynamoDB counts them for its limits and its bill.
+// Sizes as DynamoDB counts them for its limits and its bills.
 // Source: "DynamoDB item sizes and formats", DynamoDB developer guide.
 
-// documentOverhead is what a list or map costs, empty or not; each element costs one byte more.
+// documentOverhead is the size of an empty list or map; each element adds one byte to its own size.
 const documentOverhead = 3
 
-// ItemSize is an item's size in bytes: names and values.
+// ItemSize returns an item's size in bytes: names and values.
 func ItemSize(item Item) int {
 	size := 0
 	for name, v := range item {
@@ -15,7 +15,7 @@ func ItemSize(item Item) int {
 	return size
 }
 
-// Size is the value's size in bytes, without its name.
+// Size returns the value's size in bytes, without its name.
 func (v Value) Size() int {
 	switch v.kind {
 	case String, Binary:
@@ -41,8 +41,8 @@ func sumSizes(values []Value) int {
 	return size
 }
 
-// size is one byte, one for each two significant digits, and one for a minus sign. AWS calls its own
-// text on this approximate.
+// size is one byte, one for every two significant digits, and one for a minus sign. AWS's documentation calls its own
+// rule approximate.
 func (d Decimal) size() int {
 	size := 1 + (len(d.digits)+1)/2
 	if d.negative {

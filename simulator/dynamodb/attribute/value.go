@@ -1,5 +1,5 @@
-// Package attribute holds what a DynamoDB item is made of: values of the ten types, numbers with 38
-// digits, their order, their size as DynamoDB bills it, and their JSON form on the wire.
+// Package attribute models what a DynamoDB item consists of: values of the ten types, numbers with 38 digits, their
+// order, their size as DynamoDB bills it, and their JSON form on the wire.
 package attribute
 
 import (
@@ -11,7 +11,7 @@ import (
 // Kind is the type of a Value.
 type Kind byte
 
-// The ten types of DynamoDB. The zero Kind is that of no value at all.
+// The ten types of DynamoDB. None, the zero Kind, belongs to the zero Value: no value at all.
 const (
 	None Kind = iota
 	String
@@ -24,7 +24,7 @@ const (
 	Map
 	Bool
 	Null
-	// Invalid is a value that broke a rule when it was read; its text says which.
+	// Invalid marks a value that broke a rule when it was decoded; its text is the error's. See Check.
 	Invalid
 )
 
@@ -33,10 +33,10 @@ var kindNames = [...]string{
 	BinarySet: "BS", List: "L", Map: "M", Bool: "BOOL", Null: "NULL", Invalid: "!",
 }
 
-// String gives the type's name on the wire, such as "S" or "NS".
+// String returns the type's name on the wire, such as "S" or "NS".
 func (k Kind) String() string { return kindNames[k] }
 
-// ParseKind is the inverse of Kind.String; another name gives None.
+// ParseKind is the inverse of Kind.String; an unknown name yields None.
 func ParseKind(name string) Kind {
 	return Kind(max(0, slices.Index(kindNames[:Invalid], name)))
 }
@@ -44,7 +44,7 @@ func ParseKind(name string) Kind {
 // IsSet reports whether the type is one of the three set types.
 func (k Kind) IsSet() bool { return k == StringSet || k == NumberSet || k == BinarySet }
 
-// Element is the type of a set's elements; None if the type is not a set.
+// Element returns the type of a set's elements, or None if the type is not a set.
 func (k Kind) Element() Kind {
 	switch k {
 	case StringSet:
@@ -57,20 +57,20 @@ func (k Kind) Element() Kind {
 	return None
 }
 
-// Value is one attribute value. It is immutable: changing an item builds new values around the
-// unchanged ones, so that old images, index entries and stream records can share them without copies.
-// The zero Value means that there is no value; its Kind is None.
+// Value is one attribute value. It is immutable: changing an item builds new values around the unchanged ones, so that
+// old images, index entries and stream records can share them without copies. The zero Value stands for a missing
+// value; its Kind is None.
 type Value struct {
 	kind Kind
 	yes  bool
-	// text is a string's text, a binary's bytes, or a number in its canonical form.
+	// text is a string's text, a binary's bytes or a number's canonical form.
 	text string
-	// list holds a list's elements, or a set's in ascending order.
+	// list holds the elements of a list, or those of a set in ascending order.
 	list []Value
 	m    map[string]Value
 }
 
-// Item is what a table stores: values by attribute name. Like a Value, it is not changed once stored.
+// Item is what a table stores: values by attribute name. Like a Value, it must not be changed once stored.
 type Item = map[string]Value
 
 // StringOf makes a String.
@@ -85,37 +85,37 @@ func BoolOf(b bool) Value { return Value{kind: Bool, yes: b} }
 // NullValue makes a Null.
 func NullValue() Value { return Value{kind: Null, yes: true} }
 
-// NumberOf makes a Number of a decimal.
+// NumberOf makes a Number from a decimal.
 func NumberOf(d Decimal) Value { return Value{kind: Number, text: d.String()} }
 
-// ListOf makes a List; it keeps elems.
+// ListOf makes a List. It keeps elems, which must not be changed afterwards.
 func ListOf(elems []Value) Value { return Value{kind: List, list: elems} }
 
-// MapOf makes a Map; it keeps m.
+// MapOf makes a Map. It keeps m, which must not be changed afterwards.
 func MapOf(m map[string]Value) Value { return Value{kind: Map, m: m} }
 
-// Kind is the value's type.
+// Kind returns the value's type.
 func (v Value) Kind() Kind { return v.kind }
 
-// Exists is false for the zero Value only.
+// Exists is false only for the zero Value.
 func (v Value) Exists() bool { return v.kind != None }
 
-// Text is a String's text, a Number's canonical digits or a Binary's bytes.
+// Text returns a String's text, a Number's canonical digits or a Binary's bytes.
 func (v Value) Text() string { return v.text }
 
-// Elems are a List's or a set's elements. They must not be changed.
+// Elems returns the elements of a List or set. They must not be changed.
 func (v Value) Elems() []Value { return v.list }
 
-// Fields are a Map's members. They must not be changed.
+// Fields returns the members of a Map. They must not be changed.
 func (v Value) Fields() map[string]Value { return v.m }
 
-// Decimal is a Number's value.
+// Decimal returns the value of a Number.
 func (v Value) Decimal() Decimal {
 	d, _ := ParseDecimal(v.text) // canonical text always parses
 	return d
 }
 
-// Equal reports whether two values have the same type and content. Sets have no order.
+// Equal reports whether two values have the same type and content. The order in which a set was given does not matter.
 func (v Value) Equal(w Value) bool {
 	if v.kind != w.kind || v.text != w.text || v.yes != w.yes {
 		return false
@@ -126,7 +126,7 @@ func (v Value) Equal(w Value) bool {
 	return EqualItems(v.m, w.m)
 }
 
-// EqualItems reports whether two items, or the members of two maps, are the same.
+// EqualItems reports whether two items, or the members of two maps, are equal.
 func EqualItems(a, b Item) bool {
 	if len(a) != len(b) {
 		return false
@@ -150,7 +150,7 @@ func (v Value) Compare(w Value) int {
 // Ordered reports whether values of this type can be compared with < and >.
 func (v Value) Ordered() bool { return v.kind == String || v.kind == Number || v.kind == Binary }
 
-// IntOf makes a Number of an integer.
+// IntOf makes a Number from an integer.
 func IntOf(n int) Value {
 	d, _ := ParseDecimal(strconv.Itoa(n)) // an int always parses
 	return NumberOf(d)

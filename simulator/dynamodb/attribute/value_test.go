@@ -20,7 +20,7 @@ func read(t testing.TB, text string) attribute.Value {
 	return v
 }
 
-// The wire form comes back as it was, but for numbers in canonical form and sets in order.
+// TestValueJSON proves that the wire form comes back unchanged, except that numbers become canonical and sets sorted.
 func TestValueJSON(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -46,7 +46,8 @@ func TestValueJSON(t *testing.T) {
 	}
 }
 
-// A value that breaks a rule is kept with the rule's text, wherever in a document it stands.
+// TestInvalidValues proves that a value that breaks a rule, at any depth of a document, is kept with the text of that
+// rule.
 func TestInvalidValues(t *testing.T) {
 	t.Parallel()
 	const (
@@ -84,7 +85,7 @@ func TestInvalidValues(t *testing.T) {
 	}
 }
 
-// What is no wire form at all is an error of its own.
+// TestBrokenJSON proves that malformed wire form is an ordinary error, not a broken rule.
 func TestBrokenJSON(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`1`, `"x"`, `{"S":1}`, `{"N":1}`, `{"B":"?"}`, `{"BOOL":"true"}`, `{"NULL":1}`, `{"SS":"a"}`, `{"L":{}}`, `{"M":[]}`, `{"L":[1]}`, `{"M":{"a":1}}`} {
@@ -95,7 +96,7 @@ func TestBrokenJSON(t *testing.T) {
 	}
 }
 
-// Sizes by AWS's rules: they decide about limits and the bill.
+// TestSize proves AWS's rules for sizes, which decide about limits and the bill.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	tests := map[string]int{
@@ -136,7 +137,7 @@ func values(depth int) *rapid.Generator[attribute.Value] {
 	return rapid.OneOf(scalars...)
 }
 
-// Any value survives the wire, and equals itself and nothing else.
+// TestValuesSurviveTheWire proves that any value survives the wire, and equals itself and nothing else.
 func TestValuesSurviveTheWire(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -156,7 +157,7 @@ func TestValuesSurviveTheWire(t *testing.T) {
 	})
 }
 
-// Sets have no order and no duplicates, and an empty one is no value.
+// TestSets proves that sets have neither order nor duplicates, and that an empty set is no value.
 func TestSets(t *testing.T) {
 	t.Parallel()
 	ab, bc := read(t, `{"SS":["a","b"]}`), read(t, `{"SS":["c","b"]}`)

@@ -21,21 +21,21 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// outcome is all that a client sees of an answer.
+// outcome is everything that a client sees of an answer.
 type outcome struct {
-	// Output is the SDK's output, or a list of them for a request that was followed through its pages.
+	// Output is the SDK's output or, for a request that was followed through its pages, a list of outputs.
 	Output any
-	// Fault is what errors.As finds in the error; empty without one. Texts are not compared.
+	// Fault is what errors.As finds in the error, or empty if there is none. Texts are not compared.
 	Fault fault
 }
 
-// fault is an error as a caller can decide on it.
+// fault is the part of an error that a caller can base a decision on.
 type fault struct {
 	Code   string
-	Type   string // the Go type that the SDK has for the code
-	Status int    // of HTTP
+	Type   string // the SDK's Go type for the code
+	Status int    // the HTTP status
 	text   string // not compared
-	Item   item   // that did not meet the condition
+	Item   item   // the one that did not meet the condition
 }
 
 func faultOf(err error) fault {
@@ -64,7 +64,7 @@ func writes(in any) bool {
 	return false
 }
 
-// call makes one request of any of the actions.
+// call makes one request for any of the actions.
 func call(ctx context.Context, c *api.Client, in any) outcome {
 	var out any
 	var err error
@@ -94,10 +94,10 @@ func call(ctx context.Context, c *api.Client, in any) outcome {
 	return outcome{Output: out}
 }
 
-// maxPages ends a Query that never does.
+// maxPages stops a Query that would never end.
 const maxPages = 100
 
-// follow reads a Query to its end: each page goes on from where the side itself says that it stopped.
+// follow reads a Query to its end. Each page continues where that side itself says that the previous one stopped.
 func follow(ctx context.Context, c *api.Client, in *api.QueryInput) outcome {
 	next := *in
 	var pages []*api.QueryOutput
@@ -117,8 +117,8 @@ func follow(ctx context.Context, c *api.Client, in *api.QueryInput) outcome {
 	}
 }
 
-// asSame are the options under which two outcomes must be equal: sets have no order, nor have the items
-// of a BatchGetItem or Scan.
+// asSame are the options that decide whether two outcomes are equal. Sets have no order, nor have the items of a
+// BatchGetItem or Scan.
 var asSame = cmp.Options{
 	cmpopts.IgnoreUnexported(fault{}),
 	cmpopts.IgnoreTypes(middleware.Metadata{}, document.NoSerde{}),
@@ -137,16 +137,16 @@ func unordered(path cmp.Path) bool {
 	return false
 }
 
-// verdict is what comes of a request on both sides.
+// verdict is the comparison of both sides' answers to a request.
 type verdict struct {
-	// difference is what differs, to be read; empty if nothing does.
+	// difference describes what differs, for a reader; empty if nothing does.
 	difference string
-	// apart: the emulator wrote what it should have refused, so the two tables are not the same from now on.
+	// apart is set if the emulator wrote what it should have refused: from now on, the two tables differ.
 	apart bool
-	fault fault // of the simulator
+	fault fault // the simulator's
 }
 
-// ask makes a request; a Query is read to its end.
+// ask makes a request; it reads a Query to its end.
 func ask(ctx context.Context, c *api.Client, in any) outcome {
 	if in, ok := in.(*api.QueryInput); ok {
 		return follow(ctx, c, in)
@@ -154,7 +154,7 @@ func ask(ctx context.Context, c *api.Client, in any) outcome {
 	return call(ctx, c, in)
 }
 
-// both makes the request on both sides.
+// both makes the request on both sides. A difference that is on the list does not count.
 func (p pair) both(ctx context.Context, in any) verdict {
 	ours, theirs := ask(ctx, p.simulator, in), ask(ctx, p.emulator, in)
 	normalise(in, ours, theirs)
@@ -168,7 +168,7 @@ func (p pair) both(ctx context.Context, in any) verdict {
 	return verdict{difference: fmt.Sprintf("%s\nsimulator: %s\nemulator: %s\n(-emulator +simulator)\n%s", shownRequest(in), ours.Fault.text, theirs.Fault.text, diff)}
 }
 
-// contents compares all items of the table and of each index. A Scan has no order that one may rely on.
+// contents compares all items of the table and of each index. The order of a Scan does not count.
 func (p pair) contents(ctx context.Context) string {
 	scans := []*api.ScanInput{{TableName: &p.definition.Name}}
 	for _, x := range p.definition.Indexes {
@@ -183,7 +183,7 @@ func (p pair) contents(ctx context.Context) string {
 	return ""
 }
 
-// shownRequest is a request as the API's JSON has it, to be read and to be tried by hand.
+// shownRequest returns a request in the API's JSON, for reading it or trying it by hand.
 func shownRequest(in any) string {
 	members := map[string]any{}
 	v := reflect.ValueOf(in).Elem()
@@ -207,7 +207,7 @@ func shown(v any) string {
 	return string(text)
 }
 
-// plain turns the SDK's values into what encoding/json writes as the API does.
+// plain converts the SDK's values to values that encoding/json writes as the API does.
 func plain(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

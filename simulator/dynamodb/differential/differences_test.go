@@ -15,14 +15,14 @@ import (
 // difference is something that the emulator does and AWS does not.
 type difference struct {
 	what string
-	// source is where AWS's side is found. "dynalite" is github.com/architect/dynalite, whose tests were
-	// written against the real service; "alternator" is the folder test/alternator of
-	// github.com/scylladb/scylladb, whose tests are run against it.
+	// source is the evidence for AWS's behaviour. "dynalite" is github.com/architect/dynalite, whose tests were written
+	// against the real service; "alternator" is the folder test/alternator of github.com/scylladb/scylladb, whose tests
+	// are run against it.
 	source string
-	// refusal is the text with which the simulator refuses what the emulator does not. Without one, the
-	// generators keep away from such requests.
+	// refusal matches the text with which the simulator refuses a request that the emulator accepts. Without one, the
+	// generators avoid such requests.
 	refusal *regexp.Regexp
-	// of is the index in definitions of the table that the example needs; given makes its items.
+	// of is the index in definitions of the table that the example needs; given are the items in it.
 	of      int
 	given   []item
 	example any
@@ -30,10 +30,10 @@ type difference struct {
 
 var table = aws.String("things")
 
-// stored is an item of the first of the definitions.
+// stored is an item for the first of the definitions.
 var stored = item{"pk": s("p"), "sk": s("a"), "n": n("1"), "gpk": s("p"), "gsk": s("1")}
 
-// never is a condition that does not hold. The emulator comes to it before it looks at other things.
+// never is a condition that does not hold. The emulator evaluates it before other checks.
 var never = aws.String("attribute_exists(nope)")
 
 var differences = []difference{
@@ -220,16 +220,16 @@ var differences = []difference{
 
 func key(pk, sk string) item { return item{"pk": s(pk), "sk": s(sk)} }
 
-// known reports whether the two answers differ by what the list says: the simulator refuses the request, and
-// the emulator does not, or does because of something that AWS looks at later.
+// known reports whether the list explains how the two answers differ: the simulator refuses the request with a listed
+// text, and the emulator accepts it or refuses it for something that AWS checks later.
 func known(ours, theirs outcome) bool {
 	const refused = "ValidationException"
 	return ours.Fault.Code == refused && theirs.Fault.Code != refused &&
 		slices.ContainsFunc(differences, func(d difference) bool { return d.refusal != nil && d.refusal.MatchString(ours.Fault.text) })
 }
 
-// normalise takes two things away that the emulator alone does, in answers that the test wants to compare
-// otherwise. See "the old attributes of an item" and "the item that no longer fits".
+// normalise removes two peculiarities of the emulator from answers that the test still wants to compare. See "the old
+// attributes of an item" and "the item that no longer fits".
 func normalise(in any, ours, theirs outcome) {
 	switch in := in.(type) {
 	case *api.UpdateItemInput:
@@ -249,7 +249,8 @@ func normalise(in any, ours, theirs outcome) {
 	}
 }
 
-// The list of differences is true: each of them is there, and no other hides behind it.
+// TestDifferencesAreThere proves that each listed difference exists, with the listed refusal, and that no other one
+// hides behind it.
 func TestDifferencesAreThere(t *testing.T) {
 	t.Parallel()
 	for _, d := range differences {

@@ -1,11 +1,10 @@
-// Package differential_test holds the simulator's DynamoDB against an independent implementation: the same
-// requests, made at random, go to both through the SDK's own client, and both must answer the same. The
-// other side is dynoxide, an emulator that is checked against the real service by a public suite of tests.
-// Where the two differ, AWS's documentation decides; where that proves the emulator wrong, differences_test.go
-// says so, with the source, and the generators stay away from it.
+// Package differential_test compares the simulator's DynamoDB with an independent implementation: random requests go to
+// both through the SDK's client, and both must answer the same. The other side is dynoxide, an emulator that a public
+// test suite checks against the real service. Where the two differ, AWS's documentation decides. If it proves the
+// emulator wrong, differences_test.go lists the difference with its source, and the generators avoid it.
 //
-// A run is some seconds long and always makes the same requests, so that it fails by a change of ours only. To
-// look further, with others each time: go test ./simulator/dynamodb/differential -rapid.checks=5000
+// A run takes some seconds and always makes the same requests, so that it fails only because of a change of ours. To
+// explore further, with other requests each time: go test ./simulator/dynamodb/differential -rapid.checks=5000
 package differential_test
 
 import (
@@ -18,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
+// TestMain fixes the seed of the requests, unless a flag of rapid's is given.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	chosen := false
@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Any sequence of requests is answered by the simulator as by the other implementation, and leaves the
-// same items in the table and in its indexes.
+// TestSequencesAgree proves that the simulator answers any sequence of requests as the other implementation does, and
+// that both end up with the same items in the table and its indexes.
 func TestSequencesAgree(t *testing.T) {
 	t.Parallel()
 	both := start(t)

@@ -20,13 +20,13 @@ import (
 	api "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// version is the emulator's version that differences_test.go speaks of.
+// version is the emulator's version that differences_test.go describes.
 const version = "1.2.1"
 
-// tools is where npm puts the emulator, seen from the folder of this test.
+// tools is the folder where npm puts the emulator, relative to this test's.
 var tools = filepath.Join("..", "..", "..", ".heliograph", "tools")
 
-// npmPackage is the emulator's package for this machine.
+// npmPackage returns the name of the emulator's package for this machine.
 func npmPackage() string {
 	arch := runtime.GOARCH
 	if arch == "amd64" {
@@ -35,8 +35,8 @@ func npmPackage() string {
 	return "@dynoxide/" + runtime.GOOS + "-" + arch
 }
 
-// find gives the emulator's path. Without it nothing is proved, so CI fails then; elsewhere the test says
-// how to get it and steps aside.
+// find returns the emulator's path. Without the emulator nothing is proved, so CI fails; elsewhere the test explains
+// how to get it and is skipped.
 func find(t *testing.T) string {
 	t.Helper()
 	cached := filepath.Join(tools, "node_modules", filepath.FromSlash(npmPackage()), "dynoxide")
@@ -54,11 +54,11 @@ func find(t *testing.T) string {
 	return ""
 }
 
-// startEmulator runs the emulator until the end of the test and gives a client of it.
+// startEmulator runs the emulator until the end of the test and returns a client of it.
 func startEmulator(t *testing.T) *api.Client {
 	t.Helper()
 	path := find(t)
-	// Between finding a free port and its use by the emulator, another program may take it.
+	// Another program may take the free port before the emulator does.
 	var err error
 	for range 3 {
 		var c *api.Client
@@ -87,7 +87,7 @@ func tryEmulator(t *testing.T, path string) (*api.Client, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	t.Cleanup(func() {
-		_ = command.Process.Kill() // an error says that it has ended
+		_ = command.Process.Kill() // an error means that it has ended already
 		<-ended
 		if t.Failed() {
 			t.Logf("%s %s says: %s", path, version, output.String())
@@ -105,7 +105,7 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// answering waits until the emulator answers, for ten seconds at most.
+// answering waits until the emulator answers, for at most ten seconds.
 func answering(c *api.Client, ended chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -116,7 +116,7 @@ func answering(c *api.Client, ended chan error) error {
 		}
 		select {
 		case exit := <-ended:
-			ended <- exit // for the one who waits at the end
+			ended <- exit // for the clean-up, which waits for it
 			return cmp.Or(exit, fmt.Errorf("it ended at once"))
 		case <-ctx.Done():
 			return err
@@ -125,7 +125,7 @@ func answering(c *api.Client, ended chan error) error {
 	}
 }
 
-// client is the SDK's own, without retries: each answer is to be seen.
+// client returns an SDK client that never retries, so that the tests see each answer.
 func client(url string) *api.Client {
 	return api.New(api.Options{
 		Region: "eu-west-1", BaseEndpoint: aws.String(url), Retryer: aws.NopRetryer{},
@@ -134,9 +134,9 @@ func client(url string) *api.Client {
 	})
 }
 
-// whole sends bodies of its own. The SDK closes a request's body as soon as the answer's head is there,
-// which races with the end of net/http's write loop and cuts off a large answer now and then. Others don't
-// see that, since the SDK tries again; but a write that is tried again is another write.
+// whole sends bodies of its own making. The SDK closes a request's body as soon as the head of the answer arrives; that
+// races with the end of net/http's write loop, and occasionally cuts off a large answer. Other programs don't notice,
+// because the SDK retries; here, a retried write would be a second write.
 type whole struct{ *http.Client }
 
 func (w whole) Do(r *http.Request) (*http.Response, error) {

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// reserved are those of the attributes' names that an expression can't have as they are.
+// reserved are those names of attributes that need a placeholder in an expression.
 var reserved = []string{"size", "name", "a.b", "Ünï"}
 
-// named is an attribute's name as an expression has it: mostly plain where it can be.
+// named returns an attribute's name as it appears in an expression: mostly plain, if that is possible.
 func (d draw) named(name string) string {
 	if slices.Contains(reserved, name) == d.often(40) && !d.often(4) {
 		return name
@@ -26,7 +26,7 @@ func (d draw) named(name string) string {
 	return placeholder
 }
 
-// path is a document path; the attribute's name alone, more often than not.
+// path draws a document path, more often than not just an attribute's name.
 func (d draw) path() string {
 	name := one(d, attributes...)
 	if d.often(6) {
@@ -35,7 +35,8 @@ func (d draw) path() string {
 	return d.into(name)
 }
 
-// separate is a path that mostly shares nothing with the others of an update or projection.
+// separate draws a path that seldom shares anything with the others of an update or projection: overlapping paths are
+// refused.
 func (d draw) separate() string {
 	name := d.unused(append(attributes, "gpk", "gsk", "score", "tag")...)
 	if d.often(20) {
@@ -44,7 +45,7 @@ func (d draw) separate() string {
 	return d.into(name)
 }
 
-// unused picks one of the names that no other path of the expression begins with, if it can.
+// unused draws one of the names that no other path of the expression begins with, if there is one.
 func (d draw) unused(names ...string) string {
 	free := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return d.used[name] })
 	if len(free) == 0 || d.often(30) {
@@ -70,7 +71,7 @@ func (d draw) into(name string) string {
 	return path
 }
 
-// onto is a path to one of these, mostly to the attribute itself, and a value that mostly fits.
+// onto draws a path to one of these names, mostly to the attribute itself, and a value that mostly fits.
 func (d draw) onto(names ...string) string {
 	name := d.unused(names...)
 	path := d.named(name)
@@ -83,7 +84,7 @@ func (d draw) onto(names ...string) string {
 	return path + " " + d.place(d.attribute(name))
 }
 
-// constant is a :value, mostly one that may be equal to what an item has.
+// constant draws a :value, mostly one that an item may well have.
 func (d draw) constant() string {
 	switch d.upTo(4) {
 	case 0:
@@ -104,7 +105,7 @@ func (d draw) operand() string {
 	return d.path()
 }
 
-// condition is a condition or filter.
+// condition draws a condition or filter.
 func (d draw) condition(depth int) string {
 	if depth == 0 || d.often(3) {
 		return d.predicate()
@@ -143,7 +144,7 @@ func (d draw) predicate() string {
 	return d.operand() + " " + one(d, "=", "<>", "<", "<=", ">", ">=") + " " + d.operand()
 }
 
-// update is an update expression of one to three sections.
+// update draws an update expression of one to three sections.
 func (d draw) update() string {
 	sections := []string{"SET", "REMOVE", "SET", "ADD", "DELETE"}
 	text := ""
@@ -194,7 +195,7 @@ func (d draw) addend() string {
 	return d.source(one(d, "n", "size"))
 }
 
-// source is a value of the type that fits the name, or a path to one.
+// source draws a value of the type that fits the name, or a path to one.
 func (d draw) source(name string) string {
 	switch d.upTo(4) {
 	case 0:
@@ -214,7 +215,7 @@ func (d draw) projection() string {
 	return strings.Join(paths, " , ")
 }
 
-// keyCondition asks for a hash key, mostly with a condition on the range key.
+// keyCondition draws a condition on the hash key, mostly joined with one on the range key.
 func (d draw) keyCondition(hash, rng string) string {
 	of := func(name string) string { return d.place(d.attribute(name)) }
 	text := d.named(hash) + " = " + of(hash)
@@ -254,13 +255,13 @@ func (d draw) rangeCondition(name string, of func(string) string) string {
 
 var listIndex = regexp.MustCompile(`\[[0-9]+\]`)
 
-// broken are tokens that break an expression, or change its meaning.
+// broken are tokens that break an expression or change its meaning.
 var broken = []string{
 	"(", ")", ",", "=", "<>", "<", ".", "[", "]", "[0]", "AND", "OR", "NOT", "BETWEEN", "IN", "and", "set", "SET", "+", "-",
 	":nope", "#nope", "size", "n", "s", "0", "1", "!", "*", "'a'", "contains", "attribute_exists ( n )", "list_append", "_x", "x-y", "n.", ".n", "n[-1]", "n[x]",
 }
 
-// written is the expression to send: as it is, or broken.
+// written returns the expression to send: mostly as it is, sometimes broken.
 func (d draw) written(text string) *string {
 	if !d.often(12) {
 		return &text
@@ -286,7 +287,8 @@ func (d draw) written(text string) *string {
 	return &text
 }
 
-// placeholders are the request's names and values: nil if there are none, at times more than are used.
+// placeholders returns the request's names and values: nil if there are none, occasionally with unused or malformed
+// ones.
 func (d draw) placeholders() (map[string]string, item) {
 	names, values := d.names, d.values
 	if d.often(120) {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// dieTogether has the kernel end the emulator when this process dies before it could.
+// dieTogether makes the kernel end the emulator if this process dies before it can do so itself.
 func dieTogether(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

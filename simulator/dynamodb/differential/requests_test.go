@@ -13,7 +13,7 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// request is any request of the actions that both sides know.
+// request draws any request of the actions that both sides know.
 func request(t *rapid.T, def dynamodb.Definition) any {
 	d := draw{t, def, map[string]string{}, item{}, map[string]bool{}}
 	makers := []func() any{d.put, d.put, d.put, d.updateItem, d.updateItem, d.updateItem, d.remove, d.get, d.query, d.query, d.query, d.batch, d.batchWrite}
@@ -31,7 +31,7 @@ func (d draw) capacity() types.ReturnConsumedCapacity {
 	return usually[types.ReturnConsumedCapacity](d, "", "INDEXES", "TOTAL", "NONE", "ALL")
 }
 
-// conditionally is a condition, in one of two requests.
+// conditionally draws a condition for every other request.
 func (d draw) conditionally() *string {
 	if d.often(2) {
 		return nil
@@ -39,7 +39,7 @@ func (d draw) conditionally() *string {
 	return d.written(d.condition(2))
 }
 
-// oldValues is what PutItem and DeleteItem may be asked for; now and then what they may not.
+// oldValues draws a ReturnValues that PutItem and DeleteItem allow, occasionally one that they refuse.
 func (d draw) oldValues() types.ReturnValue {
 	if d.often(40) {
 		return one[types.ReturnValue](d, "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW")
@@ -97,7 +97,7 @@ func (d draw) updateItem() any {
 	return in
 }
 
-// projected is a projection, in one of two requests.
+// projected draws a projection for every other request.
 func (d draw) projected() *string {
 	if d.often(2) {
 		return nil
@@ -130,7 +130,7 @@ func (d draw) batch() any {
 	}
 }
 
-// batchWrite puts and deletes some items, now and then one of them twice.
+// batchWrite draws puts and deletes of some items, occasionally of the same item twice.
 func (d draw) batchWrite() any {
 	var requests []types.WriteRequest
 	keys := []item{d.batchKey()}
@@ -155,7 +155,7 @@ func (d draw) batchWrite() any {
 	}
 }
 
-// batchKey is a key whose hash is written in the one way: see "equal numbers are one key".
+// batchKey draws a key whose hash key is written in only one way: see "equal numbers are one key".
 func (d draw) batchKey() item {
 	key := d.key()
 	if number, ok := key[d.def.HashKey].(*types.AttributeValueMemberN); ok && number.Value == "1.0" {
@@ -164,7 +164,7 @@ func (d draw) batchKey() item {
 	return key
 }
 
-// distinct drops keys that are written the same way.
+// distinct drops keys that are written the same way as an earlier one.
 func distinct(keys []item) []item {
 	var list []item
 	seen := map[string]bool{}
@@ -213,7 +213,8 @@ func (d draw) query() any {
 	return in
 }
 
-// startKey is where a Query may go on from, whether there is an item or not; now and then none at all.
+// startKey draws a key for a Query to continue from, whether or not there is such an item; occasionally an incomplete
+// one.
 func (d draw) startKey(hash, rng string) item {
 	key := d.key()
 	for _, name := range []string{hash, rng} {
@@ -224,7 +225,7 @@ func (d draw) startKey(hash, rng string) item {
 	return key
 }
 
-// usually is what a member mostly is.
+// usually draws the usual value of a member, and one of the others in about one of three requests.
 func usually[V any](d draw, usual V, others ...V) V {
 	if d.often(3) {
 		return one(d, others...)
@@ -232,7 +233,7 @@ func usually[V any](d draw, usual V, others ...V) V {
 	return usual
 }
 
-// stranger is a request of a table that is not there, or that can't be.
+// stranger draws a request for a table that does not exist, or can't.
 func (d draw) stranger() any {
 	table := aws.String(one(d, "nothing", "no/thing"))
 	return one[any](d,

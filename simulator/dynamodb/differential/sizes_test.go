@@ -10,14 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// sized is an item of that many bytes: 4 for the names of its key, 1 for a name, the key's values, and the rest.
+// sized is an item of that many bytes: 4 for the names of its key, 1 for another name, the key's values, and the
+// remainder.
 func sized(sk string, bytes int) item {
 	all := key("p", sk)
 	all["x"] = s(strings.Repeat("x", bytes-4-1-1-len(sk)))
 	return all
 }
 
-// agreeing makes requests on both sides, which must agree on each.
+// agreeing makes requests on both sides, and fails the test unless they agree on each.
 func (p pair) agreeing(t *testing.T, requests ...any) {
 	t.Helper()
 	for _, in := range requests {
@@ -27,7 +28,8 @@ func (p pair) agreeing(t *testing.T, requests ...any) {
 	}
 }
 
-// Both sides agree on the largest item, and on what items just below, at and above the units' sizes cost.
+// TestItemSizesAgree proves that both sides agree on the size of the largest item, and on the cost of items just below,
+// at and above a multiple of a capacity unit.
 func TestItemSizesAgree(t *testing.T) {
 	t.Parallel()
 	p := start(t).create(t, "things", definitions[0])
@@ -49,7 +51,7 @@ func TestItemSizesAgree(t *testing.T) {
 	}
 }
 
-// Both sides end a page at 1 MB, count the items they read for it, and charge the same.
+// TestPageSizesAgree proves that both sides end a page at 1 MB, count the items they read for it, and charge the same.
 func TestPageSizesAgree(t *testing.T) {
 	t.Parallel()
 	p := start(t).create(t, "things", definitions[0])

@@ -13,8 +13,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// definitions are the kinds of tables that both sides are given: keys of all types, with and without a
-// range key; indexes of all projections, also over attributes of the table's own key.
+// definitions are the kinds of tables that both sides get: keys of all types, with and without a range key; indexes of
+// all projections, including some over attributes of the table's own key.
 var definitions = []dynamodb.Definition{
 	{
 		HashKey: "pk", RangeKey: "sk",
@@ -39,7 +39,7 @@ var definitions = []dynamodb.Definition{
 	},
 }
 
-// sides are the two implementations, with clients of the same kind.
+// sides are clients of the two implementations, of the same kind.
 type sides struct {
 	database            *dynamodb.Database
 	simulator, emulator *api.Client
@@ -56,7 +56,7 @@ func start(t *testing.T) sides {
 	return sides{db, client(server.URL), startEmulator(t)}
 }
 
-// pair is the two sides and a table that both have.
+// pair is the two sides and a table that exists on both.
 type pair struct {
 	sides
 	definition dynamodb.Definition
@@ -75,7 +75,7 @@ func (s sides) create(t testing.TB, name string, def dynamodb.Definition) pair {
 	return pair{s, def}
 }
 
-// creation is the request that makes such a table.
+// creation returns the request that makes the defined table.
 func creation(def dynamodb.Definition) *api.CreateTableInput {
 	in := &api.CreateTableInput{
 		TableName: aws.String(def.Name), BillingMode: types.BillingModePayPerRequest, KeySchema: keySchema(def.HashKey, def.RangeKey),
@@ -102,7 +102,7 @@ func keySchema(hash, rng string) []types.KeySchemaElement {
 	return schema
 }
 
-// typeOf is the type of a key attribute; empty for any other.
+// typeOf returns the type of a key attribute, or "" for any other.
 func typeOf(def dynamodb.Definition, name string) string {
 	i := slices.IndexFunc(def.Attributes, func(a dynamodb.Attribute) bool { return a.Name == name })
 	if i < 0 {

@@ -39,31 +39,32 @@ func l(values ...types.AttributeValue) types.AttributeValue {
 	return &types.AttributeValueMemberL{Value: values}
 }
 
-// draw makes one request at random. Names and values of its expressions get placeholders as they come up.
+// draw makes one random request. Names and values in its expressions get placeholders as they come up.
 type draw struct {
 	*rapid.T
 	def    dynamodb.Definition
 	names  map[string]string
 	values item
-	// used are the attributes that the paths of one update or projection begin with.
+	// used are the attributes with which the paths of one update or projection begin.
 	used map[string]bool
 }
 
-// one picks a thing.
+// one draws one of the values.
 func one[V any](d draw, from ...V) V { return rapid.SampledFrom(from).Draw(d.T, "one") }
 
-// often is about one in n. It shrinks to false. Rapid likes the ends of a list better than what is between.
+// often is true about once in n draws, and shrinks to false. The true value is not at an end of the list, because rapid
+// prefers those.
 func (d draw) often(n int) bool {
 	is := make([]bool, n)
 	is[n*2/3] = true
 	return one(d, is...)
 }
 
-// upTo is a number from 0 to n-1.
+// upTo draws a number from 0 to n-1.
 func (d draw) upTo(n int) int { return rapid.IntRange(0, n-1).Draw(d.T, "number") }
 
-// attributes are what items have beyond their keys, each mostly of the type that fits its name. Some of
-// the names are reserved words.
+// attributes are the names that items have beyond their keys, each mostly with the type that fits it. Some of the names
+// are reserved words.
 var attributes = []string{"n", "m", "s", "l", "strings", "numbers", "blobs", "yes", "size", "name", "a.b", "Ünï"}
 
 var (
@@ -80,7 +81,7 @@ var (
 	}
 )
 
-// number is a valid number: an interesting one, or any.
+// number draws a valid number: an interesting one, or any.
 func (d draw) number() string {
 	if d.often(2) {
 		return one(d, numbers...)
@@ -88,7 +89,7 @@ func (d draw) number() string {
 	return rapid.StringMatching(`-?[0-9]{1,20}(\.[0-9]{1,17})?(e-?[0-9]{1,2})?`).Draw(d.T, "digits")
 }
 
-// typed is a value of a type, by the API's name of it.
+// typed draws a value of a type, given by the API's name for it.
 func (d draw) typed(kind string, depth int) types.AttributeValue {
 	switch kind {
 	case "S":
@@ -130,7 +131,7 @@ func (d draw) fields(depth int) item {
 	return fields
 }
 
-// value is a valid value of any type, nested at most as deep.
+// value draws a valid value of any type, with at most that depth of nesting.
 func (d draw) value(depth int) types.AttributeValue {
 	kinds := []string{"S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS"}
 	if depth > 0 {
@@ -139,7 +140,7 @@ func (d draw) value(depth int) types.AttributeValue {
 	return d.typed(one(d, kinds...), depth)
 }
 
-// bad is a value that DynamoDB takes in no place.
+// bad draws a value that DynamoDB never accepts.
 func (d draw) bad() types.AttributeValue {
 	v := one(d, null(false), ss(), ns(), bs(), ss("a", "b", "a"), ns("1", "1.0"), ns("1", "x"), bs("a", "a"), n(one(d, badNumbers...)),
 		l(n("x")), m(item{"": s("a")}), m(item{"a": l(ss())}), deep(40))
@@ -149,7 +150,7 @@ func (d draw) bad() types.AttributeValue {
 	return v
 }
 
-// deep is a value inside so many lists.
+// deep is a value inside that many lists.
 func deep(levels int) types.AttributeValue {
 	v := s("core")
 	for range levels {
@@ -161,7 +162,7 @@ func deep(levels int) types.AttributeValue {
 // kinds are the types that fit the attributes' names.
 var kinds = map[string]string{"n": "N", "m": "M", "s": "S", "l": "L", "strings": "SS", "numbers": "NS", "blobs": "BS", "yes": "BOOL", "size": "N", "name": "S", "Ünï": "N"}
 
-// attribute is a value for an attribute of that name.
+// attribute draws a value for an attribute of that name.
 func (d draw) attribute(name string) types.AttributeValue {
 	kind := typeOf(d.def, name)
 	switch {
@@ -175,7 +176,8 @@ func (d draw) attribute(name string) types.AttributeValue {
 	return d.typed(kinds[name], 2)
 }
 
-// keyValue is a value for a key attribute; few different ones, so that requests meet. At times it is no key.
+// keyValue draws a value for a key attribute, one of few, so that requests hit the same items; occasionally one that is
+// not valid as a key.
 func (d draw) keyValue(name, kind string) types.AttributeValue {
 	if d.often(40) {
 		return d.badKey(name, kind)
@@ -196,7 +198,7 @@ func (d draw) keyValue(name, kind string) types.AttributeValue {
 	return b(one(d, "a", "\x00", "\xff", "\xff\xff", "a\xff", "ab"))
 }
 
-// badKey is a value that is no key, or the largest that is one.
+// badKey draws a value that is invalid as a key, or close to the largest valid one.
 func (d draw) badKey(name, kind string) types.AttributeValue {
 	if d.often(2) {
 		return d.value(1)
@@ -214,7 +216,7 @@ func (d draw) badKey(name, kind string) types.AttributeValue {
 	return n(one(d, badNumbers...))
 }
 
-// key is a table's key, now and then one that does not fit.
+// key draws a table's key, occasionally one that does not fit.
 func (d draw) key() item {
 	key := item{d.def.HashKey: d.attribute(d.def.HashKey)}
 	if d.def.RangeKey != "" {
@@ -229,7 +231,7 @@ func (d draw) key() item {
 	return key
 }
 
-// item is a whole item.
+// item draws a whole item.
 func (d draw) item() item {
 	all := d.key()
 	for _, a := range d.def.Attributes {
@@ -245,7 +247,7 @@ func (d draw) item() item {
 	return all
 }
 
-// place is the placeholder of a value.
+// place adds a value to the request and returns its placeholder.
 func (d draw) place(v types.AttributeValue) string {
 	placeholder := fmt.Sprintf(":v%d", len(d.values))
 	d.values[placeholder] = v

@@ -9,7 +9,7 @@ import (
 	"heliograph/simulator/dynamodb/expression"
 )
 
-// document is the item that the tests of this package look at.
+// document is the item that the tests of this package evaluate expressions against.
 const document = `{
 	"pk": {"S":"k"}, "a": {"S":"text"}, "n": {"N":"5"}, "t": {"BOOL":true}, "nul": {"NULL":true}, "b": {"B":"AQID"},
 	"l": {"L":[{"N":"1"},{"N":"2"},{"N":"3"}]}, "s": {"SS":["a","b"]}, "ns": {"NS":["1","2"]},
@@ -25,7 +25,7 @@ func item(t testing.TB, text string) attribute.Item {
 	return i
 }
 
-// placeholders that all tests may use; those that they don't use are not complained about here.
+// Placeholders for all tests. scope never calls Finish, so a test need not use them all.
 const values = `{
 	":text": {"S":"text"}, ":te": {"S":"te"}, ":x": {"S":"x"}, ":z": {"S":"z"}, ":empty": {"S":""}, ":ab": {"S":"a"},
 	":0": {"N":"0"}, ":1": {"N":"1.0"}, ":2": {"N":"2"}, ":3": {"N":"3"}, ":4": {"N":"4"}, ":5": {"N":"5"}, ":9": {"N":"9"},
@@ -44,7 +44,8 @@ func scope(t testing.TB) *expression.Scope {
 	return s
 }
 
-// What a condition says of the document, and, where it is about nothing there, of no item at all.
+// TestConditions proves the outcome of conditions on the document and, for those that refer to nothing in it, on a
+// missing item.
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	holds := []string{
@@ -83,7 +84,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// wrapped puts parentheses around a condition, unless that would be one pair too many.
+// wrapped encloses a condition in parentheses, unless that would make them redundant.
 func wrapped(text string) string {
 	if strings.HasPrefix(text, "((") {
 		return text
@@ -91,7 +92,7 @@ func wrapped(text string) string {
 	return "(" + text + ")"
 }
 
-// What AWS refuses, in its words.
+// TestRefusedConditions proves that conditions that AWS refuses are refused in its words.
 func TestRefusedConditions(t *testing.T) {
 	t.Parallel()
 	const (
@@ -132,7 +133,7 @@ func TestRefusedConditions(t *testing.T) {
 		"m.Status = :1":                          "Attribute name is a reserved keyword; reserved keyword: Status",
 		"a = :nope":                              "An expression attribute value used in expression is not defined; attribute value: :nope",
 		"#nope = :1":                             "An expression attribute name used in the document path is not defined; attribute name: #nope",
-		"name = :nope AND":                       `Syntax error; token: "<EOF>", near: "AND"`, // syntax before all else
+		"name = :nope AND":                       `Syntax error; token: "<EOF>", near: "AND"`, // syntax comes first
 		"a = a":                                  twice + "=, first operand: [a]",
 		"m.x <> #m.#x":                           twice + "<>, first operand: [m, x]",
 		"contains(l[0], l[0])":                   twice + "contains, first operand: [l, [0]]",
@@ -174,7 +175,7 @@ func TestRefusedConditions(t *testing.T) {
 	}
 }
 
-// Placeholders must be well formed, used, and there at all.
+// TestPlaceholders proves that placeholders must be well formed and used, and their maps not empty.
 func TestPlaceholders(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -217,7 +218,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-// The list of reserved words is whole, and case does not matter.
+// TestReserved proves that the list of reserved words is complete, and that case does not matter.
 func TestReserved(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"ABORT", "abort", "Name", "ttl", "online", "connection", "FLATTERN", "zone"} {

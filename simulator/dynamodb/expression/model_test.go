@@ -12,13 +12,13 @@ import (
 	"heliograph/simulator/dynamodb/expression"
 )
 
-// The model: conditions as trees over plain Go values, which know how to write themselves down and what
-// they mean, each in the plainest way.
+// The model: conditions as trees over plain Go values. Each node knows its text and its meaning. Both are written as
+// plainly as possible, so that the model is unlikely to share a mistake with the package.
 
-// value is an int, a string, a []int, or nil for a missing attribute.
+// value is an int, a string, a []int or, for a missing attribute, nil.
 type value any
 
-// world is an item as the model sees it.
+// world is an item in the model.
 type world map[string]value
 
 // term is an operand: an attribute's name, or a constant under its placeholder.
@@ -35,14 +35,14 @@ func (o term) in(w world) value {
 	return o.constant
 }
 
-// node is a condition. level orders the binding: 0 OR, 1 AND, 2 NOT, 3 all else.
+// node is a condition. level ranks precedence: 0 OR, 1 AND, 2 NOT, 3 everything else.
 type node struct {
 	text  string
 	level int
 	holds func(world) bool
 }
 
-// within writes a node down as a part of one that binds at this level.
+// within returns the node's text as an operand of a node of this level, in parentheses if it binds less.
 func (n node) within(level int) string {
 	if n.level < level {
 		return "(" + n.text + ")"
@@ -109,7 +109,7 @@ func plainValues(lists bool) *rapid.Generator[value] {
 	return rapid.OneOf(kinds...)
 }
 
-// draw makes a random condition; constants get placeholders in given.
+// draw builds a random condition; its constants get placeholders in given.
 type draw struct {
 	*rapid.T
 	given attribute.Item
@@ -182,7 +182,7 @@ func (d draw) leaf() node {
 	}}
 }
 
-// between has bounds of which one is a path, since AWS refuses constant bounds that are in the wrong order.
+// between has a path as its upper bound, since AWS refuses constant bounds in the wrong order.
 func (d draw) between() node {
 	o := d.terms(2, false)
 	high := rapid.SampledFrom(attributes).Draw(d.T, "high")
@@ -191,7 +191,7 @@ func (d draw) between() node {
 	}}
 }
 
-// stored is the model's value as DynamoDB has it.
+// stored returns the model's value as DynamoDB's.
 func stored(v value) attribute.Value {
 	switch v := v.(type) {
 	case int:
@@ -208,7 +208,8 @@ func stored(v value) attribute.Value {
 	return attribute.Value{}
 }
 
-// Any condition means what the model says, in particular as to precedence and missing attributes.
+// TestConditionsAgreeWithModel proves that any condition means what the model says, particularly its precedence and its
+// treatment of missing attributes.
 func TestConditionsAgreeWithModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -235,7 +236,8 @@ func TestConditionsAgreeWithModel(t *testing.T) {
 	})
 }
 
-// Whatever comes in, the parser ends, and an expression that it takes can be evaluated.
+// TestNoExpressionPanics proves that the parser ends on any input, and that every expression it accepts can be
+// evaluated.
 func TestNoExpressionPanics(t *testing.T) {
 	t.Parallel()
 	tokens := []string{

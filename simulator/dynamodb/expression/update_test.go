@@ -11,7 +11,7 @@ import (
 	"heliograph/simulator/dynamodb/expression"
 )
 
-// Each update of the document gives the document with just these attributes changed; null removes one.
+// TestUpdates proves that each update of the document changes just these attributes; null stands for a removed one.
 func TestUpdates(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -92,7 +92,7 @@ func changed(t *testing.T, old attribute.Item, changes string) attribute.Item {
 	return want
 }
 
-// What is wrong with an update whatever the item.
+// TestRefusedUpdates proves that updates that are wrong for any item are refused before one is known.
 func TestRefusedUpdates(t *testing.T) {
 	t.Parallel()
 	const (
@@ -140,7 +140,7 @@ func TestRefusedUpdates(t *testing.T) {
 	}
 }
 
-// What only the item shows to be wrong.
+// TestUpdatesThatTheItemDoesNotBear proves that valid updates fail on an item that they do not fit.
 func TestUpdatesThatTheItemDoesNotBear(t *testing.T) {
 	t.Parallel()
 	const (
@@ -174,7 +174,7 @@ func TestUpdatesThatTheItemDoesNotBear(t *testing.T) {
 	}
 }
 
-// A projection keeps the documents around what it picks.
+// TestProjections proves that a projection keeps the documents that enclose the picked parts.
 func TestProjections(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -223,7 +223,7 @@ func TestProjections(t *testing.T) {
 	}
 }
 
-// Key conditions are of names against constants; which names are keys, the table knows.
+// TestKeyConditions proves that key conditions compare names with constants. Whether a name is a key is not known here.
 func TestKeyConditions(t *testing.T) {
 	t.Parallel()
 	v := item(t, values)
