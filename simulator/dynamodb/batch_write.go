@@ -74,6 +74,7 @@ func (db *Database) batchWriteItem(in *BatchWriteItemInput) (*BatchWriteItemOutp
 	return out, nil
 }
 
+// check validates everything that needs no table, except the items.
 func (in *BatchWriteItemInput) check() error {
 	if len(in.RequestItems) == 0 {
 		return invalid("The requestItems parameter is required for BatchWriteItem")

@@ -28,14 +28,14 @@ func atLeastOne(size, unit int) int { return max(1, (size+unit-1)/unit) }
 // Units are consumed capacity units.
 type Units struct{ Read, Write float64 }
 
-// Usage is what a table has consumed since its creation, including writes with a failed condition.
+// Usage is a table's consumption since its creation, including writes with a failed condition.
 type Usage struct {
 	// Table is the cost of the table's own items, Indexes that of each index on top of it.
 	Table   Units
 	Indexes map[string]Units
 }
 
-// Usage returns what the table has consumed so far.
+// Usage returns the table's consumption so far.
 func (t *Table) Usage() Usage {
 	t.meter.mu.Lock()
 	defer t.meter.mu.Unlock()
@@ -49,6 +49,7 @@ type meter struct {
 	indexes map[string]Units
 }
 
+// wrote adds the units of a write: the table's, and those of each index that it changed.
 func (m *meter) wrote(table float64, indexes map[string]float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -52,8 +52,8 @@ var (
 	keyTypes    = []string{"S", "N", "B"}
 )
 
-// check returns what is wrong with the definition, as a plain error: it is made by a program, not by a caller of the
-// API.
+// check returns the faults of the definition in plain words, not in AWS's: a program defines tables, not a caller of
+// the API.
 func (d Definition) check() error {
 	switch {
 	case !tableName.MatchString(d.Name):
@@ -68,6 +68,7 @@ func (d Definition) check() error {
 	return errors.Join(d.checkIndexes(), d.checkAttributes())
 }
 
+// checkIndexes checks everything but the indexes' keys, which checkAttributes checks together with the table's.
 func (d Definition) checkIndexes() error {
 	seen := map[string]bool{}
 	for _, x := range d.Indexes {

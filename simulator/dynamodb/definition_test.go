@@ -118,6 +118,8 @@ func TestHighestPrefix(t *testing.T) {
 	}
 }
 
+// TestDescribe proves that DescribeTable and DescribeTimeToLive show a table's definition and current sizes, and that
+// their error names a missing table.
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -175,6 +177,8 @@ func TestDescribe(t *testing.T) {
 	refused(t, err, "ResourceNotFoundException", "Requested resource not found: Table: nothing not found")
 }
 
+// TestListTables proves that tables are listed page by page, by name, and that a table without a stream or time to live
+// shows neither.
 func TestListTables(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

@@ -78,6 +78,7 @@ func (db *Database) describeTable(in *DescribeTableInput) (*DescribeTableOutput,
 	return &DescribeTableOutput{t.describe()}, nil
 }
 
+// describe returns the table as it is now, with its current sizes and counts.
 func (t *Table) describe() TableDescription {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -5,7 +5,7 @@
 // A request enters at actions.go, is checked, and ends in a Table, where one lock guards the items and all indexes. So,
 // unlike on AWS, an index never lags behind its table, a stream has one shard, and no partition is ever hot, unless
 // Options.Stress asks for it. A program still can't come to rely on an up-to-date index: ConsistentRead is refused
-// there, as on AWS. Package attribute defines what an item consists of, package expression what expressions mean.
+// there, as on AWS. Package attribute models the contents of an item, package expression the meaning of expressions.
 package dynamodb
 
 import (
@@ -44,8 +44,8 @@ func New(options Options) *Database {
 	return &Database{options: options, tables: map[string]*Table{}}
 }
 
-// CreateTable makes a table that is ready for use at once. It fails if the definition is wrong, and says where, or if
-// the name is taken.
+// CreateTable makes a table that is ready for use at once. It fails if the name is taken or the definition is wrong;
+// the error names the fault.
 func (db *Database) CreateTable(def Definition) (*Table, error) {
 	if err := def.check(); err != nil {
 		return nil, fmt.Errorf("create table %q: %w", def.Name, err)

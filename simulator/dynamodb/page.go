@@ -15,7 +15,7 @@ import (
 // maxPageBytes is the most that one Query or Scan reads, before the filter.
 const maxPageBytes = 1 << 20
 
-// source is what a Query or Scan reads: a table or one of its indexes.
+// source is a table, or one of its indexes, that a Query or Scan reads.
 type source struct {
 	table  *Table
 	index  *index // nil for the table
@@ -23,6 +23,7 @@ type source struct {
 	rows   *btree.BTreeG[row]
 }
 
+// source finds the table or, if name is not nil, its index of that name.
 func (db *Database) source(table string, name *string) (source, error) {
 	t, err := db.lookup(table)
 	if err != nil {

@@ -157,7 +157,7 @@ func TestPagingEqualsUnpaged(t *testing.T) {
 	})
 }
 
-// TestQueryEqualsFilteredScan proves that a Query of an index or table returns what remains of a Scan of the whole
+// TestQueryEqualsFilteredScan proves that a Query of an index or table returns the same items as a Scan of the whole
 // table, filtered by hand.
 func TestQueryEqualsFilteredScan(t *testing.T) {
 	t.Parallel()

@@ -34,6 +34,8 @@ type PageOutput struct {
 	ConsumedCapacity *ConsumedCapacity `json:",omitempty"`
 }
 
+// query checks the members first, then the expressions, the table or index, and finally the conditions on its key; the
+// first fault is the answer.
 func (db *Database) query(in *QueryInput) (*PageOutput, error) {
 	page := paging{
 		filterText: in.FilterExpression, projectionText: in.ProjectionExpression, consistent: in.ConsistentRead,
@@ -91,6 +93,7 @@ type ScanInput struct {
 	ReturnConsumedCapacity    string
 }
 
+// scan is a Query without a key condition: it reads the zero span, always forwards.
 func (db *Database) scan(in *ScanInput) (*PageOutput, error) {
 	page := paging{
 		filterText: in.FilterExpression, projectionText: in.ProjectionExpression, consistent: in.ConsistentRead,

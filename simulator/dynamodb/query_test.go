@@ -357,6 +357,7 @@ func TestScan(t *testing.T) {
 	}
 }
 
+// TestRefusedScans proves that a Scan with a fault is refused in AWS's words.
 func TestRefusedScans(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

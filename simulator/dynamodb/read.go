@@ -36,6 +36,8 @@ func (in *GetItemInput) check() error {
 	return attribute.Check(in.Key)
 }
 
+// getItem distinguishes a missing item from an item that the projection reduces to nothing: only the latter is in the
+// answer, empty.
 func (db *Database) getItem(in *GetItemInput) (*GetItemOutput, error) {
 	if err := in.check(); err != nil {
 		return nil, err

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
+// TestGetItem proves that a projection picks parts of an item, and that an item without any of them is empty, not
+// missing.
 func TestGetItem(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -43,6 +45,7 @@ func TestGetItem(t *testing.T) {
 	}
 }
 
+// TestRefusedGetItem proves that a GetItem with a fault is refused in AWS's words.
 func TestRefusedGetItem(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -67,6 +70,7 @@ func TestRefusedGetItem(t *testing.T) {
 	}
 }
 
+// TestBatchGetItem proves that a batch returns the existing items, in the order of their keys in the request.
 func TestBatchGetItem(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -112,6 +116,7 @@ func TestBatchGetItemIsBounded(t *testing.T) {
 	}
 }
 
+// TestRefusedBatchGetItem proves that a batch with any fault is refused in AWS's words.
 func TestRefusedBatchGetItem(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

@@ -19,6 +19,7 @@ type lambdaRecord struct {
 	EventSourceARN string          `json:"eventSourceARN"`
 }
 
+// lambdaChange is the member dynamodb of a record.
 type lambdaChange struct {
 	// ApproximateCreationDateTime is in whole Unix seconds, as in Lambda's events.
 	ApproximateCreationDateTime int64

@@ -77,8 +77,8 @@ func text(t fataler, v any) string {
 	return string(b)
 }
 
-// TestRecordIsLambdaEvent proves that a record is exactly what a Lambda function receives: decoded into aws-lambda-go's
-// event and encoded again, it loses nothing.
+// TestRecordIsLambdaEvent proves that a record has exactly the form that a Lambda function receives: decoded into
+// aws-lambda-go's event and encoded again, it loses nothing.
 func TestRecordIsLambdaEvent(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

@@ -9,7 +9,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Stress is what AWS may do to a program at any time and an idle laptop never would. The zero value does none of it.
+// Stress turns on behaviour that a program must expect from AWS at any time, and would never see on an idle laptop. The
+// zero value turns on none of it.
 type Stress struct {
 	// IndexLag is how long a change of the table takes to become visible in its indexes. On AWS this is usually a
 	// fraction of a second, without a guarantee. Only the database's clock ends the lag.
@@ -74,7 +75,7 @@ func (l *limiter) spend(key partitionKey, units float64, now time.Time) {
 	l.buckets[key] = bucket{l.left(key, now) - units, now}
 }
 
-// left returns what a key may still consume at a time. The caller holds the lock.
+// left returns the units that a key may still consume at a time. The caller holds the lock.
 func (l *limiter) left(key partitionKey, now time.Time) float64 {
 	b, known := l.buckets[key]
 	if !known {

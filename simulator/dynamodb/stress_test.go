@@ -173,8 +173,8 @@ func TestHotPartitionOfAnIndex(t *testing.T) {
 	f.put(t, key("d", "1")) // no entry, no throttling
 }
 
-// TestHotPartitionOfReads proves that GetItem and Query are throttled by what they have read, per key, and a Query of
-// an index by the index's key.
+// TestHotPartitionOfReads proves that GetItem and Query are throttled by the units they have read, per key, and a Query
+// of an index by the index's key.
 func TestHotPartitionOfReads(t *testing.T) {
 	t.Parallel()
 	f := setUpUnder(t, dynamodb.Stress{PartitionReads: 1})
@@ -200,8 +200,8 @@ func TestHotPartitionOfReads(t *testing.T) {
 	}
 }
 
-// TestBatchesLeaveWhatIsThrottled proves that a batch does what it can, returns the rest, and fails only if it could do
-// nothing.
+// TestBatchesLeaveWhatIsThrottled proves that a batch carries out as much as it can, returns the rest, and fails only
+// if it could do nothing.
 func TestBatchesLeaveWhatIsThrottled(t *testing.T) {
 	t.Parallel()
 	f := setUpUnder(t, dynamodb.Stress{PartitionWrites: 1, PartitionReads: 1})

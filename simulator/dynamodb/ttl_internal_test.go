@@ -38,8 +38,8 @@ func TestExpiryIsPutOff(t *testing.T) {
 	}
 }
 
-// TestDueIsAllThatIsDue proves that the list of expiries finds exactly what a look at all items would, after any puts,
-// changes and deletes.
+// TestDueIsAllThatIsDue proves that the list of expiries finds exactly the items that a scan of the table would, after
+// any puts, changes and deletes.
 func TestDueIsAllThatIsDue(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_767_323_045, 0)

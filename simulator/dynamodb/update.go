@@ -15,6 +15,7 @@ type UpdateItemInput struct {
 	UpdateExpression *string
 }
 
+// updateItem checks both the paths that the update changes and those that it reads: neither may lead into a key.
 func (db *Database) updateItem(in *UpdateItemInput) (*WriteOutput, error) {
 	return db.writeItem(request{
 		writeInput: &in.writeInput, member: "key", item: in.Key, updates: true, expression: in.UpdateExpression,
@@ -55,7 +56,7 @@ func (t *Table) updated(key, old attribute.Item, update *expression.Update) (att
 	return item, t.checkIndexes(item)
 }
 
-// attributes returns what ReturnValues asks for.
+// attributes returns the attributes that ReturnValues asks for.
 func (w written) attributes(returnValues string, paths []expression.Path) attribute.Item {
 	switch returnValues {
 	case "ALL_OLD":

@@ -184,6 +184,7 @@ func decodeList(raw json.RawMessage, depth int) (Value, error) {
 	return ListOf(list), nil
 }
 
+// decodeMap checks the names of members, which are attribute names like those of an item.
 func decodeMap(raw json.RawMessage, depth int) (Value, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {

@@ -1,4 +1,4 @@
-// Package attribute models what a DynamoDB item consists of: values of the ten types, numbers with 38 digits, their
+// Package attribute models the contents of a DynamoDB item: values of the ten types, numbers with 38 digits, their
 // order, their size as DynamoDB bills it, and their JSON form on the wire.
 package attribute
 
@@ -70,7 +70,7 @@ type Value struct {
 	m    map[string]Value
 }
 
-// Item is what a table stores: values by attribute name. Like a Value, it must not be changed once stored.
+// Item is an item of a table: values by attribute name. Like a Value, it must not be changed once stored.
 type Item = map[string]Value
 
 // StringOf makes a String.

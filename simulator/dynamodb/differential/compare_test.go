@@ -38,6 +38,7 @@ type fault struct {
 	Item   item   // the one that did not meet the condition
 }
 
+// faultOf extracts the comparable parts of an error. A request without an answer gets a code of its own.
 func faultOf(err error) fault {
 	var e smithy.APIError
 	if !errors.As(err, &e) {
@@ -139,9 +140,10 @@ func unordered(path cmp.Path) bool {
 
 // verdict is the comparison of both sides' answers to a request.
 type verdict struct {
-	// difference describes what differs, for a reader; empty if nothing does.
+	// difference describes the difference, for a reader; empty if there is none.
 	difference string
-	// apart is set if the emulator wrote what it should have refused: from now on, the two tables differ.
+	// apart is set if the emulator carried out a write that it should have refused: from then on, the two tables
+	// differ.
 	apart bool
 	fault fault // the simulator's
 }

@@ -70,6 +70,7 @@ func startEmulator(t *testing.T) *api.Client {
 	return nil
 }
 
+// tryEmulator starts the emulator once. Its output appears only if the test fails.
 func tryEmulator(t *testing.T, path string) (*api.Client, error) {
 	t.Helper()
 	address, err := freeAddress()

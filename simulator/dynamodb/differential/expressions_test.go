@@ -56,6 +56,7 @@ func (d draw) unused(names ...string) string {
 	return name
 }
 
+// into sometimes extends a name into a longer path, which need not fit the attribute's type.
 func (d draw) into(name string) string {
 	path := d.named(name)
 	deep := d.often(4) || name == "m" && d.often(2)

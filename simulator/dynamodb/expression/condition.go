@@ -12,8 +12,8 @@ type Condition interface {
 	Holds(item attribute.Item) bool
 }
 
-// operand is one side of a condition: a path, a constant or size(path). It evaluates to the zero Value if the item has
-// no value there; compare says what that means.
+// operand is one side of a condition: a path, a constant or size(path). If the item has no value there, it evaluates to
+// the zero Value, for which see compare.
 type operand interface {
 	of(item attribute.Item) attribute.Value
 }
@@ -38,7 +38,7 @@ func (s sizeOf) of(item attribute.Item) attribute.Value {
 	case attribute.List, attribute.StringSet, attribute.NumberSet, attribute.BinarySet:
 		return attribute.IntOf(len(v.Elems()))
 	}
-	return attribute.Value{} // a number, a Boolean and null have no size
+	return attribute.Value{} // numbers, Booleans and null have no size
 }
 
 // The kinds of conditions. attribute_not_exists is not{exists}.

@@ -1,9 +1,10 @@
 // Package expression parses and evaluates DynamoDB's expressions: conditions, filters, key conditions, updates and
-// projections. It refuses what AWS refuses, in AWS's words where they are known. It knows nothing of tables.
+// projections. It refuses the expressions that AWS refuses, in AWS's words where they are known, and knows nothing of
+// tables.
 //
 // A Scope holds the placeholders of one request and parses its expressions, each in two steps: the lexer splits the
-// text into tokens, and the parser turns them into a small tree that evaluates itself against an item. All that can be
-// refused without an item is refused while parsing, because AWS does so before it reads one.
+// text into tokens, and the parser turns them into a small tree that evaluates itself against an item. Every fault that
+// shows without an item is refused while parsing, because AWS does so before it reads one.
 package expression
 
 import (

@@ -72,6 +72,7 @@ func (s listAppend) from(item attribute.Item) (attribute.Value, error) {
 	return attribute.ListOf(slices.Concat(first.Elems(), second.Elems())), nil
 }
 
+// from fails, like DynamoDB, if the result leaves the range or precision of numbers.
 func (s arithmetic) from(item attribute.Item) (attribute.Value, error) {
 	left, right, err := both(item, s.left, s.right, attribute.Number)
 	if err != nil {
