@@ -121,7 +121,7 @@ func (d Definition) checkAttributes() error {
 	return nil
 }
 
-// keyNames is the key of the table or of an index; of names which.
+// keyNames are the key attributes of the table or of an index; of names that table or index in errors.
 type keyNames struct{ of, hash, rng string }
 
 func (d Definition) keys() []keyNames {

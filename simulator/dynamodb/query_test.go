@@ -322,7 +322,7 @@ func TestRefusedQueries(t *testing.T) {
 	refused(t, err, "SerializationException", "")
 }
 
-// TestScan proves that a Scan returns everything once, page by page.
+// TestScan proves that a Scan returns everything once, page by page, whatever the order of the hash keys.
 func TestScan(t *testing.T) {
 	t.Parallel()
 	f := ranked(t)

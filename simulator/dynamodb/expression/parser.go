@@ -19,7 +19,7 @@ const (
 // No error stops it. AWS reports broken syntax ahead of undefined placeholders, reserved words and wrong types, even if
 // those come earlier in the text. So a syntax error skips to the end of the text, while the first error of any other
 // kind is kept in meaning and parsing goes on. The methods therefore return no errors; after a syntax error they return
-// placeholders, which read discards.
+// dummies, which read discards.
 type parser struct {
 	scope     *Scope
 	text      string
@@ -113,7 +113,8 @@ func (p *parser) isCall() bool {
 	return p.peek().kind == word && p.tokens[p.at+1].kind == sign && p.tokens[p.at+1].text == "("
 }
 
-// operator counts one operator: AWS limits the sum of comparisons, AND, OR, NOT, functions and the like.
+// operator counts one operator: AWS limits the number of comparisons, AND, OR, NOT, functions and the like in one
+// expression.
 func (p *parser) operator() {
 	if p.operators++; p.operators == maxOperators+1 {
 		p.reject("The expression contains too many operators; operator count: %d", p.operators)

@@ -48,7 +48,7 @@ func (p Path) String() string {
 }
 
 // checkDisjoint refuses two paths if one leads through the other, or if one takes a value for a map and the other takes
-// it for a list: the result would depend on their order.
+// it for a list: together, they would be ambiguous.
 func checkDisjoint(paths []Path) error {
 	for i, p := range paths {
 		for _, q := range paths[:i] {
