@@ -17,6 +17,7 @@ import (
 	"heliograph/simulator/cloudwatch/alarm"
 )
 
+// alarmsCommand lists the stack's alarms and, with --watch, each change of state.
 type alarmsCommand struct {
 	Watch bool          `short:"w" help:"Then print each change of state, until interrupted."`
 	Every time.Duration `default:"2s" help:"How often --watch asks."`
@@ -32,7 +33,7 @@ Examples:
   heliograph alarms --stack prod`
 }
 
-// alarmState is an alarm as it is printed.
+// alarmState is an alarm in its printed form.
 type alarmState struct {
 	Name     string    `json:"name"`
 	State    string    `json:"state"`
@@ -53,7 +54,7 @@ func (c *alarmsCommand) Run(ctx context.Context, w world, line *commands) error 
 	return c.run(ctx, w, cloudwatch.NewFromConfig(t.aws), t.TableName)
 }
 
-// run lists the alarms whose names begin with the stack's, and goes on with what changes if that is wanted.
+// run lists the alarms whose names begin with the stack's and, with --watch, goes on to print changes.
 func (c *alarmsCommand) run(ctx context.Context, w world, client *cloudwatch.Client, stack string) error {
 	list, err := listAlarms(ctx, client, stack)
 	if err != nil {
@@ -79,7 +80,8 @@ func (c *alarmsCommand) run(ctx context.Context, w world, client *cloudwatch.Cli
 	}
 }
 
-// listAlarms asks for all alarms, page by page. Without a stack's name, all of the account's Region are its own.
+// listAlarms reads all alarms, page by page. Without a stack name it returns every alarm of the account in the
+// Region.
 func listAlarms(ctx context.Context, client *cloudwatch.Client, stack string) ([]alarmState, error) {
 	in := &cloudwatch.DescribeAlarmsInput{AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm, types.AlarmTypeCompositeAlarm}}
 	prefix := ""
@@ -106,7 +108,7 @@ func listAlarms(ctx context.Context, client *cloudwatch.Client, stack string) ([
 	return list, nil
 }
 
-// urgency orders the states: those that fire come first.
+// urgency orders states so that firing alarms come first.
 func urgency(a alarmState) int {
 	return slices.Index([]string{"ALARM", "INSUFFICIENT_DATA", "OK"}, a.State)
 }
@@ -138,7 +140,7 @@ func (c *alarmsCommand) print(w world, list []alarmState) error {
 
 func orDash(text string) string { return quoted(cmp.Or(text, "-")) }
 
-// printChanges prints the alarms that changed their state in between.
+// printChanges prints the alarms whose state differs between the two lists.
 func (c *alarmsCommand) printChanges(w world, before, now []alarmState) error {
 	for _, a := range now {
 		i := slices.IndexFunc(before, func(b alarmState) bool { return b.Name == a.Name })

@@ -23,8 +23,8 @@ import (
 
 var alarmsNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
 
-// alarmed is a CloudWatch with 60 alarms of the stack s, one of them firing, a composite that fires with it, and another
-// stack's alarm.
+// alarmed returns a CloudWatch with 60 alarms of the stack s, one of them firing, a composite alarm that fires with
+// it, and an alarm of another stack.
 func alarmed(t *testing.T) (*alarm.Engine, *sdk.Client) {
 	t.Helper()
 	store := cloudwatch.New(cloudwatch.Options{Now: func() time.Time { return alarmsNow }})
@@ -56,7 +56,7 @@ func alarmed(t *testing.T) (*alarm.Engine, *sdk.Client) {
 	return engine, sdk.New(sdk.Options{Region: "eu-west-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("k", "s", "")})
 }
 
-// TestAlarms proves the table: what fires comes first, other stacks' alarms do not come at all.
+// TestAlarms proves that the table lists firing alarms first and leaves out those of other stacks.
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	_, client := alarmed(t)
@@ -79,7 +79,7 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
-// TestAlarmsWatched proves that --watch tells each change once, as JSON if that is wanted.
+// TestAlarmsWatched proves that --watch prints each change once, as JSON on request.
 func TestAlarmsWatched(t *testing.T) {
 	t.Parallel()
 	engine, client := alarmed(t)
@@ -92,7 +92,7 @@ func TestAlarmsWatched(t *testing.T) {
 		command := alarmsCommand{Watch: true, Every: time.Millisecond, JSON: asJSON}
 		go func() { ended <- command.run(ctx, world{stdout: out}, client, "s") }()
 		if !asJSON {
-			next() // the head
+			next() // the table's header
 		}
 		for range 61 {
 			next()

@@ -12,13 +12,13 @@ import (
 	"heliograph/simulator/loopback"
 )
 
-// ask reads what the local stack knows about itself as JSON, from a path under its AWS endpoint.
+// ask reads JSON about the local stack itself from a path under its AWS endpoint.
 func (t *target) ask(ctx context.Context, path string, to any) error {
 	return t.tell(ctx, http.MethodGet, path, nil, to)
 }
 
-// tell sends JSON to a path under the local stack's AWS endpoint and reads JSON from the answer; nil stands for none. A
-// refusal is an error in the stack's own words.
+// tell sends JSON to a path under the local stack's AWS endpoint and decodes the JSON response; nil means no body. A
+// refusal becomes an error in the stack's own words.
 func (t *target) tell(ctx context.Context, method, path string, in, out any) error {
 	if t.AWSEndpointURL == "" {
 		return errors.New("only a local stack can be asked this; a deployed one has its dashboard at " + t.DashboardURL)

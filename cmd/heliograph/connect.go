@@ -11,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 )
 
+// connectCommand keeps a user connected and prints the messages that arrive.
 type connectCommand struct {
 	User  string `short:"u" xor:"who" required:"" help:"Connect as this user, with a fresh token."`
 	Token string `short:"t" xor:"who" required:"" help:"Connect with this token."`
@@ -57,7 +58,7 @@ func (c *connectCommand) Run(ctx context.Context, w world, line *commands) error
 			wait = firstWait
 		}
 		fmt.Fprintf(w.stderr, "%s; connecting again in %v\n", escaped(err.Error()), wait.Round(100*time.Millisecond))
-		// The random part keeps clients that were cut off together from coming back together.
+		// The random part keeps clients that were cut off together from reconnecting together.
 		if !sleep(ctx, wait+rand.N(wait/2)) {
 			return nil
 		}
@@ -102,7 +103,7 @@ func dial(ctx context.Context, address, token string) (*websocket.Conn, error) {
 	return socket, nil
 }
 
-// dialError tells a refusal, which no retry can mend, from a failure to reach the gateway.
+// dialError distinguishes a refusal, which no retry can fix, from a failure to reach the gateway.
 func dialError(response *http.Response, err error) error {
 	if response != nil && (response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusUnauthorized) {
 		return fmt.Errorf("%w with %s: the token is not valid for this stack, or has expired", errRefused, response.Status)
@@ -126,8 +127,8 @@ func receive(ctx context.Context, w world, socket *websocket.Conn) error {
 	}
 }
 
-// stayAlive pings by a message, not by a WebSocket ping frame, because a message is certain to count as activity. API
-// Gateway answers this one by a mock integration, without running a function.
+// stayAlive pings with a message rather than a WebSocket ping frame, because only a message is certain to count as
+// activity. API Gateway answers it with a mock integration, without running a function.
 func stayAlive(ctx context.Context, socket *websocket.Conn) {
 	for sleep(ctx, keepAlive) {
 		if socket.Write(ctx, websocket.MessageText, []byte(ping)) != nil {
@@ -136,7 +137,7 @@ func stayAlive(ctx context.Context, socket *websocket.Conn) {
 	}
 }
 
-// sleep waits for d, and reports whether it did so without being interrupted.
+// sleep waits for d, and reports whether it was left uninterrupted.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -10,6 +10,7 @@ import (
 	"heliograph/message"
 )
 
+// dlqCommand groups the commands that read, redrive and clear the dead-letter queue.
 type dlqCommand struct {
 	List    dlqListCommand    `cmd:"" help:"List the dead-letter queue, without the bodies."`
 	Show    dlqShowCommand    `cmd:"" help:"Show one message with its attributes."`
@@ -22,13 +23,14 @@ const dlqHides = `
 SQS has no peek: while the command runs, the messages that it has read are hidden from everybody else. On exit, also by
 Ctrl-C, the command releases every message that it did not remove.`
 
-// dlqPicked selects the messages that a command works on: some by their ids, or all, or all of one reason.
+// dlqPicked selects the messages that a command works on: by id, all of them, or all with one reason.
 type dlqPicked struct {
 	IDs    []string `arg:"" name:"message-id" optional:"" help:"Messages by their ids, as list shows them."`
 	All    bool     `help:"All that lie there when the command starts."`
 	Reason string   `help:"With --all: only those whose reason has this first word, such as undelivered, or crash."`
 }
 
+// check rejects selections that contradict each other or select nothing.
 func (p dlqPicked) check() error {
 	switch {
 	case p.All && len(p.IDs) > 0:
@@ -49,20 +51,20 @@ func (p dlqPicked) takes(l letter) bool {
 	return slices.Contains(p.IDs, l.MessageID)
 }
 
-// hideFor is how long messages stay hidden from others at most, if the command dies and can't give them back: long
-// enough to read n of them, and to work on them at a rate.
+// hideFor returns how long messages stay hidden from other readers at most, if the command dies and can't release them:
+// long enough to read n of them and to process them at the given rate.
 func hideFor(n int, rate float64) time.Duration {
-	n = max(n, 10)                   // the number is approximate; ten come with one receive
+	n = max(n, 10)                   // n is approximate, and one receive returns up to ten
 	seconds := 60 + float64(n)/100 + // a receive of ten takes far less than 100 ms
-		float64(n)/max(rate, 1e-9) // of the messages that are worked on
-	return time.Duration(min(seconds, 12*60*60)) * time.Second // 12 hours are SQS's limit
+		float64(n)/max(rate, 1e-9) // time to process the messages
+	return time.Duration(min(seconds, 12*60*60)) * time.Second // SQS hides messages for 12 hours at most
 }
 
-// outcomes is what became of the messages that a command was about.
+// outcomes counts the results of one command.
 type outcomes struct {
 	found  map[string]bool
-	others map[string]int // messages that were not meant, by reason
-	later  int            // messages that came after the start
+	others map[string]int // messages that were not selected, by reason
+	later  int            // messages that arrived after the start
 	done   int
 	cut    int
 	failed int
@@ -70,12 +72,12 @@ type outcomes struct {
 
 func newOutcomes() outcomes { return outcomes{found: map[string]bool{}, others: map[string]int{}} }
 
-// all reports whether every message that was asked for by id has been found.
+// all reports whether every message requested by id has been found.
 func (o *outcomes) all(p dlqPicked) bool {
 	return !p.All && !slices.ContainsFunc(p.IDs, func(id string) bool { return !o.found[id] })
 }
 
-// problem is whatever was asked for and did not happen, so that the command does not pass over it in silence.
+// problem returns everything that was requested and not done, so that nothing fails silently.
 func (o *outcomes) problem(p dlqPicked, queue string) error {
 	var errs []error
 	if o.cut > 0 {

@@ -23,21 +23,21 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// bench is the two queues, a command's surroundings, and what goes wrong. It lives in a bubble of testing/synctest, so
-// that waiting costs nothing: there is no network, the client calls the server.
+// bench holds the two queues, a command's world and the fault to inject. It lives in a testing/synctest bubble, so
+// that waiting costs nothing: the client calls the server in process, without a network.
 type bench struct {
 	world
 	queue      dlq
 	send, dead *sqs.Queue
 	out, err   *bytes.Buffer
 
-	again bool // whether the dead-letter queue delivers each message once more, 3 s later
+	again bool // deliver each dead letter a second time, 3 s later
 	mu    sync.Mutex
-	fault func(action string, n int) error // called with the number of calls of this action, this one included
+	fault func(action string, n int) error // called with the action and the number of its calls so far, including this one
 	calls map[string]int
 }
 
-// inBubble runs a test in a bubble, with a bench.
+// inBubble runs a test in a synctest bubble with a bench.
 func inBubble(t *testing.T, test func(*testing.T, *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, newBench(t)) })
@@ -74,13 +74,13 @@ func create(t *testing.T, server *sqs.Server, name string, attributes map[string
 	return q
 }
 
-// inProcess is an HTTP client whose requests need no network.
+// inProcess is an HTTP client that calls the handler directly, without a network.
 type inProcess struct{ http.Handler }
 
 func (p inProcess) Do(r *http.Request) (_ *http.Response, err error) {
 	defer func() {
 		if problem := recover(); problem == http.ErrAbortHandler {
-			err = io.ErrUnexpectedEOF // as the client of a server sees it
+			err = io.ErrUnexpectedEOF // the error that a client sees when the server drops the connection
 		} else if problem != nil {
 			panic(problem)
 		}
@@ -100,7 +100,7 @@ func (b *bench) before(_ context.Context, call wire.Call) error {
 	return b.fault(call.Action, b.calls[call.Action])
 }
 
-// fails is a fault that strikes the nth call of an action, and is not worth trying again.
+// fails returns a fault that fails the given calls of an action with an error that the SDK does not retry.
 func fails(action string, nth ...int) func(string, int) error {
 	return func(called string, n int) error {
 		if called == action && slices.Contains(nth, n) {
@@ -110,7 +110,7 @@ func fails(action string, nth ...int) func(string, int) error {
 	}
 }
 
-// bury puts a dead letter on the queue as the function send does, and gives its id.
+// bury puts a dead letter on the queue the way the send function does, and returns its message id.
 func (b *bench) bury(t *testing.T, body, reason string, attributes ...string) string {
 	t.Helper()
 	all := map[string]sqs.MessageAttribute{}
@@ -132,7 +132,7 @@ func text(value string) sqs.MessageAttribute {
 	return sqs.MessageAttribute{DataType: "String", StringValue: value}
 }
 
-// buryMany buries n failed messages, named by their numbers.
+// buryMany buries n undelivered messages whose Ids are their numbers.
 func (b *bench) buryMany(t *testing.T, n int) {
 	t.Helper()
 	for i := range n {
@@ -140,7 +140,7 @@ func (b *bench) buryMany(t *testing.T, n int) {
 	}
 }
 
-// visible takes and gives what a queue shows to others, in no order.
+// visible returns the messages that a queue shows to other readers, in no particular order.
 func visible(t *testing.T, q *sqs.Queue) (messages []sqs.Message) {
 	t.Helper()
 	for {
@@ -155,7 +155,7 @@ func visible(t *testing.T, q *sqs.Queue) (messages []sqs.Message) {
 	}
 }
 
-// numbers are the Ids of messages that buryMany made, sorted.
+// numbers returns the Ids of messages made by buryMany, sorted.
 func numbers(t *testing.T, messages []sqs.Message) (ids []string) {
 	t.Helper()
 	for _, m := range messages {
@@ -169,7 +169,7 @@ func numbers(t *testing.T, messages []sqs.Message) (ids []string) {
 	return ids
 }
 
-// nothingHidden proves that the command gave back what it had read.
+// nothingHidden proves that the command released every message that it had read.
 func (b *bench) nothingHidden(t *testing.T) {
 	t.Helper()
 	if stats := b.dead.Stats(); stats.NotVisible != 0 {
@@ -177,7 +177,7 @@ func (b *bench) nothingHidden(t *testing.T) {
 	}
 }
 
-// wantError holds an error to a part of its text; "" is none.
+// wantError compares an error with part of its text; "" means no error.
 func wantError(t *testing.T, err error, want string) {
 	t.Helper()
 	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

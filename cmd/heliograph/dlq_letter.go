@@ -17,15 +17,15 @@ import (
 // letter is one dead letter. Its JSON is what `dlq list --json` prints.
 type letter struct {
 	MessageID string `json:"messageId"`
-	// Reason is the stable first word of the RejectReason, or "crash"; Detail is for people.
+	// Reason is the stable first word of the RejectReason, or "crash"; Detail is for people to read.
 	Reason string    `json:"reason"`
 	Detail string    `json:"detail"`
 	SentAt time.Time `json:"sentAt"`
-	// Attempts is 0 where nobody counted: after a crash.
+	// Attempts is 0 after a crash, when no attempt was counted.
 	Attempts int `json:"attempts,omitempty"`
-	Bytes    int `json:"bytes"` // of the body
+	Bytes    int `json:"bytes"` // size of the body
 	CutFrom  int `json:"cutFrom,omitempty"`
-	// ID is the producer's own name for the message, empty if there is none or the body can't be read.
+	// ID is the Id that the producer gave the message; empty if it gave none or the body can't be read.
 	ID string `json:"id,omitempty"`
 
 	message types.Message
@@ -38,7 +38,8 @@ func readLetter(m types.Message) letter {
 		Bytes: len(body) + len(m.MessageAttributes[message.BodyAttribute].BinaryValue),
 	}
 	dead := message.ReadDeadLetter(func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) })
-	// A message that SQS's own redrive put back keeps the reason of its first death; only the latest counts.
+	// A message that SQS itself moved here after a redrive still carries the reason of its first death; only the
+	// latest one counts.
 	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved {
 		dead = message.Crashed()
 	}
@@ -46,12 +47,12 @@ func readLetter(m types.Message) letter {
 	return l
 }
 
-// sentAt is when the message was put on this queue, or on the send queue if it was moved from there.
+// sentAt returns when the message was put on this queue, or on the send queue if SQS moved it from there.
 func sentAt(m types.Message) time.Time {
 	return timeOf(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)])
 }
 
-// timeOf reads SQS's Unix milliseconds.
+// timeOf parses a time in Unix milliseconds, as SQS writes it.
 func timeOf(text string) time.Time {
 	milliseconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -60,7 +61,7 @@ func timeOf(text string) time.Time {
 	return time.UnixMilli(milliseconds).UTC()
 }
 
-// why is the reason as people read it.
+// why formats the reason for people to read.
 func (l letter) why() string {
 	if l.Detail == "" {
 		return plain(l.Reason)
@@ -82,7 +83,7 @@ func (l letter) size() string {
 	return strconv.Itoa(l.Bytes)
 }
 
-// age is how long ago something was, in few letters.
+// age formats a duration in a few characters.
 func age(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d >= 48*time.Hour:
@@ -93,7 +94,7 @@ func age(d time.Duration) string {
 	return d.Truncate(time.Second).String()
 }
 
-// countsByName writes numbers such as "crash (1), undelivered (3)".
+// countsByName formats counts, such as "crash (1), undelivered (3)".
 func countsByName(counts map[string]int) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {

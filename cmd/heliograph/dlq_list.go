@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 )
 
+// dlqListCommand lists dead letters without their bodies.
 type dlqListCommand struct {
 	Reason string `help:"Only those whose reason has this first word, such as undelivered, or crash."`
 	Limit  int    `default:"100" help:"How many to list at most."`
@@ -107,7 +108,7 @@ func (c *dlqListCommand) print(w world, letters []letter) error {
 	return table.Flush()
 }
 
-// nothing says why the list is empty.
+// nothing explains why the list is empty.
 func (c *dlqListCommand) nothing(out io.Writer, queue string, others map[string]int) {
 	if len(others) > 0 {
 		fmt.Fprintf(out, "%s\n", noneWith(c.Reason, queue, others))

@@ -16,7 +16,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// TestList proves what a list shows and what it does not, and that it hides nothing afterwards.
+// TestList proves which messages a list shows and which it omits, and that none stays hidden afterwards.
 func TestList(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -24,7 +24,7 @@ func TestList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 2 { // the second receive moves it
+		for range 2 { // the second receive moves it to the dead-letter queue
 			if _, err := b.send.Receive(t.Context(), 1, 0); err != nil {
 				t.Fatal(err)
 			}
@@ -55,7 +55,7 @@ func TestList(t *testing.T) {
 	})
 }
 
-// TestListAsJSON proves the form that programs read, by reason.
+// TestListAsJSON proves the machine-readable form, filtered by reason.
 func TestListAsJSON(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -77,7 +77,7 @@ func TestListAsJSON(t *testing.T) {
 	})
 }
 
-// TestListSaysWhatItDoesNotShow proves that nobody takes a part for the whole.
+// TestListSaysWhatItDoesNotShow proves that a partial list says that it is partial.
 func TestListSaysWhatItDoesNotShow(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -101,7 +101,7 @@ func TestListSaysWhatItDoesNotShow(t *testing.T) {
 	})
 }
 
-// TestListOfNothing proves that an empty list says why it is empty.
+// TestListOfNothing proves that an empty list explains why it is empty.
 func TestListOfNothing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, buried, reason, want string }{
@@ -129,8 +129,8 @@ func TestListOfNothing(t *testing.T) {
 	}
 }
 
-// TestLostAnswer proves that a command tells of messages that it can't give back, since it never learned which they are.
-// The SDK makes up for such a call, and says nothing.
+// TestLostAnswer proves that a command reports messages that it can't release because the receive's response was
+// lost. The SDK retries such a call without a word.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, command := range map[string]func(*bench, context.Context, string) error{
@@ -169,8 +169,8 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// TestListGivesBack proves that a list gives back what it read when it is interrupted, and when reading fails, and that it
-// says so if it can't.
+// TestListGivesBack proves that a list releases the messages it read when it is interrupted or a read fails, and that
+// it says so if it can't.
 func TestListGivesBack(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -207,7 +207,7 @@ func TestListGivesBack(t *testing.T) {
 	}
 }
 
-// TestShow proves that one message is shown whole, its body only on request.
+// TestShow proves that a message is shown in full, but its body only on request.
 func TestShow(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -236,7 +236,8 @@ func TestShow(t *testing.T) {
 	})
 }
 
-// TestWrongCommandLines proves that what makes no sense is refused before anything is asked, with what would be right.
+// TestWrongCommandLines proves that an invalid command line is refused before any call to AWS, with a hint at a valid
+// one.
 func TestWrongCommandLines(t *testing.T) {
 	t.Parallel()
 	for arguments, want := range map[string]string{
@@ -258,7 +259,7 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 }
 
-// TestHideFor proves that messages stay hidden for as long as the work takes, and that SQS takes the number.
+// TestHideFor proves that messages stay hidden for as long as the work takes, within SQS's limits.
 func TestHideFor(t *testing.T) {
 	t.Parallel()
 	got := map[string]time.Duration{}

@@ -15,6 +15,7 @@ import (
 	"heliograph/message"
 )
 
+// dlqRedriveCommand puts dead letters back on the queue that they came from.
 type dlqRedriveCommand struct {
 	Picked dlqPicked `embed:""`
 	Rate   float64   `default:"10" help:"How many messages a second at most."`
@@ -31,7 +32,7 @@ Examples:
   heliograph dlq redrive --all --reason undelivered --rate 50`
 }
 
-// Validate is called by kong. The bounds of the rate keep what is hidden from others within SQS's 12 hours.
+// Validate is called by kong. The bounds on the rate keep messages from being hidden longer than SQS's 12 hours.
 func (c *dlqRedriveCommand) Validate() error {
 	if c.Rate < 0.1 || c.Rate > 1000 {
 		return fmt.Errorf("--rate is %v; it must be 0.1 to 1000 messages a second", c.Rate)
@@ -64,11 +65,11 @@ func (c *dlqRedriveCommand) redrive(ctx context.Context, w world, queue dlq) err
 	return operation.run(ctx, queue)
 }
 
-// errNotBegun is why nothing happened to a message: the command was interrupted before its turn.
+// errNotBegun: the command was interrupted before this message's turn.
 var errNotBegun = errors.New("interrupted")
 
-// putBack sends a message to the queue that it came from and then deletes it, in this order, so that it is never in
-// neither. What has begun is brought to its end.
+// putBack sends a message to its original queue and only then deletes it here, so that it is always in at least one
+// of the two. Once begun, it finishes even if the command is interrupted.
 func (b dlq) putBack(ctx context.Context, m types.Message) error {
 	sending, cancel := finishing(ctx)
 	defer cancel()
@@ -81,7 +82,8 @@ func (b dlq) putBack(ctx context.Context, m types.Message) error {
 	return nil
 }
 
-// again is the message as it was before it died. What is owed goes along: it tells send whom the message did not reach.
+// again returns the message as it was before it died, plus the state of what is still owed, which tells send whom the
+// message has not reached.
 func (b dlq) again(m types.Message) *sqs.SendMessageInput {
 	in := &sqs.SendMessageInput{QueueUrl: &b.sendQueue, MessageBody: m.Body, MessageAttributes: maps.Clone(m.MessageAttributes)}
 	maps.DeleteFunc(in.MessageAttributes, func(name string, _ types.MessageAttributeValue) bool { return message.DropOnRedrive(name) })
@@ -94,6 +96,7 @@ func (b dlq) again(m types.Message) *sqs.SendMessageInput {
 	return in
 }
 
+// dlqDropCommand deletes dead letters for good.
 type dlqDropCommand struct {
 	Picked dlqPicked `embed:""`
 	Yes    bool      `help:"Really delete them. Without it the command tells what it would delete."`
@@ -138,15 +141,15 @@ func (c *dlqDropCommand) drop(ctx context.Context, w world, queue dlq) error {
 	return err
 }
 
-// operation does something with each message that was picked, and takes it away.
+// operation processes each selected message and removes it from the queue.
 type operation struct {
 	world
 	picked dlqPicked
-	verb   string  // what happened to a message if do succeeded
-	rate   float64 // messages a second, about
-	// wholeOnly leaves messages alone whose body is not whole.
+	verb   string  // past tense, printed for each message that do processed
+	rate   float64 // approximate messages per second
+	// wholeOnly skips messages whose bodies were cut.
 	wholeOnly bool
-	do        func(context.Context, letter) error // nil: only tell which messages there are
+	do        func(context.Context, letter) error // nil: only list the messages
 
 	began time.Time
 	mu    sync.Mutex
@@ -167,7 +170,7 @@ func (e *operation) run(ctx context.Context, queue dlq) error {
 		fmt.Fprintf(e.stderr, "%d came after the start and were left alone\n", e.later)
 	}
 	if !e.picked.All {
-		hidden = 0 // what was asked for by id and not found is named below
+		hidden = 0 // requested ids that were not found are reported below
 	}
 	walk.remark(e.stderr, hidden)
 	if ctx.Err() != nil {
@@ -176,7 +179,7 @@ func (e *operation) run(ctx context.Context, queue dlq) error {
 	return errors.Join(err, e.problem(e.picked, queue.url))
 }
 
-// visit is called for several messages at once.
+// visit may be called for several messages concurrently.
 func (e *operation) visit(ctx context.Context, l letter) (taken bool) {
 	if !e.begin(l) {
 		return false
@@ -190,8 +193,8 @@ func (e *operation) visit(ctx context.Context, l letter) (taken bool) {
 	return err == nil
 }
 
-// begin notes a message that was seen, and reports whether it is one to do something with. What arrived after the start
-// may be a message that this very command has put back, and that died again: with --all that would never end.
+// begin records a message as seen, and reports whether to process it. Messages that arrived after the start are
+// skipped: one may have been redriven by this command and died again, and with --all the command would never end.
 func (e *operation) begin(l letter) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -212,7 +215,7 @@ func (e *operation) begin(l letter) bool {
 	return true
 }
 
-// end notes what became of a message.
+// end records the outcome for a message.
 func (e *operation) end(l letter, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"heliograph/simulator/sqs"
 )
 
-// TestRedrive proves that messages go back as their producers sent them, by id and by reason.
+// TestRedrive proves that messages go back as their producers sent them, selected by id or by reason.
 func TestRedrive(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -44,7 +44,7 @@ func TestRedrive(t *testing.T) {
 	})
 }
 
-// TestAllSaysWhatIsHidden proves that nobody takes all that could be seen for all.
+// TestAllSaysWhatIsHidden proves that --all reports the messages that were hidden from it.
 func TestAllSaysWhatIsHidden(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -60,7 +60,7 @@ func TestAllSaysWhatIsHidden(t *testing.T) {
 	})
 }
 
-// TestRedriveKeepsItsPace proves the rate.
+// TestRedriveKeepsItsPace proves that redrive keeps to its rate.
 func TestRedriveKeepsItsPace(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -71,7 +71,7 @@ func TestRedriveKeepsItsPace(t *testing.T) {
 		if err := redrive.redrive(t.Context(), b.world, b.queue); err != nil {
 			t.Fatal(err)
 		}
-		// The last second is that in which nothing more came.
+		// The last second is the final receive, which waits and returns nothing.
 		if took := time.Since(began); took < 6*time.Second || took > 6500*time.Millisecond {
 			t.Errorf("100 messages at 20 a second took %v, want about 6s", took)
 		}
@@ -81,15 +81,15 @@ func TestRedriveKeepsItsPace(t *testing.T) {
 	})
 }
 
-// TestRedriveLosesNothing proves of each message, whatever fails: it is in one of the queues, and in both only if it was
-// sent and could not be deleted.
+// TestRedriveLosesNothing proves that, whatever call fails, each message is in at least one of the queues, and in
+// both only if it was sent but could not be deleted.
 func TestRedriveLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, want string
 		fault      func(stop func()) func(string, int) error
 		both       int
-		redriven   int // 0: any number
+		redriven   int // 0 means any number
 	}{
 		{"sends fail", "3 failed, and are still in http://sqs.test/123456789012/dead", func(func()) func(string, int) error {
 			return fails("SendMessage", 3, 4, 21)
@@ -133,7 +133,7 @@ func interruptAt(action string, n int) func(func()) func(string, int) error {
 	}
 }
 
-// TestRedriveEnds proves that messages which die again while the command runs do not keep it running.
+// TestRedriveEnds proves that messages dying again during the command do not keep it running.
 func TestRedriveEnds(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -156,7 +156,7 @@ func TestRedriveEnds(t *testing.T) {
 	})
 }
 
-// TestCutMessagesStay proves that what is not whole is not sent, and is not passed over in silence.
+// TestCutMessagesStay proves that messages with cut bodies are not sent, and are reported.
 func TestCutMessagesStay(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -171,8 +171,8 @@ func TestCutMessagesStay(t *testing.T) {
 	})
 }
 
-// TestDeliveredAgain proves that a message which SQS delivers twice in a run is sent once, whether or not it could be
-// deleted, and that one which comes again after it was deleted is deleted again.
+// TestDeliveredAgain proves that a message delivered twice by SQS within a run is sent only once, whether or not it
+// could be deleted, and that a copy arriving after the delete is deleted too.
 func TestDeliveredAgain(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(string, int) error{"deleted": nil, "not deleted": fails("DeleteMessage", 1)} {
@@ -182,7 +182,7 @@ func TestDeliveredAgain(t *testing.T) {
 				b.again, b.fault = true, fault
 				b.bury(t, `{"Id":"1"}`, "undelivered: tried")
 				redrive := dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 1}
-				b.buryMany(t, 20) // so that the walk is still going on when the message comes again
+				b.buryMany(t, 20) // keeps the walk going until the message is delivered again
 				_ = redrive.redrive(t.Context(), b.world, b.queue)
 				if got := numbers(t, visible(t, b.send)); len(got) != 21 {
 					t.Errorf("%d messages were sent, want 21", len(got))
@@ -195,7 +195,8 @@ func TestDeliveredAgain(t *testing.T) {
 	}
 }
 
-// TestDrop proves that nothing is deleted without --yes, only what was picked with it, and that each is named.
+// TestDrop proves that nothing is deleted without --yes, that only selected messages are deleted with it, and that
+// each is named.
 func TestDrop(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {

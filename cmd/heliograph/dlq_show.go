@@ -17,6 +17,7 @@ import (
 	"heliograph/message"
 )
 
+// dlqShowCommand prints one dead letter in full.
 type dlqShowCommand struct {
 	ID   string `arg:"" name:"message-id" help:"The message, by its id, as list shows it."`
 	Body bool   `help:"Print the body, too; it may be private."`
@@ -76,7 +77,7 @@ func (c *dlqShowCommand) print(w world, l letter) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.message.MessageAttributes)) {
 		if name == message.BodyAttribute {
-			continue // it belongs to the body
+			continue // printed with the body
 		}
 		fmt.Fprintf(table, "attribute %s\t%s\n", quoted(name), attributeValue(l.message.MessageAttributes[name]))
 	}
@@ -90,7 +91,7 @@ func (c *dlqShowCommand) print(w world, l letter) error {
 	return err
 }
 
-// systemValue is a value that SQS gave; its times in a form that people can read.
+// systemValue formats a system attribute of SQS; times become readable.
 func systemValue(name, value string, now time.Time) string {
 	at := timeOf(value)
 	if !strings.HasSuffix(name, "Timestamp") || at.IsZero() {
@@ -99,7 +100,7 @@ func systemValue(name, value string, now time.Time) string {
 	return fmt.Sprintf("%s (%s ago)", at.Format("2006-01-02T15:04:05.000Z07:00"), age(now.Sub(at)))
 }
 
-// attributeValue is a value that a producer gave, or send. Unlike in a list it is shown whole.
+// attributeValue formats an attribute set by the producer or by send. Unlike in a list, it is not shortened.
 func attributeValue(a types.MessageAttributeValue) string {
 	if a.BinaryValue != nil {
 		return fmt.Sprintf("%s %x", quoted(aws.ToString(a.DataType)), a.BinaryValue)

@@ -20,7 +20,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// dlq is a dead-letter queue, and the queue that its messages came from.
+// dlq is a dead-letter queue and the queue that its messages came from.
 type dlq struct {
 	client    *sqs.Client
 	url       string
@@ -31,15 +31,16 @@ func (t *target) dlq() dlq {
 	return dlq{client: t.queue(), url: t.DeadLetterQueueURL, sendQueue: t.SendQueueURL}
 }
 
-// patience bounds one call. Calls that change something are not cut short by Ctrl-C, so they need a bound of their own.
+// patience bounds one call. Ctrl-C does not cancel calls that change something, so they need a bound of their own.
 const patience = 15 * time.Second
 
-// finishing is a context for what must come to its end although the command was interrupted.
+// finishing returns a context for work that must be completed even if the command is interrupted.
 func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), patience)
 }
 
-// count is about how many messages can be received, and how many somebody is reading.
+// count returns approximately how many messages can be received, and how many are hidden because another reader has
+// them.
 func (b dlq) count(ctx context.Context) (visible, hidden int, err error) {
 	out, err := b.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &b.url, AttributeNames: []types.QueueAttributeName{
@@ -54,22 +55,22 @@ func (b dlq) count(ctx context.Context) (visible, hidden int, err error) {
 	return visible, hidden, nil
 }
 
-// walk goes through the queue. It is not for several goroutines at once.
+// walk reads through the queue. It is not safe for concurrent use.
 type walk struct {
 	dlq
 	hide time.Duration
-	// visit is called once for each message, for up to ten at a time, and reports whether it has taken the message away.
+	// visit is called once for each message, for up to ten concurrently, and reports whether it removed the message.
 	visit func(context.Context, letter) (taken bool)
-	// enough tells, between receives, that the walk may end; nil: not before the queue is empty.
+	// enough is asked between receives and reports whether the walk may end; nil means not before the queue is empty.
 	enough func() bool
 
-	held  map[string]string // receipt handles by message id, of what was received and not taken away
+	held  map[string]string // receipt handles by message id, for messages received and not removed
 	taken map[string]bool
-	lost  int // answers that never came, with what SQS hid for them
+	lost  int // responses that were lost, along with the messages that SQS hid for them
 }
 
-// run walks until nothing more is there, or enough was seen, or ctx ends, which is no error. It gives back what was not
-// taken away.
+// run walks until the queue is empty, enough reports true, or ctx ends, which is no error. It releases every message
+// that was not removed.
 func (w *walk) run(ctx context.Context) error {
 	w.held, w.taken = map[string]string{}, map[string]bool{}
 	err := w.readAll(ctx)
@@ -90,8 +91,8 @@ func (w *walk) readAll(ctx context.Context) error {
 	return nil
 }
 
-// receive waits a second for messages. Without that, SQS asks only some of its servers and may say that nothing is
-// there. Ctrl-C does not cut it short: what is on its way would be hidden, and nobody could give it back.
+// receive waits a second for messages: a short poll asks only some of SQS's servers and may find none. Ctrl-C does
+// not cut it short, because messages in a lost response would stay hidden and could not be released.
 func (w *walk) receive(ctx context.Context) ([]types.Message, error) {
 	ctx, cancel := finishing(ctx)
 	defer cancel()
@@ -107,8 +108,9 @@ func (w *walk) receive(ctx context.Context) ([]types.Message, error) {
 	return out.Messages, nil
 }
 
-// lostAnswers counts the tries of a call that SQS has perhaps carried out although no answer, or half of one, came back.
-// The SDK tries again and keeps silent. What such a receive was given stays hidden, and nobody can give it back.
+// lostAnswers counts the attempts of a call that SQS may have carried out although its response was lost or cut off.
+// The SDK retries silently; the messages handed to the lost attempt stay hidden, and without their handles they can't
+// be released.
 func lostAnswers(metadata middleware.Metadata) (lost int) {
 	attempts, _ := retry.GetAttemptResults(metadata)
 	for _, a := range attempts.Results {
@@ -121,7 +123,8 @@ func lostAnswers(metadata middleware.Metadata) (lost int) {
 	return lost
 }
 
-// remark says what of the queue this walk could not see. hidden is what others had when it began.
+// remark reports the part of the queue that this walk could not see. hidden is the number of messages that other
+// readers held when it began.
 func (w *walk) remark(out io.Writer, hidden int) {
 	if hidden > 0 {
 		fmt.Fprintf(out, "about %d more are hidden, since somebody else is reading them\n", hidden)
@@ -131,14 +134,14 @@ func (w *walk) remark(out io.Writer, hidden int) {
 	}
 }
 
-// unseen are the messages that did not come before. SQS may deliver one twice, even after it was deleted.
+// unseen returns the messages that have not come up before. SQS may deliver one twice, even after it was deleted.
 func (w *walk) unseen(ctx context.Context, messages []types.Message) (unseen []types.Message) {
 	for _, m := range messages {
 		id := aws.ToString(m.MessageId)
 		_, before := w.held[id]
 		switch {
 		case w.taken[id]:
-			_ = w.remove(ctx, m) // it is gone for us, and would come once more at the worst
+			_ = w.remove(ctx, m) // already processed: at worst it is delivered once more
 		case !before:
 			unseen = append(unseen, m)
 			fallthrough
@@ -164,7 +167,7 @@ func (w *walk) visitAll(ctx context.Context, messages []types.Message) {
 	}
 }
 
-// remove deletes a message that was received.
+// remove deletes a received message.
 func (b dlq) remove(ctx context.Context, m types.Message) error {
 	ctx, cancel := finishing(ctx)
 	defer cancel()
@@ -175,7 +178,7 @@ func (b dlq) remove(ctx context.Context, m types.Message) error {
 	return nil
 }
 
-// giveBack lets others see again what was received.
+// giveBack makes the messages that were not removed visible again.
 func (w *walk) giveBack(ctx context.Context) error {
 	var entries []types.ChangeMessageVisibilityBatchRequestEntry
 	var problem error
@@ -203,11 +206,11 @@ func (w *walk) giveBack(ctx context.Context) error {
 	return fmt.Errorf("%d messages of %s stay hidden for up to %v, since they could not be given back: %w", stuck, w.url, w.hide, problem)
 }
 
-// notHeld are the codes by which SQS says that a message is visible already, or gone, or in somebody else's hands. Source:
-// API_ChangeMessageVisibility, "Errors", and what SQS answers for a handle of an older receive.
+// notHeld lists the codes by which SQS says that a message is already visible, deleted, or held by another reader.
+// Source: API_ChangeMessageVisibility, "Errors", and SQS's answer to a handle from an earlier receive.
 var notHeld = []string{"MessageNotInflight", "InvalidParameterValue"}
 
-// show makes up to ten messages visible, and tells how many could not be.
+// show makes up to ten messages visible, and returns how many could not be.
 func (w *walk) show(ctx context.Context, entries []types.ChangeMessageVisibilityBatchRequestEntry) (failed int, err error) {
 	ctx, cancel := finishing(ctx)
 	defer cancel()

@@ -57,7 +57,7 @@ func (c *faultAddCommand) rule() fault.Rule {
 }
 
 func (c *faultAddCommand) Run(ctx context.Context, w world, line *commands) error {
-	if c.Rate <= 0 { // a rule without a rate always strikes, the opposite of 0
+	if c.Rate <= 0 { // a rule without a rate would always strike, the opposite of 0
 		return fmt.Errorf("--rate is %v; it must be above 0 and at most 1", c.Rate)
 	}
 	var added fault.Status
@@ -113,7 +113,7 @@ func (c *faultClearCommand) Run(ctx context.Context, _ world, line *commands) er
 	return errors.Join(errs...)
 }
 
-// faults calls the local stack's list of faults. in and out are JSON; nil stands for none.
+// faults calls the local stack's list of faults. in and out are JSON; nil means no body.
 func (c *commands) faults(ctx context.Context, method, path string, in, out any) error {
 	t, err := c.target(ctx)
 	if err != nil {

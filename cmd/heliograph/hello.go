@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// greeter is the user that hello connects as. The name is ours, so that on a deployed stack no real user
-	// gets the message.
+	// greeter is the user that hello connects as. The name is Heliograph's own, so that on a deployed stack no real
+	// user gets the message.
 	greeter  = "heliograph-hello"
 	greeting = "Hello, world"
-	// helloLimit is long enough for cold starts and a follow-up, and short enough to say that something is wrong.
+	// helloLimit allows for cold starts and a follow-up, yet reports a broken stack soon.
 	helloLimit = 30 * time.Second
 )
 
@@ -43,7 +43,7 @@ func (c *helloCommand) Run(ctx context.Context, w world, line *commands) error {
 	return t.hello(ctx, w, c.Claim)
 }
 
-// hello takes one message through the stack, from a connect to its arrival.
+// hello takes one message through the stack, from connecting to its arrival.
 func (t *target) hello(ctx context.Context, w world, claim string) error {
 	ctx, cancel := context.WithTimeout(ctx, helloLimit)
 	defer cancel()
@@ -56,7 +56,7 @@ func (t *target) hello(ctx context.Context, w world, claim string) error {
 	if err != nil {
 		return err
 	}
-	// A close that the gateway sees makes the user offline at once; otherwise only the end of the lease would.
+	// On a proper close the user goes offline at once; otherwise only when the lease ends.
 	defer socket.Close(websocket.StatusNormalClosure, "")
 	s.done("connected as the user "+greeter, "authorizer verified the token, connect recorded the connection")
 
@@ -81,8 +81,8 @@ func (t *target) hello(ctx context.Context, w world, claim string) error {
 	return nil
 }
 
-// await reads until the greeting has arrived. Two runs at once share a user, so another run's greeting counts, too;
-// anything else does not come from hello.
+// await reads until the greeting arrives. Concurrent runs share a user, so the greeting of another run counts too;
+// any other message does not come from hello.
 func await(ctx context.Context, socket *websocket.Conn) error {
 	_, got, err := socket.Read(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func await(ctx context.Context, socket *websocket.Conn) error {
 	return nil
 }
 
-// steps prints what was done, how long it took, and which functions did it.
+// steps prints each step as it completes: the step, how long it took, and the functions involved.
 type steps struct {
 	w    world
 	last time.Time

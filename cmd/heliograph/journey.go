@@ -29,7 +29,7 @@ Examples:
   heliograph --stack dev journey order-7 --since 1h --json`
 }
 
-// Validate is called by kong. X-Ray searches 24 hours at most.
+// Validate is called by kong. An X-Ray search spans 24 hours at most.
 func (c *journeyCommand) Validate() error {
 	if c.Since <= 0 || c.Since > 24*time.Hour {
 		return fmt.Errorf("--since is %v; it must be over 0 and at most 24h", c.Since)
@@ -63,7 +63,7 @@ func (c *journeyCommand) read(ctx context.Context, t *target, now time.Time) (j 
 	return deployedJourney(ctx, t, c.ID, now.Add(-c.Since), now)
 }
 
-// marks stand before steps by their status.
+// marks maps a step's status to the mark printed before it.
 var marks = map[string]string{"ok": "●", "warn": "◆", "bad": "▲", "gap": "┊", "info": "○"}
 
 func journeyText(j journey.Journey) string {

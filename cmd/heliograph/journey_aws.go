@@ -17,13 +17,13 @@ import (
 	"heliograph/local/journey"
 )
 
-// logsInsights is what a journey needs of CloudWatch Logs.
+// logsInsights is the part of CloudWatch Logs that a journey needs.
 type logsInsights interface {
 	StartQuery(context.Context, *cloudwatchlogs.StartQueryInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.StartQueryOutput, error)
 	GetQueryResults(context.Context, *cloudwatchlogs.GetQueryResultsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetQueryResultsOutput, error)
 }
 
-// traceReader is what it needs of X-Ray.
+// traceReader is the part of X-Ray that a journey needs.
 type traceReader interface {
 	GetTraceSummaries(context.Context, *xray.GetTraceSummariesInput, ...func(*xray.Options)) (*xray.GetTraceSummariesOutput, error)
 	BatchGetTraces(context.Context, *xray.BatchGetTracesInput, ...func(*xray.Options)) (*xray.BatchGetTracesOutput, error)
@@ -33,9 +33,9 @@ type traceReader interface {
 type deployed struct {
 	logs     logsInsights
 	traces   traceReader
-	group    string // of the function send
+	group    string // log group of the send function
 	from, to time.Time
-	every    time.Duration // how often to ask whether a query is done
+	every    time.Duration // interval for polling a query
 }
 
 func deployedJourney(ctx context.Context, t *target, id string, from, to time.Time) (journey.Journey, error) {
@@ -46,7 +46,7 @@ func deployedJourney(ctx context.Context, t *target, id string, from, to time.Ti
 	return d.tell(ctx, id)
 }
 
-// tell follows the ids: that of the message, then those of its follow-ups, which only log lines tell.
+// tell follows the message's id and then the ids of its follow-ups, which only the log lines name.
 func (d deployed) tell(ctx context.Context, id string) (journey.Journey, error) {
 	if strings.ContainsAny(id, "\"\\\n") {
 		return journey.Journey{}, fmt.Errorf("the id %q can't be searched for: it has quotes, backslashes or line breaks", id)
@@ -79,7 +79,7 @@ func (d deployed) tell(ctx context.Context, id string) (journey.Journey, error) 
 	return journey.Tell(id, lines, segments, d.to), err
 }
 
-// anyOf is a condition that a field is one of some ids.
+// anyOf returns a condition that matches a field against any of the ids.
 func anyOf(field, join string, ids []string) string {
 	conditions := make([]string, len(ids))
 	for i, id := range ids {
@@ -88,7 +88,7 @@ func anyOf(field, join string, ids []string) string {
 	return strings.Join(conditions, join)
 }
 
-// lines asks Logs Insights for the lines about some messages.
+// lines queries Logs Insights for the lines about the given messages.
 func (d deployed) lines(ctx context.Context, ids []string) ([]journey.Line, error) {
 	query := "fields @message | filter " + anyOf("messageId", " or ", ids) + " or " + anyOf("id", " or ", ids) + " | sort @timestamp asc | limit 1000"
 	started, err := d.logs.StartQuery(ctx, &cloudwatchlogs.StartQueryInput{
@@ -124,7 +124,7 @@ func readResults(results [][]logstypes.ResultField) []journey.Line {
 			if aws.ToString(f.Field) != "@message" {
 				continue
 			}
-			if l, err := journey.ReadLine(aws.ToString(f.Value)); err == nil { // others are Lambda's own
+			if l, err := journey.ReadLine(aws.ToString(f.Value)); err == nil { // lines that don't parse are Lambda's own
 				lines = append(lines, l)
 			}
 		}
@@ -132,7 +132,7 @@ func readResults(results [][]logstypes.ResultField) []journey.Line {
 	return lines
 }
 
-// traceIDs asks X-Ray for the traces about some messages: a message that is delivered at once leaves no line.
+// traceIDs asks X-Ray for the traces of the given messages: one delivered at once leaves no log line.
 func (d deployed) traceIDs(ctx context.Context, ids []string, to map[string]bool) error {
 	filter := anyOf("annotation."+journey.AnnotationMessageID, " OR ", ids)
 	pages := xray.NewGetTraceSummariesPaginator(d.traces, &xray.GetTraceSummariesInput{
@@ -150,7 +150,7 @@ func (d deployed) traceIDs(ctx context.Context, ids []string, to map[string]bool
 	return nil
 }
 
-// batch is how many traces BatchGetTraces gives at once.
+// batch is the most traces that BatchGetTraces returns per call.
 const batch = 5
 
 func (d deployed) segments(ctx context.Context, traces map[string]bool) ([]journey.Segment, error) {

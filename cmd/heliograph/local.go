@@ -35,7 +35,8 @@ Example:
 
 func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	started := w.now()
-	// Collect garbage at half the usual slack: the stack then needs about a third less memory, at no measurable cost in CPU.
+	// Collecting garbage at half the usual slack saves the stack about a third of its memory, at no measurable cost
+	// in CPU.
 	debug.SetGCPercent(50)
 	directory, err := w.directory()
 	if err != nil {
@@ -71,7 +72,7 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	return stack.Close()
 }
 
-// hello sends a first message through the stack in this process, by the addresses that any other client uses.
+// hello sends a first message through the stack in this process, using the same addresses as any other client.
 func (c *localCommand) hello(ctx context.Context, w world, line *commands) error {
 	fmt.Fprint(w.stdout, "\nA first message, step by step:\n\n")
 	claim, ok := c.Config["userIdClaim"]
@@ -114,7 +115,8 @@ The AWS command line needs an access key; any will do:
 Ctrl-C stops it.
 `))
 
-// welcome prints what runs where, and what to try. command is how to call the command line.
+// welcome prints the addresses of the running stack and commands to try. command is how the user invokes the command
+// line.
 func welcome(out io.Writer, endpoints local.Endpoints, command string, took time.Duration) error {
 	return welcomeText.Execute(out, struct {
 		local.Endpoints
@@ -124,11 +126,11 @@ func welcome(out io.Writer, endpoints local.Endpoints, command string, took time
 	}{endpoints, command, took.Round(100 * time.Millisecond), seedToken})
 }
 
-// itself is how to call this command line from a directory so that it finds the stack of an endpoints file.
+// itself returns how to invoke this command line from a directory so that it finds the stack of an endpoints file.
 func itself(directory, endpoints string) string {
 	const command = "go run ./cmd/heliograph"
 	if endpoints == filepath.Join(directory, ".heliograph", "local.json") {
-		return command // the default
+		return command // the default path, which needs no --target
 	}
 	return command + " --target '" + strings.ReplaceAll(endpoints, "'", `'\''`) + "'"
 }

@@ -9,7 +9,7 @@ import (
 	"heliograph/local"
 )
 
-// TestWelcome proves that the commands to copy talk to the stack that was started.
+// TestWelcome proves that the commands offered for copying talk to the stack that was started.
 func TestWelcome(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, endpoints, want string }{

@@ -60,8 +60,8 @@ func main() {
 	os.Exit(run(ctx, w, os.Args[1:]))
 }
 
-// untilEnded is done when the process is told to end: by Ctrl-C, by SIGTERM, or by SIGHUP when its terminal is closed,
-// unless it was started by nohup.
+// untilEnded returns a context that is done when the process is told to end: by Ctrl-C, by SIGTERM, or by SIGHUP when
+// its terminal closes, unless it was started under nohup.
 func untilEnded() (context.Context, context.CancelFunc) {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -70,7 +70,7 @@ func untilEnded() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), signals...)
 }
 
-// run carries out one command line and returns the exit code: 0 done, 1 failed, 2 not understood.
+// run executes one command line and returns the exit code: 0 success, 1 failure, 2 usage error.
 func run(ctx context.Context, w world, args []string) (code int) {
 	var line commands
 	exited := -1
@@ -79,20 +79,20 @@ func run(ctx context.Context, w world, args []string) (code int) {
 		kong.Description("WebSocket push and presence in your own AWS account, and on your laptop."),
 		kong.UsageOnError(),
 		kong.Writers(w.stdout, w.stderr),
-		kong.Exit(func(code int) { exited = code }), // kong's own would end the process, and a test with it
+		kong.Exit(func(code int) { exited = code }), // kong's default would end the process, and a test with it
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(w),
 	)
 	command, err := parser.Parse(args)
-	if exited >= 0 { // --help was asked for and has been printed
+	if exited >= 0 { // --help has been printed
 		return exited
 	}
 	if err != nil {
 		fmt.Fprintf(w.stderr, "heliograph: %s\nTry: heliograph --help\n", escaped(err.Error()))
 		return 2
 	}
-	// Ctrl-C cancels ctx, and a command that ends for that reason has done what it was asked to do.
+	// Ctrl-C cancels ctx; a command that ends for that reason has succeeded.
 	if err := command.Run(&line); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(w.stderr, "heliograph: %s\n", escaped(err.Error()))
 		return 1

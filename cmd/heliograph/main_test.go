@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestNoStack proves of each command that needs a stack that it says so in one line, at once and with exit code 1, whether
-// there never was one or it was killed.
+// TestNoStack proves that each command that needs a stack reports a missing one in one line, at once and with exit
+// code 1, whether the stack was never started or was killed.
 func TestNoStack(t *testing.T) {
 	t.Parallel()
 	stale := filepath.Join(t.TempDir(), "local.json")
@@ -44,7 +44,7 @@ func TestNoStack(t *testing.T) {
 	}
 }
 
-// TestHangUp proves that a closed terminal ends the program as Ctrl-C and SIGTERM do, so that it can tidy up.
+// TestHangUp proves that closing the terminal ends the program as Ctrl-C and SIGTERM do, so that it can clean up.
 func TestHangUp(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals to send")

@@ -24,7 +24,7 @@ func (onlineCommand) Help() string {
   heliograph online 1234 5678`
 }
 
-// status is one entry of the answer of GET /user/online. LastActivity is null for a user who was never here.
+// status is one entry of a GET /user/online response. LastActivity is null for a user who has never connected.
 type status struct {
 	UserID       string     `json:"UserId"`
 	IsOnline     bool       `json:"IsOnline"`
@@ -68,11 +68,11 @@ func printStatuses(out io.Writer, page []byte) error {
 	return nil
 }
 
-// eachPage calls GET /user/online, follows its Link headers, and passes each page's body to use.
+// eachPage calls GET /user/online, follows its Link headers, and passes the body of each page to use.
 func (t *target) eachPage(ctx context.Context, token string, users []string, use func([]byte) error) error {
 	next := "/user/online"
 	if len(users) > 0 {
-		next += "?" + url.Values{"userId": users}.Encode() // userIds would take an id apart that holds a comma
+		next += "?" + url.Values{"userId": users}.Encode() // userIds would split an id that contains a comma
 	}
 	for next != "" {
 		page, link, err := t.page(ctx, token, next)
@@ -87,8 +87,8 @@ func (t *target) eachPage(ctx context.Context, token string, users []string, use
 	return nil
 }
 
-// page returns one page and the reference of the next, "" after the last. The body of an error answer goes into the error:
-// it is a problem document that says what would be right.
+// page returns one page and the reference to the next, "" after the last. The body of an error response goes into the
+// error: it is a problem document that names the remedy.
 func (t *target) page(ctx context.Context, token, reference string) (page []byte, next string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.HTTPURL+reference, nil)
 	if err != nil {
@@ -111,8 +111,8 @@ func (t *target) page(ctx context.Context, token, reference string) (page []byte
 	return page, next, err
 }
 
-// nextReference reads a header such as `<?limit=100&cursor=abc>; rel="next"`. The reference is relative to the request's
-// address; one that led elsewhere would send the token there, so it is refused.
+// nextReference parses a header such as `<?limit=100&cursor=abc>; rel="next"`. A reference must be relative to the
+// request's address; any other is refused, because following it would send the token elsewhere.
 func nextReference(link string) (string, error) {
 	if link == "" {
 		return "", nil

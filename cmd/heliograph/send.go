@@ -96,7 +96,7 @@ func (c *sendCommand) message(w world) (string, error) {
 	return m.Text(), nil
 }
 
-// expiry reads a time, or a duration from now.
+// expiry parses a time, or a duration from now.
 func expiry(text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, nil

@@ -19,7 +19,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// TestSend proves what each command line puts on the queue, through the real parser and client.
+// TestSend proves which message each command line puts on the queue, through the real parser and client.
 func TestSend(t *testing.T) {
 	t.Parallel()
 	queue, endpoints := serveQueue(t)
@@ -52,7 +52,7 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// TestSendRefuses proves that what makes no sense stays off the queue, and is told what would be right.
+// TestSendRefuses proves that an invalid command line puts nothing on the queue, and that its error names the remedy.
 func TestSendRefuses(t *testing.T) {
 	t.Parallel()
 	queue, endpoints := serveQueue(t)
@@ -83,7 +83,7 @@ func runSend(t *testing.T, endpoints string, arguments ...string) (code int, std
 	return code, out.String(), err.String()
 }
 
-// serveQueue serves a send queue, and gives the path of an endpoints file that names it.
+// serveQueue serves a send queue, and returns the path of an endpoints file that names it.
 func serveQueue(t *testing.T) (queue *sqs.Queue, endpoints string) {
 	t.Helper()
 	server := sqs.New(sqs.Options{Region: "eu-west-1", Account: "123456789012", Endpoint: "http://sqs.test"})

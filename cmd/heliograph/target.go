@@ -19,7 +19,7 @@ import (
 	"heliograph/local"
 )
 
-// operator is the user in whose name the command line itself calls the HTTP API.
+// operator is the user as whom the command line itself calls the HTTP API.
 const operator = "heliograph-cli"
 
 // target is the running stack that a command talks to.
@@ -52,7 +52,7 @@ func (c *commands) endpoints(ctx context.Context) (local.Endpoints, error) {
 	return endpoints, err
 }
 
-// stackOutputs asks Pulumi where a deployed stack is.
+// stackOutputs reads the addresses of a deployed stack from its Pulumi outputs.
 func stackOutputs(ctx context.Context, stack string) (local.Endpoints, error) {
 	var endpoints local.Endpoints
 	var stderr bytes.Buffer

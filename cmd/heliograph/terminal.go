@@ -9,11 +9,12 @@ import (
 	"unicode"
 )
 
-// What others wrote (user ids, bodies, reasons, names) may hold control characters, by which a text could overwrite what
-// stands on a terminal, hide a part of itself, or look like several lines. Tables and sentences show such a text by quoted
-// or plain. What has to leave as it came, such as a message's body, is escaped only where a terminal would obey it.
+// Text from outside (user ids, bodies, reasons, names) may contain control characters, which could overwrite the
+// screen, hide part of the text, or make it look like several lines. Tables and sentences print such text through
+// quoted or plain. Output that must stay byte for byte, such as a message's body, is escaped only when it goes to a
+// terminal.
 
-// quoted is a text as it is, or as a Go string if a terminal might take a part of it for a command.
+// quoted returns a text unchanged, or as a Go string literal if a terminal might obey part of it.
 func quoted(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return strconv.Quote(text)
@@ -21,7 +22,7 @@ func quoted(text string) string {
 	return text
 }
 
-// plain is a quoted text that does not fill the terminal either.
+// plain shortens a long text, so that it cannot fill the terminal, and quotes it.
 func plain(text string) string {
 	const most = 300
 	if runes := []rune(text); len(runes) > most {
@@ -30,12 +31,12 @@ func plain(text string) string {
 	return quoted(text)
 }
 
-// escaped writes control characters, but line breaks and tabs, as JSON does: so JSON stays JSON, and the same value.
+// escaped writes control characters other than line breaks and tabs as JSON escapes, so that JSON keeps its value.
 func escaped(text string) string {
 	var b strings.Builder
 	for i, r := range text {
 		switch {
-		case r == unicode.ReplacementChar && !strings.HasPrefix(text[i:], "\uFFFD"): // a byte that is no UTF-8
+		case r == unicode.ReplacementChar && !strings.HasPrefix(text[i:], "\uFFFD"): // a byte that is not valid UTF-8
 			fmt.Fprintf(&b, `\u%04x`, text[i])
 		case obeyed(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
@@ -46,15 +47,15 @@ func escaped(text string) string {
 	return b.String()
 }
 
-// obeyed reports whether a terminal may obey a character instead of showing it.
+// obeyed reports whether a terminal may act on a character instead of showing it.
 func obeyed(r rune) bool {
 	return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
-// terminal is a terminal to which nothing but its own program gives commands.
+// terminal writes to a terminal, escaping control characters so that only the program itself can command it.
 type terminal struct{ out io.Writer }
 
-// Write takes whole characters: fmt, tabwriter and encoding/json write no others.
+// Write expects whole characters, which is how fmt, tabwriter and encoding/json write.
 func (t terminal) Write(p []byte) (int, error) {
 	if _, err := io.WriteString(t.out, escaped(string(p))); err != nil {
 		return 0, fmt.Errorf("write to the terminal: %w", err)
@@ -62,7 +63,7 @@ func (t terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// output is where a command writes: a file or pipe gets everything as it is.
+// output returns the writer for a command's output: a file or pipe receives it unchanged.
 func output(file *os.File) io.Writer {
 	if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		return terminal{file}
@@ -70,7 +71,7 @@ func output(file *os.File) io.Writer {
 	return file
 }
 
-// clearScreen empties the screen.
+// clearScreen clears the screen.
 func clearScreen(out io.Writer) {
 	if t, ok := out.(terminal); ok {
 		out = t.out

@@ -19,12 +19,12 @@ import (
 	"heliograph/simulator/cloud"
 )
 
-// hostile is an id that clears the screen, overwrites its line, turns the writing around, pretends to be another line, and
-// rings the bell.
+// hostile is an id that clears the screen, overwrites its line, reverses the writing direction, pretends to be
+// another line, and rings the bell.
 const hostile = "u\x1b[2J\x1b]0;title\x07\r\u009b31m\u202eevil\u2066\x00\x7f\nroot  true\u2028x"
 
-// TestNothingObeyed proves that no command lets an id, a reason, a body or a name give the terminal commands. Tables and
-// sentences are safe wherever they go; what leaves as it came is safe on a terminal.
+// TestNothingObeyed proves that no command lets an id, a reason, a body or a name control the terminal. Tables and
+// sentences are safe wherever they are written; output kept byte for byte is safe on a terminal.
 func TestNothingObeyed(t *testing.T) {
 	t.Parallel()
 	l := letter{
@@ -91,8 +91,8 @@ func checkObeysNothing(t *testing.T, printed string) {
 	}
 }
 
-// TestBodiesOnTerminals proves that a message's body and the API's JSON reach a terminal without commands, and a pipe as they
-// came.
+// TestBodiesOnTerminals proves that a message's body and the API's JSON reach a terminal without control characters,
+// and a pipe unchanged.
 func TestBodiesOnTerminals(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -120,7 +120,8 @@ func TestBodiesOnTerminals(t *testing.T) {
 	}
 }
 
-// TestEscapedJSON proves that JSON on a terminal is JSON with the same meaning, also where encoding/json lets commands pass.
+// TestEscapedJSON proves that JSON escaped for a terminal keeps its meaning, even where encoding/json leaves control
+// characters unescaped.
 func TestEscapedJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -20,7 +20,7 @@ Example:
 }
 
 func (c *tokenCommand) Run(ctx context.Context, w world, line *commands) error {
-	if c.TTL <= 0 { // the token would be signed all the same, and refused by the stack without a reason
+	if c.TTL <= 0 { // such a token could be signed, but the stack would refuse it without a reason
 		return fmt.Errorf("--ttl is %v: it must be more than 0, such as 1h", c.TTL)
 	}
 	t, err := line.target(ctx)

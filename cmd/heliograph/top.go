@@ -9,6 +9,7 @@ import (
 	"time"
 )
 
+// topCommand shows the lines of the stack's dashboard, refreshed until it is interrupted.
 type topCommand struct {
 	Once  bool          `help:"Print the figures once and end."`
 	All   bool          `help:"Show the lines without a value, too."`
@@ -57,7 +58,7 @@ func (c *topCommand) Run(ctx context.Context, w world, line *commands) error {
 	}
 }
 
-// figures are what top shows: the stack's pulse and its dashboard.
+// figures is the data that top shows: the stack's pulse and its dashboard.
 type figures struct {
 	pulse struct {
 		Firing, Faults, Problems []string
@@ -108,7 +109,7 @@ func (f figures) print(out io.Writer, all bool) {
 	}
 }
 
-// last is the newest value.
+// last returns the newest value.
 func (f figure) last() (text string, ok bool) {
 	for i := len(f.Values) - 1; i >= 0; i-- {
 		if f.Values[i] != nil {
@@ -118,7 +119,8 @@ func (f figure) last() (text string, ok bool) {
 	return "-", false
 }
 
-// sparkline draws the values from 0 to the largest, a character each; a period without one is a space.
+// sparkline draws the values on a scale from 0 to the largest, one character each; a period without a value is a
+// space.
 func (f figure) sparkline() string {
 	top := 0.0
 	for _, v := range f.Values {

@@ -31,7 +31,7 @@ func version(info *debug.BuildInfo) string {
 	}
 	released := info.Main.Version
 	if released == "" {
-		released = "(devel)" // the toolchain's own word for a build of no tagged version
+		released = "(devel)" // the toolchain's version for a build without a tag
 	}
 	parts := []string{"heliograph", released}
 	if c := commit(info.Settings); c != "" {
@@ -40,7 +40,7 @@ func version(info *debug.BuildInfo) string {
 	return strings.Join(append(parts, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH), " ")
 }
 
-// commit describes the working tree that was built, "" where the toolchain recorded none.
+// commit describes the working tree that was built; "" if the toolchain recorded none.
 func commit(settings []debug.BuildSetting) string {
 	vcs := map[string]string{}
 	for _, s := range settings {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestVersion proves what is printed of each kind of build, through the real parser.
+// TestVersion proves the text printed for each kind of build, through the real parser.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	platform := runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
@@ -48,7 +48,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestVersionIsPrinted proves that an output that takes nothing is an error.
+// TestVersionIsPrinted proves that a failing output is an error.
 func TestVersionIsPrinted(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
@@ -59,7 +59,7 @@ func TestVersionIsPrinted(t *testing.T) {
 	}
 }
 
-// failing is a writer that takes nothing.
+// failing is a writer that always fails.
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
