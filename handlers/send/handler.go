@@ -19,15 +19,15 @@ type deliverer interface {
 
 var _ deliverer = (*delivery.Deliverer)(nil)
 
-// send hands the event's records to delivery. It never fails as a whole: an error would return the records that are done to
-// the queue, too.
+// send hands the event's records to delivery. It never returns an error: an error would return the records that are
+// done to the queue as well.
 func send(d deliverer) observability.Handler[events.SQSEvent, events.SQSEventResponse] {
 	return func(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 		records := make([]delivery.Record, len(e.Records))
 		for i := range e.Records {
 			records[i] = record(&e.Records[i])
 		}
-		failures := []events.SQSBatchItemFailure{} // empty means that none goes back
+		failures := []events.SQSBatchItemFailure{} // empty, not nil: no record goes back
 		for _, id := range d.Deliver(ctx, records) {
 			failures = append(failures, events.SQSBatchItemFailure{ItemIdentifier: id})
 		}

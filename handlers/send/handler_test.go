@@ -17,7 +17,7 @@ import (
 	"heliograph/delivery"
 )
 
-// fakeDelivery keeps the records that it is given, and sends some back.
+// fakeDelivery keeps the records that it is given, and returns some of them to the queue.
 type fakeDelivery struct {
 	records []delivery.Record
 	back    []string
@@ -28,7 +28,7 @@ func (d *fakeDelivery) Deliver(_ context.Context, records []delivery.Record) []s
 	return d.back
 }
 
-// TestEvent proves that delivery gets from an event as Lambda sends it all that it needs of each record.
+// TestEvent proves that delivery receives everything it needs of each record in an event as Lambda sends it.
 func TestEvent(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/event.json")
@@ -61,7 +61,7 @@ func TestEvent(t *testing.T) {
 	}
 }
 
-// TestAnswer proves that the answer is the one that SQS's event source reads: a list of what goes back, in order.
+// TestAnswer proves that the response has the form that SQS's event source reads: the ids that go back, in order.
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -90,7 +90,7 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// good is an environment as the program sets it.
+// good returns an environment like the one that the Pulumi program sets.
 func good() environment {
 	return environment{
 		TableName: "heliograph-dev", ConnectionsEndpoint: "https://abc.execute-api.eu-west-1.amazonaws.com/dev",
@@ -99,7 +99,7 @@ func good() environment {
 	}
 }
 
-// TestBuild proves that the environment is enough to build the handler, and that it reaches no network for it.
+// TestBuild proves that the environment suffices to build the handler, without network access.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	h, err := build(t.Context(), aws.Config{Region: "eu-west-1"}, good())
@@ -112,7 +112,7 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-// TestBuildRefuses proves that an address that is none is named at the start, before any message is lost on it.
+// TestBuildRefuses proves that a malformed address is reported at start-up, before it can cost a message.
 func TestBuildRefuses(t *testing.T) {
 	t.Parallel()
 	for name, field := range map[string]func(*environment) *string{

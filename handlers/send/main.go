@@ -20,18 +20,18 @@ import (
 	"heliograph/presence"
 )
 
-// environment is what the program sets.
+// environment holds the variables that the Pulumi program sets.
 type environment struct {
 	observability.Settings
 
 	TableName           string `env:"TABLE_NAME,required,notEmpty"`
 	ConnectionsEndpoint string `env:"CONNECTIONS_ENDPOINT,required,notEmpty"` // of the WebSocket API, https://<host>/<stage>
-	QueueURL            string `env:"QUEUE_URL,required,notEmpty"`            // where the events come from and follow-ups go
+	QueueURL            string `env:"QUEUE_URL,required,notEmpty"`            // source of the events and target of follow-ups
 	DeadLetterQueueURL  string `env:"DEAD_LETTER_QUEUE_URL,required,notEmpty"`
 
-	TopicARN          string        `env:"TOPIC_ARN,required,notEmpty"`          // where receipts go
-	IdempotencyWindow time.Duration `env:"IDEMPOTENCY_WINDOW,required,notEmpty"` // how long an Id is remembered
-	BroadcastRate     int           `env:"BROADCAST_RATE,required,notEmpty"`     // users a second that a broadcast goes through
+	TopicARN          string        `env:"TOPIC_ARN,required,notEmpty"`          // topic for receipts
+	IdempotencyWindow time.Duration `env:"IDEMPOTENCY_WINDOW,required,notEmpty"` // how long Ids are remembered
+	BroadcastRate     int           `env:"BROADCAST_RATE,required,notEmpty"`     // users per second that a broadcast reaches
 }
 
 func main() {

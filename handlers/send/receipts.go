@@ -7,12 +7,12 @@ import (
 	"heliograph/handlers/internal/topic"
 )
 
-// receipts publishes what became of messages.
+// receipts publishes delivery receipts.
 type receipts struct{ topic topic.Topic }
 
 var _ delivery.Receipts = receipts{}
 
-// receipt is a receipt as subscribers read it.
+// receipt is a receipt in the form that subscribers read.
 type receipt struct {
 	ID        string `json:"Id"`
 	Delivered int

@@ -22,8 +22,8 @@ func (f *fakeSNS) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sn
 	return &sns.PublishOutput{}, f.err
 }
 
-// TestPublish proves that a receipt is the documented event, byte for byte, with the attribute to filter by, and that SNS's
-// error comes back as it is.
+// TestPublish proves that a receipt is the documented event, byte for byte, with the attribute to filter by, and that
+// an error from SNS is returned unchanged.
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	down := errors.New("SNS is down")
