@@ -1,7 +1,7 @@
-// Package message is a message as it crosses the borders between processes: what a producer puts on the send queue, what
-// the function send adds when it puts the message back, and what it adds to a dead letter. The function and the command
-// line read and write all of it here, so that neither can disagree with the other.
+// Package message defines a message as it crosses process boundaries: the form in which a producer puts it on the
+// send queue, the attributes that send adds when it puts the message back, and those that it adds to a dead letter.
+// Send and the command line both read and write these forms here, so they cannot disagree.
 //
-// [Message] is what a producer asks for, [State] is what is known of it after an attempt, and [DeadLetter] is why it was
-// given up. How they are used is package delivery's concern.
+// [Message] is the producer's request, [State] is the knowledge gained by earlier attempts, and [DeadLetter] is the
+// reason why a message was given up. Package delivery defines how they are used.
 package message

@@ -11,19 +11,19 @@ import (
 	"heliograph"
 )
 
-// fields are the raw values of the known names; empty where the name is missing.
+// fields holds the raw values of the known names; empty if the name is missing.
 type fields struct {
 	user, users, connection, broadcast string
 	body, id, expires, receipt         string
 
-	aside []byte // the body, if it stands beside the text: see BodyAttribute
+	aside []byte // the body, if it travels beside the text: see BodyAttribute
 }
 
-// set keeps a value if its name, which comes as a JSON string, means something.
+// set stores a value if its name, given as a JSON string, is known.
 func (f *fields) set(literal, value string) *Rejection {
 	name, rejection := text("a name", literal)
 	if rejection != nil {
-		return nil // no name that means something holds half a surrogate pair
+		return nil // no known name contains half a surrogate pair
 	}
 	known, slot := f.slot(name)
 	if slot == nil {
@@ -36,7 +36,7 @@ func (f *fields) set(literal, value string) *Rejection {
 	return nil
 }
 
-// slot finds where a name's value belongs, and the name's proper spelling; nil for unknown names.
+// slot returns where a name's value is stored and the name's canonical spelling; nil for unknown names.
 func (f *fields) slot(name string) (string, *string) {
 	for _, known := range []struct {
 		name string
@@ -58,8 +58,8 @@ func (f *fields) slot(name string) (string, *string) {
 	return "", nil
 }
 
-// equalFold compares without regard to ASCII case. strings.EqualFold alone also takes the long s (ſ) for an s, and a name
-// that merely looks alike must not address anybody.
+// equalFold compares without regard to ASCII case. strings.EqualFold alone also matches the long s (ſ) with s, and a
+// name that merely looks similar must not address a user.
 func equalFold(name, known string) bool {
 	return len(name) == len(known) && strings.EqualFold(name, known)
 }
@@ -76,7 +76,7 @@ func (f *fields) message() (m Message, _ *Rejection) {
 	return m, nil
 }
 
-// targets are the fields that name a target, as an error lists them.
+// targets lists the fields that name a target, for error messages.
 const targets = "UserId, UserIds, ConnectionId and Broadcast"
 
 func (f *fields) readTarget(m *Message) *Rejection {
@@ -101,7 +101,7 @@ func (f *fields) readTarget(m *Message) *Rejection {
 	case len(given) == 0:
 		return Reject(ReasonNoTarget, "none of "+targets+" is given")
 	case len(given) > 1:
-		// Picking one, or adding them up, would be a guess at what the producer meant.
+		// Picking one or combining them would be a guess at the producer's intent.
 		return Reject(ReasonSeveralTargets, strings.Join(names, " and ")+" are given, and only one may be")
 	}
 	return given[0](f, m)
@@ -197,7 +197,7 @@ func (f *fields) readID(m *Message) *Rejection {
 	case rejection != nil:
 		return rejection
 	case id == "":
-		// Ignoring it would silently drop a promise on which the producer counts.
+		// Ignoring it would silently break a promise that the producer relies on.
 		return Reject(ReasonMalformed, "Id is empty")
 	case len(id) > MaxID:
 		return Reject(ReasonMalformed, fmt.Sprintf("Id has %d bytes, more than %d", len(id), MaxID))
@@ -214,7 +214,7 @@ func (f *fields) readExpiry(m *Message) *Rejection {
 	if rejection != nil {
 		return rejection
 	}
-	// RFC 3339 allows t and z in lower case, Go's layout does not.
+	// RFC 3339 allows lower-case t and z; Go's layout does not.
 	at, err := time.Parse(time.RFC3339, strings.ToUpper(s))
 	if err != nil {
 		return Reject(ReasonMalformed, "ExpiresAt is not an RFC 3339 time such as 2026-01-02T15:04:05Z")

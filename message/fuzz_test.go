@@ -16,11 +16,11 @@ import (
 	"heliograph"
 )
 
-// Run it with a bound on minimizing, as .ci/run does. Otherwise Go's fuzzer spends up to a minute on each new input of some
-// hundred bytes, trying to leave out every part of it, and executes nothing meanwhile that it counts.
+// Run it with a bound on minimizing, as .ci/run does. Otherwise Go's fuzzer spends up to a minute trying to shorten
+// each new input of some hundred bytes, and none of its executions meanwhile count.
 
-// FuzzParse holds, for any text at all, that Parse neither panics nor disagrees with the oracle, which reads messages
-// by encoding/json: on whether a message is one, on all of what it says, and on why it is none.
+// FuzzParse proves that, for any text, Parse never panics and agrees with the oracle, which reads messages with
+// encoding/json: on whether the text is a message, on its contents, and on the reason for a rejection.
 func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		got, rejection := Parse(text)
@@ -40,13 +40,14 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// oracle is what a text says as a message, or all that is wrong with it: Parse may give any of these reasons.
+// oracle reads a text as a message and collects everything that is wrong with it: Parse may give any of these
+// reasons.
 func oracle(text string) (Message, []Reason) {
 	o := reading{wrong: map[Reason]bool{}}
 	switch {
 	case len(text) > MaxMessage:
 		o.wrong[ReasonTooLarge] = true
-		return o.m, o.reasons() // what comes after may be anything
+		return o.m, o.reasons() // anything may follow
 	case !utf8.ValidString(text), !json.Valid([]byte(text)), !strings.HasPrefix(strings.Trim(text, " \t\r\n"), "{"):
 		return o.m, []Reason{ReasonMalformed}
 	}
@@ -67,11 +68,11 @@ func oracle(text string) (Message, []Reason) {
 	return o.m, o.reasons()
 }
 
-// reading is a message as far as the oracle has read it, and what is wrong with it.
+// reading is the part of a message that the oracle has read so far, and its faults.
 type reading struct {
 	m      Message
 	wrong  map[Reason]bool
-	fields map[string]json.RawMessage // by name in lower case; without those that are null, but for the body
+	fields map[string]json.RawMessage // keyed by lower-case name; null members are left out, except the body
 }
 
 func (o *reading) is(wrong bool, reason Reason) {
@@ -84,7 +85,7 @@ func (o *reading) reasons() []Reason { return slices.Collect(maps.Keys(o.wrong))
 
 var known = []string{"userid", "userids", "connectionid", "broadcast", "body", "id", "expiresat", "receipt"}
 
-// members reads the object's members, and how deep it goes.
+// members reads the object's members and its nesting depth.
 func (o *reading) members(text string) {
 	deep := 0
 	for tokens := json.NewDecoder(strings.NewReader(text)); ; {
@@ -102,7 +103,7 @@ func (o *reading) members(text string) {
 	}
 	o.fields = map[string]json.RawMessage{}
 	members := json.NewDecoder(strings.NewReader(text))
-	_, _ = members.Token() // the brace
+	_, _ = members.Token() // the opening brace
 	for members.More() {
 		name, _ := members.Token()
 		var value json.RawMessage
@@ -122,7 +123,7 @@ func (o *reading) members(text string) {
 	maps.DeleteFunc(o.fields, func(name string, value json.RawMessage) bool { return string(value) == "null" && name != "body" })
 }
 
-// text reads a member that has to be a string, if it is there.
+// text reads a member that must be a string, if it is present.
 func (o *reading) text(name string, then func(string)) {
 	raw, ok := o.fields[name]
 	if !ok {
@@ -201,7 +202,7 @@ func (o *reading) users(raw json.RawMessage) {
 	o.is(len(o.m.Users) > 1000, ReasonTooManyUsers)
 }
 
-// literals finds the strings of a JSON value.
+// literals matches the strings of a JSON value.
 var literals = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"`)
 
 func (o *reading) body() {

@@ -13,32 +13,32 @@ import (
 	"heliograph"
 )
 
-// Bounds of a message. The body's is API Gateway's for one WebSocket message; the others keep a hostile or broken producer
-// from costing more than its own message.
+// Bounds of a message. The body's is API Gateway's for one WebSocket message; the others limit the cost of a hostile
+// or broken producer to its own message.
 const (
 	MaxMessage = 1 << 20   // bytes of the whole message, more than SQS ever carries
 	MaxBody    = 128 << 10 // bytes of the body as the client receives it
-	MaxUsers   = 1000      // different users of UserIds
+	MaxUsers   = 1000      // distinct users in UserIds
 	MaxID      = 256       // bytes of Id
 	MaxDepth   = 128       // nested objects and arrays, the message itself included
 )
 
 // Message is what a producer asks for. It goes to exactly one of Users, Connection and Broadcast.
 type Message struct {
-	// Users are distinct, in the order in which the producer named them; up to MaxUsers.
+	// Users are distinct, in the order in which the producer named them; at most MaxUsers.
 	Users []heliograph.UserID
-	// Connection is the one connection that the message goes to, whoever's it is.
+	// Connection is the single connection that the message goes to, whichever user it belongs to.
 	Connection heliograph.ConnectionID
 	// Broadcast marks a message to all users who are online.
 	Broadcast bool
 	// Body is the text that every connection receives, byte for byte.
 	Body []byte
-	// ID is the producer's own name for the message; empty if it gave none. A message sent again under the same name within
-	// the idempotency window is not delivered twice.
+	// ID is the producer's own id for the message; empty if it gave none. A message sent again under the same ID
+	// within the idempotency window is not delivered twice.
 	ID string
-	// ExpiresAt is when the message stops being worth delivering; zero means never.
+	// ExpiresAt is when the message becomes worthless; zero means never.
 	ExpiresAt time.Time
-	// Receipt asks for an event once the message has settled. Such a message has an ID.
+	// Receipt requests an event once the message has settled. Such a message has an ID.
 	Receipt bool
 }
 
@@ -49,22 +49,22 @@ func (m *Message) Expired(now time.Time) bool {
 
 // Parse reads one message: a JSON object with one target and a Body, optionally Id (a string), ExpiresAt (RFC 3339)
 // and Receipt (a bool; true needs an Id). The target is exactly one of UserId (a string), UserIds (1 to MaxUsers
-// strings; one that occurs twice counts once), ConnectionId (a string) and Broadcast (true). Parse returns why the
-// message is rejected, or nil.
+// strings; duplicates count once), ConnectionId (a string) and Broadcast (true). Parse returns the reason for
+// rejecting the message, or nil.
 //
-//   - A Body that is a string is delivered as that string, also the empty one. Any other value, null included, is
-//     delivered as its compact text: white space between tokens is gone, everything else (numbers, escapes, the order
-//     and repetition of members) is as it was written. Without a Body there is nothing to deliver: rejected.
+//   - A Body that is a string is delivered as that string, even if it is empty. Any other value, null included, is
+//     delivered as its compact text: white space between tokens is removed, everything else (numbers, escapes, the
+//     order and repetition of members) is as it was written. A message without a Body is rejected.
 //   - Names match without regard to ASCII case. A known name that occurs twice, in whatever case, is rejected, since
 //     choosing either would be wrong. Unknown names are ignored.
 //   - Any of them but Body may be null, which counts as missing, and so does false for Broadcast.
 //   - Invalid UTF-8 is rejected anywhere. Half a surrogate pair (such as "\ud83d" alone) can't be written as UTF-8, so
-//     it is rejected in every known field, in a Body of any type and at any depth: what a client gets must not depend on
-//     whether a producer wraps its text in an object.
+//     it is rejected in every known field, in a Body of any type and at any depth: the bytes a client receives must
+//     not depend on whether a producer wraps its text in an object.
 func Parse(text string) (Message, *Rejection) { return parse(text, nil) }
 
-// ParseAside is Parse for a message whose body stands beside its text, as send writes a message that has to become
-// smaller: see [BodyAttribute]. The text has no Body then.
+// ParseAside is Parse for a message whose body travels beside its text, the form in which send writes a message that
+// has to shrink: see [BodyAttribute]. The text then has no Body.
 func ParseAside(text string, body []byte) (Message, *Rejection) {
 	if body == nil {
 		body = []byte{}
@@ -84,7 +84,7 @@ func parse(text string, aside []byte) (Message, *Rejection) {
 	return f.message()
 }
 
-// checkText holds what is true of any acceptable text, before anything is decoded from it.
+// checkText checks the rules that hold for any acceptable text before anything is decoded from it.
 func checkText(text string) *Rejection {
 	switch {
 	case len(text) > MaxMessage:
@@ -97,8 +97,7 @@ func checkText(text string) *Rejection {
 	return nil
 }
 
-// depth counts how deep the brackets outside strings nest. It does not need valid JSON: whatever else is wrong with the
-// text is found later.
+// depth returns how deep the brackets outside strings nest. The JSON need not be valid: other faults are found later.
 func depth(text string) int {
 	deepest, open, quoted := 0, 0, false
 	for i := 0; i < len(text); i++ {
@@ -118,8 +117,8 @@ func depth(text string) int {
 	return deepest
 }
 
-// readFields takes the object apart without decoding the values. Decoding into a struct would silently take the last of
-// several equal names.
+// readFields splits the object into raw values. Decoding into a struct would silently take the last of several equal
+// names.
 func readFields(text string) (fields, *Rejection) {
 	var f fields
 	if data := []byte(text); !json.Valid(data) {
@@ -144,7 +143,7 @@ func readFields(text string) (fields, *Rejection) {
 	return f, nil
 }
 
-// syntax says where the JSON breaks off, and nothing of what stands there.
+// syntax reports where the JSON is malformed, without quoting any of it.
 func syntax(data []byte) *Rejection {
 	var err *json.SyntaxError
 	if errors.As(json.Unmarshal(data, new(any)), &err) {
@@ -153,7 +152,7 @@ func syntax(data []byte) *Rejection {
 	return Reject(ReasonMalformed, "not valid JSON")
 }
 
-// wire is a message as a producer writes it.
+// wire is a message in a producer's JSON.
 type wire struct {
 	UserID       heliograph.UserID       `json:"UserId,omitempty"`
 	UserIDs      []heliograph.UserID     `json:"UserIds,omitempty"`
@@ -165,7 +164,7 @@ type wire struct {
 	Receipt      bool                    `json:",omitempty"`
 }
 
-// Text writes the message as a producer does, its body as a string. Parse reads it.
+// Text writes the message as a producer would, with its body as a string. Parse reads it.
 func (m *Message) Text() string {
 	w := m.wire()
 	body := string(m.Body)
@@ -189,11 +188,11 @@ func (m *Message) wire() *wire {
 	return w
 }
 
-// unsendable are the characters that JSON allows in a text and SQS does not. Source: SendMessage, "MessageBody".
+// unsendable escapes the characters that JSON allows in a text but SQS does not. Source: SendMessage, "MessageBody".
 var unsendable = strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`)
 
-// encode writes JSON that SQS takes, without the escapes for HTML, which would count several times towards SQS's limit. Only
-// values that always encode are written with it.
+// encode writes JSON that SQS accepts, without HTML escapes, which would count several times towards SQS's limit. It
+// must only be given values that always encode.
 func encode(v any) string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -202,7 +201,7 @@ func encode(v any) string {
 	return unsendable.Replace(strings.TrimSuffix(text.String(), "\n"))
 }
 
-// IDOf is the Id of a text that may not be a valid message, as dead letters hold them; empty if there is none.
+// IDOf returns the Id in a text that may not be a valid message, as in some dead letters; empty if there is none.
 func IDOf(text string) string {
 	var m struct {
 		ID any `json:"Id"`

@@ -23,7 +23,7 @@ func users(ids ...string) []heliograph.UserID {
 	return all
 }
 
-// numbers are so many user ids, 0, 1 and so on.
+// numbers returns n user ids: 0, 1 and so on.
 func numbers(n int) []string {
 	all := make([]string, n)
 	for i := range all {
@@ -32,7 +32,7 @@ func numbers(n int) []string {
 	return all
 }
 
-// jsonList is numbers as JSON.
+// jsonList returns the ids of numbers as JSON.
 func jsonList(n int) string {
 	text, _ := json.Marshal(numbers(n))
 	return string(text)
@@ -206,8 +206,8 @@ func nested(depth int) string {
 	return strings.Repeat("[", depth) + strings.Repeat("]", depth)
 }
 
-// TestParseRoundTrip proves that whatever a producer's encoder makes of a message, the message is what
-// comes out: any target, any body as a string, names in any case, members in any order, white space anywhere.
+// TestParseRoundTrip proves that a message survives any producer's encoder: any target, any body as a string, names
+// in any case, members in any order, white space anywhere.
 func TestParseRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -234,7 +234,7 @@ func TestParseRoundTrip(t *testing.T) {
 	})
 }
 
-// drawTarget gives the message a target, and returns the member that says so.
+// drawTarget gives the message a target, and returns the JSON member for it.
 func drawTarget(t *rapid.T, m *Message) string {
 	ids := rapid.Map(rapid.StringN(1, -1, heliograph.MaxUserID), func(id string) heliograph.UserID { return heliograph.UserID(id) })
 	switch rapid.SampledFrom([]string{"user", "users", "connection", "all"}).Draw(t, "target") {
@@ -253,8 +253,8 @@ func drawTarget(t *rapid.T, m *Message) string {
 	}
 }
 
-// member writes a member with its name in random case and its value as encoding/json would, with HTML
-// escaped or not.
+// member writes a member with its name in random case and its value as encoding/json would write it, with or without
+// HTML escapes.
 func member(t *rapid.T, name string, value any) string {
 	cased := []rune(name)
 	for i, upper := range rapid.SliceOfN(rapid.Bool(), len(cased), len(cased)).Draw(t, "case of "+name) {
@@ -265,7 +265,7 @@ func member(t *rapid.T, name string, value any) string {
 		}
 	}
 	var encoded bytes.Buffer
-	encoder := json.NewEncoder(&encoded) // ends with a newline: white space between tokens
+	encoder := json.NewEncoder(&encoded) // ends with a newline, which is white space between tokens
 	encoder.SetEscapeHTML(rapid.Bool().Draw(t, "escape HTML"))
 	if err := encoder.Encode(value); err != nil {
 		t.Fatal(err)

@@ -1,16 +1,16 @@
 package message
 
-// Reason is the first word of a dead letter's RejectReason attribute. It is stable: consumers of the dead-letter queue may
-// compare it. The detail after it is for people.
+// Reason is the first word of a dead letter's RejectReason attribute. It is stable: consumers of the dead-letter
+// queue may compare it. The detail after it is for people to read.
 type Reason string
 
 const (
-	// ReasonMalformed: the message is not what a producer should send: not JSON, a wrong type, a field given twice, nested
-	// too deep, invalid UTF-8.
+	// ReasonMalformed: the message is invalid: not JSON, a wrong type, a field given twice, nested too deep, invalid
+	// UTF-8.
 	ReasonMalformed Reason = "malformed"
-	// ReasonNoTarget: the message does not say whom it is for.
+	// ReasonNoTarget: the message names no target.
 	ReasonNoTarget Reason = "no-target"
-	// ReasonSeveralTargets: the message says in more than one way whom it is for.
+	// ReasonSeveralTargets: the message names its target in more than one way.
 	ReasonSeveralTargets Reason = "several-targets"
 	// ReasonTooManyUsers: the message names more than [MaxUsers] users.
 	ReasonTooManyUsers Reason = "too-many-users"
@@ -19,29 +19,29 @@ const (
 	// ReasonTooLarge: the body is larger than a WebSocket message may be, by our own count ([MaxBody]) or by API Gateway's
 	// (413).
 	ReasonTooLarge Reason = "body-too-large"
-	// ReasonRefused: API Gateway did not accept the body (400), so it never will.
+	// ReasonRefused: API Gateway rejected the body (400), so a retry would fail as well.
 	ReasonRefused Reason = "refused"
-	// ReasonBadFollowUp: an attribute of send's own was not written by send.
+	// ReasonBadFollowUp: an attribute reserved for send was not written by send.
 	ReasonBadFollowUp Reason = "bad-follow-up"
-	// ReasonUndelivered: the last attempt failed, too.
+	// ReasonUndelivered: the last attempt failed as well.
 	ReasonUndelivered Reason = "undelivered"
-	// ReasonNoRoom: an attempt failed, and what a follow-up would have to say exceeds what SQS takes.
+	// ReasonNoRoom: an attempt failed, and the state for its follow-up exceeds SQS's size limit.
 	ReasonNoRoom Reason = "no-room-for-follow-up"
 	// ReasonReceiptUnpublished: the message itself has settled, but its receipt could not be published.
 	ReasonReceiptUnpublished Reason = "receipt-unpublished"
-	// ReasonCrash is never written: it stands for the reason that is missing when the queue itself moved the message,
-	// because send died each time it was given it.
+	// ReasonCrash is never written: it stands for the missing reason of a message that the queue itself moved,
+	// because send died each time it received it.
 	ReasonCrash Reason = "crash"
 )
 
-// Rejection says why a message goes to the dead-letter queue.
+// Rejection is the reason why a message goes to the dead-letter queue.
 type Rejection struct {
 	Reason Reason
-	// Detail is plain English for whoever reads the dead letter. It never holds any of the body.
+	// Detail is plain English for the reader of the dead letter. It never quotes the body.
 	Detail string
 }
 
-// String is the value of the RejectReason attribute.
+// String returns the value of the RejectReason attribute.
 func (r Rejection) String() string { return string(r.Reason) + ": " + r.Detail }
 
 // Reject returns a rejection.
@@ -49,7 +49,7 @@ func Reject(reason Reason, detail string) *Rejection {
 	return &Rejection{Reason: reason, Detail: detail}
 }
 
-// Retryable reports whether the message could be delivered later: it was not rejected, it only failed.
+// Retryable reports whether a redrive may succeed: the delivery failed, but the message was not rejected.
 func (r Rejection) Retryable() bool {
 	switch r.Reason {
 	case ReasonUndelivered, ReasonNoRoom, ReasonReceiptUnpublished, ReasonCrash:

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// scanner walks over JSON that is known to be valid, so it checks nothing.
+// scanner walks over JSON that is already known to be valid, so it checks nothing.
 type scanner struct {
 	text string
 	at   int
 }
 
-// next skips white space and returns the byte after it, without passing it.
+// next skips white space and returns the next byte without consuming it.
 func (s *scanner) next() byte {
 	for {
 		switch b := s.text[s.at]; b {
@@ -23,7 +23,7 @@ func (s *scanner) next() byte {
 	}
 }
 
-// value passes the value that begins here, and returns its text.
+// value consumes the value that begins here, and returns its text.
 func (s *scanner) value() string {
 	start, open := s.at, 0
 	for {
@@ -45,7 +45,7 @@ func (s *scanner) value() string {
 	}
 }
 
-// passString passes the string that begins here.
+// passString consumes the string that begins here.
 func (s *scanner) passString() {
 	for s.at++; s.text[s.at] != '"'; s.at++ {
 		if s.text[s.at] == '\\' {
@@ -55,7 +55,7 @@ func (s *scanner) passString() {
 	s.at++
 }
 
-// passOther passes what is neither a string nor a bracket: inside an object or array one byte of it, outside the whole
+// passOther consumes anything but a string or a bracket: one byte inside an object or array; outside, the whole
 // number or word, which ends with its member or element.
 func (s *scanner) passOther(inside bool) {
 	if inside {
@@ -65,7 +65,7 @@ func (s *scanner) passOther(inside bool) {
 	s.at += strings.IndexAny(s.text[s.at:], ",}] \t\r\n")
 }
 
-// elements are the texts of the elements of an array that is known to be valid.
+// elements yields the texts of the elements of an array that is known to be valid.
 func elements(array string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		s := scanner{text: array}

@@ -9,55 +9,55 @@ import (
 	"heliograph"
 )
 
-// MaxAttempts is how often a message is tried before it goes to the dead-letter queue.
+// MaxAttempts is the number of attempts before a message goes to the dead-letter queue.
 const MaxAttempts = 3
 
 // maxToken bounds the token of an attempt, in bytes. Ours are shorter.
 const maxToken = 64
 
-// State is what is known of a message from its earlier attempts: JSON in the attribute HeliographRetry of a follow-up, or
-// in HeliographOwed of a dead letter.
+// State is the knowledge that earlier attempts gained of a message: JSON in the attribute HeliographRetry of a
+// follow-up, or in HeliographOwed of a dead letter.
 //
-// It travels over queues that others may write to, so nothing in it is trusted: it can narrow down to which of its own
-// targets a message goes, and no more.
+// It travels over queues that others may write to, so it is not trusted: all it can do is narrow the message down to
+// some of the message's own targets.
 type State struct {
-	// Attempt is the number of the attempt that the record makes, 1 to MaxAttempts. Follow-ups that only wait, for a user
-	// to come back or for a claim to end, make the same one again.
+	// Attempt is the number of the attempt that the record makes, 1 to MaxAttempts. Follow-ups that only wait, for a
+	// user to come back or for a claim to end, repeat the number.
 	Attempt int `json:"attempt"`
 	// FirstSentAt is when the producer sent the message, in Unix milliseconds; 0 if unknown.
 	FirstSentAt int64 `json:"firstSentAt,omitempty"`
-	// Holder is the token under which the previous attempt claimed the message. Only messages with an Id have it.
+	// Holder is the token under which the previous attempt claimed the message. Only messages with an Id have one.
 	Holder string `json:"holder,omitempty"`
-	// Owed is what each user is still owed; empty means everything, to everybody. A message to a connection id owes it to
-	// the user "".
+	// Owed maps each user to what that user is still owed; empty means that every user is owed everything. A message
+	// to a connection id has its entry under the user "".
 	Owed map[heliograph.UserID]Owed `json:"owed,omitempty"`
-	// Known replaces Owed where the message was written anew and names only users who are still owed: it is keyed by the
-	// user's position in UserIds, and users without an entry are owed everything. See Bind.
+	// Known replaces Owed in a message that was written anew and names only users who are still owed: it is keyed by
+	// the user's position in UserIds, and users without an entry are owed everything. See Bind.
 	Known map[int]Owed `json:"known,omitempty"`
-	// Cursor, Listed and Paused belong to a broadcast: where the next page of online users begins, whether the list has
-	// ended, and whether the next page waits until what is owed has been tried again.
+	// Cursor, Listed and Paused belong to a broadcast: where the next page of online users begins, whether the list
+	// has ended, and whether the next page waits until the users still owed have been tried again.
 	Cursor string `json:"cursor,omitempty"`
 	Listed bool   `json:"listed,omitempty"`
 	Paused bool   `json:"paused,omitempty"`
-	// OwedSince is when a broadcast first failed to reach one of those owed, in Unix milliseconds.
+	// OwedSince is when a broadcast first failed to reach one of the users still owed, in Unix milliseconds.
 	OwedSince int64 `json:"owedSince,omitempty"`
-	// Tally is what came of the message so far.
+	// Tally counts the results of the message so far.
 	Tally Tally `json:"tally,omitzero"`
-	// Settled is when the message settled, in Unix milliseconds, if only its receipt is still to be published.
+	// Settled is when the message settled, in Unix milliseconds, if only its receipt remains to be published.
 	Settled int64 `json:"settled,omitempty"`
 }
 
-// Owed is what one user is still owed.
+// Owed is the part of a delivery that one user is still owed.
 type Owed struct {
-	// Connections are those that the body has not arrived at; nil means every open one. An empty list that is not nil means
-	// that the body has arrived, and only the claim is still to be marked as done.
+	// Connections are the connections that the body has not reached; nil means every open one. An empty, non-nil list
+	// means that the body has arrived, and only the claim is still to be marked as done.
 	Connections []heliograph.ConnectionID `json:"connections,omitzero"`
 	// Delivered and Gone count this user's other connections.
 	Delivered int `json:"delivered,omitempty"`
 	Gone      int `json:"gone,omitempty"`
-	// Waited is set once a follow-up has waited for the user to come back. It waits once.
+	// Waited is set once a follow-up has waited for the user to come back; no follow-up waits a second time.
 	Waited bool `json:"waited,omitempty"`
-	// Holder is the token under which the message is claimed for this user, where that is not the state's.
+	// Holder is the token under which the message is claimed for this user, if it differs from the state's.
 	Holder string `json:"holder,omitempty"`
 }
 
@@ -69,7 +69,7 @@ func (o *Owed) Everything() bool {
 // OnlyMark reports whether the body has arrived everywhere and only the claim is still to be marked as done.
 func (o *Owed) OnlyMark() bool { return o.Connections != nil && len(o.Connections) == 0 }
 
-// Count is what is owed as a tally counts it: connections, or the user if the connections are not known.
+// Count returns the amount owed in a tally's units: connections, or the user if the connections are not known.
 func (o *Owed) Count() int {
 	if o.Connections == nil {
 		return 1
@@ -77,7 +77,7 @@ func (o *Owed) Count() int {
 	return len(o.Connections)
 }
 
-// Tally counts what became of a message, in connections and in users, as a receipt does.
+// Tally counts the results of a message in connections and in users, as a receipt does.
 type Tally struct {
 	Delivered int `json:"delivered,omitempty"`
 	Gone      int `json:"gone,omitempty"`
@@ -97,15 +97,16 @@ func (t *Tally) Add(more Tally) {
 
 func (t *Tally) least() int { return min(t.Delivered, t.Gone, t.Offline, t.Failed, t.Expired) }
 
-// Says reports whether the state says more than a message without it.
+// Says reports whether the state carries anything that a fresh message lacks; the attempt and the time of sending
+// don't count.
 func (s *State) Says() bool {
 	return len(s.Owed) > 0 || len(s.Known) > 0 || s.Cursor != "" || s.Settled > 0 || s.Tally != Tally{}
 }
 
-// Text is the attribute's value.
+// Text returns the attribute's value.
 func (s *State) Text() string { return encode(s) }
 
-// ParseState reads an attribute's value. The rejection names the attribute.
+// ParseState parses an attribute's value. A rejection names the attribute.
 func ParseState(attribute, text string, now time.Time) (State, *Rejection) {
 	var s State
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
@@ -117,9 +118,9 @@ func ParseState(attribute, text string, now time.Time) (State, *Rejection) {
 	return s, nil
 }
 
-// problem says what in a state can't be true.
+// problem describes what makes a state impossible; "" if nothing does.
 func (s *State) problem(now time.Time) string {
-	latest := now.Add(time.Minute).UnixMilli() // clocks differ
+	latest := now.Add(time.Minute).UnixMilli() // allows for clock skew
 	switch {
 	case s.Attempt < 1 || s.Attempt > MaxAttempts:
 		return "attempt is out of range"
@@ -140,8 +141,8 @@ func (s *State) problem(now time.Time) string {
 	return ""
 }
 
-// Bind ties the state to the users that its message names: what Known says by position, Owed then says by name. It rejects
-// a state that can't be this message's.
+// Bind ties the state to the users that its message names: entries that Known has by position move to Owed, by name.
+// It rejects a state that can't belong to this message.
 func (s *State) Bind(users []heliograph.UserID) *Rejection {
 	if len(s.Known) == 0 {
 		return nil
@@ -162,11 +163,11 @@ func (s *State) Bind(users []heliograph.UserID) *Rejection {
 	return nil
 }
 
-// Narrow writes the message anew, so that it names only the users who are still owed, and the state so that it names none:
-// Bind is the way back. Everything that is known stays known. It needs a message to users.
+// Narrow rewrites the message so that it names only the users who are still owed, and the state so that it names
+// none: Bind reverses it. No knowledge is lost. The message must be one to users.
 func (s State) Narrow(m Message) (Message, State) {
 	if s.Settled > 0 {
-		m.Users = m.Users[:1] // nothing is owed but the receipt, and a message must have a target
+		m.Users = m.Users[:1] // only the receipt is owed, but a message must have a target
 		return m, s
 	}
 	if len(s.Owed) == 0 {

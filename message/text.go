@@ -23,8 +23,8 @@ func text(name, raw string) (string, *Rejection) {
 	return s, nil
 }
 
-// loneSurrogate reports whether a JSON value holds, in any of its strings, a \u escape of half a surrogate pair without its
-// other half, which encoding/json would silently replace with U+FFFD.
+// loneSurrogate reports whether any string in a JSON value has a \u escape of half a surrogate pair without its other
+// half, which encoding/json would silently replace with U+FFFD.
 func loneSurrogate(value string) bool {
 	for i := 0; i < len(value); i++ {
 		if value[i] != '\\' {
@@ -33,9 +33,9 @@ func loneSurrogate(value string) bool {
 		unit := escapedUnit(value[i:])
 		switch {
 		case unit < 0xD800 || unit > 0xDFFF:
-			i++ // behind the escaped character, which may be a backslash itself
+			i++ // skips the escaped character, which may itself be a backslash
 		case unit <= 0xDBFF && isLow(escapedUnit(value[i+6:])):
-			i += 11 // both escapes have six bytes
+			i += 11 // each of the two escapes has six bytes
 		default:
 			return true
 		}
@@ -45,7 +45,7 @@ func loneSurrogate(value string) bool {
 
 func isLow(unit int) bool { return unit >= 0xDC00 && unit <= 0xDFFF }
 
-// escapedUnit is the UTF-16 code unit of a \uXXXX escape at the start of s, or -1.
+// escapedUnit returns the UTF-16 code unit of a \uXXXX escape at the start of s, or -1.
 func escapedUnit(s string) int {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return -1
