@@ -15,23 +15,23 @@ import (
 	"heliograph"
 )
 
-// claimLease is how long a claim holds unless it is renewed. It is longer than an attempt and the pause after it, so that a
-// chain keeps its claims, and shorter than the queue's visibility time-out of 180 s, so that a record redelivered after a
-// crash finds the claim of its first delivery expired.
+// claimLease is how long a claim holds unless it is renewed. It exceeds an attempt plus the pause after it, so that a
+// chain keeps its claims, and is shorter than the queue's visibility time-out of 180 s, so that a record redelivered
+// after a crash finds the claim of its first delivery expired.
 const claimLease = 120 * time.Second
 
-// Target is what a message is claimed for: one user, or one connection id.
+// Target is the recipient for whom a message is claimed: one user, or one connection id.
 type Target string
 
 func userTarget(id heliograph.UserID) Target { return Target("user#" + string(id)) }
 
 func connectionTarget(id heliograph.ConnectionID) Target { return Target("connection#" + string(id)) }
 
-// ClaimState is what a claim found.
+// ClaimState is the result of a claim.
 type ClaimState int
 
 const (
-	// Claimed: the message is the claimer's to deliver, until the lease ends.
+	// Claimed: the claimer may deliver the message until the lease ends.
 	Claimed ClaimState = iota
 	// Duplicate: a message of this id was delivered to this target within the idempotency window.
 	Duplicate
@@ -44,14 +44,14 @@ type ClaimResult struct {
 	State ClaimState
 	// Delivered and Gone say, for a Duplicate, what the earlier delivery came to, in connections.
 	Delivered, Gone int
-	// Until says, for InFlight, when the lease ends unless it is renewed.
+	// Until is, for InFlight, when the lease ends unless it is renewed.
 	Until time.Time
 }
 
 // ErrClaimLost says that the claim was over, and another delivery has claimed the message since.
 var ErrClaimLost = errors.New("another delivery has claimed the message since")
 
-// ClaimTable is what claims need of DynamoDB.
+// ClaimTable is the part of DynamoDB that claims need.
 type ClaimTable interface {
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
@@ -63,21 +63,21 @@ var (
 	_ Claims     = (*ClaimStore)(nil)
 )
 
-// ClaimStore remembers, in the stack's table, which messages with an id were delivered to whom. Each of its methods is one
-// call, of one write unit. It holds no state of its own and may be used by many goroutines.
+// ClaimStore remembers, in the stack's table, which messages with an id were delivered to which targets. Each method
+// makes one call and consumes one write unit. It holds no state of its own and is safe for concurrent use.
 type ClaimStore struct {
 	db     ClaimTable
 	table  string
 	window time.Duration
 }
 
-// NewClaims returns the claims in a table. What was delivered is remembered for the idempotency window.
+// NewClaims returns the claims in a table. Deliveries are remembered for the idempotency window.
 func NewClaims(db ClaimTable, table string, window time.Duration) *ClaimStore {
 	return &ClaimStore{db: db, table: table, window: window}
 }
 
-// claimItem is a claim as the table keeps it. Its sort key has a prefix because producers choose the id: without one, an id
-// "presence" would pass for a presence item in the table's stream.
+// claimItem is a claim as it is stored. The prefix of its sort key is needed because producers choose the id: without
+// it, an id "presence" would pass for a presence item in the table's stream.
 type claimItem struct {
 	PK        string `dynamodbav:"pk"`    // sent#user#<user id> or sent#connection#<connection id>
 	SK        string `dynamodbav:"sk"`    // id#<id>
@@ -85,10 +85,10 @@ type claimItem struct {
 	Done      bool   `dynamodbav:"done"`
 	Delivered int    `dynamodbav:"delivered"`
 	Gone      int    `dynamodbav:"gone"`
-	// Expires is when the claim stops counting, in Unix milliseconds: the end of its lease, or of the window once it is done.
-	// Claims compare it, because DynamoDB deletes by TTL up to days late.
+	// Expires is when the claim stops counting, in Unix milliseconds: the end of its lease, or of the window once it
+	// is done. Claims compare it, because DynamoDB deletes expired items up to days late.
 	Expires int64 `dynamodbav:"expires"`
-	TTL     int64 `dynamodbav:"ttl"` // the same in seconds, rounded up
+	TTL     int64 `dynamodbav:"ttl"` // Expires in seconds, rounded up
 }
 
 type item = map[string]types.AttributeValue
@@ -108,8 +108,8 @@ func boolValue(b bool) types.AttributeValue { return &types.AttributeValueMember
 // ttlSeconds converts milliseconds to the seconds of DynamoDB's TTL, rounding up.
 func ttlSeconds(ms int64) int64 { return ms/1000 + 1 }
 
-// Claim claims the message id for a target before it is posted. It takes over the claim of the attempt before, done or
-// not: what that one left over is this one's to deliver. An error means that nothing is known.
+// Claim claims the message id for a target before the message is posted. It takes over the previous attempt's claim,
+// done or not, because this attempt delivers what the previous one left over. After an error the outcome is unknown.
 func (s *ClaimStore) Claim(ctx context.Context, target Target, id string, by Owner) (ClaimResult, error) {
 	now := time.Now()
 	ends := now.Add(claimLease).UnixMilli()
@@ -124,7 +124,7 @@ func (s *ClaimStore) Claim(ctx context.Context, target Target, id string, by Own
 		ExpressionAttributeValues: item{
 			":now": numberValue(now.UnixMilli()), ":token": stringValue(by.Token), ":after": stringValue(by.After),
 		},
-		// The refusal brings the other claim along, which saves a second call.
+		// The refusal returns the other claim, which saves a second call.
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	var refused *types.ConditionalCheckFailedException
@@ -137,7 +137,7 @@ func (s *ClaimStore) Claim(ctx context.Context, target Target, id string, by Own
 	return ClaimResult{}, fmt.Errorf("claim a message: %w", err)
 }
 
-// claimedBefore reads the item for which a claim was refused.
+// claimedBefore reads the item that made a claim fail.
 func claimedBefore(refused item) (ClaimResult, error) {
 	var other claimItem
 	if err := attributevalue.UnmarshalMap(refused, &other); err != nil {
@@ -152,9 +152,9 @@ func claimedBefore(refused item) (ClaimResult, error) {
 	return ClaimResult{State: InFlight, Until: time.UnixMilli(other.Expires)}, nil
 }
 
-// Done records that the message was delivered to so many of the target's connections, and so many were gone. Until
-// the window is over, claims find a Duplicate. ErrClaimLost means that another delivery has
-// claimed the message meanwhile; what that one records stays.
+// Done records that the message was delivered to the given number of the target's connections, and how many were
+// gone. Until the window ends, claims find a Duplicate. ErrClaimLost means that another delivery has claimed the
+// message meanwhile; what that delivery records stays.
 func (s *ClaimStore) Done(ctx context.Context, target Target, id string, by Owner, delivered, gone int) error {
 	ends := time.Now().Add(s.window).UnixMilli()
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -180,8 +180,8 @@ func (s *ClaimStore) Done(ctx context.Context, target Target, id string, by Owne
 	return nil
 }
 
-// Release gives up a claim on a message that arrived nowhere, so that a resend is delivered. A claim that is done, missing
-// or another's by now stays as it is; that is no error.
+// Release gives up the claim on a message that reached no connection, so that a resend is delivered. A claim that is
+// done, missing or by now held by another delivery stays as it is; that is no error.
 func (s *ClaimStore) Release(ctx context.Context, target Target, id string, by Owner) error {
 	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName:                &s.table,

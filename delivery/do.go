@@ -16,7 +16,7 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// do carries a step out, and says what it came to. An error means that the record must go back to the queue.
+// do executes a step and returns its result. An error means that the record must go back to the queue.
 func (d *Deliverer) do(ctx context.Context, j *job, s step) (event, error) {
 	if s.warning != "" {
 		j.log(ctx, &s.state).WarnContext(ctx, "a claim could not be marked", "cause", s.warning)
@@ -42,7 +42,8 @@ func (d *Deliverer) do(ctx context.Context, j *job, s step) (event, error) {
 	return e, err
 }
 
-// queue puts the message back on the queue: for what is owed, for the next page of a broadcast, or for its receipt.
+// queue puts the message back on the queue: for the connections still owed, for the next page of a broadcast, or for
+// its receipt.
 func (d *Deliverer) queue(ctx context.Context, j *job, s step) (noRoom bool, err error) {
 	records := j.followUps(s.carries)
 	if len(records) == 0 {
@@ -67,7 +68,7 @@ func (d *Deliverer) queue(ctx context.Context, j *job, s step) (noRoom bool, err
 	return false, nil
 }
 
-// writeDeadLetter puts the message on the dead-letter queue, with the reason and with what is owed.
+// writeDeadLetter puts the message on the dead-letter queue, with the reason and the state of what is still owed.
 func (d *Deliverer) writeDeadLetter(ctx context.Context, j *job, s step) error {
 	records := j.deadLetters(s.carries, s.why, s.state.Attempt)
 	ids, err := d.send(ctx, d.DeadLetterQueueURL, records, 0, "a dead letter ("+string(s.why.Reason)+")")
@@ -85,7 +86,7 @@ func (d *Deliverer) writeDeadLetter(ctx context.Context, j *job, s step) error {
 	return nil
 }
 
-// send puts records on a queue, and gives their ids there.
+// send puts records on a queue and returns their new ids.
 func (d *Deliverer) send(ctx context.Context, url string, records []*sqs.SendMessageInput, delay int32, what string) (ids []string, err error) {
 	for _, in := range records {
 		in.QueueUrl, in.DelaySeconds = &url, delay
@@ -98,10 +99,10 @@ func (d *Deliverer) send(ctx context.Context, url string, records []*sqs.SendMes
 	return ids, nil
 }
 
-// endClaims ends the claims of users who are given up. A claim that can't be marked as done ends with its lease: then a
-// message that is sent again arrives again, at those connections that have it.
+// endClaims ends the claims of users who are given up. A claim that can't be marked as done expires with its lease; a
+// resend after that also reaches connections that already have the message.
 func (d *Deliverer) endClaims(ctx context.Context, j *job, s step) {
-	ctx, cancel := earlier(ctx, returnBefore/2) // the receipt needs its time, too
+	ctx, cancel := earlier(ctx, returnBefore/2) // leaves time for the receipt
 	defer cancel()
 	var ending sync.WaitGroup
 	for user, owed := range s.owed {
@@ -110,7 +111,7 @@ func (d *Deliverer) endClaims(ctx context.Context, j *job, s step) {
 		}
 		ending.Go(func() {
 			defer d.users.Release(1)
-			_ = guard(ctx, func() error { // logged
+			_ = guard(ctx, func() error { // guard has logged the error
 				if err := d.endClaim(ctx, j, recipient{user, owed}); err != nil {
 					j.log(ctx, &s.state).WarnContext(ctx, "a claim could not be marked", "cause", causeOf(err))
 				}
@@ -121,7 +122,7 @@ func (d *Deliverer) endClaims(ctx context.Context, j *job, s step) {
 	ending.Wait()
 }
 
-// publish publishes the receipt, and says why if that failed.
+// publish publishes the receipt, and returns the cause of a failure.
 func (d *Deliverer) publish(ctx context.Context, j *job, s step) (failure string) {
 	if err := d.Receipts.Publish(ctx, receiptOf(j.message.ID, s.carries)); err != nil {
 		return because("publishing the receipt", err)
@@ -130,19 +131,19 @@ func (d *Deliverer) publish(ctx context.Context, j *job, s step) (failure string
 	return ""
 }
 
-// receiptOf is what a settled message's receipt says.
+// receiptOf returns the receipt of a settled message.
 func receiptOf(id string, s message.State) Receipt {
 	r := Receipt{
 		ID: id, Delivered: s.Tally.Delivered, Gone: s.Tally.Gone, Offline: s.Tally.Offline,
 		Failed: s.Tally.Failed, Expired: s.Tally.Expired, At: time.UnixMilli(s.Settled),
 	}
 	if s.FirstSentAt > 0 {
-		r.Latency = max(0, r.At.Sub(time.UnixMilli(s.FirstSentAt))) // clocks differ
+		r.Latency = max(0, r.At.Sub(time.UnixMilli(s.FirstSentAt))) // never negative, whatever the clock skew
 	}
 	return r
 }
 
-// finish notes what became of a message. A plain delivery is not worth a line.
+// finish records the outcome of a message. A plain delivery is not logged.
 func (d *Deliverer) finish(ctx context.Context, j *job, s step) {
 	switch s.outcome {
 	case Expired:
@@ -156,10 +157,10 @@ func (d *Deliverer) finish(ctx context.Context, j *job, s step) {
 	}
 }
 
-// maxLogged is how many connection ids a log line names.
+// maxLogged is the most connection ids that a log line names.
 const maxLogged = 10
 
-// someOf are some of the connections that are owed, for a log line.
+// someOf returns up to maxLogged of the connections still owed, for a log line.
 func someOf(owed map[heliograph.UserID]message.Owed) []heliograph.ConnectionID {
 	some := make([]heliograph.ConnectionID, 0, maxLogged)
 	for _, o := range owed {

@@ -13,8 +13,8 @@ import (
 // errPanic stands for a panic, whose value and stack are in the log.
 var errPanic = errors.New("panic")
 
-// guard does a piece of work that must not take the rest of the batch down with it: a panic in it becomes an error, which is
-// logged here, where its stack is still known.
+// guard runs work that must not take the rest of the batch down with it: it turns a panic into an error and logs it
+// here, while its stack is still available.
 func guard(ctx context.Context, work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

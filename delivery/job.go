@@ -17,7 +17,7 @@ import (
 	"heliograph/observability"
 )
 
-// Record is one message as it came off the queue.
+// Record is one message as received from the queue.
 type Record struct {
 	// ID is SQS's message id, which Deliver returns for records that go back to the queue.
 	ID string
@@ -27,22 +27,22 @@ type Record struct {
 	SentAt time.Time
 	// Attributes are the message attributes. The producer's own travel along with follow-ups and dead letters.
 	Attributes map[string]types.MessageAttributeValue
-	// TraceHeader is SQS's AWSTraceHeader, which names the trace in which the producer sent the message. It travels along,
-	// too.
+	// TraceHeader is SQS's AWSTraceHeader, which names the trace in which the producer sent the message. It travels
+	// along as well.
 	TraceHeader string
 }
 
-// job is one record that is being worked on. Nothing in it changes: what becomes of it is in the steps of plan.
+// job is one record being processed. Nothing in it changes: its progress is in the steps of plan.
 type job struct {
 	record  *Record
 	message message.Message // zero if it was rejected
-	state   message.State   // as the record brought it
-	token   string          // under which this attempt claims the message, if it has an Id
-	// rejection says why the record is none that can be delivered.
+	state   message.State   // as the record carried it
+	token   string          // token under which this attempt claims a message with an Id
+	// rejection is the reason why the record can't be delivered; nil if it can.
 	rejection *message.Rejection
 }
 
-// open reads a record: its message, and what is known of earlier attempts.
+// open reads a record: its message, and the results of earlier attempts.
 func open(r *Record, now time.Time) *job {
 	j := &job{record: r}
 	if j.state, j.rejection = readState(r, now); j.rejection != nil {
@@ -67,8 +67,8 @@ func readMessage(r *Record) (message.Message, *message.Rejection) {
 	return message.Parse(r.Body)
 }
 
-// readState reads what a record says of earlier attempts: a follow-up's HeliographRetry, or the HeliographOwed of a dead
-// letter that was put back. A record with neither makes its first attempt.
+// readState reads what a record carries from earlier attempts: the HeliographRetry of a follow-up, or the
+// HeliographOwed of a redriven dead letter. A record with neither makes its first attempt.
 func readState(r *Record, now time.Time) (message.State, *message.Rejection) {
 	first := message.State{Attempt: 1, FirstSentAt: unixMilli(r.SentAt)}
 	name := message.RetryAttribute
@@ -97,13 +97,13 @@ func unixMilli(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// recipient is a user and what they are still owed.
+// recipient is a user and what that user is still owed.
 type recipient struct {
 	user heliograph.UserID // "" for a message to a connection id
 	owed message.Owed
 }
 
-// recipients are those whom this attempt is to reach: all whom the message names, or those of them who are still owed.
+// recipients returns the users that this attempt has to reach: all that the message names, or those still owed.
 func (j *job) recipients() []recipient {
 	users := j.message.Users
 	switch {
@@ -122,7 +122,7 @@ func (j *job) recipients() []recipient {
 	return recipients
 }
 
-// target is what the message is claimed for.
+// target returns the target under which the message is claimed for a user.
 func (j *job) target(user heliograph.UserID) Target {
 	if j.message.Connection != "" {
 		return connectionTarget(j.message.Connection)
@@ -130,15 +130,15 @@ func (j *job) target(user heliograph.UserID) Target {
 	return userTarget(user)
 }
 
-// owner is who claims the message for a recipient in this attempt.
+// owner returns the owner of a recipient's claim in this attempt.
 func (j *job) owner(r recipient) Owner {
 	return Owner{Token: j.token, After: cmp.Or(r.owed.Holder, j.state.Holder, nobody)}
 }
 
-// nobody is a token that no attempt has.
+// nobody is a token that belongs to no attempt.
 const nobody = "-"
 
-// firstSent is when the producer sent the message, or now if that is unknown.
+// firstSent returns when the producer sent the message, or now if that is unknown.
 func (j *job) firstSent() time.Time {
 	if j.state.FirstSentAt == 0 {
 		return time.Now()
@@ -146,8 +146,8 @@ func (j *job) firstSent() time.Time {
 	return time.UnixMilli(j.state.FirstSentAt)
 }
 
-// annotate names the message on its span, so that its journey can be told: most deliveries leave no log line. X-Ray takes
-// 50 annotations a trace, which a batch of ten messages stays within.
+// annotate puts the message's ids on its span, so that its journey can be found: most deliveries leave no log line.
+// X-Ray allows 50 annotations per trace, and a batch of ten messages stays below that.
 func (j *job) annotate(ctx context.Context) {
 	observability.Annotate(ctx, "messageId", j.record.ID)
 	if j.message.ID != "" {
@@ -160,7 +160,8 @@ func (j *job) annotate(ctx context.Context) {
 	}
 }
 
-// log is the logger for a line about this message in a state: its ids and its tallies, never its body.
+// log returns the logger for lines about this message in a given state: it adds the ids and the tallies, never the
+// body.
 func (j *job) log(ctx context.Context, s *message.State) *slog.Logger {
 	l := observability.Log(ctx).With("messageId", j.record.ID, "attempt", s.Attempt,
 		"delivered", s.Tally.Delivered, "gone", s.Tally.Gone)

@@ -10,48 +10,48 @@ import (
 )
 
 const (
-	// limitFloor is the least number of posts at a time. A post takes some 15 ms, so four still make over 200 a
-	// second. Fewer could all be taken by posts to clients that do not read, each of which lasts as long as the SDK's pauses.
+	// limitFloor is the fewest parallel posts. A post takes some 15 ms, so four still make over 200 a second. With
+	// fewer, posts to clients that do not read could take every turn, each lasting as long as the SDK's pauses.
 	limitFloor = 4
-	// limitRound is how long answers are gathered before they are judged. It is longer than a post that meets no
-	// throttle, so that a cut has shown what it does before the next one.
+	// limitRound is how long answers are gathered before they are judged. It is longer than an unthrottled post, so
+	// that the effect of a cut shows before the next one.
 	limitRound = 100 * time.Millisecond
-	// limitShare is the share of throttled connections above which there are too many posts at a time. What is throttled
-	// below it, the SDK's retries bring through.
+	// limitShare is the share of throttled connections above which there are too many parallel posts. Below it, the
+	// SDK's retries get throttled posts through.
 	limitShare = 0.05
 )
 
-// limit bounds how many posts are made at a time by what API Gateway takes: additive increase, multiplicative decrease. It
-// starts at its maximum. Turns are given in the order of asking.
+// limit bounds the number of parallel posts to a level that API Gateway accepts: additive increase, multiplicative
+// decrease. It starts at its maximum. Turns are granted in the order of asking.
 //
-// API Gateway answers 429 when the account's rate is used up, to any post; and when one client does not read what it is
-// sent, which is no reason to make all others wait. It does not say which. So the limit counts connections rather than
-// posts, and one alone proves nothing.
+// API Gateway answers 429 to any post when the account's rate is used up, but also when a single client does not read
+// its messages, which is no reason to slow down all the others. It does not say which. So the limit counts
+// connections rather than posts, and a single connection proves nothing.
 type limit struct {
 	max int
 
 	mu      sync.Mutex
-	size    float64 // how many posts are allowed at a time; its whole part counts
+	size    float64 // number of parallel posts allowed; the fraction is dropped
 	inUse   int
 	waiting list.List // of chan struct{}, closed when its turn has come
 
-	// Of the round under way: when it began, and the connections that were posted to, true for the throttled ones.
+	// The round under way: when it began, and the connections posted to, true for throttled ones.
 	began time.Time
 	met   map[heliograph.ConnectionID]bool
 }
 
-// newLimit returns a limit of at most so many posts.
+// newLimit returns a limit with the given maximum.
 func newLimit(most int) *limit {
 	return &limit{max: most, size: float64(most), met: map[heliograph.ConnectionID]bool{}}
 }
 
-// acquire waits for a turn, or returns the context's error if that ends first. Each turn has to be released.
+// acquire waits for a turn, or returns the context's error if that ends first. Each turn must be released.
 func (l *limit) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	l.mu.Lock()
-	if l.inUse < int(l.size) { // then no one is waiting: see admit
+	if l.inUse < int(l.size) { // no caller is waiting then: see admit
 		l.inUse++
 		l.mu.Unlock()
 		return nil
@@ -67,7 +67,7 @@ func (l *limit) acquire(ctx context.Context) error {
 	}
 }
 
-// leave gives up a place in the queue, or the turn if that has just come.
+// leave gives up a place in the queue, or the turn if it has just come.
 func (l *limit) leave(ctx context.Context, turn chan struct{}, place *list.Element) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,8 +81,8 @@ func (l *limit) leave(ctx context.Context, turn chan struct{}, place *list.Eleme
 	return ctx.Err()
 }
 
-// release ends a turn in which a connection was posted to. throttled says whether API Gateway answered with a 429, even if
-// a retry went through.
+// release ends a turn that posted to a connection. throttled reports whether API Gateway answered with a 429, even if
+// a retry succeeded.
 func (l *limit) release(id heliograph.ConnectionID, throttled bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,7 +91,7 @@ func (l *limit) release(id heliograph.ConnectionID, throttled bool) {
 	l.admit()
 }
 
-// admit gives free turns to those waiting.
+// admit gives free turns to waiting callers.
 func (l *limit) admit() {
 	for l.inUse < int(l.size) && l.waiting.Len() > 0 {
 		l.inUse++
@@ -99,8 +99,8 @@ func (l *limit) admit() {
 	}
 }
 
-// learn adapts the size to the answer to one post: one more for each size's worth of posts that went through, half
-// of it after a round in which too many were throttled.
+// learn adapts the size to the answer to one post: it grows by one for each size's worth of successful posts, and is
+// halved after a round with too many throttled connections.
 func (l *limit) learn(id heliograph.ConnectionID, throttled bool, now time.Time) {
 	if now.Sub(l.began) >= limitRound {
 		if l.tooMany() {
@@ -115,7 +115,7 @@ func (l *limit) learn(id heliograph.ConnectionID, throttled bool, now time.Time)
 	}
 }
 
-// tooMany judges the round that has ended.
+// tooMany reports whether too many connections were throttled in the round that has ended.
 func (l *limit) tooMany() bool {
 	throttled := 0
 	for _, was := range l.met {

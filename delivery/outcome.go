@@ -17,16 +17,16 @@ import (
 	"heliograph/message"
 )
 
-// Outcome is how a post to one connection ended (delivered, gone, rejected, failed), or a whole message (all seven). Logs and
-// traces show these names.
+// Outcome is how a post to one connection ended (delivered, gone, rejected, failed), or a whole message (any of the
+// seven). Logs and traces show these names.
 type Outcome string
 
 const (
-	// Delivered: API Gateway took the body (2xx).
+	// Delivered: API Gateway accepted the body (2xx).
 	Delivered Outcome = "delivered"
 	// Gone: the connection no longer exists (410). Not a failure; the connection is pruned.
 	Gone Outcome = "gone"
-	// Rejected: it can never be delivered. Never retried.
+	// Rejected: it can never be delivered and is not retried.
 	Rejected Outcome = "rejected"
 	// Expired: past ExpiresAt, dropped.
 	Expired Outcome = "expired"
@@ -34,19 +34,19 @@ const (
 	Offline Outcome = "offline"
 	// Repeated: its Id was delivered before, or is being delivered; dropped.
 	Repeated Outcome = "duplicate"
-	// Failed: it may work later: 429, 403, 5xx, time-out, network; or a 410 that came too early to be believed.
+	// Failed: a retry may succeed: 429, 403, 5xx, time-out, network; or a 410 too early to be trusted.
 	Failed Outcome = "failed"
 )
 
-// trustGoneAfter is how old a connection must be for a 410 to be believed. Before that it may mean "not yet": API Gateway
-// holds the upgrade, and answers posts with 410, until the $connect integration has returned, which may take its time-out of
-// 29 s; presence records the connection before that. The rest is for clocks that differ.
+// trustGoneAfter is the age from which a connection's 410 is trusted. Before that it may mean "not yet": API Gateway
+// holds the upgrade, and answers posts with 410, until the $connect integration has returned, which may take up to
+// its time-out of 29 s; presence records the connection before that. The rest allows for clock skew.
 const trustGoneAfter = 35 * time.Second
 
-// outcomeOf reads a post's error: what became of the post, and a short cause for logs and dead letters. age is how long the
-// connection has been open.
+// outcomeOf interprets a post's error: it returns the outcome, and a short cause for logs and dead letters. age is
+// how long the connection has been open.
 //
-// Typed errors come first. The status is for answers that do not name their error, such as those of a proxy in between.
+// Typed errors come first. The status is for answers without an error type, such as those of a proxy in between.
 func outcomeOf(err error, age time.Duration) (Outcome, string) {
 	if err == nil {
 		return Delivered, ""
@@ -65,14 +65,14 @@ func outcomeOf(err error, age time.Duration) (Outcome, string) {
 	case status == http.StatusBadRequest && !worthRetrying(err):
 		return Rejected, "400"
 	case status/100 == 2:
-		// The head of the answer said yes; that its end was lost changes nothing for the client.
+		// The status line reported success; the lost end of the response makes no difference to the client.
 		return Delivered, ""
 	default:
 		return Failed, causeOf(err)
 	}
 }
 
-// reasonFor is the reason of a dead letter whose post was rejected with this cause.
+// reasonFor returns the dead letter's reason for a post rejected with this cause.
 func reasonFor(cause string) message.Reason {
 	if cause == "413" {
 		return message.ReasonTooLarge
@@ -80,7 +80,7 @@ func reasonFor(cause string) message.Reason {
 	return message.ReasonRefused
 }
 
-// statusOf is the status of the last answer, 0 if there was none.
+// statusOf returns the status of the last answer, 0 if there was none.
 func statusOf(err error) int {
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) && response.Response != nil {
@@ -89,7 +89,7 @@ func statusOf(err error) int {
 	return 0
 }
 
-// because says what failed and why, in few words. A panic has its own line in the log.
+// because describes briefly what failed and why. A panic has its own line in the log.
 func because(doing string, err error) string {
 	if errors.Is(err, errPanic) {
 		return err.Error()
@@ -97,8 +97,8 @@ func because(doing string, err error) string {
 	return doing + ": " + causeOf(err)
 }
 
-// causeOf says in few words why a call failed. It never takes an error's own text, which may quote addresses and ids at
-// length.
+// causeOf describes briefly why a call failed. It never uses the error's own text, which may quote addresses and ids
+// at length.
 func causeOf(err error) string {
 	status := statusOf(err)
 	var limited *types.LimitExceededException
@@ -122,7 +122,7 @@ func causeOf(err error) string {
 	}
 }
 
-// named is the error's code after a blank, if the code says anything.
+// named returns the error's code after a space, if the code means anything.
 func named(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != "UnknownError" {
@@ -131,7 +131,7 @@ func named(err error) string {
 	return ""
 }
 
-// worthRetrying reports whether the SDK takes an error for a passing one: some throttles and time-outs come as a 400.
+// worthRetrying reports whether the SDK considers an error transient: some throttles and time-outs arrive as a 400.
 func worthRetrying(err error) bool {
 	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
 }

@@ -16,43 +16,43 @@ import (
 
 // Bounds of SQS. Source: the SQS quotas page; the size counts the body and each attribute's name, type and value.
 const (
-	maxQueued     = 256 << 10 // bytes of one message, as the queues of the stack are declared
+	maxQueued     = 256 << 10 // bytes of one message, as configured on the stack's queues
 	maxAttributes = 10
 )
 
-// What goes back to a queue is the record once more, with what is known by now. There is always room for it, however full
-// the record is, since it takes the first of these forms that fits:
+// A record goes back to a queue together with the state known so far. There is always room for that, however full the
+// record is, since the first of these forms that fits is used:
 //
 //  1. the text as it came, with the producer's attributes;
 //  2. the text as it came, without them;
-//  3. the message written anew: it names only users who are still owed, it has nothing but the fields that are known, and its
-//     body stands beside it as plain bytes, so that no escape takes room;
+//  3. the message written anew: it names only users who are still owed, it has only the known fields, and its body
+//     travels beside it as plain bytes, so that escapes take no room;
 //  4. two such messages, each to half of the users who are owed, and so on.
 //
-// The third form is never larger than the record itself by more than what is known of the users whom it names, and one user
-// alone leaves over 120 KB for that: TestRoomForOneUser.
+// The third form exceeds the size of the record itself by no more than the state of the users it names, and a single
+// user has over 120 KB of room for that: TestRoomForOneUser.
 
 type attributes = map[string]types.MessageAttributeValue
 
-// packing says how records are made of a state.
+// packing defines how a state is turned into records.
 type packing struct {
-	// label gives the attributes that tell a state.
+	// label returns the attributes that carry a state.
 	label func(message.State) attributes
-	// split allows several records.
+	// split allows more than one record.
 	split bool
-	// forget allows a record to owe everything to a user whose connections no record has room to name.
+	// forget allows a record to owe everything to a user whose connections don't fit into any record.
 	forget bool
 }
 
-// followUps are the records of a follow-up: one, or several if there is no other way and no receipt has to add them up
-// again. There are none if there is no room.
+// followUps returns the records of a follow-up: one, or several if one has no room for everything and no receipt
+// would have to add them up again. It returns none if there is no room.
 func (j *job) followUps(s message.State) []*sqs.SendMessageInput {
 	return j.pack(s, packing{split: !j.message.Receipt, label: func(s message.State) attributes {
 		return attributes{message.RetryAttribute: stringAttribute(s.Text())}
 	}})
 }
 
-// deadLetters are the records of a dead letter: one, or several that each name some of the users who are owed.
+// deadLetters returns the records of a dead letter: one, or several that each name some of the users who are owed.
 func (j *job) deadLetters(s message.State, why message.Rejection, attempts int) []*sqs.SendMessageInput {
 	letter := message.DeadLetter{Rejection: why, Attempts: attempts}
 	records := j.pack(s, packing{split: true, forget: true, label: func(s message.State) attributes {
@@ -68,6 +68,7 @@ func (j *job) deadLetters(s message.State, why message.Rejection, attempts int) 
 	return records
 }
 
+// pack returns the records in the first form that fits; see above. It returns none if no form fits.
 func (j *job) pack(s message.State, p packing) []*sqs.SendMessageInput {
 	for _, form := range []func(message.State, packing) *sqs.SendMessageInput{j.asItCame, j.withoutForeign, j.anew} {
 		if in := form(s, p); in != nil && size(in) <= maxQueued {
@@ -88,7 +89,7 @@ func (j *job) pack(s message.State, p packing) []*sqs.SendMessageInput {
 	return nil
 }
 
-// forgotten is a state without the names of connections.
+// forgotten returns a state without the ids of connections.
 func forgotten(s message.State) message.State {
 	owed := make(map[heliograph.UserID]message.Owed, len(s.Owed))
 	for user, o := range s.Owed {
@@ -98,10 +99,11 @@ func forgotten(s message.State) message.State {
 	return s
 }
 
-// readable reports whether the record is a message, so that it can be written anew.
+// readable reports whether the record holds a message, so that it can be written anew.
 func (j *job) readable() bool { return j.message.Body != nil }
 
-// asItCame is the record's text and its producer's attributes, as many as SQS allows, the first ones by name.
+// asItCame is the first form: the record's text with its producer's attributes, as many as SQS allows, in the order
+// of their names.
 func (j *job) asItCame(s message.State, p packing) *sqs.SendMessageInput {
 	in := j.withoutForeign(s, p)
 	foreign := maps.Clone(j.record.Attributes)
@@ -113,8 +115,8 @@ func (j *job) asItCame(s message.State, p packing) *sqs.SendMessageInput {
 	return in
 }
 
-// reserved is how many attributes are kept free for ours: two of a follow-up, of which it may lack the second, and those
-// three of a dead letter and the body.
+// reserved returns how many attributes are kept free for ours: two in a follow-up, even if it lacks the body's; in a
+// dead letter at least three, or as many as are set.
 func reserved(in *sqs.SendMessageInput) int {
 	if _, followUp := in.MessageAttributes[message.RetryAttribute]; followUp {
 		return 2
@@ -123,7 +125,8 @@ func reserved(in *sqs.SendMessageInput) int {
 }
 
 func (j *job) withoutForeign(s message.State, p packing) *sqs.SendMessageInput {
-	// SQS takes valid text only; anything else is rejected, and only its dead letter is written.
+	// SQS accepts only valid text. Records with any other text are rejected, so only a dead letter is ever written
+	// for them.
 	in := j.again(strings.ToValidUTF8(j.record.Body, "\uFFFD"), p.label(s))
 	if aside, ok := j.record.Attributes[message.BodyAttribute]; ok {
 		in.MessageAttributes[message.BodyAttribute] = aside
@@ -131,7 +134,7 @@ func (j *job) withoutForeign(s message.State, p packing) *sqs.SendMessageInput {
 	return in
 }
 
-// anew is the message written anew, nil if there is none.
+// anew is the third form: the message written anew, nil if the record holds none.
 func (j *job) anew(s message.State, p packing) *sqs.SendMessageInput {
 	if !j.readable() {
 		return nil
@@ -141,17 +144,18 @@ func (j *job) anew(s message.State, p packing) *sqs.SendMessageInput {
 		m, s = s.Narrow(m)
 	}
 	if len(m.Body) == 0 {
-		return j.again(m.Text(), p.label(s)) // SQS takes no empty attribute
+		return j.again(m.Text(), p.label(s)) // SQS does not accept an empty attribute
 	}
 	in := j.again(m.TextAside(), p.label(s))
 	in.MessageAttributes[message.BodyAttribute] = types.MessageAttributeValue{DataType: aws.String("Binary"), BinaryValue: m.Body}
 	return in
 }
 
-// halves are the state as two, each with half of the users who are owed. Whatever else is known stays with the second.
+// halves splits the state in two, each with half of the users who are owed. All other knowledge stays with the
+// second.
 func (j *job) halves(s message.State) (one, other message.State, ok bool) {
 	owed := s.Owed
-	if len(owed) == 0 { // everything, to everybody
+	if len(owed) == 0 { // all users are owed everything
 		owed = map[heliograph.UserID]message.Owed{}
 		for _, user := range j.message.Users {
 			owed[user] = message.Owed{}
@@ -174,8 +178,8 @@ func (j *job) halves(s message.State) (one, other message.State, ok bool) {
 	return one, other, true
 }
 
-// cut is the dead letter of a text that is no message, and too large with the reason: it could not be delivered as it is
-// anyway.
+// cut returns the dead letter for a text that is not a message and is too large once the reason is added: it was
+// undeliverable in any case.
 func (j *job) cut(letter message.DeadLetter) *sqs.SendMessageInput {
 	text := strings.ToValidUTF8(j.record.Body, "\uFFFD")
 	letter.CutFrom = len(j.record.Body) + len(j.record.Attributes[message.BodyAttribute].BinaryValue)
@@ -184,7 +188,7 @@ func (j *job) cut(letter message.DeadLetter) *sqs.SendMessageInput {
 	return in
 }
 
-// again is a record with this text and these attributes, in the producer's trace.
+// again returns a record with this text and these attributes, in the producer's trace.
 func (j *job) again(text string, own attributes) *sqs.SendMessageInput {
 	in := &sqs.SendMessageInput{MessageBody: &text, MessageAttributes: own}
 	if j.record.TraceHeader != "" {
@@ -197,7 +201,7 @@ func (j *job) again(text string, own attributes) *sqs.SendMessageInput {
 	return in
 }
 
-// size is what a record counts for SQS.
+// size returns the size of a record as SQS counts it.
 func size(in *sqs.SendMessageInput) int {
 	n := len(*in.MessageBody)
 	for name, a := range in.MessageAttributes {
@@ -206,7 +210,7 @@ func size(in *sqs.SendMessageInput) int {
 	return n
 }
 
-// start is the start of a valid UTF-8 text, at most n bytes of it and no half character.
+// start returns the beginning of a valid UTF-8 text, at most n bytes, ending at a whole character.
 func start(text string, n int) string {
 	if len(text) <= n {
 		return text

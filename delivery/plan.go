@@ -13,74 +13,75 @@ import (
 // Delays of follow-ups, in seconds.
 const (
 	waitFor     = 5   // for an offline user to come back
-	longestWait = 900 // for a claim to end: as long as SQS allows
-	pageDelay   = 1   // for each page of a broadcast
+	longestWait = 900 // for a claim to end: the longest delay that SQS allows
+	pageDelay   = 1   // for the next page of a broadcast
 )
 
-// pauses are how long the queue holds a follow-up back after a failed attempt, in seconds, before jitter. The second is as
-// long as it is so that by the third attempt a 410 can be believed: see trustGoneAfter.
+// pauses are the delays of follow-ups after a failed attempt, in seconds, before jitter. The second is long enough
+// that a 410 can be trusted by the third attempt: see trustGoneAfter.
 var pauses = [message.MaxAttempts - 1]int32{5, 32}
 
-// longestOwed is how long somebody is owed before a broadcast pauses for them. It is well within the lease of their claim.
+// longestOwed is how long a user may be owed before a broadcast pauses. It is well within the lease of the user's
+// claim.
 const longestOwed = 30 * time.Second
 
-// action is what a step does.
+// action is the kind of a step.
 type action string
 
 const (
-	receive         action = ""            // it was taken off the queue: nothing has been done yet
-	reachUsers      action = "reach users" // claim, find and post, for those whom the message names or who are still owed
-	reachPage       action = "reach page"  // the same for the next page of the users who are online
+	receive         action = ""            // the record has just come off the queue
+	reachUsers      action = "reach users" // claim, find and post, for the users that the message names or those still owed
+	reachPage       action = "reach page"  // the same for the next page of online users
 	queueFollowUp   action = "follow-up"   // put the message back on the queue for what is owed
 	queuePage       action = "next page"   // put the broadcast back on the queue for its next page
 	writeDeadLetter action = "dead letter" // give up what is owed
-	endClaims       action = "end claims"  // of those given up, or whose message has expired
-	publishReceipt  action = "receipt"     // tell the producer
-	finish          action = "done"        // note what became of the message
+	endClaims       action = "end claims"  // of users given up, or of an expired message
+	publishReceipt  action = "receipt"     // publish the outcome for the producer
+	finish          action = "done"        // record the outcome of the message
 	stop            action = "stop"        // nothing is left to do
 )
 
-// step is the next thing to do for a message. It is a value: do.go carries it out.
+// step is the next thing to do for a message. It is a plain value; do.go executes it.
 type step struct {
 	action action
-	// state is what is known of the message when the step is taken.
+	// state is the message's state when the step is taken.
 	state message.State
-	// carries is what the record says that the step puts on a queue, or, of a receipt, what it reports.
+	// carries is the state in the record that the step puts on a queue, or the state that a receipt reports.
 	carries message.State
-	// owed is what is still owed; of a dead letter and of claims to end, what is given up.
+	// owed is what is still owed or, in a dead letter or when claims are ended, what is given up.
 	owed map[heliograph.UserID]message.Owed
 	// delay is how long the queue holds the record back, in seconds.
 	delay int32
-	// why is a dead letter's reason.
+	// why is the reason of a dead letter.
 	why message.Rejection
-	// outcome is one word, and cause a few, for the log and the trace.
+	// outcome is a single word and cause a short phrase, for the log and the trace.
 	outcome Outcome
 	cause   string
-	// warning is a line for the log about something that the step gives up silently.
+	// warning is a log line about anything that the step gives up silently.
 	warning string
-	// ending is the outcome of a message that has settled, for the step after the receipt; empty if that has been noted.
+	// ending is the outcome of a settled message, for the step after the receipt; empty if it has been recorded.
 	ending Outcome
-	// goesOn is set if a broadcast goes on after the dead letter.
+	// goesOn is set if a broadcast continues after the dead letter.
 	goesOn bool
 }
 
-// event is what is known after a step: the step itself, and what it came to. The zero event is the beginning.
+// event is a step and its result. The zero event is the beginning.
 type event struct {
 	step    step
 	attempt attempt // of reachUsers and reachPage
-	noRoom  bool    // what was to be queued does not fit
+	noRoom  bool    // the record to be queued does not fit
 	failure string  // why a receipt could not be published
 }
 
-// given is what else a decision depends on.
+// given holds the other inputs to a decision.
 type given struct {
 	now    time.Time
-	rate   int     // users that one record of a broadcast reaches at most
+	rate   int     // most users that one record of a broadcast reaches
 	chance float64 // random, 0 to 1, for jitter
 }
 
-// plan decides what comes next for a message. It is a pure function: whatever it depends on is in its arguments, and
-// whatever follows from it is in the step. plan_test.go has the whole of it as a table, which docs/sending.md draws.
+// plan decides on the next step for a message. It is a pure function: every input is in its arguments, and every
+// consequence is in the step. plan_test.go lists all of it as a table; docs/sending.md has the diagram.
 func plan(j *job, e event, g given) step {
 	last := e.step
 	switch last.action {
@@ -102,7 +103,7 @@ func plan(j *job, e event, g given) step {
 	return j.begin(g)
 }
 
-// begin decides what to do with a record that has just been opened.
+// begin decides on the first step for a record that has just been opened.
 func (j *job) begin(g given) step {
 	s := j.state
 	switch {
@@ -131,12 +132,12 @@ func (j *job) expire(s message.State, g given) step {
 	return step{action: endClaims, state: s, owed: owed, ending: Expired}
 }
 
-// afterAttempt decides what comes after an attempt.
+// afterAttempt decides on the step after an attempt.
 func (j *job) afterAttempt(s message.State, a attempt, g given) step {
 	s.Tally.Add(a.tally)
 	warning := ""
 	if a.rejection == nil && a.cause != "" && s.Attempt >= message.MaxAttempts && onlyMarks(a.owed) {
-		warning = a.cause // a claim that can't be marked is no reason for a dead letter
+		warning = a.cause // a claim that can't be marked does not justify a dead letter
 		a.cause, a.owed = "", nil
 	}
 	next := j.next(s, a.owed)
@@ -161,13 +162,13 @@ func (j *job) afterAttempt(s message.State, a attempt, g given) step {
 	return last
 }
 
-// pause is how long to wait before the next attempt, with jitter.
+// pause returns the delay before the next attempt, with jitter.
 func pause(attempt int, g given) int32 {
 	least := pauses[attempt-1]
 	return least + int32(g.chance*float64(least/2+1))
 }
 
-// undelivered gives up what the last attempt left owed, without the claims that are only to be marked.
+// undelivered gives up everything that the last attempt left owed, except claims that only lack their mark.
 func (j *job) undelivered(s message.State, a attempt) step {
 	owed := maps.Clone(a.owed)
 	maps.DeleteFunc(owed, func(_ heliograph.UserID, o message.Owed) bool { return o.OnlyMark() })
@@ -181,22 +182,22 @@ func (j *job) undelivered(s message.State, a attempt) step {
 	return j.giveUp(s, owed, why)
 }
 
-// A broadcast goes through the list of online users page by page. Each page is a record of its own: the message once more,
-// and where the next page begins. A function that dies costs only the time until SQS redelivers its page; and since the
-// queue holds each page back for a second, no more than BroadcastRate users are reached in one.
+// A broadcast goes through the list of online users page by page. Each page is a record of its own: a copy of the
+// message with the cursor of its next page. A function that dies costs only the time until SQS redelivers its page,
+// and since the queue holds each page back for a second, at most BroadcastRate users are reached per second.
 //
-// Users whom a page could not reach are kept until they are half of what may be reached in a second, or the first of them
-// has waited for long, or the list has ended. Then they are tried again as any other message's users are, and those given
-// up are left behind in the dead-letter queue, before the paging goes on.
+// Users whom a page could not reach are kept until they number half of those that may be reached in a second, or the
+// first of them has waited for long, or the list has ended. Then they are retried as the users of any other message
+// are, and those given up are left behind in the dead-letter queue before the paging goes on.
 
-// paging reports whether the record is for the next page of a broadcast, rather than for those who are owed.
+// paging reports whether the record is for the next page of a broadcast, rather than for users still owed.
 func (j *job) paging(s message.State) bool { return j.message.Broadcast && !s.Listed && !s.Paused }
 
-// afterPage turns the page: it adds up what is owed, and decides whether the paging pauses for that.
+// afterPage turns the page: it adds up what is owed, and decides whether the paging pauses to retry it.
 func (j *job) afterPage(s message.State, a attempt, g given) step {
 	owed := j.carried()
 	if a.unread {
-		// The page is tried again, and what is owed stays owed.
+		// The page is retried, and the users owed so far stay owed.
 		if a.owed = owed; s.Attempt >= message.MaxAttempts && a.rejection == nil {
 			a.rejection = message.Reject(message.ReasonUndelivered,
 				fmt.Sprintf("the rest of the online users owed after %d attempts, the last one: %s", s.Attempt, a.cause))
@@ -213,14 +214,14 @@ func (j *job) afterPage(s message.State, a attempt, g given) step {
 	s.Paused = !s.Listed && (2*len(owed) >= g.rate || late)
 	switch {
 	case j.paging(s) || len(owed) == 0:
-		a.cause, a.until = "", time.Time{} // nobody is tried again yet
+		a.cause, a.until = "", time.Time{} // no user is retried yet
 	case a.cause == "":
 		a.cause = "an earlier page or another delivery left it owed"
 	}
 	return j.afterAttempt(s, a, g)
 }
 
-// carried is what is owed to users whom a page does not try to reach: their claims are held as they were.
+// carried returns what is owed to users that a page does not try to reach, with their claims unchanged.
 func (j *job) carried() map[heliograph.UserID]message.Owed {
 	owed := map[heliograph.UserID]message.Owed{}
 	for user, o := range j.state.Owed {
@@ -230,7 +231,7 @@ func (j *job) carried() map[heliograph.UserID]message.Owed {
 	return owed
 }
 
-// queueNext goes on with the next page.
+// queueNext queues the broadcast for its next page.
 func queueNext(s, next message.State, owed map[heliograph.UserID]message.Owed, warning string) step {
 	next.Attempt, next.Paused = 1, false
 	if len(next.Owed) == 0 {
@@ -242,7 +243,7 @@ func queueNext(s, next message.State, owed map[heliograph.UserID]message.Owed, w
 	}
 }
 
-// afterQueueing is the end for this invocation, unless what was to be queued has no room.
+// afterQueueing ends the invocation's work on the message, unless the record to be queued does not fit.
 func (j *job) afterQueueing(last step, noRoom bool) step {
 	why := message.Rejection{Reason: message.ReasonNoRoom, Detail: last.cause}
 	switch {
@@ -259,7 +260,7 @@ func (j *job) giveUp(s message.State, owed map[heliograph.UserID]message.Owed, w
 	return step{action: writeDeadLetter, state: s, carries: buried(j.next(s, owed)), owed: owed, why: why}
 }
 
-// leaveBehind puts users whom a broadcast gives up in the dead-letter queue, and goes on without them.
+// leaveBehind puts users whom a broadcast gives up in the dead-letter queue, and continues without them.
 func (j *job) leaveBehind(s message.State, owed map[heliograph.UserID]message.Owed, why message.Rejection) step {
 	last := j.giveUp(s, owed, why)
 	last.carries.Listed, last.carries.Cursor, last.carries.Tally = true, "", message.Tally{} // the rest is still under way
@@ -267,8 +268,8 @@ func (j *job) leaveBehind(s message.State, owed map[heliograph.UserID]message.Ow
 	return last
 }
 
-// buried is a state as a dead letter keeps it, so that putting the letter back reaches only those who lack the body, at the
-// first attempt and measured from then on.
+// buried returns the state to keep in a dead letter, so that a redrive reaches only the users and connections without
+// the body, starts at the first attempt, and measures latency from then on.
 func buried(s message.State) message.State {
 	s.Attempt, s.Paused, s.OwedSince = 1, false, 0
 	if s.Settled == 0 {
@@ -277,8 +278,8 @@ func buried(s message.State) message.State {
 	return s
 }
 
-// afterDeadLetter ends the claims of those given up. That comes after the letter: if the letter could not be written, the
-// record would come again and find its own claims done.
+// afterDeadLetter ends the claims of users given up. The letter comes first: if it could not be written after the
+// claims had ended, the record would come again and find its own claims done.
 func (j *job) afterDeadLetter(last step, g given) step {
 	if last.carries.Settled > 0 {
 		return done(last.state, last.ending)
@@ -292,6 +293,7 @@ func (j *job) afterDeadLetter(last step, g given) step {
 	return next
 }
 
+// afterClaims continues a broadcast, or settles the message.
 func (j *job) afterClaims(last step, g given) step {
 	if last.goesOn {
 		return j.afterAttempt(last.state, attempt{}, g)
@@ -299,7 +301,7 @@ func (j *job) afterClaims(last step, g given) step {
 	return j.settle(last.state, last.ending, g)
 }
 
-// settle is the end of a message that needs nothing more, except perhaps a receipt.
+// settle ends a message that needs nothing more, except perhaps a receipt.
 func (j *job) settle(s message.State, ending Outcome, g given) step {
 	if !j.message.Receipt {
 		return done(s, ending)
@@ -311,8 +313,8 @@ func (j *job) settle(s message.State, ending Outcome, g given) step {
 	return step{action: publishReceipt, state: s, carries: report, ending: ending}
 }
 
-// afterReceipt tries a receipt that could not be published again as a message is: by a follow-up, which knows that nothing
-// else is to be done.
+// afterReceipt retries a failed receipt the way a message is retried: with a follow-up, whose state says that only
+// the receipt remains.
 func (j *job) afterReceipt(last step, failure string, g given) step {
 	report := last.carries
 	switch {
@@ -329,7 +331,7 @@ func (j *job) afterReceipt(last step, failure string, g given) step {
 	return step{action: queueFollowUp, state: last.state, carries: report, delay: delay, outcome: Failed, cause: failure, ending: last.ending}
 }
 
-// done notes what became of a message, where that has not been noted.
+// done records the outcome of a message, unless it has been recorded.
 func done(s message.State, ending Outcome) step {
 	if ending == "" {
 		return step{action: stop}
@@ -337,7 +339,7 @@ func done(s message.State, ending Outcome) step {
 	return step{action: finish, state: s, outcome: ending}
 }
 
-// outcome is the one word for what became of a message that needs nothing more.
+// outcome sums up in one word a message that needs nothing more.
 func (j *job) outcome(s message.State, repeated int) Outcome {
 	t := s.Tally
 	switch {
@@ -355,7 +357,8 @@ func (j *job) outcome(s message.State, repeated int) Outcome {
 	return Delivered
 }
 
-// next is the state after an attempt that left this owed. If everybody is owed everything, that goes without saying.
+// next returns the state after an attempt that left this owed. If all users are owed everything, Owed stays empty,
+// which means just that.
 func (j *job) next(s message.State, owed map[heliograph.UserID]message.Owed) message.State {
 	s.Owed, s.Holder = owed, j.token
 	if j.message.Broadcast || len(owed) != max(1, len(j.message.Users)) {
@@ -370,7 +373,7 @@ func (j *job) next(s message.State, owed map[heliograph.UserID]message.Owed) mes
 	return s
 }
 
-// onlyMarks reports whether nothing is owed but marks on claims.
+// onlyMarks reports whether only marks on claims are still owed.
 func onlyMarks(owed map[heliograph.UserID]message.Owed) bool {
 	for _, o := range owed {
 		if !o.OnlyMark() {
@@ -380,7 +383,7 @@ func onlyMarks(owed map[heliograph.UserID]message.Owed) bool {
 	return true
 }
 
-// count is how much is owed, as a tally counts it.
+// count returns the amount owed, in a tally's units.
 func count(owed map[heliograph.UserID]message.Owed) int {
 	n := 0
 	for _, o := range owed {
@@ -389,7 +392,7 @@ func count(owed map[heliograph.UserID]message.Owed) int {
 	return n
 }
 
-// howMuch says in few words how much is owed.
+// howMuch describes briefly how much is owed.
 func howMuch(owed map[heliograph.UserID]message.Owed) string {
 	if len(owed) > 1 {
 		return fmt.Sprintf("%d users owed", len(owed))

@@ -15,15 +15,15 @@ import (
 	"heliograph/presence"
 )
 
-// posts is what became of the posts to one user's connections.
+// posts is the result of posting to one user's connections.
 type posts struct {
 	delivered, gone int
-	owed            []heliograph.ConnectionID // those that it did not arrive at
-	cause           string                    // why the first of these did not take it
-	rejection       *message.Rejection        // no connection will ever take this body
+	owed            []heliograph.ConnectionID // connections that the body did not reach
+	cause           string                    // the first failure's cause
+	rejection       *message.Rejection        // set if no connection will ever accept this body
 }
 
-// postAll posts the body to all targets side by side. A target that gets no turn in time has failed.
+// postAll posts the body to all targets in parallel. A target that gets no turn in time counts as failed.
 func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID, targets []presence.Connection) posts {
 	results := make([]post, len(targets))
 	var group errgroup.Group
@@ -41,13 +41,13 @@ func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID,
 	return tallied(targets, results)
 }
 
-// post is what became of the post to one connection, and why if it was not delivered.
+// post is the outcome of the post to one connection, and the cause if it was not delivered.
 type post struct {
 	outcome Outcome
 	cause   string
 }
 
-// tallied adds posts up in the connections' order, so that the same posts always give the same result.
+// tallied adds posts up in the order of the connections, so that the same posts always give the same result.
 func tallied(targets []presence.Connection, results []post) posts {
 	var p posts
 	for i, one := range results {
@@ -68,7 +68,7 @@ func tallied(targets []presence.Connection, results []post) posts {
 	return p
 }
 
-// post uses a turn of the limit: it posts the body to one connection and notes what became of it.
+// post uses one turn of the limit: it posts the body to one connection and records the outcome.
 func (d *Deliverer) post(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection) (result post) {
 	throttled := 0
 	defer func() { d.posts.release(c.ID, throttled > 0) }()
@@ -106,11 +106,11 @@ func (d *Deliverer) note(ctx context.Context, j *job, user heliograph.UserID, c 
 	}
 }
 
-// onTime is how long a delivery may take to count as one on time.
+// onTime is the latency up to which a delivery counts as on time.
 const onTime = time.Second
 
-// noteDue counts a post towards the promise of delivery: as due on its first attempt, whatever came of it, and as on time
-// when it arrived soon enough. Broadcasts wait on purpose: their latency says nothing.
+// noteDue counts a post towards the promise of delivery: as due on its first attempt, whatever the outcome, and as on
+// time if it arrived soon enough. Broadcasts are left out: they are paced on purpose, so their latency means nothing.
 func (j *job) noteDue(ctx context.Context, delivered bool) {
 	sent := j.state.FirstSentAt
 	if sent == 0 || j.message.Broadcast {
@@ -122,15 +122,15 @@ func (j *job) noteDue(ctx context.Context, delivered bool) {
 	if !delivered {
 		return
 	}
-	latency := max(0, time.Now().UnixMilli()-sent) // clocks differ: a message is never delivered before it was sent
+	latency := max(0, time.Now().UnixMilli()-sent) // despite clock skew, a message is never delivered before it was sent
 	observability.Add(ctx, catalogue.DeliveryLatency, float64(latency))
 	if latency <= onTime.Milliseconds() {
 		observability.Add(ctx, catalogue.DeliveriesOnTime, 1)
 	}
 }
 
-// prune forgets a connection that is gone. A failure costs the message nothing, and the next message, or the sweep, tries
-// again. A connection id that the producer named may be anybody's: that one is left to the sweep.
+// prune forgets a connection that is gone. A failure costs the message nothing: the next message, or the sweep, tries
+// again. A connection id that the producer named may belong to any user, so it is left to the sweep.
 func (d *Deliverer) prune(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection) {
 	if user == "" {
 		return

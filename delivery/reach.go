@@ -19,28 +19,28 @@ import (
 // reconnect is how recently a user must have gone offline to be expected back.
 const reconnect = 10 * time.Second
 
-// attempt is what one attempt came to, for one user or for all whom it was for.
+// attempt is the result of one attempt, for one user or for all of its recipients.
 type attempt struct {
 	tally message.Tally
 	// owed is what is still owed, for one of these reasons: a failure, a claim in flight, or a user who may come back.
 	owed map[heliograph.UserID]message.Owed
-	// cause is why the first of those that failed did; empty if none has.
+	// cause is the first failure's cause; empty if nothing failed.
 	cause string
-	// waiting is set if somebody may come back.
+	// waiting is set if a user may come back.
 	waiting bool
 	// until is when the last of the claims in flight ends.
 	until time.Time
-	// repeated counts users who had the message already.
+	// repeated counts users who already had the message.
 	repeated int
-	// rejection is why no connection will ever take this body.
+	// rejection is the reason why no connection will ever accept this body.
 	rejection *message.Rejection
-	// unread is set if a page of a broadcast could not be read; cursor is otherwise where the next one begins, empty at the
-	// end of the list.
+	// unread is set if a page of a broadcast could not be read; otherwise cursor is where the next page begins, empty
+	// at the end of the list.
 	unread bool
 	cursor string
 }
 
-// reachUsers reaches those whom the record is for.
+// reachUsers reaches the recipients of the record.
 func (d *Deliverer) reachUsers(ctx context.Context, j *job, _ step) attempt {
 	ctx, cancel := earlier(ctx, postBefore-returnBefore)
 	defer cancel()
@@ -51,7 +51,7 @@ func (d *Deliverer) reachUsers(ctx context.Context, j *job, _ step) attempt {
 func (d *Deliverer) reachPage(ctx context.Context, j *job, s step) attempt {
 	ctx, cancel := earlier(ctx, postBefore-returnBefore)
 	defer cancel()
-	// Users who are owed will be tried again at one go, so they count.
+	// Users still owed will be retried together with each other, so they count towards the rate.
 	page, err := d.Presence.Online(ctx, max(1, d.rate()-len(s.state.Owed)), s.state.Cursor)
 	if err != nil {
 		a := attempt{unread: true, cause: because("reading who is online", err)}
@@ -72,7 +72,7 @@ func (d *Deliverer) reachPage(ctx context.Context, j *job, s step) attempt {
 	return a
 }
 
-// reachAll reaches all recipients side by side. One that gets no turn in time has failed.
+// reachAll reaches all recipients in parallel. One that gets no turn in time counts as failed.
 func (d *Deliverer) reachAll(ctx context.Context, j *job, recipients []recipient) attempt {
 	results := make([]attempt, len(recipients))
 	var group errgroup.Group
@@ -93,8 +93,8 @@ func (d *Deliverer) reachAll(ctx context.Context, j *job, recipients []recipient
 	return sum(results)
 }
 
-// reach brings the body to one user: it claims the message and finds the user's connections side by side, posts to all
-// connections that are owed the body, and marks the claim once nothing is owed any more.
+// reach brings the body to one user: it claims the message and finds the user's connections in parallel, posts to all
+// connections that are owed the body, and marks the claim once nothing more is owed.
 func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 	claim, found := d.claimAndFind(ctx, j, r)
 	switch {
@@ -106,7 +106,7 @@ func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 	case claim.err != nil:
 		return r.unclaimed(j, because("claiming the message", claim.err))
 	}
-	r.owed.Holder = "" // this attempt
+	r.owed.Holder = "" // claimed under this attempt's token
 	if found.err != nil {
 		return r.unfound(found.err)
 	}
@@ -119,7 +119,7 @@ func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 		r.owed.Connections = posts.owed
 		result = r.failed(posts.cause)
 		result.rejection = posts.rejection
-	// The status is from before the posts: if all were gone, the user was online until now.
+	// The status predates the posts: if all connections were gone, the user counted as online until now.
 	case j.waitsFor(r, found.status.OnlineWithin(reconnect, time.Now())):
 		r.owed.Connections, r.owed.Waited = nil, true
 		result = r.awaited()
@@ -130,21 +130,21 @@ func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 	return result
 }
 
-// claimed is what came of claiming a message.
+// claimed is the result of claiming a message.
 type claimed struct {
 	ClaimResult
 	err error
 }
 
-// found is where a message can go.
+// found is where a message can be delivered.
 type found struct {
 	connections []presence.Connection
 	status      presence.Status
 	err         error
 }
 
-// claimAndFind claims the message for a recipient, if it has an Id, and meanwhile finds the recipient's connections:
-// together they take no longer than one of them.
+// claimAndFind claims the message for a recipient, if it has an Id, and finds the recipient's connections in
+// parallel, which takes no longer than the slower of the two.
 func (d *Deliverer) claimAndFind(ctx context.Context, j *job, r recipient) (c claimed, f found) {
 	if j.message.ID == "" {
 		return c, d.find(ctx, j, r.user)
@@ -160,10 +160,10 @@ func (d *Deliverer) claimAndFind(ctx context.Context, j *job, r recipient) (c cl
 	return c, f
 }
 
-// find finds the connections of a user, or the one that the message names.
+// find returns the connections of a user, or the one that the message names.
 func (d *Deliverer) find(ctx context.Context, j *job, user heliograph.UserID) (f found) {
 	if j.message.Connection != "" {
-		// The connection was there when the message was sent, so it is at least that old.
+		// The connection existed when the message was sent, so it is at least that old.
 		f.connections = []presence.Connection{{ID: j.message.Connection, ConnectedAt: j.firstSent()}}
 		return f
 	}
@@ -171,9 +171,8 @@ func (d *Deliverer) find(ctx context.Context, j *job, user heliograph.UserID) (f
 	return f
 }
 
-// owedOf are the open connections that this attempt posts to. What is owed to a connection that has closed is owed to
-// nobody, unless the body has not arrived anywhere yet: then the user may be back on a new connection, and it was to the
-// user that the message was sent.
+// owedOf returns the open connections that this attempt posts to. Anything owed to a closed connection lapses, unless
+// the body has not arrived anywhere yet: the message was sent to the user, who may be back on a new connection.
 func owedOf(open []presence.Connection, o message.Owed) []presence.Connection {
 	if o.Connections == nil {
 		return open
@@ -194,14 +193,14 @@ func owedOf(open []presence.Connection, o message.Owed) []presence.Connection {
 	return left
 }
 
-// waitsFor reports whether to wait for a user whom nothing has reached: one who was online a moment ago may only be
-// changing networks. A broadcast is for those who are there.
+// waitsFor reports whether to wait for a user whom the message has not reached: one who was online a moment ago may
+// only be changing networks. A broadcast does not wait: it is for users who are online.
 func (j *job) waitsFor(r recipient, recently bool) bool {
 	return recently && r.user != "" && r.owed.Delivered == 0 && !r.owed.Waited && !j.message.Broadcast
 }
 
-// mark is the end for a recipient who is owed nothing more. A claim that can't be marked stays owed; otherwise a resend
-// would be delivered twice.
+// mark ends the claim of a recipient who is owed nothing more. A claim that can't be marked stays owed; otherwise a
+// resend would be delivered twice.
 func (d *Deliverer) mark(ctx context.Context, j *job, r recipient) attempt {
 	if err := d.endClaim(ctx, j, r); err != nil {
 		r.owed.Connections = []heliograph.ConnectionID{}
@@ -213,8 +212,8 @@ func (d *Deliverer) mark(ctx context.Context, j *job, r recipient) attempt {
 	return attempt{}
 }
 
-// endClaim ends the claim for a recipient: done if the body arrived anywhere, otherwise free, so that the message may be sent
-// again. A claim that can't be freed ends with its lease, so that is no error.
+// endClaim ends a recipient's claim: it is marked as done if the body arrived anywhere, otherwise released, so that a
+// resend is delivered. A claim that can't be released expires with its lease, so that is no error.
 func (d *Deliverer) endClaim(ctx context.Context, j *job, r recipient) error {
 	switch {
 	case j.message.ID == "":
@@ -233,19 +232,20 @@ func (d *Deliverer) endClaim(ctx context.Context, j *job, r recipient) error {
 	return nil
 }
 
-// failed leaves what is owed for another attempt.
+// failed keeps everything owed for another attempt.
 func (r recipient) failed(cause string) attempt {
 	return attempt{owed: r.all(), cause: cause}
 }
 
-// unclaimed is for a recipient for whom the message could not be claimed: the previous attempt still holds the claim, unless
-// a second copy of this record has taken it over.
+// unclaimed handles a recipient for whom the message could not be claimed: the previous attempt still holds the
+// claim, unless a second copy of this record has taken it over.
 func (r recipient) unclaimed(j *job, cause string) attempt {
 	r.owed.Holder = cmp.Or(r.owed.Holder, j.state.Holder)
 	return r.failed(cause)
 }
 
-// unfound is for a user whose connections could not be read. One whom presence will never take can have none.
+// unfound handles a user whose connections could not be read. A user id that presence will never accept can have
+// none.
 func (r recipient) unfound(err error) attempt {
 	result := r.failed(because("reading the connections", err))
 	if invalid, ok := errors.AsType[*presence.InvalidError](err); ok {
@@ -254,8 +254,8 @@ func (r recipient) unfound(err error) attempt {
 	return result
 }
 
-// inFlight leaves the recipient to another delivery, until that has had its time. Under this attempt's token nobody holds a
-// claim, so the next one comes as a stranger.
+// inFlight leaves the recipient to another delivery until that one's time is up. No claim exists under this attempt's
+// token, so the next attempt claims as a stranger.
 func (r recipient) inFlight(until time.Time) attempt {
 	return attempt{owed: r.all(), until: until}
 }
@@ -269,7 +269,7 @@ func (r recipient) all() map[heliograph.UserID]message.Owed {
 	return map[heliograph.UserID]message.Owed{r.user: r.owed}
 }
 
-// sum adds up what came of each recipient, in their order.
+// sum adds up the results of all recipients, in their order.
 func sum(results []attempt) attempt {
 	if len(results) == 1 {
 		return results[0]

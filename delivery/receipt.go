@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// Receipt is what a producer learns about a message that asked for one.
+// Receipt tells a producer the outcome of a message that requested one.
 type Receipt struct {
-	// ID is the message's own.
+	// ID is the message's Id.
 	ID string
-	// Delivered and Gone count connections: those that the body arrived at, and those that turned out to be closed.
+	// Delivered and Gone count connections: those that the body reached, and those that turned out to be closed.
 	Delivered, Gone int
 	// Offline counts users who had no open connection.
 	Offline int
 	// Failed counts connections that were given up, and users whose connections could not be read.
 	Failed int
-	// Expired counts connections and users that were not tried any more because ExpiresAt had passed.
+	// Expired counts connections and users that were not tried because ExpiresAt had passed.
 	Expired int
-	// Latency is from when the producer sent the message until it settled.
+	// Latency is the time from the producer's send until the message settled.
 	Latency time.Duration
-	// At is when it settled.
+	// At is when the message settled.
 	At time.Time
 }
 
-// Receipts publishes receipts. An error means that it may not have been published.
+// Receipts publishes receipts. After an error the receipt may not have been published.
 type Receipts interface {
 	Publish(context.Context, Receipt) error
 }

@@ -11,28 +11,28 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// throttles counts the 429s of one call. The SDK reports only its last answer, but a 429 that a retry made up for counts,
-// too.
+// throttles counts the 429s of one call. The SDK reports only the last answer, but a 429 followed by a successful
+// retry must count as well.
 type throttles struct{ met atomic.Int64 }
 
 type throttlesKey struct{}
 
-// withThrottles gives a context in which a call's 429s are counted.
+// withThrottles returns a context in which a call's 429s are counted.
 func withThrottles(ctx context.Context) (context.Context, *throttles) {
 	t := &throttles{}
 	return context.WithValue(ctx, throttlesKey{}, t), t
 }
 
-// count is how many of the answers were 429s, when the call has ended with this error or none.
+// count returns how many of the answers to a finished call were 429s. err is the call's error, if any.
 func (t *throttles) count(err error) int {
 	n := int(t.met.Load())
 	if n == 0 && (statusOf(err) == http.StatusTooManyRequests || errors.As(err, new(*types.LimitExceededException))) {
-		return 1 // from a Poster that does not count
+		return 1 // the Poster does not count
 	}
 	return n
 }
 
-// countThrottles is the part of a client that counts. It stands behind the retries, so it sees each answer.
+// countThrottles installs the counting middleware in a client. It runs inside the retries, so it sees each answer.
 func countThrottles(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("CountThrottles", func(
 		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
