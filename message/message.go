@@ -72,6 +72,7 @@ func ParseAside(text string, body []byte) (Message, *Rejection) {
 	return parse(text, body)
 }
 
+// parse is Parse or, if aside is not nil, ParseAside.
 func parse(text string, aside []byte) (Message, *Rejection) {
 	if rejection := checkText(text); rejection != nil {
 		return Message{}, rejection
