@@ -17,15 +17,15 @@ import (
 	"heliograph/message"
 )
 
-// failing is a neighbor that is out of order.
+// failing is a neighbor's call that always fails.
 func failing(context.Context) error { return errors.New("throttled") }
 
-// asking is a record with these fields and the body "hello", sent just now.
+// asking returns a record with the given fields and the body "hello", sent just now.
 func asking(id, fields string) Record {
 	return Record{ID: id, Body: `{` + fields + `,"Body":"hello"}`, SentAt: time.Now()}
 }
 
-// online gives a user devices that have been open for an hour, called by the user and a number.
+// online gives a user a number of devices that have been open for an hour, named after the user and numbered.
 func (b *harness) online(user heliograph.UserID, devices int) {
 	for i := range devices {
 		c := since(heliograph.ConnectionID(fmt.Sprint(user, i+1)), time.Hour)
@@ -34,8 +34,8 @@ func (b *harness) online(user heliograph.UserID, devices int) {
 	}
 }
 
-// walk delivers a record and then all its follow-ups, each when the queue would, until none is left. It returns the
-// dead letters.
+// walk delivers a record and then all its follow-ups, each when the queue would deliver it, until none is left. It
+// returns the dead letters.
 func (b *harness) walk(r Record) []*sqs.SendMessageInput {
 	b.Helper()
 	var dead []*sqs.SendMessageInput
@@ -63,7 +63,7 @@ func (b *harness) walk(r Record) []*sqs.SendMessageInput {
 	return dead
 }
 
-// posts are how often each connection was posted to since the last look.
+// posts returns how often each connection was posted to since the last call.
 func (b *harness) posts() map[string]int {
 	b.gateway.mu.Lock()
 	defer b.gateway.mu.Unlock()
@@ -82,8 +82,8 @@ func (b *harness) checkPosts(what string, want map[string]int) {
 	}
 }
 
-// TestSeveralUsers walks a message to four users through its attempts: each ends in a way of its own, follow-ups name those
-// only who are owed something, and nothing that arrived is sent again.
+// TestSeveralUsers proves, on a message to four users whose deliveries end in four different ways, that follow-ups
+// name only the users still owed, and that nothing that arrived is sent again.
 func TestSeveralUsers(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("fine", 2)
@@ -118,7 +118,7 @@ func TestSeveralUsers(t *testing.T) {
 			b.Errorf("dead letter (-want +got):\n%s", diff)
 		}
 
-		// Put back as it is, by whatever tool, it reaches the one who lacks it.
+		// Redriven unchanged, by whatever tool, the letter reaches the one user still owed.
 		b.gateway.answers["broken1"] = []answer{ok}
 		if dead := b.walk(received(dead[0], "redriven")); len(dead) > 0 {
 			b.Errorf("dead again: %v", texts(dead[0]))
@@ -127,7 +127,8 @@ func TestSeveralUsers(t *testing.T) {
 	})
 }
 
-// TestOneUserCantBeRead proves that the others of a message get it at once, and the one as soon as may be.
+// TestOneUserCantBeRead proves that if the connections of one user can't be read, the other users get the message at
+// once and that one as soon as possible.
 func TestOneUserCantBeRead(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 1)
@@ -145,8 +146,8 @@ func TestOneUserCantBeRead(t *testing.T) {
 	})
 }
 
-// TestAllOwedNeedsNoWords proves that a follow-up for all of a message's users names none of them: a large message might
-// have no room for that.
+// TestAllOwedNeedsNoWords proves that a follow-up for all of a message's users names none of them: a large message
+// might have no room for the names.
 func TestAllOwedNeedsNoWords(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.read = failing
@@ -165,17 +166,17 @@ func TestAllOwedNeedsNoWords(t *testing.T) {
 	})
 }
 
-// TestConnection proves what becomes of a message to one connection, about which nothing is known but that it was there
+// TestConnection proves each outcome of a message to one connection, of which nothing is known except that it existed
 // when the message was sent.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
 		answers []answer
-		sent    time.Duration // ago
+		sent    time.Duration // how long ago
 		posts   int
 		outcome string
-		dead    string // what the dead letter owes
+		dead    string // owed in the dead letter
 	}{
 		{name: "delivered", answers: []answer{ok}, posts: 1},
 		{name: "gone, sent long ago", answers: []answer{gone}, sent: trustGoneAfter + time.Second, posts: 1, outcome: "gone"},
@@ -193,7 +194,7 @@ func TestConnection(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(b *harness) {
-				b.online("c", 1) // whose connections are none of its business
+				b.online("c", 1) // a user with connections that the message must not touch
 				b.gateway.answers["c1="] = test.answers
 				r := asking("m", `"ConnectionId":"c1="`)
 				r.SentAt = r.SentAt.Add(-test.sent)
@@ -222,8 +223,8 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// TestOneBodyIsRefused proves that a body that no connection will take ends the chain at once, and that the dead letter
-// names those who lack it.
+// TestOneBodyIsRefused proves that a body that no connection will accept ends the chain at once, and that the dead
+// letter names the connections without it.
 func TestOneBodyIsRefused(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 1)

@@ -17,9 +17,9 @@ import (
 	"heliograph/observability"
 )
 
-// delivering makes an invocation with records for users with devices, all of which are delivered. SDK calls cost nothing
-// here: what is left is our own code, from the record to the settled record, within an invocation whose trace is not
-// sampled.
+// delivering returns an invocation with records for users with devices, all of which are delivered. SDK calls cost
+// nothing here: only our own code is measured, from the record to the settled record, within an invocation whose
+// trace is not sampled.
 func delivering(records, devices, bytes int) func() error {
 	p := newPresence()
 	var batch []Record
@@ -38,7 +38,7 @@ func delivering(records, devices, bytes int) func() error {
 	})
 	return func() error {
 		ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r"})
-		ctx, cancel := context.WithTimeout(ctx, time.Hour) // as every invocation has a deadline
+		ctx, cancel := context.WithTimeout(ctx, time.Hour) // every invocation has a deadline
 		defer cancel()
 		back, err := invoke(ctx, batch)
 		if err == nil && back > 0 {
@@ -64,8 +64,8 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
-// TestAllocations holds what a delivered message may cost our own code: the worst case, alone in its invocation, with
-// all that an invocation costs.
+// TestAllocations proves a bound on the allocations of our own code for one delivered message, in the worst case: a
+// single message that bears the whole cost of its invocation.
 func TestAllocations(t *testing.T) {
 	const most = 80
 	invoke := delivering(1, 1, 100)

@@ -19,17 +19,17 @@ import (
 
 const toAll = `"Broadcast":true`
 
-// crowd brings users online, with one device each. The harness's rate is ten users a second.
+// crowd brings n users online, with one device each. The harness's rate is ten users a second.
 func (b *harness) crowd(n int) {
 	for i := range n {
 		b.online(heliograph.UserID(fmt.Sprintf("u%03d-", i)), 1)
 	}
 }
 
-// device is the device of one of the crowd.
+// device returns the device of one user in the crowd.
 func device(i int) string { return fmt.Sprintf("u%03d-1", i) }
 
-// once is one post to each of the crowd from one to before another.
+// once returns the expected posts if each user in the range gets one.
 func once(from, to int) map[string]int {
 	posts := map[string]int{}
 	for i := from; i < to; i++ {
@@ -38,8 +38,8 @@ func once(from, to int) map[string]int {
 	return posts
 }
 
-// TestBroadcast proves that a broadcast reaches everybody who is online once, page by page, no faster than it may, and that
-// its progress shows.
+// TestBroadcast proves that a broadcast reaches every online user once, page by page and no faster than the rate, and
+// that its progress is logged and measured.
 func TestBroadcast(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.crowd(25)
@@ -75,7 +75,7 @@ func TestBroadcast(t *testing.T) {
 	})
 }
 
-// TestBroadcastToNobody proves that a broadcast ends where nobody is online.
+// TestBroadcastToNobody proves that a broadcast with no user online settles with its receipt and no dead letter.
 func TestBroadcastToNobody(t *testing.T) {
 	bubble(t, func(b *harness) {
 		if dead := b.walk(asking("m", toAll+`,"Id":"1","Receipt":true`)); len(dead) > 0 || len(b.receipts.published) != 1 {
@@ -84,8 +84,8 @@ func TestBroadcastToNobody(t *testing.T) {
 	})
 }
 
-// TestBroadcastGoesOnAfterACrash proves that a page whose function died is brought again by SQS and that the broadcast
-// goes on from there; with an Id nobody gets it again.
+// TestBroadcastGoesOnAfterACrash proves that SQS redelivers a page whose function died and the broadcast continues
+// from there; with an Id, no user gets it twice.
 func TestBroadcastGoesOnAfterACrash(t *testing.T) {
 	t.Parallel()
 	for fields, again := range map[string]map[string]int{toAll: once(10, 20), toAll + `,"Id":"1"`: {}} {
@@ -108,8 +108,8 @@ func TestBroadcastGoesOnAfterACrash(t *testing.T) {
 	}
 }
 
-// TestBroadcastOwes proves that whom a page could not reach is tried again at the list's end, and that the dead letter of
-// who is given up reaches nobody else when it is put back.
+// TestBroadcastOwes proves that users whom a page could not reach are retried at the end of the list, and that a
+// redriven dead letter reaches only the users who were given up.
 func TestBroadcastOwes(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.crowd(25)
@@ -134,15 +134,15 @@ func TestBroadcastOwes(t *testing.T) {
 	})
 }
 
-// TestBroadcastPauses proves that the paging pauses once many are owed, or somebody is owed for long: they are tried again,
-// those given up are left behind, and the paging goes on.
+// TestBroadcastPauses proves that the paging pauses once many users are owed, or one has been owed for long: they are
+// retried, those given up are left behind, and the paging continues.
 func TestBroadcastPauses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
 		crowd  int
 		broken []int
-		before int // how many the broadcast has gone through when those are tried again
+		before int // users that the broadcast has gone through before the retry
 	}{
 		{"half of a page is owed", 30, []int{0, 2, 4, 6, 8}, 10},
 		{"half of a page is owed over two pages", 30, []int{0, 2, 4, 10, 12}, 17},
@@ -192,18 +192,18 @@ func TestBroadcastPauses(t *testing.T) {
 	}
 }
 
-// TestBroadcastToAMovingCrowd proves that who stays online gets it once while others come and go, and that nobody is waited
-// for.
+// TestBroadcastToAMovingCrowd proves that users who stay online get the broadcast once while others come and go, and
+// that the broadcast waits for no user.
 func TestBroadcastToAMovingCrowd(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.crowd(25)
 		b.deliver(b.Context(), asking("m", toAll+`,"Id":"1","Receipt":true`))
-		b.online("a", 1) // before the cursor: too late
+		b.online("a", 1) // before the cursor, so too late
 		b.online("z", 1)
 		delete(b.presence.connections, "u005-")
 		delete(b.presence.connections, "u015-")
 		b.presence.list = func(context.Context) error {
-			// The list lags behind: who is on it may have left a moment ago.
+			// The list lags: a user on it may have left a moment ago.
 			b.presence.lastActivity["z"] = time.Now().Add(-time.Second)
 			return nil
 		}
@@ -221,8 +221,8 @@ func TestBroadcastToAMovingCrowd(t *testing.T) {
 	})
 }
 
-// TestBroadcastPageUnreadable proves that a page that can't be read is tried again, and that the dead letter after the last
-// attempt goes on where the broadcast stopped.
+// TestBroadcastPageUnreadable proves that a page that can't be read is retried, and that the dead letter after the
+// last attempt resumes the broadcast where it stopped.
 func TestBroadcastPageUnreadable(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.crowd(25)
@@ -245,7 +245,7 @@ func TestBroadcastPageUnreadable(t *testing.T) {
 	})
 }
 
-// TestBroadcastEnds proves what ends a broadcast at once, in the dead-letter queue.
+// TestBroadcastEnds proves which faults end a broadcast at once, in the dead-letter queue.
 func TestBroadcastEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// fakeClaims keep claims as Claims promises it.
+// fakeClaims is an in-memory Claims.
 type fakeClaims struct {
-	window time.Duration // how long they remember
+	window time.Duration // how long deliveries are remembered
 
 	mu   sync.Mutex
 	held map[string]*heldClaim
-	// call runs before each call, with its name and the message's id; it may wait and may fail.
+	// call runs before each call, with its name and the message's id; it may block or fail.
 	call  func(ctx context.Context, name, id string) error
-	calls []string // the names of the calls, in their order
-	// answered is told what each call found and did.
+	calls []string // names of the calls, in order
+	// answered is told the result of each call.
 	answered func(id string, what ...any)
 }
 
@@ -96,11 +96,11 @@ func (c *fakeClaims) Release(ctx context.Context, t Target, id string, by Owner)
 	return nil
 }
 
-// fakeReceipts keep the receipts that are published.
+// fakeReceipts records the receipts that are published.
 type fakeReceipts struct {
 	mu        sync.Mutex
 	published []Receipt
-	// publish runs before each one; it may wait and may fail.
+	// publish runs before each one; it may block or fail.
 	publish func(context.Context) error
 }
 

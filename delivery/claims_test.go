@@ -29,7 +29,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// claimDesk is claims over a simulated table, through the SDK's own client. Time is the bubble's.
+// claimDesk is a ClaimStore over a simulated table, through the SDK's own client. Its clock is the bubble's.
 type claimDesk struct {
 	*ClaimStore
 	table *dynamodb.Table
@@ -47,7 +47,7 @@ func newDesk(t *testing.T) *claimDesk {
 		Name: "stack", HashKey: "pk", RangeKey: "sk", BillingMode: "PAY_PER_REQUEST",
 		Attributes:     []dynamodb.Attribute{{Name: "pk", Type: "S"}, {Name: "sk", Type: "S"}, {Name: "gpk", Type: "S"}, {Name: "gsk", Type: "S"}},
 		Indexes:        []dynamodb.Index{{Name: presence.Index, HashKey: "gpk", RangeKey: "gsk", Projection: "KEYS_ONLY"}},
-		StreamViewType: "NEW_AND_OLD_IMAGES", // without a TTL: nothing here may depend on it
+		StreamViewType: "NEW_AND_OLD_IMAGES", // without a TTL, on which nothing here may depend
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +63,7 @@ func newDesk(t *testing.T) *claimDesk {
 	return d
 }
 
+// handler counts the calls to the table, and lets trouble answer them.
 func (d *claimDesk) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		call := d.calls.Add(1)
@@ -74,7 +75,7 @@ func (d *claimDesk) handler(next http.Handler) http.Handler {
 	})
 }
 
-// by is an attempt by its token, and by that of the attempt before after a slash, if there was one.
+// by parses an owner: the attempt's token, then, after a slash, the previous attempt's if there was one.
 func by(tokens string) Owner {
 	token, after, _ := strings.Cut(tokens, "/")
 	return Owner{Token: token, After: cmp.Or(after, nobody)}
@@ -103,7 +104,7 @@ func (d *claimDesk) release(t *testing.T, target Target, id, owner string) {
 	}
 }
 
-// TestClaim proves what a claim finds, by what happened before it.
+// TestClaim proves the result of a claim after each possible history.
 func TestClaim(t *testing.T) {
 	t.Parallel()
 	alice := userTarget("alice")
@@ -111,7 +112,7 @@ func TestClaim(t *testing.T) {
 	tests := []struct {
 		name   string
 		before func(*testing.T, *claimDesk)
-		want   ClaimResult // of claim m-1 for alice by b, the attempt after a0
+		want   ClaimResult // result of claiming m-1 for alice as b, the attempt after a0
 		ends   time.Duration
 	}{
 		{"nothing", func(*testing.T, *claimDesk) {}, claimed, 0},
@@ -206,7 +207,7 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// TestClaimLost proves that who has lost a claim hears of it, and changes nothing of what the other one does.
+// TestClaimLost proves that a delivery that lost its claim is told so, and does not change the new owner's claim.
 func TestClaimLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -232,7 +233,7 @@ func TestClaimLost(t *testing.T) {
 	})
 }
 
-// TestClaimRace proves that of many who claim the same at the same time exactly one gets it, be it new or over.
+// TestClaimRace proves that exactly one of many concurrent claims succeeds, whether the claim is new or expired.
 func TestClaimRace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -268,12 +269,12 @@ func TestClaimRace(t *testing.T) {
 type claimStep struct {
 	what   string // claim, done, release or wait
 	target Target
-	owner  string // as by reads it
+	owner  string // as parsed by by
 	wait   time.Duration
 }
 
-// TestClaimHistories proves, for any sequence of steps of several owners, that the table's claims answer as those do that are
-// kept in the plainest way, and so that the tests which use these prove something of the table's.
+// TestClaimHistories proves, for any sequence of steps by several owners, that ClaimStore answers as the in-memory
+// fake does, so that the tests that use the fake also hold for the table.
 func TestClaimHistories(t *testing.T) {
 	t.Parallel()
 	steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) claimStep {
@@ -294,7 +295,7 @@ func TestClaimHistories(t *testing.T) {
 	})
 }
 
-// replay does the steps with both, and tells where they differ.
+// replay performs the steps on both, and reports where they differ.
 func replay(t *testing.T, history []claimStep) string {
 	d, model := newDesk(t), newClaims()
 	for i, s := range history {
@@ -320,8 +321,8 @@ func replay(t *testing.T, history []claimStep) string {
 	return ""
 }
 
-// TestClaimFaults proves that a table that can't be asked is an error, and never an answer; and that a call whose answer was
-// lost may be made again.
+// TestClaimFaults proves that a failing table gives an error, never an answer, and that a call whose response was
+// lost may be repeated.
 func TestClaimFaults(t *testing.T) {
 	t.Parallel()
 	broken := func(status int, code string) func(int64, http.Handler, http.ResponseWriter, *http.Request) {
@@ -360,7 +361,7 @@ func TestClaimFaults(t *testing.T) {
 	}
 }
 
-// TestClaimAnswerLost proves that a call which did its work, and whose answer got lost, may be made again.
+// TestClaimAnswerLost proves that a call that took effect, but whose response was lost, may be repeated.
 func TestClaimAnswerLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -387,8 +388,8 @@ func TestClaimAnswerLost(t *testing.T) {
 	})
 }
 
-// TestClaimsAreNotPresence proves that no claim can pass for an item of presence, whatever a producer calls a message: not in
-// a user's partition, and not for the filters of the table's stream, which go by the sort key.
+// TestClaimsAreNotPresence proves that no claim can pass for a presence item, whatever id a producer chooses: neither
+// in a user's partition nor for the filters of the table's stream, which go by the sort key.
 func TestClaimsAreNotPresence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -420,8 +421,8 @@ func TestClaimsAreNotPresence(t *testing.T) {
 	})
 }
 
-// TestCostOfClaims proves what claims take: one call and one write unit each, of what is refused, too, with ids as long as they
-// may be; and nothing in the index, where presence counts.
+// TestCostOfClaims proves the cost of claims: one call and one write unit each, even for a refused one and with ids
+// of the maximum length; and none in the index, where presence counts.
 func TestCostOfClaims(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{10, heliograph.MaxUserID} {

@@ -17,8 +17,8 @@ import (
 	"heliograph/presence"
 )
 
-// TestDeadline proves that Deliver keeps within its time: posts end early enough for their follow-ups, what
-// finds no time to start goes back in order, and nothing runs on.
+// TestDeadline proves that Deliver keeps to its deadline: posts end early enough for their follow-ups, records
+// without time to start go back in order, and no work continues afterwards.
 func TestDeadline(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("stuck", time.Hour)}
@@ -29,7 +29,7 @@ func TestDeadline(t *testing.T) {
 			records = append(records, plain(fmt.Sprint(i), "hello"))
 		}
 		records = append(records, plain("late 1", "hello"), Record{ID: "late 2", Body: "?"})
-		// The tenth ends before the others, and makes room for one more: that is not late.
+		// The tenth ends before the others, and frees a turn in time for one more.
 		records[9].Body = `{"UserId":"5678","Body":"hello"}`
 
 		start := time.Now()
@@ -48,7 +48,7 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// TestDeadlineOfNeighbors proves that presence and queue, too, can't hold a call beyond its time.
+// TestDeadlineOfNeighbors proves that a hanging presence or queue can't hold a call beyond its deadline either.
 func TestDeadlineOfNeighbors(t *testing.T) {
 	hang := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	bubble(t, func(b *harness) {
@@ -73,15 +73,15 @@ func TestDeadlineOfNeighbors(t *testing.T) {
 	})
 }
 
-// stub is a Poster that is a function.
+// stub turns a function into a Poster.
 type stub func(context.Context, string) error
 
 func (s stub) PostToConnection(ctx context.Context, in *apigatewaymanagementapi.PostToConnectionInput, _ ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.PostToConnectionOutput, error) {
 	return nil, s(ctx, *in.ConnectionId)
 }
 
-// TestConcurrency proves that records and connections are worked on side by side, within bounds, and that all
-// posts have ended when Deliver returns, even those that do not heed their context.
+// TestConcurrency proves that records and connections are processed in parallel, within bounds, and that all posts
+// have ended when Deliver returns, even those that ignore their context.
 func TestConcurrency(t *testing.T) {
 	bubble(t, func(b *harness) {
 		for i := range 100 {
@@ -126,7 +126,7 @@ func TestConcurrency(t *testing.T) {
 	})
 }
 
-// TestPanic proves that a panic in a post, in a user's work, or in a record's is that one's alone.
+// TestPanic proves that a panic in a post, in the work for a user or for a record affects nothing else.
 func TestPanic(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour), since("b", time.Hour)}
@@ -142,7 +142,7 @@ func TestPanic(t *testing.T) {
 		}
 
 		b.presence.read = func(context.Context) error { panic("broken, too") }
-		for _, id := range []string{"", `"Id":"1",`} { // with an id, the connections are read beside the claim
+		for _, id := range []string{"", `"Id":"1",`} { // with an id, the connections are read in parallel with the claim
 			r := plain("user", "hello")
 			r.Body = strings.Replace(r.Body, "{", "{"+id, 1)
 			b.deliver(b.Context(), r)
@@ -162,7 +162,7 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// checkCause checks why the latest follow-up was queued.
+// checkCause checks the cause in the log line of the latest follow-up.
 func checkCause(b *harness, _ *sqs.SendMessageInput, want string) {
 	b.Helper()
 	lines := b.logged("follow-up queued")

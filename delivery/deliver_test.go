@@ -19,8 +19,8 @@ import (
 	"heliograph/presence"
 )
 
-// TestEveryDeviceGetsEveryByte proves that each of a user's devices gets the whole body, byte for byte, and
-// nobody else gets any.
+// TestEveryDeviceGetsEveryByte proves that each of a user's devices gets the whole body, byte for byte, and no other
+// device gets any of it.
 func TestEveryDeviceGetsEveryByte(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -55,7 +55,7 @@ func TestEveryDeviceGetsEveryByte(t *testing.T) {
 	}
 }
 
-// TestLatencyOfClocksThatDiffer proves that a message never arrives before it was sent.
+// TestLatencyOfClocksThatDiffer proves that clock skew never makes a latency negative.
 func TestLatencyOfClocksThatDiffer(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
@@ -68,8 +68,8 @@ func TestLatencyOfClocksThatDiffer(t *testing.T) {
 	})
 }
 
-// TestPoisonBesideGood proves that bad records end in the dead-letter queue, each once and with its reason,
-// and that the good ones beside them arrive.
+// TestPoisonBesideGood proves that bad records end in the dead-letter queue, each once and with its reason, and that
+// the good ones in the same batch arrive.
 func TestPoisonBesideGood(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
@@ -117,7 +117,7 @@ func TestPoisonBesideGood(t *testing.T) {
 	})
 }
 
-// TestQueueFailure proves that what can't be settled goes back, in the records' order, and is not counted.
+// TestQueueFailure proves that records that can't be settled go back, in the records' order, and are not counted.
 func TestQueueFailure(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour)}
@@ -142,8 +142,8 @@ func TestQueueFailure(t *testing.T) {
 	})
 }
 
-// TestPresenceFailure proves that a user whose connections can't be read is tried again later, with what was
-// owed before, and that three such attempts end in the dead-letter queue.
+// TestPresenceFailure proves that a user whose connections can't be read is retried later and stays owed the same
+// connections, and that three such attempts end in the dead-letter queue.
 func TestPresenceFailure(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.read = func(context.Context) error { return errors.New("throttled") }
@@ -154,7 +154,7 @@ func TestPresenceFailure(t *testing.T) {
 		owed := message.State{Attempt: 2, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"a"}, Delivered: 1}), Tally: message.Tally{Delivered: 1}}
 		second.Attributes = followUpOf(owed)
 		b.deliver(b.Context(), second)
-		owed.Attempt, owed.FirstSentAt = 3, second.SentAt.UnixMilli() // since the follow-up did not know it
+		owed.Attempt, owed.FirstSentAt = 3, second.SentAt.UnixMilli() // the follow-up did not carry it
 		checkFollowUp(b, only(b, queueURL), owed, 32, 48)
 
 		third.Attributes = followUpOf(message.State{Attempt: 3})
@@ -166,7 +166,7 @@ func TestPresenceFailure(t *testing.T) {
 	})
 }
 
-// TestPresenceRefusesTheUser proves that an id that presence will never take is no reason to try again.
+// TestPresenceRefusesTheUser proves that a user id that presence will never accept is not retried.
 func TestPresenceRefusesTheUser(t *testing.T) {
 	bubble(t, func(b *harness) {
 		invalid := &presence.InvalidError{Field: "user", Reason: "is odd"}
@@ -178,8 +178,8 @@ func TestPresenceRefusesTheUser(t *testing.T) {
 	})
 }
 
-// TestPrune proves that a gone connection is forgotten with the last activity that is known of it, and that
-// failing to do so costs a log line and nothing else.
+// TestPrune proves that a gone connection is forgotten with its last known activity, and that a failure to do so only
+// costs a log line.
 func TestPrune(t *testing.T) {
 	bubble(t, func(b *harness) {
 		quiet, active := since("quiet", time.Hour), since("active", time.Hour)
@@ -206,7 +206,7 @@ func TestPrune(t *testing.T) {
 	})
 }
 
-// TestNothingIsGivenAway proves that neither log nor metric lines hold a body, a user id, or an attribute.
+// TestNothingIsGivenAway proves that neither log nor metric lines contain a body, a user id, or an attribute.
 func TestNothingIsGivenAway(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.connections["open sesame"] = []presence.Connection{since("a", time.Hour), since("b", time.Hour), since("c", time.Hour)}

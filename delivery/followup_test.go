@@ -26,8 +26,9 @@ func decode(t *testing.T, text string) message.State {
 	return s
 }
 
-// TestFollowUps walks a message through all its attempts: each names just what is still owed, carries body
-// and attributes as they came, waits longer than the one before, and measures from the first sending.
+// TestFollowUps proves, over all attempts of a message, that each follow-up names exactly the connections still owed,
+// carries body and attributes unchanged, waits longer than the previous one, and measures latency from the first
+// sending.
 func TestFollowUps(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{
@@ -38,7 +39,7 @@ func TestFollowUps(t *testing.T) {
 		}
 		b.gateway.answers["d"] = []answer{gone}
 		r := plain("m-1", "hello")
-		r.Body = " " + r.Body + "\n" // as a producer may write it
+		r.Body = " " + r.Body + "\n" // producers may write white space
 		r.Attributes = map[string]types.MessageAttributeValue{"tag": foreign("x"), "raw": {DataType: aws.String("Binary"), BinaryValue: []byte{0, 1}}}
 		r.TraceHeader = "Root=1-5759e988-bd862e3fe1be46a994272793"
 		sent := r.SentAt.UnixMilli()
@@ -65,7 +66,7 @@ func TestFollowUps(t *testing.T) {
 		}
 		checkFollowUp(b, in, want, 32, 48)
 
-		// The third is the last.
+		// The third attempt is the last.
 		time.Sleep(32 * time.Second)
 		b.deliver(b.Context(), received(in, "m-3"))
 		in = only(b, deadLetterURL)
@@ -96,7 +97,7 @@ func TestFollowUps(t *testing.T) {
 	})
 }
 
-// only is the one message that was sent to a queue since the last look.
+// only returns the single message sent to a queue since the last call.
 func only(b *harness, url string) *sqs.SendMessageInput {
 	b.Helper()
 	sent := b.queue.to(url)
@@ -125,14 +126,14 @@ func texts(in *sqs.SendMessageInput) map[string]string {
 	return texts
 }
 
-// TestOffline proves what becomes of a message that finds nobody, by when the user left.
+// TestOffline proves the outcome of a message to a user without connections, depending on when the user left.
 func TestOffline(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
-		left   time.Duration // ago; 0 means never seen
-		open   []answer      // of one open connection, if any
-		waited bool          // the record is the follow-up that has waited
+		left   time.Duration // how long ago; 0 means never seen
+		open   []answer      // answers of the one open connection, if any
+		waited bool          // the record is the follow-up after the wait
 		want   string
 	}{
 		{name: "never seen", want: "dropped"},
@@ -185,8 +186,8 @@ func TestOffline(t *testing.T) {
 	}
 }
 
-// TestWaitingStartsAfresh proves that who waits for a user waits for any of their connections, even if those that
-// were owed before could not be pruned.
+// TestWaitingStartsAfresh proves that a message waiting for a user goes to any of the user's connections, even if the
+// connections owed before could not be pruned.
 func TestWaitingStartsAfresh(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.presence.connections["1234"] = []presence.Connection{since("ghost", time.Hour)}
@@ -201,7 +202,7 @@ func TestWaitingStartsAfresh(t *testing.T) {
 	})
 }
 
-// owedBy is what user 1234 is owed.
+// owedBy returns what user 1234 is owed.
 func owedBy(d message.Owed) map[heliograph.UserID]message.Owed {
 	return map[heliograph.UserID]message.Owed{"1234": d}
 }
@@ -210,7 +211,7 @@ func followUpOf(s message.State) map[string]types.MessageAttributeValue {
 	return map[string]types.MessageAttributeValue{"HeliographRetry": stringAttribute(s.Text())}
 }
 
-// TestTargetsOfAFollowUp proves whom a follow-up posts to when the user's connections have changed.
+// TestTargetsOfAFollowUp proves which connections a follow-up posts to when the user's connections have changed.
 func TestTargetsOfAFollowUp(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

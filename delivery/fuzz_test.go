@@ -12,8 +12,8 @@ import (
 	"heliograph/message"
 )
 
-// FuzzReadState holds that no HeliographRetry, whoever wrote it, does more than be rejected or be a state within bounds; and
-// that with it a message goes to none but those whom it names.
+// FuzzReadState proves that any HeliographRetry, whoever wrote it, is either rejected or read as a state within
+// bounds, and that a message with it goes only to recipients that the message names.
 func FuzzReadState(f *testing.F) {
 	now := time.Now()
 	bodies := []string{
@@ -48,7 +48,7 @@ func FuzzReadState(f *testing.F) {
 	})
 }
 
-// held opens a record, and holds its recipients against those whom its message names.
+// held opens a record, and checks its recipients against those that its message names.
 func held(t *testing.T, r *Record, now time.Time) {
 	j := open(r, now)
 	if j.rejection != nil {

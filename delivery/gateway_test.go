@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// busyHost is a server that answers once so many requests are under way, and counts the connections that were opened to it.
+// busyHost is a server that answers once a number of requests are in flight, and counts the connections opened to it.
 type busyHost struct {
 	*httptest.Server
 	opened  atomic.Int64
@@ -35,7 +35,7 @@ func newBusyHost(t *testing.T) *busyHost {
 	return h
 }
 
-// wave makes requests that are all under way at the same time.
+// wave makes a number of simultaneous requests.
 func (h *busyHost) wave(t *testing.T, client aws.HTTPClient, requests int) {
 	t.Helper()
 	var under sync.WaitGroup
@@ -62,8 +62,8 @@ func (h *busyHost) wave(t *testing.T, client aws.HTTPClient, requests int) {
 	under.Wait()
 }
 
-// TestConnectionsAreKept proves that a full load opens its connections once, and no burst after it begins with handshakes: posts
-// to the gateway and, for each user, a claim beside a look for connections.
+// TestConnectionsAreKept proves that a full load opens its TCP connections once, and that no later burst begins with
+// handshakes: posts to the gateway and, for each user, a claim beside a query for connections.
 func TestConnectionsAreKept(t *testing.T) {
 	t.Parallel()
 	client := Bounded(aws.Config{}).HTTPClient

@@ -32,7 +32,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// No daemon listens here, and a socket would not belong into a bubble.
+	// No daemon listens here, and a socket does not belong in a bubble.
 	_ = os.Setenv("AWS_XRAY_SDK_DISABLED", "true")
 	os.Exit(m.Run())
 }
@@ -42,9 +42,9 @@ const (
 	deadLetterURL = "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters"
 )
 
-// harness is a Deliverer among neighbors that can be told what to do: presence and queue are fakes, the
-// gateway is an HTTP server that the real SDK client talks to, over pipes. It lives in a synctest bubble, so
-// that time-outs, pauses and deadlines take no time and are exact.
+// harness is a Deliverer among controllable neighbors: presence and queue are fakes, and the gateway is an HTTP
+// server that the real SDK client talks to, over pipes. It lives in a synctest bubble, so that time-outs, pauses and
+// deadlines are exact and take no time.
 type harness struct {
 	*testing.T
 	presence *fakePresence
@@ -56,7 +56,7 @@ type harness struct {
 	output   bytes.Buffer // log and metric lines
 }
 
-// bubble runs a test with a harness of its own in a bubble. The bubble itself proves that no goroutine is left.
+// bubble runs a test with its own harness in a bubble, which itself proves that no goroutine is left.
 func bubble(t *testing.T, test func(*harness)) {
 	t.Helper()
 	t.Parallel()
@@ -103,7 +103,7 @@ func (b *harness) lines() []line {
 	}
 }
 
-// metrics are the values of the metrics so far, but for the cold start. A counter has one per invocation.
+// metrics returns the values of all metrics so far, except the cold start. A counter has one value per invocation.
 func (b *harness) metrics() map[string][]float64 {
 	b.Helper()
 	values := map[string][]float64{}
@@ -112,7 +112,7 @@ func (b *harness) metrics() map[string][]float64 {
 			switch v := l[m.Name()].(type) {
 			case float64:
 				if v == 0 && m.Zero() {
-					continue // it says no more than that it was written
+					continue // it only says that it was written
 				}
 				values[m.Name()] = append(values[m.Name()], v)
 			case []any:
@@ -126,42 +126,42 @@ func (b *harness) metrics() map[string][]float64 {
 	return values
 }
 
-// logged are the log lines with this message.
+// logged returns the log lines with this message.
 func (b *harness) logged(message string) []line {
 	b.Helper()
 	return slices.DeleteFunc(b.lines(), func(l line) bool { return l["message"] != message })
 }
 
-// since is a connection of that age, with its own id.
+// since returns a connection of the given age.
 func since(id heliograph.ConnectionID, age time.Duration) presence.Connection {
 	return presence.Connection{User: "1234", ID: id, ConnectedAt: time.Now().Add(-age)}
 }
 
-// message is a record with a body for user 1234, sent just now.
+// plain returns a record with a body for user 1234, sent just now.
 func plain(id, body string) Record {
 	text, _ := json.Marshal(map[string]string{"UserId": "1234", "Body": body})
 	return Record{ID: id, Body: string(text), SentAt: time.Now()}
 }
 
-// received is a message that was sent to a queue as send gets it from there.
+// received converts a message sent to a queue into the record that send receives from there.
 func received(in *sqs.SendMessageInput, id string) Record {
 	return Record{ID: id, Body: *in.MessageBody, Attributes: in.MessageAttributes, SentAt: time.Now()}
 }
 
-// attribute is the value of a string or number attribute, or "" without it.
+// attribute returns the value of a string or number attribute, "" if it is missing.
 func attribute(in *sqs.SendMessageInput, name string) string {
 	return aws.ToString(in.MessageAttributes[name].StringValue)
 }
 
-// fakePresence has the connections that it is told to have.
+// fakePresence has the connections that a test gives it.
 type fakePresence struct {
 	mu           sync.Mutex
 	connections  map[heliograph.UserID][]presence.Connection
 	lastActivity map[heliograph.UserID]time.Time
 	pruned       map[heliograph.ConnectionID]time.Time
 	unreadable   map[heliograph.UserID]bool
-	left         map[heliograph.UserID]bool // who is on the list only
-	// read runs before each read, prune before each Disconnect, list before each page; they may wait and may fail.
+	left         map[heliograph.UserID]bool // users that are on the list but have left
+	// read runs before each read, prune before each Disconnect, list before each page; each may block or fail.
 	read, prune, list func(context.Context) error
 }
 
@@ -204,7 +204,7 @@ func (p *fakePresence) Disconnect(ctx context.Context, user heliograph.UserID, i
 	return nil
 }
 
-// Online lists by user id, and a cursor is the last id of the page before it.
+// Online lists by user id; a cursor is the last id of the previous page.
 func (p *fakePresence) Online(ctx context.Context, limit int, cursor string) (presence.Page, error) {
 	if err := p.list(ctx); err != nil {
 		return presence.Page{}, err
@@ -225,11 +225,11 @@ func (p *fakePresence) Online(ctx context.Context, limit int, cursor string) (pr
 	return page, nil
 }
 
-// fakeQueue keeps what it is sent, if SQS would.
+// fakeQueue records the messages that SQS would accept.
 type fakeQueue struct {
 	mu   sync.Mutex
 	sent []*sqs.SendMessageInput
-	// send runs before each message is kept; it may wait and may fail.
+	// send runs before a message is recorded; it may block or fail.
 	send func(context.Context, *sqs.SendMessageInput) error
 }
 
@@ -248,7 +248,7 @@ func (q *fakeQueue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _
 	return &sqs.SendMessageOutput{}, nil
 }
 
-// acceptable checks a message against the documented bounds of SQS.
+// acceptable checks a message against SQS's documented limits.
 func acceptable(in *sqs.SendMessageInput) error {
 	total := len(*in.MessageBody)
 	for name, a := range in.MessageAttributes {
@@ -264,20 +264,20 @@ func acceptable(in *sqs.SendMessageInput) error {
 	return nil
 }
 
-// to are the messages that were sent to a queue, in the order of their arrival.
+// to returns the messages sent to a queue, in order.
 func (q *fakeQueue) to(url string) []*sqs.SendMessageInput {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(q.sent), func(in *sqs.SendMessageInput) bool { return *in.QueueUrl != url })
 }
 
-// answer is how API Gateway answers one post.
+// answer is one response of API Gateway to a post.
 type answer struct {
 	status int
 	code   string // X-Amzn-ErrorType
 	body   string
 	hang   bool // no answer until the client gives up
-	drop   bool // the connection breaks instead of an answer
+	drop   bool // the connection breaks before an answer
 	short  bool // the answer ends before its announced length
 }
 
@@ -288,7 +288,7 @@ var (
 	hanging   = answer{hang: true}
 )
 
-// fakeGateway is the @connections API of stage dev. Each connection has answers, of which the last one stays.
+// fakeGateway is the @connections API of stage dev. Each connection has a list of answers; the last one repeats.
 type fakeGateway struct {
 	listener pipeListener
 	mu       sync.Mutex
@@ -302,12 +302,12 @@ func newGateway(t *testing.T) *fakeGateway {
 		answers:  map[string][]answer{}, posts: map[string][]string{},
 	}
 	server := &http.Server{Handler: g}
-	go server.Serve(g.listener) // it ends with the test
+	go server.Serve(g.listener) // returns when the test ends
 	t.Cleanup(func() { server.Close() })
 	return g
 }
 
-// config is the AWS configuration that the function would use, but that it dials this gateway.
+// config is the function's own AWS configuration, except that it dials this gateway.
 func (g *fakeGateway) config() aws.Config {
 	cfg := Bounded(aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret", "")})
 	cfg.HTTPClient = cfg.HTTPClient.(*awshttp.BuildableClient).WithTransportOptions(func(t *http.Transport) {
@@ -357,7 +357,7 @@ func (g *fakeGateway) next(connection, body string) answer {
 	return answers[0]
 }
 
-// received is every body that was posted so far, by connection.
+// received returns all bodies posted so far, by connection.
 func (g *fakeGateway) received() map[string][]string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -394,7 +394,7 @@ func (l pipeListener) Accept() (net.Conn, error) {
 func (l pipeListener) Close() error   { close(l.closed); return nil }
 func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{} }
 
-// foreign is an attribute of the producer.
+// foreign returns an attribute such as a producer sets.
 func foreign(value string) types.MessageAttributeValue {
 	return types.MessageAttributeValue{DataType: aws.String("String.tag"), StringValue: &value}
 }

@@ -15,8 +15,8 @@ import (
 
 const toBoth = `"UserIds":["a","b"],"Id":"1"`
 
-// TestDuplicateIsDropped proves that a message with an Id arrives once within the window, however often it is sent, each of
-// its users for themselves, and that after the window it is a new one.
+// TestDuplicateIsDropped proves that a message with an Id arrives once per user within the window, however often it
+// is sent, and that after the window it counts as new.
 func TestDuplicateIsDropped(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 2)
@@ -42,7 +42,7 @@ func TestDuplicateIsDropped(t *testing.T) {
 	})
 }
 
-// TestWithoutIdNothingIsClaimed proves that a message without Id costs no claim.
+// TestWithoutIdNothingIsClaimed proves that a message without an Id costs no claim.
 func TestWithoutIdNothingIsClaimed(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 1)
@@ -54,8 +54,8 @@ func TestWithoutIdNothingIsClaimed(t *testing.T) {
 	})
 }
 
-// TestContested proves that of two copies of a message at once one delivers, and the other waits for the end of its claim
-// without using up attempts; the same holds of two copies of a follow-up.
+// TestContested proves that of two simultaneous copies of a message one delivers, and the other waits for the claim
+// to end without using up attempts; the same holds for two copies of a follow-up.
 func TestContested(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 2)
@@ -94,8 +94,8 @@ func TestContested(t *testing.T) {
 	})
 }
 
-// TestCrashedClaim proves that a message whose function died after it had claimed it is delivered when the queue brings
-// it again.
+// TestCrashedClaim proves that a message whose function died after claiming it is delivered when the queue redelivers
+// it.
 func TestCrashedClaim(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 1)
@@ -108,7 +108,7 @@ func TestCrashedClaim(t *testing.T) {
 	})
 }
 
-// TestClaimFails proves that who can't be claimed is tried again as who can't be read, and given up as they are.
+// TestClaimFails proves that a failed claim is retried and given up in the same way as a failed read of connections.
 func TestClaimFails(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 1)
@@ -122,7 +122,8 @@ func TestClaimFails(t *testing.T) {
 	})
 }
 
-// TestMarkFails proves that a claim that can't be marked as done stays owed, alone, and that it is never worth a dead letter.
+// TestMarkFails proves that a claim that can't be marked as done stays owed on its own, and never causes a dead
+// letter.
 func TestMarkFails(t *testing.T) {
 	t.Parallel()
 	for _, failures := range []int{2, 99} {
@@ -159,8 +160,8 @@ func TestMarkFails(t *testing.T) {
 	}
 }
 
-// TestReleased proves that a message that arrived nowhere can be sent again: its user was offline, it was given up, or it
-// expired.
+// TestReleased proves that a message that reached no connection can be sent again: its user was offline, it was given
+// up, or it expired.
 func TestReleased(t *testing.T) {
 	t.Parallel()
 	for name, fields := range map[string]string{
@@ -185,8 +186,8 @@ func TestReleased(t *testing.T) {
 	}
 }
 
-// TestPartlyDelivered proves that a message that reached some of a user's devices only, and was given up for the others,
-// is a duplicate if it is sent again, but none if its dead letter is put back.
+// TestPartlyDelivered proves that a message given up after it reached only some of a user's devices is a duplicate if
+// it is sent again, but not if its dead letter is redriven.
 func TestPartlyDelivered(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 2)

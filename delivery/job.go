@@ -60,6 +60,7 @@ func open(r *Record, now time.Time) *job {
 	return j
 }
 
+// readMessage parses the record's message, whose body may travel beside it in an attribute.
 func readMessage(r *Record) (message.Message, *message.Rejection) {
 	if aside, ok := r.Attributes[message.BodyAttribute]; ok {
 		return message.ParseAside(r.Body, aside.BinaryValue)

@@ -37,7 +37,8 @@ func (l *limit) free() bool {
 
 func connectionOf(n int) heliograph.ConnectionID { return heliograph.ConnectionID(fmt.Sprint(n)) }
 
-// answers ends posts that took 15 ms each, as many at a time as there are turns. Each n-th was throttled; with 0 none.
+// answers ends posts that took 15 ms each, with as many in parallel as there are turns. Every n-th was throttled; n =
+// 0 means none.
 func answers(t *testing.T, l *limit, posts, n int) {
 	t.Helper()
 	for done := 0; done < posts; {
@@ -51,7 +52,7 @@ func answers(t *testing.T, l *limit, posts, n int) {
 	}
 }
 
-// TestLimitBounds proves that there are never more turns than the limit allows, and no fewer.
+// TestLimitBounds proves that there are exactly as many turns as the limit allows.
 func TestLimitBounds(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{1, 3, 64} {
@@ -68,14 +69,14 @@ func TestLimitBounds(t *testing.T) {
 	}
 }
 
-// TestLimitAdapts proves how the limit follows the answers: half after a round with too many 429s, at most once a round,
-// never below the floor nor above the maximum, and back again by what goes through.
+// TestLimitAdapts proves how the limit follows the answers: it is halved after a round with too many 429s, at most
+// once a round, stays between the floor and the maximum, and recovers with successful posts.
 func TestLimitAdapts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
 		do       func(*testing.T, *limit)
-		from, to float64 // between which the limit is then
+		from, to float64 // bounds of the limit afterwards
 	}{
 		{"all goes through", func(t *testing.T, l *limit) { answers(t, l, 5000, 0) }, 64, 64},
 		{"429s of the round under way", func(t *testing.T, l *limit) { answers(t, l, 64, 1) }, 64, 64},
@@ -108,7 +109,7 @@ func TestLimitAdapts(t *testing.T) {
 	}
 }
 
-// TestLimitOfLess proves that a maximum under the floor is the floor itself.
+// TestLimitOfLess proves that a maximum below the floor replaces the floor.
 func TestLimitOfLess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -119,7 +120,7 @@ func TestLimitOfLess(t *testing.T) {
 	})
 }
 
-// TestLimitShrinks proves that a cut below what is in use gives no turn before enough have ended.
+// TestLimitShrinks proves that after a cut below the turns in use no turn is granted until enough have ended.
 func TestLimitShrinks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -139,7 +140,8 @@ func TestLimitShrinks(t *testing.T) {
 	})
 }
 
-// TestLimitFair proves that turns are given in the order of asking, also to one who asks when a turn has just become free.
+// TestLimitFair proves that turns are granted in the order of asking, even if a caller asks just when a turn becomes
+// free.
 func TestLimitFair(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,7 +151,7 @@ func TestLimitFair(t *testing.T) {
 		for i := range 50 {
 			go func() {
 				if l.acquire(t.Context()) == nil {
-					order = append(order, i) // only one has the turn at a time
+					order = append(order, i) // only one goroutine has the turn at a time
 					l.release("a", false)
 				}
 			}()
@@ -167,7 +169,7 @@ func TestLimitFair(t *testing.T) {
 	})
 }
 
-// TestLimitContext proves that who waits leaves when its time is over, and takes no turn along.
+// TestLimitContext proves that a waiting caller leaves when its context ends, and takes no turn.
 func TestLimitContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -191,7 +193,7 @@ func TestLimitContext(t *testing.T) {
 	})
 }
 
-// TestLimitTurnAndContextAtOnce proves that a turn which comes together with the end of the context is not lost.
+// TestLimitTurnAndContextAtOnce proves that a turn granted just as the context ends is not lost.
 func TestLimitTurnAndContextAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 200 {
@@ -217,15 +219,15 @@ func TestLimitTurnAndContextAtOnce(t *testing.T) {
 	}
 }
 
-// TestLimitTurnComesTooLate proves that a turn goes to the next one if it comes when its time is over, but who waited has not
-// left yet.
+// TestLimitTurnComesTooLate proves that a turn granted to a caller whose time is up, but who has not left yet, goes
+// to the next one.
 func TestLimitTurnComesTooLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimit(1)
 		takeTurns(t, l, 1)
 		turn := make(chan struct{})
-		place := l.waiting.PushBack(turn) // as acquire does it
+		place := l.waiting.PushBack(turn) // as acquire does
 		next := make(chan error)
 		go func() { next <- l.acquire(t.Context()) }()
 		synctest.Wait()
@@ -241,14 +243,14 @@ func TestLimitTurnComesTooLate(t *testing.T) {
 	})
 }
 
-// TestLimitCountsConnections proves that a round is judged by how many connections met a 429 in it, however often, and whatever
-// else they met.
+// TestLimitCountsConnections proves that a round is judged by the number of connections that met a 429 in it, however
+// often, and whatever else they met.
 func TestLimitCountsConnections(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name             string
-		throttled, total int // connections
-		posts            int // to each
+		throttled, total int // number of connections
+		posts            int // posts to each
 		want             float64
 	}{
 		{"one alone", 1, 1, 100, 64},
@@ -278,16 +280,17 @@ func TestLimitCountsConnections(t *testing.T) {
 	}
 }
 
-// gatewayModel takes so many posts a second, and a tenth of that at once. It answers each in about 15 ms.
+// gatewayModel accepts a number of posts per second, and a tenth of that at once. It answers each in about 15 ms.
 type gatewayModel struct {
 	rate float64
 
 	mu                    sync.Mutex
 	tokens                float64
 	last                  time.Time
-	taken, refused, given int // posts that were taken, 429s, and deliveries that were given up
+	taken, refused, given int // posts accepted, 429s, and deliveries given up
 }
 
+// post takes a token from a bucket that refills at the model's rate, and reports whether there was one.
 func (g *gatewayModel) post() bool {
 	time.Sleep(10*time.Millisecond + rand.N(10*time.Millisecond))
 	g.mu.Lock()
@@ -303,7 +306,8 @@ func (g *gatewayModel) post() bool {
 	return true
 }
 
-// retried posts as the SDK does, with pauses as newRetryer's, and reports whether it got through, and whether it met a 429.
+// retried posts as the SDK does, with pauses like newRetryer's, and reports whether the post succeeded and whether it
+// met a 429.
 func retried(post func() bool) (through, throttled bool) {
 	for attempt := 1; ; attempt++ {
 		if post() {
@@ -337,9 +341,10 @@ func (g *gatewayModel) storm(ctx context.Context, l *limit) {
 	workers.Wait()
 }
 
-// TestLimitInAStorm proves, on a model of a gateway that takes less than all turns could post, that the limit settles near
-// what it takes: most of that is used, and few posts are given up. With as many posts at a time as the maximum allows, 71, 47, 27 and
-// 12 % of the requests were 429s, and of 200 a second a third of the posts was given up.
+// TestLimitInAStorm proves, on a model of a gateway that accepts less than all turns could post, that the limit
+// settles near the gateway's rate: most of that rate is used, and few posts are given up. With the maximum number of
+// parallel posts, 71, 47, 27 and 12 % of the requests were 429s, and at 200 a second a third of the posts was given
+// up.
 func TestLimitInAStorm(t *testing.T) {
 	t.Parallel()
 	for rate, most := range map[float64]float64{200: 0.25, 500: 0.15, 1000: 0.1, 2000: 0.08} {
@@ -360,11 +365,11 @@ func TestLimitInAStorm(t *testing.T) {
 	}
 }
 
-// TestLimitWithOneSlowClient proves that one client that does not read, to whom each post is answered with 429, takes the turns
-// that its own posts need and no more: the limit stays as it is, be it one of many or one of few.
+// TestLimitWithOneSlowClient proves that a client that does not read, so that each post to it gets a 429, takes only
+// the turns for its own posts: the limit stays unchanged, whether the client is one of many or one of few.
 func TestLimitWithOneSlowClient(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ clients, least int }{ // how many posts a second, at least, go to the others
+	for _, test := range []struct{ clients, least int }{ // least posts per second to the other clients
 		{40, 2000}, {5, 400}, {2, 100},
 	} {
 		t.Run(fmt.Sprint("one of ", test.clients), func(t *testing.T) {

@@ -19,18 +19,18 @@ import (
 
 var rounds = commandline.Int("rounds", 4, "rounds of TestNoLoss, of 1,000 messages each")
 
-// hard is how often things go wrong in TestNoLoss: a fifth of all posts.
+// hard is the failure rates of TestNoLoss: a fifth of all posts fail.
 var hard = rates{
 	throttled: 0.08, broken: 0.08, timeOut: 0.04, arrivedAll: 0.05, database: 0.2, topic: 0.5, refused: 0.005, killed: 0.003, twice: 0.002, twiceWithID: 0.1,
 }
 
-// TestNoLoss proves that no message is lost: whatever fails, and whenever functions die, it arrives at every connection
-// that stayed open, or lies in the dead-letter queue, which says why and who lacks it. Whatever arrives twice has an
-// excuse of its own, and is rare. Once the failures are over and the dead letters are put back, everybody has
-// everything, and nobody gets anything again.
+// TestNoLoss proves that no message is lost: whatever fails, and whenever functions die, it arrives at every
+// connection that stayed open, or is in the dead-letter queue with a reason and the users still owed. Anything that
+// arrives twice has an excuse of its own, and is rare. Once the failures have ended and the dead letters are
+// redriven, every user has every message, and nothing arrives again.
 func TestNoLoss(t *testing.T) {
 	t.Parallel()
-	var all checker // its sums only
+	var all checker // used for its sums only
 	for round := range *rounds {
 		synctest.Test(t, func(t *testing.T) {
 			m := newModel(uint64(round), 40, hard)
@@ -59,10 +59,10 @@ type produced struct {
 	name    string
 	message message.Message
 	cursed  bool
-	copies  int // with one Id
+	copies  int // number of copies sent with one Id
 }
 
-// produce puts messages of all kinds on the queue, over two minutes. Each is called by its body.
+// produce puts messages of all kinds on the queue, over two minutes. Each message's name is its body.
 func (m *model) produce(n int) []produced {
 	users := m.users()
 	some := func() heliograph.UserID { return users[m.random.IntN(len(users))] }
@@ -116,7 +116,7 @@ func (m *model) put(p produced, text string) {
 	m.queue = append(m.queue, q)
 }
 
-// checker holds the ledger against what was sent.
+// checker compares the ledger with the messages that were sent.
 type checker struct {
 	*testing.T
 	model                  *model
@@ -139,7 +139,7 @@ func reasonOf(q *queued) string {
 	return ""
 }
 
-// checkReasons checks that a dead letter has a reason, unless every try crashed.
+// checkReasons checks that a dead letter has a reason, unless every receive crashed.
 func (c *checker) checkReasons() {
 	for _, q := range c.model.dead {
 		if reasonOf(q) == "" && (q.died+q.returned != maxReceives || q.died == 0) {
@@ -151,7 +151,7 @@ func (c *checker) checkReasons() {
 	}
 }
 
-// recipients are the users of a message, by those of their connections that have to get it.
+// recipients returns the users of a message, each with the connections that must get it.
 func (c *checker) recipients(s produced) map[heliograph.UserID][]string {
 	to := map[heliograph.UserID][]string{}
 	users := s.message.Users
@@ -167,7 +167,7 @@ func (c *checker) recipients(s produced) map[heliograph.UserID][]string {
 	return to
 }
 
-// checkArrival checks that a message arrived at whoever should have it, or that a dead letter names them.
+// checkArrival checks that a message arrived at each recipient, or that a dead letter names the recipient.
 func (c *checker) checkArrival(s produced) {
 	for user, connections := range c.recipients(s) {
 		for _, id := range connections {
@@ -195,7 +195,7 @@ func (c *checker) named(name string, user heliograph.UserID, id string) bool {
 	return false
 }
 
-// checkDuplicates checks that each duplicate has its excuse, and counts them.
+// checkDuplicates checks that each duplicate has an excuse, and counts them.
 func (c *checker) checkDuplicates() {
 	for one, n := range c.model.delivered {
 		c.deliveries += n
@@ -206,7 +206,8 @@ func (c *checker) checkDuplicates() {
 	}
 }
 
-// checkReceipt checks that who wished a receipt got one, with the counts of what happened where nothing happened twice.
+// checkReceipt checks that each requested receipt came, and that its counts are right unless something happened
+// twice.
 func (c *checker) checkReceipt(s produced) {
 	var receipts []Receipt
 	for _, r := range c.model.receipts.published {
@@ -243,7 +244,7 @@ func (c *checker) checkReceipt(s produced) {
 	}
 }
 
-// disturbed reports whether anything happened to a message that may make its counts differ from what arrived.
+// disturbed reports whether anything happened to a message that may make its counts differ from its arrivals.
 func (c *checker) disturbed(name string) bool {
 	if c.model.doubled[name] {
 		return true
@@ -256,7 +257,7 @@ func (c *checker) disturbed(name string) bool {
 	return false
 }
 
-// redrive puts all dead letters back, as they are, when all is well again.
+// redrive puts all dead letters back unchanged, after the failures have ended.
 func (c *checker) redrive(sent []produced) {
 	m := c.model
 	m.rates, m.queue, m.dead = rates{}, m.dead, nil

@@ -21,8 +21,8 @@ import (
 	"heliograph/presence"
 )
 
-// model is all that surrounds delivery: a queue that delivers at least once, a gateway, a table and a topic that fail, and
-// functions that die. It keeps a ledger of all that happens, and of whatever may excuse that something arrives twice.
+// model is everything around delivery: a queue that delivers at least once, a gateway, a table and a topic that fail,
+// and functions that die. It keeps a ledger of all that happens, and of anything that may excuse a second arrival.
 type model struct {
 	presence *fakePresence
 	claims   *fakeClaims
@@ -33,19 +33,19 @@ type model struct {
 	random    *rand.Rand
 	queue     []*queued
 	dead      []*queued
-	closed    map[string]time.Time // connections, and when they close
+	closed    map[string]time.Time // connections and the times when they close
 	delivered map[delivered]int
 	excuses   map[delivered]string // by message alone, or by message and connection
 	doubled   map[string]bool      // messages that SQS delivered twice
-	stories   map[string][]string  // what happened to each message, for who has to find out why
+	stories   map[string][]string  // what happened to each message, for debugging a failure
 	posts     int
 }
 
-// rates are how often, of 1, something goes wrong.
+// rates are probabilities of failures, 0 to 1.
 type rates struct {
 	throttled, broken, timeOut float64 // of posts
-	arrivedAll                 float64 // of the posts that time out, those that arrived all the same
-	database, topic            float64 // of each of the SDK's tries
+	arrivedAll                 float64 // of the posts that time out, those that arrived nevertheless
+	database, topic            float64 // of each of the SDK's attempts
 	refused                    float64 // of messages sent
 	killed                     float64 // of invocations
 	twice, twiceWithID         float64 // of receives, of messages without and with an Id
@@ -61,16 +61,16 @@ type queued struct {
 	attribute map[string]types.MessageAttributeValue
 	visibleAt time.Time
 	receives  int
-	died      int // receives of which the function died
-	returned  int // receives after which it went back
+	died      int // receives on which the function died
+	returned  int // receives after which the message went back
 }
 
 func (q *queued) name() string { return *q.attribute["name"].StringValue }
 
-// maxReceives is how often the stack's queue delivers a message before it moves it to the dead letters.
+// maxReceives is how often the stack's queue delivers a message before it moves it to the dead-letter queue.
 const maxReceives = 10
 
-// life is that of one invocation: it ends before one of its calls, and what the code does after that happens nowhere.
+// life is the lifetime of one invocation: it ends before one of its calls, and any later call has no effect.
 type life struct {
 	calls, diesAt int
 	over          bool
@@ -80,7 +80,7 @@ type lifeKey struct{}
 
 var errDead = errors.New("the function is dead")
 
-// call is what comes before every call: it takes some time, and the function may die.
+// call precedes every call: it takes some time, and the function may die in it.
 func (m *model) call(ctx context.Context) error {
 	m.mu.Lock()
 	pause := time.Duration(1+m.random.IntN(30)) * time.Millisecond
@@ -104,7 +104,7 @@ func (m *model) call(ctx context.Context) error {
 
 func (m *model) chance(rate float64) bool { return m.random.Float64() < rate }
 
-// throttle fails as a table or a topic does.
+// throttle fails at the given rate, as a table or a topic does.
 func (m *model) throttle(ctx context.Context, rate func(*rates) float64) error {
 	if err := m.call(ctx); err != nil {
 		return err
@@ -176,7 +176,7 @@ func (m *model) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...
 	return &sqs.SendMessageOutput{MessageId: &q.id}, nil
 }
 
-// receive takes up to ten messages off the queue, some of which stay, to be delivered twice.
+// receive takes up to ten messages off the queue; some of them stay there, to be delivered twice.
 func (m *model) receive() []*queued {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -218,7 +218,7 @@ func (m *model) remove(q *queued) {
 	m.queue = slices.DeleteFunc(m.queue, func(one *queued) bool { return one == q })
 }
 
-// invoke is one invocation with a batch. What has not gone back is deleted, unless the function died.
+// invoke is one invocation with a batch. Messages that do not go back are deleted, unless the function died.
 func (m *model) invoke(ctx context.Context, d *Deliverer, batch []*queued) (died bool) {
 	l := &life{diesAt: 1 << 30}
 	records := make([]Record, len(batch))
@@ -252,7 +252,7 @@ func (m *model) invoke(ctx context.Context, d *Deliverer, batch []*queued) (died
 	return l.over
 }
 
-// deliverer is that of a new execution environment.
+// deliverer returns the Deliverer of a new execution environment.
 func (m *model) deliverer() *Deliverer {
 	return New(Config{
 		Presence: m.presence, Poster: m, Queue: m, QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL,
@@ -260,13 +260,14 @@ func (m *model) deliverer() *Deliverer {
 	})
 }
 
+// excuse notes why a message may arrive twice at any connection.
 func (m *model) excuse(message, why string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.excuses[delivered{message, ""}] = why
 }
 
-// run works off the queue with functions side by side, until nothing is left on it.
+// run works through the queue with parallel functions, until it is empty.
 func (m *model) run(ctx context.Context, functions int) {
 	var group sync.WaitGroup
 	for range functions {
@@ -290,7 +291,7 @@ func (m *model) left() bool {
 	return len(m.queue) > 0
 }
 
-// newModel makes users with up to four devices each. Some devices close on the way.
+// newModel makes users with up to four devices each. Some devices close during the test.
 func newModel(seed uint64, users int, r rates) *model {
 	m := &model{
 		presence: newPresence(), claims: newClaims(), rates: r, random: rand.New(rand.NewPCG(seed, 0)),
@@ -300,7 +301,7 @@ func newModel(seed uint64, users int, r rates) *model {
 		return m.throttle(ctx, func(r *rates) float64 { return r.database })
 	}
 	m.presence.read, m.presence.prune, m.presence.list = database, database, database
-	m.claims.window = 24 * time.Hour // some messages need long to die
+	m.claims.window = 24 * time.Hour // some messages take long to reach the dead-letter queue
 	m.claims.call = func(ctx context.Context, name, id string) error {
 		err := database(ctx)
 		if err != nil && name == "done" {
@@ -329,7 +330,7 @@ func newModel(seed uint64, users int, r rates) *model {
 	return m
 }
 
-// stable are the connections of a user that stay open.
+// stable returns the connections of a user that stay open.
 func (m *model) stable(user heliograph.UserID) []string {
 	var ids []string
 	for c := range 5 {
@@ -342,7 +343,7 @@ func (m *model) stable(user heliograph.UserID) []string {
 	return ids
 }
 
-// users are all users, in order.
+// users returns all users, in order.
 func (m *model) users() []heliograph.UserID {
 	return slices.Sorted(maps.Keys(m.presence.connections))
 }

@@ -22,8 +22,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// street is a harness whose presence is the real one over a simulated table, and whose queues are simulated ones:
-// what the fakes of the other tests take for granted is checked here. Time is the bubble's.
+// street is a harness with the real presence over a simulated table, and with simulated queues: it checks the
+// assumptions behind the fakes of the other tests. Its clock is the bubble's.
 type street struct {
 	*harness
 	sqs   *awssqs.Client
@@ -106,7 +106,8 @@ func (s *street) receive(url string) []types.Message {
 	return out.Messages
 }
 
-// work is Lambda's event source for some time: it polls, invokes, and deletes what did not come back.
+// work acts as Lambda's event source for some time: it polls, invokes, and deletes the messages that did not come
+// back.
 func (s *street) work(d time.Duration) {
 	s.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
@@ -133,7 +134,7 @@ func (s *street) work(d time.Duration) {
 	}
 }
 
-// deadLetters are body and reason of all dead letters.
+// deadLetters maps the body of each dead letter to its reason.
 func (s *street) deadLetters() map[string]string {
 	s.Helper()
 	all := map[string]string{}
@@ -143,9 +144,9 @@ func (s *street) deadLetters() map[string]string {
 	return all
 }
 
-// TestWholeWay proves, against the simulated queue and table, that a message reaches the device that works
-// once, is tried three times on the one that does not, over more than the 35 s that a young connection
-// may take, and that its follow-ups are messages that SQS accepts.
+// TestWholeWay proves, against the simulated queue and table, that a message reaches the working device once, is
+// tried three times on the failing one, over more than the 35 s for which the 410 of a young connection is not
+// trusted, and that SQS accepts its follow-ups.
 func TestWholeWay(t *testing.T) {
 	bubble(t, func(b *harness) {
 		s := newStreet(b)
@@ -177,8 +178,8 @@ func TestWholeWay(t *testing.T) {
 	})
 }
 
-// TestWholeWayWithId proves, against the simulated queue and table, that follow-ups pass the claims of the attempts before
-// them, that whoever sends the message again does not, and that the dead letter does once it is put back as it is.
+// TestWholeWayWithId proves, against the simulated queue and table, that follow-ups get past the claims of earlier
+// attempts, that a resend does not, and that a redriven dead letter does.
 func TestWholeWayWithId(t *testing.T) {
 	bubble(t, func(b *harness) {
 		s := newStreet(b)
@@ -225,7 +226,7 @@ func TestReconnect(t *testing.T) {
 	})
 }
 
-// TestLargestMessages proves that the largest messages that SQS carries are settled, the good and the bad.
+// TestLargestMessages proves that the largest messages that SQS carries are settled, good and bad ones.
 func TestLargestMessages(t *testing.T) {
 	bubble(t, func(b *harness) {
 		s := newStreet(b)

@@ -14,17 +14,17 @@ import (
 	"heliograph/presence"
 )
 
-// TestOutcomeOfAPost proves, through the SDK's real client, what each answer of API Gateway means: for the
-// connection that gave it, and for how often it is asked. A second connection always works.
+// TestOutcomeOfAPost proves, through the SDK's real client, the meaning of each answer of API Gateway: for the
+// connection that gave it, and for the number of retries. A second connection always works.
 func TestOutcomeOfAPost(t *testing.T) {
 	t.Parallel()
 	const old, young = time.Hour, 35 * time.Second
 	type result struct {
 		Posts  int    // how often the body was posted
-		Pruned bool   // the connection
-		Owed   bool   // a follow-up names the connection, and it alone
-		Cause  string // of the follow-up
-		Reason string // of the dead letter
+		Pruned bool   // the connection is forgotten
+		Owed   bool   // a follow-up names this connection, and no other
+		Cause  string // cause of the follow-up
+		Reason string // reason of the dead letter
 	}
 	tests := []struct {
 		name    string
@@ -63,7 +63,7 @@ func TestOutcomeOfAPost(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(b *harness) {
 				b.presence.connections["1234"] = []presence.Connection{since("tested=", test.age), since("works", old)}
-				// The age counts when the answer comes: it takes no time on this network.
+				// The age counts at the time of the answer: this network takes no time.
 				b.gateway.answers["tested="] = test.answers
 				start := time.Now()
 				if returned := b.deliver(b.Context(), plain("m", "hello")); returned != nil {
@@ -93,8 +93,7 @@ func TestOutcomeOfAPost(t *testing.T) {
 	}
 }
 
-// TestOutcomeWithoutAnAnswer proves the causes of errors that are no answers, which no server can provoke at
-// will.
+// TestOutcomeWithoutAnAnswer proves the causes of errors without an answer, which no server can provoke at will.
 func TestOutcomeWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -124,6 +124,7 @@ func reserved(in *sqs.SendMessageInput) int {
 	return max(3, len(in.MessageAttributes))
 }
 
+// withoutForeign is the second form: the record's text without its producer's attributes.
 func (j *job) withoutForeign(s message.State, p packing) *sqs.SendMessageInput {
 	// SQS accepts only valid text. Records with any other text are rejected, so only a dead letter is ever written
 	// for them.

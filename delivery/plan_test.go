@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the picture in docs/sending.md")
 
-// now is when all decisions of the table are made, in Unix milliseconds.
+// now is the time of all decisions in the table, in Unix milliseconds.
 const now = int64(1_000_000_000_000)
 
 type (
@@ -37,26 +37,26 @@ var (
 	refused = message.Reject(message.ReasonRefused, "API Gateway answered 400")
 )
 
-// decision is one row of the table: what is known, and the step that follows.
+// decision is one row of the table: a situation, and the step that follows.
 type decision struct {
-	when    string // in words, for the picture
+	when    string // in words, for the diagram
 	message message.Message
 	state   message.State
-	reject  *message.Rejection // of the record
+	reject  *message.Rejection // rejection of the record
 	event   event
-	want    string // the step: see summary
+	want    string // the step, as summary writes it
 }
 
-// at is a state at an attempt.
+// at returns the state at an attempt.
 func at(attempt int) message.State { return message.State{Attempt: attempt} }
 
-// after is what a step in a state came to.
+// after returns the event of a step taken in a state.
 func after(a action, s message.State, e event) event {
 	e.step.action, e.step.state = a, s
 	return e
 }
 
-// decisions are all that plan decides.
+// decisions lists everything that plan decides.
 var decisions = []decision{
 	{"it can't be read, or is not a message", toA, at(1), refused, event{}, `dead letter (refused: API Gateway answered 400)`},
 	{"only its receipt is owed", reporting, message.State{Attempt: 2, Settled: now - 1, Tally: tally{Delivered: 1}}, nil, event{}, `receipt carries {"attempt":2,"tally":{"delivered":1},"settled":999999999999}`},
@@ -113,7 +113,7 @@ var decisions = []decision{
 	{"it is noted", toA, at(1), nil, after(finish, at(1), event{}), `stop`},
 }
 
-// summary is a step in one line: all that it says but the state that it begins in.
+// summary writes a step on one line: all of it except the state that it begins in.
 func summary(s step) string {
 	text := string(s.action)
 	if s.delay > 0 {
@@ -156,12 +156,13 @@ func keys(owed owedTo) func(func(heliograph.UserID) bool) {
 	}
 }
 
+// decide runs plan on the situation of the row.
 func (row decision) decide(chance float64) step {
 	j := &job{record: &Record{}, message: row.message, state: row.state, rejection: row.reject}
 	return plan(j, row.event, given{now: time.UnixMilli(now), rate: 10, chance: chance})
 }
 
-// TestPlan proves what follows from everything that can be known of a message: the whole machine, without a single fake.
+// TestPlan proves the step that follows from every situation: the whole state machine, without a single fake.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	for _, row := range decisions {
@@ -174,7 +175,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestPlanJitters proves that pauses vary from their least by half, and that nothing else is left to chance.
+// TestPlanJitters proves that pauses vary upwards from their minimum by half of it, and that nothing else is random.
 func TestPlanJitters(t *testing.T) {
 	t.Parallel()
 	for attempt, want := range map[int][2]int32{1: {5, 7}, 2: {32, 48}} {
@@ -186,7 +187,7 @@ func TestPlanJitters(t *testing.T) {
 	}
 }
 
-// TestPicture proves that the picture in docs/sending.md is that of the table. -update draws it anew.
+// TestPicture proves that the diagram in docs/sending.md matches the table. -update redraws it.
 func TestPicture(t *testing.T) {
 	t.Parallel()
 	const path, begin, end = "../docs/sending.md", "<!-- the picture of delivery/plan_test.go -->\n", "<!-- the picture ends -->\n"
@@ -211,7 +212,8 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-// picture is the table as a state diagram in Mermaid: an arrow for each pair of steps, with all that leads along it.
+// picture draws the table as a Mermaid state diagram: one arrow for each pair of steps, labeled with every situation
+// that leads along it.
 func picture() string {
 	var arrows []string
 	labels := map[string][]string{}
@@ -233,7 +235,7 @@ func picture() string {
 	return text.String()
 }
 
-// node is a step's name in the picture.
+// node returns a step's name in the diagram.
 func node(a action, edge string) string {
 	if a == receive || a == stop {
 		return edge

@@ -20,21 +20,22 @@ import (
 	"heliograph/message"
 )
 
-// world is a random world of users, devices and failures, and a ledger of all that happens in it. Each message
+// world is a random world of users, devices and failures, with a ledger of all that happens in it. Each message
 // carries its name as an attribute and in its body.
 type world struct {
 	presence *fakePresence
-	failures map[string][]error // what the coming posts to a connection answer; then they are delivered
+	failures map[string][]error // answers to the next posts to a connection; later posts are delivered
 
 	mu        sync.Mutex
 	delivered map[string]int // by message and connection
 	sent      []*sqs.SendMessageInput
-	refuse    []bool // which of the coming sends the queue refuses
-	flaky     []bool // which of the coming reads presence fails at
+	refuse    []bool // which of the next sends the queue refuses
+	flaky     []bool // which of the next reads fail in presence
 	returned  map[string]bool
 	stable    []string // connections that never answer 410
 }
 
+// PostToConnection uses up the connection's failures first, and then delivers.
 func (w *world) PostToConnection(_ context.Context, in *apigatewaymanagementapi.PostToConnectionInput, _ ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.PostToConnectionOutput, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,6 +55,7 @@ func pop(all map[string][]error, key string) (error, bool) {
 	return first, true
 }
 
+// SendMessage refuses as drawn, and applies SQS's limits.
 func (w *world) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -116,7 +118,7 @@ func (w *world) addDevice(t *rapid.T, user heliograph.UserID, id heliograph.Conn
 	}
 }
 
-// drawRecord makes a message to one of the users, now and then a bad one.
+// drawRecord makes a message to one of the users, occasionally a bad one.
 func drawRecord(t *rapid.T, name string) Record {
 	user := rapid.IntRange(0, 2).Draw(t, "user")
 	r := Record{ID: name, SentAt: time.Now(), Attributes: map[string]types.MessageAttributeValue{"name": foreign(name)}}
@@ -135,9 +137,8 @@ func drawRecord(t *rapid.T, name string) Record {
 }
 
 // TestEveryRecordIsSettledOnce proves, for any mix of messages, devices and failures: each record of a call is
-// settled in exactly one way; each message comes to an end in the dead-letter queue, once and with its
-// reason, or at every device that stayed; and none arrives twice anywhere unless its follow-up could not
-// be queued.
+// settled in exactly one way; each message ends in the dead-letter queue, once and with its reason, or at every
+// device that stayed; and none arrives twice at a device unless its follow-up could not be queued.
 func TestEveryRecordIsSettledOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -164,7 +165,7 @@ func TestEveryRecordIsSettledOnce(t *testing.T) {
 	})
 }
 
-// round delivers all records once and returns those that come next.
+// round delivers all records once and returns the next ones.
 func (w *world) round(t *rapid.T, d *Deliverer, records []Record, dead map[string]string) []Record {
 	w.sent = nil
 	back := d.Deliver(context.Background(), records)
@@ -201,6 +202,8 @@ func (w *world) round(t *rapid.T, d *Deliverer, records []Record, dead map[strin
 	return next
 }
 
+// checkEnd fails if a message is lost, reached the wrong user, or arrived twice without an excuse, and if it has the
+// wrong kind of dead letter.
 func (w *world) checkEnd(t *rapid.T, r Record, dead map[string]string) {
 	m, bad := message.Parse(r.Body)
 	bad2 := attribute(&sqs.SendMessageInput{MessageAttributes: r.Attributes}, "HeliographRetry") != ""

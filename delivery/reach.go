@@ -265,6 +265,7 @@ func (r recipient) awaited() attempt {
 	return attempt{owed: r.all(), waiting: true}
 }
 
+// all returns what the recipient is owed in the form that sum merges.
 func (r recipient) all() map[heliograph.UserID]message.Owed {
 	return map[heliograph.UserID]message.Owed{r.user: r.owed}
 }

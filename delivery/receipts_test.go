@@ -10,17 +10,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestReceipts proves that a message that asks for it has one receipt, at the end of its chain, with what came of it.
+// TestReceipts proves that a message that requests a receipt gets one, at the end of its chain, with the counts of
+// its outcome.
 func TestReceipts(t *testing.T) {
 	t.Parallel()
 	const asks = `,"Id":"1","Receipt":true`
 	tests := []struct {
 		name   string
 		fields string
-		want   Receipt // but for Id and At
+		want   Receipt // without Id and At
 	}{
 		{"delivered", `"UserId":"two"`, Receipt{Delivered: 2}},
-		{"gone", `"UserId":"ghost"`, Receipt{Gone: 1, Offline: 1, Latency: 5 * time.Second}}, // it has waited
+		{"gone", `"UserId":"ghost"`, Receipt{Gone: 1, Offline: 1, Latency: 5 * time.Second}}, // after waiting for the user
 		{"offline", `"UserId":"nobody"`, Receipt{Offline: 1}},
 		{"failed", `"UserId":"broken"`, Receipt{Failed: 1}},
 		{"unreadable", `"UserId":"unreadable"`, Receipt{Failed: 1}},
@@ -65,7 +66,7 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
-// TestNoReceipt proves that nobody gets a receipt that they did not ask for, or for a message that can't be read.
+// TestNoReceipt proves that no receipt is published without a request, or for a message that can't be read.
 func TestNoReceipt(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.online("a", 1)
@@ -77,8 +78,8 @@ func TestNoReceipt(t *testing.T) {
 	})
 }
 
-// TestReceiptLater proves that a receipt that can't be published comes later, with the counts and the time of when the
-// message was settled, and that nothing is delivered again for it.
+// TestReceiptLater proves that a receipt that can't be published comes later, with the counts and the time of the
+// settling, and that nothing is delivered again for it.
 func TestReceiptLater(t *testing.T) {
 	t.Parallel()
 	for name, answers := range map[string][]answer{"done": {ok}, "dead letter": {{status: 403}}} {
@@ -134,7 +135,8 @@ func TestReceiptLater(t *testing.T) {
 	}
 }
 
-// TestReceiptNowhere proves that a record goes back whose receipt can be neither published nor owed, and is not counted.
+// TestReceiptNowhere proves that a record whose receipt can be neither published nor queued goes back and is not
+// counted.
 func TestReceiptNowhere(t *testing.T) {
 	bubble(t, func(b *harness) {
 		b.receipts.publish = failing

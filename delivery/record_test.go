@@ -19,7 +19,7 @@ import (
 	"heliograph/presence"
 )
 
-// padded is a good message of exactly this many bytes, by an unknown field.
+// padded returns a valid message of exactly this many bytes, padded with an unknown field.
 func padded(id string, bytes int) Record {
 	r := plain(id, "hello")
 	head := strings.TrimSuffix(r.Body, "}") + `,"padding":"`
@@ -27,8 +27,8 @@ func padded(id string, bytes int) Record {
 	return r
 }
 
-// TestRoom proves what happens at the bounds of SQS: a record keeps as much of its message as fits, and a follow-up always fits;
-// only a text that is no message is cut.
+// TestRoom proves the behavior at SQS's limits: a record keeps as much of its message as fits, and a follow-up always
+// fits; only a text that is not a message is cut.
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	bad := func(bytes int) Record { return Record{ID: "m", Body: strings.Repeat("é", bytes/2)} }
@@ -68,9 +68,10 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-// followUpBytes is what the attribute of the follow-up in TestRoom counts.
+// followUpBytes is the size that the follow-up's attribute in TestRoom counts for.
 var followUpBytes = len("HeliographRetry") + len("String") + len(`{"attempt":2,"firstSentAt":946684800000,"owed":{"1234":{"connections":["a"]}}}`)
 
+// describe names the form of the record that was queued: follow-up or dead letter, and how much of it was kept.
 func describe(b *harness, r Record) string {
 	got, in := "follow-up", b.queue.sent[0]
 	if *in.QueueUrl == deadLetterURL {
@@ -95,7 +96,7 @@ func describe(b *harness, r Record) string {
 func TestManyConnectionsOwed(t *testing.T) {
 	bubble(t, func(b *harness) {
 		for i := range 5000 {
-			id := heliograph.ConnectionID(fmt.Sprintf("L0SM9cOFv%05d=", i)) // as long as API Gateway's
+			id := heliograph.ConnectionID(fmt.Sprintf("L0SM9cOFv%05d=", i)) // as long as API Gateway's ids
 			b.presence.connections["1234"] = append(b.presence.connections["1234"], since(id, time.Hour))
 		}
 		b.config.Poster = stub(func(context.Context, string) error { return errors.New("network") })
@@ -111,8 +112,8 @@ func TestManyConnectionsOwed(t *testing.T) {
 	})
 }
 
-// TestForeignAttributes proves which attributes of the producer travel along: all but ours, and no more than
-// leave room for ours.
+// TestForeignAttributes proves which of the producer's attributes travel along: all that are not reserved, up to the
+// number that leaves room for ours.
 func TestForeignAttributes(t *testing.T) {
 	bubble(t, func(b *harness) {
 		r := Record{ID: "m", Body: "?", Attributes: map[string]types.MessageAttributeValue{}}
@@ -138,7 +139,7 @@ func TestForeignAttributes(t *testing.T) {
 			b.Errorf("follow-up (-want +got):\n%s", diff)
 		}
 
-		// A dead letter that was put back on the queue, as `redrive` does it, is tried afresh.
+		// A dead letter put back on the queue, as `redrive` does it, is tried afresh.
 		again := received(in, "again")
 		b.deliver(b.Context(), again)
 		if diff := cmp.Diff(want, sortedNames(only(b, deadLetterURL).MessageAttributes)); diff != "" {
@@ -159,8 +160,8 @@ func sortedNames(attributes map[string]types.MessageAttributeValue) []string {
 	return names
 }
 
-// TestStateRoundTrip proves that what a follow-up is told is what it reads, and that the text is one that SQS
-// takes: never empty, and without any character that needs more than itself.
+// TestStateRoundTrip proves that a follow-up reads the state that was written for it, and that SQS accepts the text:
+// never empty, and without characters that need escapes.
 func TestStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

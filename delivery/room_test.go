@@ -21,7 +21,7 @@ import (
 	"heliograph/message"
 )
 
-// full fills a text up with white space until the record has as many bytes as SQS takes.
+// full pads a text with white space to the size of the largest record that SQS accepts.
 func full(t *testing.T, text string, attributes attributes) Record {
 	t.Helper()
 	r := Record{ID: "m", Body: text, SentAt: time.Now(), Attributes: attributes}
@@ -33,7 +33,7 @@ func full(t *testing.T, text string, attributes attributes) Record {
 	return r
 }
 
-// many are so many users, each with a name of so many bytes.
+// many returns a number of users with ids of the given length in bytes.
 func many(users, bytes int) []heliograph.UserID {
 	all := make([]heliograph.UserID, users)
 	for i := range all {
@@ -42,14 +42,15 @@ func many(users, bytes int) []heliograph.UserID {
 	return all
 }
 
-// listed is a target as a producer writes it, and fields that follow it.
+// listed returns a target as a producer writes it, followed by further fields.
 func listed(users []heliograph.UserID, fields string) string {
 	names, _ := json.Marshal(users)
 	return `"UserIds":` + string(names) + fields
 }
 
-// TestFullMessagesArriveOnce proves that a message that fills its record arrives once at each connection, whatever a
-// follow-up has to say: nobody gets it again for lack of room, and nothing that failed for a while is given up.
+// TestFullMessagesArriveOnce proves that a message that fills its record arrives once at each connection, whatever
+// state its follow-up has to carry: lack of room neither repeats it nor gives up a delivery that failed only for a
+// while.
 func TestFullMessagesArriveOnce(t *testing.T) {
 	t.Parallel()
 	body := func(n int) string { return `,"Body":"` + strings.Repeat("x", n) + `"` }
@@ -60,9 +61,9 @@ func TestFullMessagesArriveOnce(t *testing.T) {
 		devices int
 		text    string
 		foreign int // bytes of the producer's attribute
-		// fails reports whether the first post to a device of a user fails.
+		// fails reports whether the first post to a user's device fails.
 		fails func(user, device int) bool
-		dead  string // the reason of its dead letters; empty if it has none
+		dead  string // reason of its dead letters; empty if it has none
 	}{
 		{
 			name: "one of many users is throttled", users: many(752, 171), devices: 1, text: listed(many(752, 171), body(128<<10)),
@@ -105,7 +106,7 @@ func TestFullMessagesArriveOnce(t *testing.T) {
 			fails: func(user, device int) bool { return user%3 == 0 && device == 1 },
 		},
 		{
-			// The receipt has to add up what becomes of all of them, so they can't be split.
+			// The receipt has to add up the results of all users, so they can't be split.
 			name: "one device of everybody, and a receipt", users: many(752, 171), devices: 2, text: listed(many(752, 171), body(128<<10)+`,"Id":"1","Receipt":true`),
 			fails: func(_, device int) bool { return device == 1 }, dead: "no-room-for-follow-up",
 		},
@@ -153,7 +154,7 @@ func TestFullMessagesArriveOnce(t *testing.T) {
 
 func users(ids ...heliograph.UserID) []heliograph.UserID { return ids }
 
-// counting is a Poster that counts what arrives, and that fails once for some devices.
+// counting returns a Poster that counts arrivals, and fails once for some devices.
 func (b *harness) counting(arrivals map[string]int, failed map[string]bool) Poster {
 	return stub(func(_ context.Context, id string) error {
 		b.gateway.mu.Lock()
@@ -167,7 +168,7 @@ func (b *harness) counting(arrivals map[string]int, failed map[string]bool) Post
 	})
 }
 
-// TestFullReceiptIsOwed proves that a message that fills its record and has settled can still owe its receipt.
+// TestFullReceiptIsOwed proves that a settled message that fills its record can still owe its receipt.
 func TestFullReceiptIsOwed(t *testing.T) {
 	bubble(t, func(b *harness) {
 		to := many(700, 171)
@@ -192,11 +193,11 @@ func TestFullReceiptIsOwed(t *testing.T) {
 	})
 }
 
-// TestRoomForOneUser proves how much room there always is for what one user is owed, beside the largest message that there
-// can be: so a follow-up that can be split always fits.
+// TestRoomForOneUser proves how much room there always is for the state of one user beside the largest possible
+// message: therefore, a follow-up that can be split always fits.
 func TestRoomForOneUser(t *testing.T) {
 	t.Parallel()
-	control := strings.Repeat("\x01", heliograph.MaxUserID) // six bytes each, as JSON
+	control := strings.Repeat("\x01", heliograph.MaxUserID) // six bytes each in JSON
 	m := message.Message{
 		Users: users(heliograph.UserID(control)), Body: []byte(strings.Repeat("x", message.MaxBody)), ID: control,
 		ExpiresAt: time.Now(), Receipt: true,
@@ -230,13 +231,13 @@ func TestRoomForOneUser(t *testing.T) {
 	}
 }
 
-// drawn is a message, and what is still owed of it.
+// drawn is a message and what is still owed of it.
 type drawn struct {
 	job   *job
 	state message.State
 }
 
-// draw makes a message of any kind, filled up to what SQS takes, and a state that can be its own.
+// draw makes a message of any kind, filled up to SQS's limit, and a state that can belong to it.
 func draw(t *rapid.T) drawn {
 	m := message.Message{Body: []byte(rapid.SampledFrom([]string{"", "x", "\x01", "\"", "é", "\uFFFF", "<"}).Draw(t, "body"))}
 	if rapid.Bool().Draw(t, "with an id") {
@@ -298,8 +299,9 @@ func drawOwed(t *rapid.T, users []heliograph.UserID, owed map[heliograph.UserID]
 	}
 }
 
-// TestFollowUpsFit proves, for any message that fills its record and anything that can be owed: its follow-ups are records that
-// SQS takes, read back they owe exactly that, each once, with the same body, and with a receipt there is one of them or none.
+// TestFollowUpsFit proves, for any message that fills its record and any possible state: SQS accepts the follow-ups,
+// and read back they owe exactly the same, each user once, with the same body; with a receipt there is at most one
+// follow-up.
 func TestFollowUpsFit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -326,7 +328,7 @@ func TestFollowUpsFit(t *testing.T) {
 	})
 }
 
-// readBack opens records as the next attempt does, and holds what they owe against what was to be owed.
+// readBack opens records as the next attempt does, and compares what they owe with the original state.
 func readBack(t *rapid.T, one drawn, records []*sqs.SendMessageInput) {
 	got := map[heliograph.UserID]message.Owed{}
 	tallies := 0
@@ -359,7 +361,8 @@ func readBack(t *rapid.T, one drawn, records []*sqs.SendMessageInput) {
 	}
 }
 
-// TestBogusBody proves that an attribute that is not ours is rejected, and that its dead letter fits however large it is.
+// TestBogusBody proves that a body attribute not written by send is rejected, and that its dead letter fits however
+// large the attribute is.
 func TestBogusBody(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -17,21 +17,21 @@ import (
 	"heliograph/observability"
 )
 
-// roundTrip is what each call of AWS takes in these tests: round trips are what delivery waits for, not the CPU.
+// roundTrip is the duration of every AWS call in these tests: delivery waits for round trips, not for the CPU.
 const roundTrip = 15 * time.Millisecond
 
-// batch is a mix of messages, and how many round trips it may take to settle it.
+// batch is a mix of messages, and the most round trips that settling it may take.
 type batch struct {
 	name     string
 	messages int
-	devices  int    // of the user of each message
+	devices  int    // per user
 	fields   string // further fields of each message
-	users    int    // if any: each message goes to so many users
+	users    int    // if set, the number of users of each message
 	failing  bool   // the first device of each user refuses
 	trips    float64
 }
 
-// batches are the figures that hold: a sequential handler takes 40 round trips for the first one.
+// batches are the figures to hold: a sequential handler takes 40 round trips for the first batch.
 var batches = []batch{
 	{name: "one message", messages: 1, devices: 1, trips: 2},
 	{name: "10 messages to 3 devices each", messages: 10, devices: 3, trips: 2},
@@ -43,7 +43,7 @@ var batches = []batch{
 	{name: "one message to 1,000 users", messages: 1, devices: 1, users: 1000, trips: 32},
 }
 
-// invoke makes the invocation that settles a batch, each call taking a round trip by the bubble's clock.
+// invoke returns the invocation that settles a batch, in which each call takes one round trip on the bubble's clock.
 func (c batch) invoke(fail func(...any)) func() time.Duration {
 	slow := func(ctx context.Context) error {
 		select {
@@ -94,8 +94,8 @@ func (c batch) invoke(fail func(...any)) func() time.Duration {
 	}
 }
 
-// TestRoundTrips proves how many round trips batches take: exactly, since the bubble's clock moves only while
-// everything waits.
+// TestRoundTrips proves how many round trips batches take: exactly, since the bubble's clock moves only while every
+// goroutine waits.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	for _, c := range batches {
@@ -110,12 +110,12 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// BenchmarkRoundTrips measures the same on the machine's clock: what is over the round trips is our own code.
+// BenchmarkRoundTrips measures the same on the machine's clock: any time beyond the round trips is our own code's.
 func BenchmarkRoundTrips(b *testing.B) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	for _, c := range batches {
 		if c.fields != "" {
-			continue // the second time round it would be a duplicate
+			continue // the second run would be a duplicate
 		}
 		b.Run(strings.ReplaceAll(c.name, " ", "_"), func(b *testing.B) {
 			invoke := c.invoke(b.Fatal)

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
 )
 
-// TestThrottlesAreCounted proves that each 429 counts, also one that a retry made up for or another error came after, and
-// only those of the call that is asked about.
+// TestThrottlesAreCounted proves that each 429 counts, even if a retry succeeded or another error followed, and that
+// only those of the call in question count.
 func TestThrottlesAreCounted(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -48,7 +48,7 @@ func TestThrottlesAreCounted(t *testing.T) {
 	}
 }
 
-// TestThrottlesOfOtherPosters proves that the error alone tells of a 429, too.
+// TestThrottlesOfOtherPosters proves that the error alone also indicates a 429.
 func TestThrottlesOfOtherPosters(t *testing.T) {
 	t.Parallel()
 	_, throttles := withThrottles(t.Context())
