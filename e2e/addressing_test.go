@@ -37,7 +37,7 @@ func (m message) send(t *testing.T) {
 	sendRaw(t, m.text(t))
 }
 
-// getsOnce proves that a device gets a body exactly once: the next message it gets is one sent later.
+// getsOnce proves that a device gets a body exactly once: its next message is one sent later.
 func (d device) getsOnce(t *testing.T, user, body string) {
 	t.Helper()
 	if got := d.next(t); got != body {
@@ -46,7 +46,7 @@ func (d device) getsOnce(t *testing.T, user, body string) {
 	d.getsNothing(t, user)
 }
 
-// getsNothing proves that no message is under way to a device: the next it gets is one sent later.
+// getsNothing proves that no message is under way to a device: its next one is one sent later.
 func (d device) getsNothing(t *testing.T, user string) {
 	t.Helper()
 	fence := "fence " + newUser()
@@ -55,7 +55,7 @@ func (d device) getsNothing(t *testing.T, user string) {
 		switch got := d.next(t); {
 		case got == fence:
 			return
-		case !strings.HasPrefix(got, "fence "): // that of the user's other device
+		case !strings.HasPrefix(got, "fence "): // meant for the user's other device
 			t.Errorf("%s got %q, want the fence", user, got)
 			return
 		}
@@ -99,8 +99,8 @@ func TestConnectionID(t *testing.T) {
 
 var everybody = flag.Bool("broadcast", false, "test broadcasts on a stack that these tests did not start, too: all its users get one")
 
-// TestBroadcast proves that a broadcast reaches every device of every online user once, and no offline user, though it takes
-// several steps here. It is not parallel, because the users of parallel tests would get the broadcast, too.
+// TestBroadcast proves that a broadcast that takes several steps reaches every device of every online user once, and
+// no offline user. It is not parallel, because the users of parallel tests would get the broadcast as well.
 func TestBroadcast(t *testing.T) {
 	if own == nil && !*everybody {
 		t.Skip("all users of the stack would get the message: if that does no harm, add -broadcast")

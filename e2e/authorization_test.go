@@ -15,7 +15,7 @@ import (
 	"heliograph/auth"
 )
 
-// badTokens are tokens that must be refused, by their fault.
+// badTokens returns tokens that must be refused, keyed by their fault.
 func badTokens(t *testing.T) map[string]string {
 	t.Helper()
 	key, err := secret()
@@ -50,8 +50,8 @@ func badTokens(t *testing.T) map[string]string {
 	}
 }
 
-// TestBadTokensAreRefused proves that a token that is not valid opens neither the WebSocket API, where the
-// handshake answers 403, nor the HTTP API.
+// TestBadTokensAreRefused proves that an invalid token opens neither the WebSocket API, where the handshake answers
+// 403, nor the HTTP API.
 func TestBadTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, token := range badTokens(t) {
@@ -80,8 +80,8 @@ func TestNoHeaderIsUnauthorized(t *testing.T) {
 	}
 }
 
-// TestWaysToCarryAToken proves that a token is found in each of its places, and that a subprotocol is chosen
-// only if it was offered, because a browser closes the connection otherwise.
+// TestWaysToCarryAToken proves that a token is found in each of its places, and that a subprotocol is chosen only if
+// it was offered: otherwise a browser closes the connection.
 func TestWaysToCarryAToken(t *testing.T) {
 	t.Parallel()
 	key, err := secret()

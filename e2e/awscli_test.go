@@ -24,7 +24,7 @@ func awsCLI(t *testing.T) func(arguments ...string) string {
 	}
 }
 
-// awsCommand is awsCLI for calls that may fail: they give what was printed as an error instead.
+// awsCommand is awsCLI for calls that may fail: the output then becomes the error.
 func awsCommand(t *testing.T) func(arguments ...string) (string, error) {
 	t.Helper()
 	path, err := exec.LookPath("aws")
@@ -56,7 +56,8 @@ func awsCommand(t *testing.T) func(arguments ...string) (string, error) {
 	}
 }
 
-// awsCLIEnvironment is the environment of the AWS command line: for a local stack without the developer's AWS configuration.
+// awsCLIEnvironment returns the environment of the AWS command line; for a local stack it leaves out the developer's
+// AWS configuration.
 func awsCLIEnvironment() []string {
 	if target.AWSEndpointURL == "" {
 		return append(os.Environ(), "AWS_PAGER=")
@@ -65,8 +66,8 @@ func awsCLIEnvironment() []string {
 	return append(clean, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_ACCESS_KEY_ID=e2e", "AWS_SECRET_ACCESS_KEY=e2e")
 }
 
-// TestServicesThatAreNotThere proves that the AWS command line understands the answer to a call of a service that is not
-// simulated, in each of AWS's protocols, and prints which one is missing.
+// TestServicesThatAreNotThere proves that the AWS command line understands the answer to a call of a service that is
+// not simulated, in each of AWS's protocols, and prints the name of the missing service.
 func TestServicesThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	if target.AWSEndpointURL == "" {

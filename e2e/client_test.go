@@ -37,8 +37,8 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// reached is a running stack, and how its AWS APIs are called. Most tests share one; those that break things
-// have their own.
+// reached is a running stack and the clients for its AWS APIs. Most tests share one; those that break things have
+// their own.
 type reached struct {
 	local.Endpoints
 	config aws.Config
@@ -115,7 +115,7 @@ func (r reached) connectWith(t *testing.T, token string) device {
 	return device{socket}
 }
 
-// next returns the next message to arrive.
+// next returns the next message.
 func (d device) next(t *testing.T) string {
 	t.Helper()
 	kind, data, err := d.Read(within(t))
@@ -167,14 +167,14 @@ func (r reached) sendRaw(t *testing.T, message string, attributes map[string]sqs
 	}
 }
 
-// answer is an answer of the HTTP API.
+// answer is a response of the HTTP API.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// get asks the HTTP API; authorization is the whole header, none if empty.
+// get calls the HTTP API; authorization is the whole header, omitted if empty.
 func get(t *testing.T, path, authorization string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(within(t), http.MethodGet, target.HTTPURL+path, nil)
@@ -203,7 +203,7 @@ type status struct {
 	LastActivity *time.Time `json:"LastActivity"`
 }
 
-// statuses asks for the status of some users.
+// statuses requests the status of some users.
 func statuses(t *testing.T, users ...string) []status {
 	t.Helper()
 	a := get(t, "/user/online?userIds="+strings.Join(users, ","), "Bearer "+tokenFor(t, users[0]))

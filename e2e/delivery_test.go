@@ -13,12 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// seedToken is the token that the documentation of the original prints: user 1234, signed with its public
+// seedToken is the token printed in the documentation of the original project: user 1234, signed with its public
 // default secret.
 const seedToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwidXNlcklkIjoiMTIzNCIsImlhdCI6MjAxNjIzOTAyMiwiZXhwIjoyMDE2MjM5MDIyfQ.6C7xpaC9_vmadA72tABVkqXH9HWcPY4RE8dGALnT-Hw"
 
-// TestSeedTokenReceives proves the first minute of a new user: the documented token connects as user 1234,
-// and a message to 1234 on the queue arrives.
+// TestSeedTokenReceives proves a new user's first minute: the documented token connects as user 1234, and a message
+// to 1234 on the queue arrives.
 func TestSeedTokenReceives(t *testing.T) {
 	if own == nil {
 		t.Skip("the public default secret signs the documented token, and a deployed stack refuses it")
@@ -71,8 +71,8 @@ func TestJSONBodyArrivesAsItsText(t *testing.T) {
 	}
 }
 
-// TestOthersGetNothing proves that a message reaches its user and no other: the first message that the other
-// user sees is one that was sent later.
+// TestOthersGetNothing proves that a message reaches its user and no other: the other user's first message is one
+// that was sent later.
 func TestOthersGetNothing(t *testing.T) {
 	t.Parallel()
 	alice, bob := newUser(), newUser()
@@ -87,7 +87,7 @@ func TestOthersGetNothing(t *testing.T) {
 	}
 }
 
-// TestPing proves that a client can keep its connection alive without a function being called.
+// TestPing proves that a client can keep its connection alive without invoking a function.
 func TestPing(t *testing.T) {
 	t.Parallel()
 	phone := connect(t, newUser())
@@ -99,7 +99,7 @@ func TestPing(t *testing.T) {
 	}
 }
 
-// letters are the dead letters seen by any test. SQS hides a message that one test has received from the tests that
+// letters holds the dead letters seen by any test. SQS hides a message that one test has received from the tests that
 // run in parallel, so they share their finds.
 var letters sync.Map
 

@@ -20,7 +20,7 @@ type listed struct {
 	Attempts, Bytes               int
 }
 
-// endpointsFile is a file that the command line can be pointed at.
+// endpointsFile returns a file for the command line's --target.
 func (r reached) endpointsFile(t *testing.T) string {
 	t.Helper()
 	data, err := json.Marshal(r.Endpoints)
@@ -50,7 +50,7 @@ func tryCommand(t *testing.T, file string, arguments ...string) (stdout, stderr 
 	return out.String(), errs.String(), command.ProcessState.ExitCode()
 }
 
-// waitForLetter waits until the list has the dead letter of a message.
+// waitForLetter waits until the list contains the dead letter of a message.
 func waitForLetter(t *testing.T, file, id string) (found listed) {
 	t.Helper()
 	eventually(t, "the list of dead letters has "+id, func(context.Context) (bool, error) {
@@ -67,7 +67,7 @@ func waitForLetter(t *testing.T, file, id string) (found listed) {
 	return found
 }
 
-// TestDeadLetterCommands proves what an operator does about a malformed message: list, show, drop.
+// TestDeadLetterCommands proves an operator's handling of a malformed message: list, show, drop.
 func TestDeadLetterCommands(t *testing.T) {
 	t.Parallel()
 	file, id := shared().endpointsFile(t), newUser()
@@ -94,7 +94,7 @@ func TestDeadLetterCommands(t *testing.T) {
 		{[]string{"show", letter.MessageID}, 1, "not found in " + target.DeadLetterQueueURL, ""},
 		{[]string{"redrive", letter.MessageID}, 1, "not found in " + target.DeadLetterQueueURL, ""},
 	} {
-		// Parallel tests read the queue, too, and hide its messages for some seconds.
+		// Parallel tests read the queue as well, and hide its messages for some seconds.
 		eventually(t, "dlq "+strings.Join(step.arguments, " "), func(context.Context) (bool, error) {
 			stdout, stderr, code := tryCommand(t, file, append([]string{"dlq"}, step.arguments...)...)
 			if step.not != "" && strings.Contains(stdout+stderr, step.not) {
@@ -105,8 +105,8 @@ func TestDeadLetterCommands(t *testing.T) {
 	}
 }
 
-// redriven: a dead letter that is redriven arrives, although its Id is known, and only once; another message with its Id
-// does not. Other tests read this queue, too, so the command is repeated until it finds the letter.
+// redriven: a redriven dead letter arrives, although its Id is known, and only once; another message with its Id does
+// not. Other tests read this queue as well, so the command is repeated until it finds the letter.
 func (b *breakable) redriven(t *testing.T) {
 	t.Parallel()
 	file, user := b.endpointsFile(t), newUser()

@@ -33,8 +33,8 @@ func (b *breakable) arrivesOnce(t *testing.T, d device, user, body string) {
 	}
 }
 
-// queueDeliversTwice: SQS delivers at least once, and so does the stack. A message that comes twice is unchanged and is
-// no failure.
+// queueDeliversTwice: SQS delivers at least once, and so does the stack. The second copy of a message is unchanged,
+// and does not count as a failure.
 func (b *breakable) queueDeliversTwice(t *testing.T) {
 	user := newUser()
 	phone, _ := b.connect(t, user)
@@ -79,8 +79,8 @@ func (b *breakable) sendIsKilled(t *testing.T) {
 	}
 }
 
-// sendIsKilledLate: if a function dies after its posts and before it acknowledges, the posts are made again. That is
-// what at-least-once means.
+// sendIsKilledLate: if a function dies between its posts and its acknowledgment, the posts are made again. That is
+// the meaning of at-least-once.
 func (b *breakable) sendIsKilledLate(t *testing.T) {
 	user := newUser()
 	phone, _ := b.connect(t, user)
@@ -99,7 +99,7 @@ func (b *breakable) postsFail(t *testing.T) {
 			t.Parallel()
 			user := newUser()
 			phone, id := b.connect(t, user)
-			tries := 3 // of the SDK in one attempt
+			tries := 3 // the SDK's tries in one attempt
 			if code == "ForbiddenException" {
 				tries = 1
 			}

@@ -17,8 +17,8 @@ import (
 	"heliograph/simulator/fault"
 )
 
-// connectIsThrottled: a handshake fails with 5xx when the presence can't be written, and leaves no connection
-// behind, whether or not the user is there with another device; the next one succeeds.
+// connectIsThrottled: a handshake fails with 5xx when the presence can't be written, and leaves no connection behind,
+// whether or not the user is online with another device; the next one succeeds.
 func (b *breakable) connectIsThrottled(t *testing.T) {
 	there, away := newUser(), newUser()
 	b.connect(t, there)
@@ -85,8 +85,9 @@ func (b *breakable) announceIsKilled(t *testing.T) {
 	}
 }
 
-// answersGetLost: a write whose answer is lost is repeated, with the same result: the user is online once and offline
-// once, and the connection is added and deleted. If the repeated write finds its condition broken, the first one did that.
+// answersGetLost: a write whose answer is lost is repeated, with the same result: the user comes online once and goes
+// offline once, and the connection is added and deleted. If the repeated write fails its condition, the first one had
+// succeeded.
 func (b *breakable) answersGetLost(t *testing.T) {
 	topic, user := b.subscribe(t), newUser()
 	for _, caller := range []string{"*-connect", "*-disconnect", "*-announce"} {
@@ -108,13 +109,14 @@ func (b *breakable) answersGetLost(t *testing.T) {
 			lost += f.Hits
 		}
 	}
-	// connect puts and updates, disconnect deletes, announce updates; disconnect updates too, if announce does not come first.
+	// connect puts and updates, disconnect deletes, announce updates; disconnect also updates if announce does not
+	// come first.
 	if lost < 4 {
 		t.Errorf("%d answers got lost, want 4 at least", lost)
 	}
 }
 
-// transitions counts a user's events, duplicates once. A queue may have reordered them.
+// transitions counts a user's events, counting duplicates once. A queue may have reordered them.
 func transitions(t *testing.T, events []event) int {
 	t.Helper()
 	versions := map[int64]bool{}

@@ -26,7 +26,7 @@ type breakable struct {
 }
 
 var (
-	started     atomic.Pointer[breakable] // nil as long as no test needed it
+	started     atomic.Pointer[breakable] // nil until a test needs it
 	startBroken = sync.OnceValues(func() (*breakable, error) {
 		b := &breakable{logs: new(safeBuffer)}
 		var err error
@@ -40,7 +40,7 @@ var (
 	})
 )
 
-// broken returns the stack that was started for faults, nil if none was.
+// broken returns the stack that was started for faults, nil if there is none yet.
 func broken() *breakable { return started.Load() }
 
 func closeBroken() error {
@@ -111,8 +111,8 @@ func (b *breakable) connect(t *testing.T, user string) (device, string) {
 	return d, b.waitForConnections(t, user, 1)[0]
 }
 
-// TestFaults breaks the stack in the ways that AWS breaks, and proves the promises for each. Tests whose faults affect
-// the whole stack run one by one; those that break a single connection run in parallel after them.
+// TestFaults breaks the stack in the ways that AWS breaks, and proves that the promises hold for each. Tests whose
+// faults affect the whole stack run one by one; those that break a single connection run in parallel after them.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	b := breaks(t)
@@ -139,14 +139,14 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// parametersAreDown: an authorizer that has read the secret goes on with it; one that starts without it fails with an
+// parametersAreDown: an authorizer that has read the secret keeps using it; one that starts without it fails with an
 // error, not with a refusal, and recovers when the secret can be read again.
 func (b *breakable) parametersAreDown(t *testing.T) {
 	user := newUser()
 	b.connect(t, user)
 	hits := b.inject(t, fault.Rule{Service: fault.SSM, Caller: "*-authorizer", Down: true})
 	b.connectWith(t, tokenFor(t, user))
-	// Every authorizer process that ever ran has the secret. They are killed one by one.
+	// Every authorizer process so far has the secret. They are killed one by one.
 	eventually(t, "an authorizer starts without the secret", func(context.Context) (bool, error) {
 		b.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-authorizer", Kill: true, Count: 1})
 		if got := b.handshake(t, user); got != http.StatusInternalServerError {
@@ -172,7 +172,7 @@ func (b *breakable) handshake(t *testing.T, user string) int {
 	t.Helper()
 	socket, response, err := b.dial(within(t), tokenFor(t, user))
 	if err == nil {
-		_ = socket.CloseNow() // only being let in matters
+		_ = socket.CloseNow() // only the admission matters
 		return http.StatusSwitchingProtocols
 	}
 	if response == nil {

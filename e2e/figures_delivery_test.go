@@ -56,8 +56,8 @@ func figureLatency(t *testing.T) {
 	report(t, "send to socket, 50/s, 100 connections, p99", took[len(took)*99/100], 75, "ms")
 }
 
-// figureThroughput measures how many messages a second go from the queue to sockets, with producers, functions, simulator
-// and clients all on this machine.
+// figureThroughput measures how many messages per second go from the queue to sockets, with producers, functions,
+// simulator and clients all on this machine.
 func figureThroughput(t *testing.T) {
 	const users, batches = 1000, 2000
 	c := newCrowd(t, users)
@@ -70,10 +70,10 @@ func figureThroughput(t *testing.T) {
 	reportAtLeast(t, "messages a second, SQS to socket, 1,000 connections", batches*10/took.Seconds(), 2000, "/s")
 }
 
-// figureAddressing measures the same for a mix of all ways to address a message, and how long a broadcast takes, which
-// is paced.
+// figureAddressing measures the same for a mix of all ways to address a message, and the duration of a broadcast,
+// which is paced.
 func figureAddressing(t *testing.T) {
-	const users, batches, arrivals = 1000, 500, 5 + 2 + 2*10 + 1 // of a batch
+	const users, batches, arrivals = 1000, 500, 5 + 2 + 2*10 + 1 // arrivals of one batch
 	c := newCrowd(t, users)
 	ids := c.connections(t)
 	took := c.deliver(t, batches, batches*arrivals, func(batch int) (bodies []string) {
@@ -96,7 +96,7 @@ func figureAddressing(t *testing.T) {
 	report(t, "broadcast to 1,000 users at 500 a second", took.Seconds(), 5, "s")
 }
 
-// crowd is many users with a connection each, on a stack of their own; each counts its messages.
+// crowd is a large number of users with a connection each, on a separate stack; each counts its messages.
 type crowd struct {
 	load
 	users   int
@@ -129,7 +129,7 @@ func newCrowd(t *testing.T, users int) crowd {
 	return c
 }
 
-// connections are the ids of the users' connections.
+// connections returns the ids of the users' connections.
 func (c crowd) connections(t *testing.T) []string {
 	t.Helper()
 	ids := make([]string, c.users)

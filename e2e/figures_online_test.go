@@ -13,8 +13,9 @@ import (
 	"heliograph/infra/stack"
 )
 
-// figureOnline measures how long the HTTP API takes to answer, and that a page of a long list takes no longer than one of
-// a short list. The lists are on two stacks that are asked in turn, so that other load on the machine slows both down.
+// figureOnline measures the response time of the HTTP API, and proves that a page of a long list takes no longer than
+// one of a short list. The lists are on two stacks that are asked in turn, so that other load on the machine slows
+// both down.
 func figureOnline(t *testing.T) {
 	short, long := newAsker(t, 1_000), newAsker(t, 100_000)
 	questions := map[string]func() time.Duration{
@@ -62,7 +63,7 @@ func newAsker(t *testing.T, users int) asker {
 	return asker{w, endpoints.HTTPURL + "/user/online", token, users}
 }
 
-// question returns a function that asks one question and returns the duration until the answer was complete.
+// question returns a function that sends one request and returns the time until the response was complete.
 func (a asker) question(t *testing.T, query string) func() time.Duration {
 	return func() time.Duration {
 		began := time.Now()

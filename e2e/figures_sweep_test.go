@@ -23,7 +23,7 @@ import (
 func figureSweeps(t *testing.T) {
 	for name, figure := range map[string]func(*testing.T){
 		"budget": func(t *testing.T) { figureBacklog(t, 200, 100_000) },
-		"memory": func(t *testing.T) { figureBacklog(t, 5000, 50_000) }, // which is more than it comes to
+		"memory": func(t *testing.T) { figureBacklog(t, 5000, 50_000) }, // more than one run can verify
 		"gauges": figureGauges, "ghosts": figureGhosts,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,8 +33,8 @@ func figureSweeps(t *testing.T) {
 	}
 }
 
-// figureBacklog measures sweeps of many connections whose lease has ended, as after an hour without sweeps. Most of them
-// are ghosts; the live ones have to stay.
+// figureBacklog measures sweeps of many connections whose lease has ended, as after an hour without sweeps. Most of
+// them are ghosts; the live ones must stay.
 func figureBacklog(t *testing.T, rate, due int) {
 	b := newBacklog(t, rate, due)
 	began := b.now(t)
@@ -62,9 +62,10 @@ func figureBacklog(t *testing.T, rate, due int) {
 }
 
 const (
-	// perSecond is how many leases of a backlog end in the same second, in no order among themselves.
+	// perSecond is how many leases of a backlog end in the same second; their order within it is undefined.
 	perSecond = 25
-	// inFlight is how many GetConnection calls a sweep may have begun and not finished: those of an eighth of a second.
+	// inFlight is the most GetConnection calls that a sweep may have begun and not finished: those of an eighth of a
+	// second.
 	inFlight = 160
 )
 
@@ -74,8 +75,8 @@ type backlog struct {
 	watched
 	rate, size int
 	oldest     time.Time         // when the first of the leases ended
-	alive      []context.Context // of the live connections, each done when its socket closes
-	ids        []string          // of the same
+	alive      []context.Context // one per live connection, done when its socket closes
+	ids        []string          // of the live connections
 }
 
 func newBacklog(t *testing.T, rate, due int) *backlog {
@@ -92,7 +93,7 @@ func newBacklog(t *testing.T, rate, due int) *backlog {
 	b.open(t, alive)
 	b.fill(t, ghosts/devices, func(i int) item { return b.online(userNumber(i)) })
 	b.fill(t, ghosts, func(i int) item {
-		place := i + min(alive, i/8+1) // each ninth of the first is alive
+		place := i + min(alive, i/8+1) // every ninth of the first places is a live connection
 		return b.connected(userNumber(i/devices), fmt.Sprintf("Ghost%09dQ=", i), b.ended(place))
 	})
 	b.remove(t, late)
@@ -108,7 +109,7 @@ func (b *backlog) ended(place int) time.Time {
 	return b.oldest.Add(time.Duration(place/perSecond) * time.Second)
 }
 
-// open opens connections, and lets their leases end among the first of the backlog.
+// open opens live connections, and sets their leases to end among the first of the backlog.
 func (b *backlog) open(t *testing.T, n int) {
 	t.Helper()
 	b.alive, b.ids = make([]context.Context, n), make([]string, n)
@@ -189,15 +190,15 @@ func (b *backlog) checkAlive(t *testing.T) {
 			renewed++
 		}
 	}
-	// The template's connection is alive, too, and comes last.
+	// The template's connection is also alive, and comes last.
 	if looked := b.metric(t, "LeasesRenewed", "Stage=local").Sum; looked == 0 || renewed+1 < int(looked) {
 		t.Errorf("%d connections that are alive have a new lease, %.0f were renewed by the runs that ended", renewed, looked)
 	}
 	t.Logf("%d of %d live connections were looked at, and all are still there", renewed, len(b.alive))
 }
 
-// figureGauges measures the cost of counting 100,000 connections. figureOnline, which has many users, measures what they
-// add.
+// figureGauges measures the cost of counting 100,000 connections. figureOnline, which has many users, measures the
+// additional cost of users.
 func figureGauges(t *testing.T) {
 	const connections, users = 100_000, 1_000
 	_, endpoints := startStack(t)

@@ -24,8 +24,8 @@ import (
 
 var measure = flag.Bool("figures", false, "measure what the docs quote, instead of only testing")
 
-// TestFigures measures a stack of its own, started as a user starts it, and compares it with the figures that the project
-// promises on two cores. `make figures` runs it.
+// TestFigures measures a separate stack, started as a user starts it, and compares it with the figures that the
+// project promises on two cores. `make figures` runs it.
 func TestFigures(t *testing.T) {
 	if !*measure {
 		t.Skip("measures for some minutes: run it with `make figures`")
@@ -90,7 +90,7 @@ func stopProcess(t *testing.T, pid int) {
 	}
 }
 
-// figureArchives measures the archives that Lambda gets.
+// figureArchives measures the archives uploaded to Lambda.
 func figureArchives(t *testing.T) {
 	functions, err := build.Build(t.Context(), build.Target{Root: projectRoot(t), Progress: os.Stderr})
 	if err != nil {
@@ -159,7 +159,7 @@ func memory(t *testing.T, pid int, name string) float64 {
 
 var reportLine = regexp.MustCompile(`(\w+)\s+REPORT .*Init Duration: ([\d.]+) ms`)
 
-// figureInit measures cold starts by the functions' REPORT lines.
+// figureInit measures cold starts from the functions' REPORT lines.
 func figureInit(t *testing.T) {
 	p, endpoints := startStack(t, "--logs", "--config", "presenceGrace=1s")
 	load := newLoad(t, endpoints)

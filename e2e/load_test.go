@@ -23,7 +23,7 @@ import (
 	"heliograph/local"
 )
 
-// load drives a stack of its own.
+// load drives a separate stack.
 type load struct {
 	endpoints local.Endpoints
 	config    aws.Config
@@ -57,7 +57,7 @@ func (l load) dial(ctx context.Context, user string) (*websocket.Conn, error) {
 	return l.dialAs(ctx, user, "load")
 }
 
-// dialAs connects with a user agent, by which the connection can be found in the table.
+// dialAs connects with a user agent that identifies the connection in the table.
 func (l load) dialAs(ctx context.Context, user, agent string) (*websocket.Conn, error) {
 	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", heliograph.UserID(user), time.Hour, time.Now())
 	if err != nil {
@@ -68,7 +68,7 @@ func (l load) dialAs(ctx context.Context, user, agent string) (*websocket.Conn, 
 	return socket, err
 }
 
-// status asks whether a user is online.
+// status reports whether a user is online, according to the HTTP API.
 func (l load) status(ctx context.Context, user string) (bool, error) {
 	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", heliograph.UserID(user), time.Hour, time.Now())
 	if err != nil {
@@ -91,7 +91,7 @@ func (l load) status(ctx context.Context, user string) (bool, error) {
 	return statuses[0].IsOnline, nil
 }
 
-// subscribe makes a queue that gets the presence events, and returns its URL.
+// subscribe makes a queue that receives the presence events, and returns its URL.
 func (l load) subscribe(t *testing.T) string {
 	t.Helper()
 	queue, err := l.queue.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("events")})
@@ -110,7 +110,7 @@ func (l load) subscribe(t *testing.T) string {
 	return url
 }
 
-// send queues a message that says when it was sent.
+// send queues a message that contains its time of sending.
 func (l load) send(t *testing.T, user string) {
 	message, _ := json.Marshal(map[string]string{"UserId": user, "Body": strconv.FormatInt(time.Now().UnixNano(), 10)})
 	_, err := l.queue.SendMessage(context.Background(), &sqs.SendMessageInput{
@@ -134,7 +134,7 @@ func (l load) sendAll(ctx context.Context, bodies []string) error {
 	return err
 }
 
-// connectionOf is the key of the item of a user's only connection.
+// connectionOf returns the key of the item of a user's only connection.
 func (l load) connectionOf(ctx context.Context, user string) (item, error) {
 	out, err := dynamodb.NewFromConfig(l.config).Query(ctx, &dynamodb.QueryInput{
 		TableName: &l.endpoints.TableName, ConsistentRead: aws.Bool(true),

@@ -91,7 +91,7 @@ func (p program) exit(t *testing.T, limit time.Duration) int {
 	return p.ProcessState.ExitCode()
 }
 
-// waitFor reads standard output until a line has some text.
+// waitFor reads standard output until a line contains a text.
 func (p program) waitFor(t *testing.T, text string) {
 	t.Helper()
 	lines := bufio.NewScanner(p.stdout)
@@ -150,8 +150,9 @@ func hostOf(address string) string {
 	return host
 }
 
-// TestSignalsStopEverything proves that SIGINT (Ctrl-C) and SIGTERM (a service manager) end the stack with exit code 0 and
-// leave no child process, no open port and no endpoints file; and that even a killed simulator leaves no child process.
+// TestSignalsStopEverything proves that SIGINT (Ctrl-C) and SIGTERM (a service manager) end the stack with exit code
+// 0 and leave no child process, no open port and no endpoints file; and that even a killed simulator leaves no child
+// process.
 func TestSignalsStopEverything(t *testing.T) {
 	needLinux(t)
 	t.Parallel()
@@ -181,7 +182,7 @@ func TestSignalsStopEverything(t *testing.T) {
 				}
 			}
 			if signal == syscall.SIGKILL {
-				return // a killed process has no exit code and can't tidy up
+				return // a killed process has no exit code and can't clean up
 			}
 			if code != 0 {
 				t.Errorf("exit code %d; stderr:\n%s", code, p.stderr)
@@ -205,7 +206,7 @@ func TestSecondLocal(t *testing.T) {
 	}
 }
 
-// TestPortInUse proves that a port in use ends in one clear message at once.
+// TestPortInUse proves that a port in use leads to one clear message at once.
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -223,7 +224,7 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
-// TestWrongConfig proves that a bad value ends in a message that names the key, the value and what is allowed.
+// TestWrongConfig proves that a bad value leads to a message with the key, the value and the allowed values.
 func TestWrongConfig(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []struct{ setting, want string }{
@@ -358,7 +359,7 @@ func runCommand(t *testing.T, file string, arguments ...string) string {
 	return string(out)
 }
 
-// TestNothingRunning proves that a command without a stack says how to start one.
+// TestNothingRunning proves that a command without a stack explains how to start one.
 func TestNothingRunning(t *testing.T) {
 	t.Parallel()
 	p := start(t, "--target", filepath.Join(t.TempDir(), "none.json"), "online")

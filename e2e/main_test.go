@@ -64,7 +64,7 @@ func runTests(m *testing.M) (code int, err error) {
 	return code, err
 }
 
-// neededElsewhere are permissions that these tests do not use, by the reason for which the stack grants them.
+// neededElsewhere lists permissions that these tests do not use, keyed by the reason for granting them.
 var neededElsewhere = map[string][]string{
 	"the sweep runs once a minute, and finds nothing to close": {
 		"sweep dynamodb:BatchGetItem", "sweep dynamodb:DeleteItem", "sweep dynamodb:GetItem", "sweep dynamodb:Query",
@@ -83,8 +83,8 @@ func isNeededElsewhere(p iam.Permission) bool {
 	return false
 }
 
-// checkPermissions compares what the functions may do with what they did: a missing permission fails the run, and so does
-// an unused one, but only in a complete run.
+// checkPermissions compares the functions' permissions with the ones used: a missing permission fails the run, and so
+// does an unused one, but only in a complete run.
 func checkPermissions(code int) error {
 	var errs []error
 	for _, denied := range slices.Concat(own.Denied(), broken().denied()) {

@@ -50,7 +50,7 @@ func TestOpenAPIDocument(t *testing.T) {
 	}
 }
 
-// examplesOf are the examples beside a schema: of a parameter, a header or a content type.
+// examplesOf returns the examples beside a schema: of a parameter, a header or a content type.
 func examplesOf(node map[string]any) (values []any) {
 	if node["schema"] == nil {
 		return nil
@@ -65,17 +65,17 @@ func examplesOf(node map[string]any) (values []any) {
 	return values
 }
 
-// question is a request to the API, and the answer that the document describes.
+// question is a request to the API with its documented answer.
 type question struct {
 	query   string
 	token   func(t *testing.T) string // the whole header
 	faults  []fault.Rule
 	answer  string // status and content type
-	example string // the documented example that the body has to equal; none if it holds times
-	linked  bool   // there is a next page
+	example string // the documented example that the body must equal; empty if the body contains times
+	linked  bool   // the answer links to a next page
 }
 
-// questions reach every documented answer.
+// questions returns requests that reach every documented answer.
 func questions() map[string]question {
 	const (
 		list     = "200 application/json"
@@ -126,7 +126,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 	api := readOpenAPI(t)
 	online, offline := newUser(), newUser()
 	connect(t, online)
-	connect(t, newUser()) // so that a page of one has a next
+	connect(t, newUser()) // so that a page of one has a next page
 	connect(t, offline).hangUp(t)
 	waitForConnections(t, offline, 0)
 	eventually(t, "a page of one has a next", func(context.Context) (bool, error) {
@@ -135,7 +135,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 	reached := map[string]bool{}
 	for name, q := range questions() {
 		t.Run(name, func(t *testing.T) {
-			reached[q.answer] = true // or the check below fails
+			reached[q.answer] = true // set before the skip; otherwise the check below would fail
 			if len(q.faults) > 0 && own == nil {
 				t.Skip("only the simulator can be broken on purpose")
 			}
@@ -176,8 +176,8 @@ const openAPIFile = "openapi.json"
 // responses is the JSON pointer to the answers of the only operation.
 const responses = "/paths/~1user~1online/get/responses"
 
-// readOpenAPI reads the document. Clients have to ignore unknown properties, but here one is an error: every property of an
-// answer has to be documented.
+// readOpenAPI reads the document. Clients must ignore unknown properties, but here one is an error: every property of
+// an answer must be documented.
 func readOpenAPI(t *testing.T) openAPI {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(projectRoot(t), "docs", openAPIFile))

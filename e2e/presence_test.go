@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestOnlineStatus proves that a user is online with the first device, still with one of two, and no longer without any,
-// and that LastActivity is then the time of the last disconnect.
+// TestOnlineStatus proves that a user comes online with the first device, stays online while one of two remains, and
+// goes offline without any, and that LastActivity is then the time of the last disconnect.
 func TestOnlineStatus(t *testing.T) {
 	t.Parallel()
 	user, nobody := newUser(), newUser()
@@ -50,7 +50,7 @@ func TestOnlineStatus(t *testing.T) {
 	}
 }
 
-// TestOnlineList proves that the list has the users who are online, in the contract's exact form.
+// TestOnlineList proves that the list contains the online users, in the contract's exact form.
 func TestOnlineList(t *testing.T) {
 	t.Parallel()
 	user := newUser()
@@ -120,7 +120,7 @@ func TestOnlineListPages(t *testing.T) {
 	}
 }
 
-// TestOnlineBadRequests proves that a bad request is answered 400, and says what would be right.
+// TestOnlineBadRequests proves that a bad request is answered 400 with a hint at a valid one.
 func TestOnlineBadRequests(t *testing.T) {
 	t.Parallel()
 	authorization := "Bearer " + tokenFor(t, newUser())
@@ -226,9 +226,9 @@ func (s subscriber) until(t *testing.T, users []string, enough func(event) bool)
 	return events
 }
 
-// TestPresenceEvents proves that the topic carries one event when the first device of a user connects and one
-// when the last has closed, however many devices there were. A fence proves that there is no third: the events of
-// another user who came and went later.
+// TestPresenceEvents proves that the topic carries one event when a user's first device connects and one when the
+// last has closed, however many devices there were. A fence proves that there is no third: the events of another user
+// who came and went later.
 func TestPresenceEvents(t *testing.T) {
 	t.Parallel()
 	topic := subscribe(t)

@@ -26,7 +26,7 @@ type receipt struct {
 	}
 }
 
-// counts are Delivered, Gone, Offline, Failed and Expired.
+// counts returns Delivered, Gone, Offline, Failed and Expired.
 func (r receipt) counts() [5]int {
 	return [5]int{r.Data.Delivered, r.Data.Gone, r.Data.Offline, r.Data.Failed, r.Data.Expired}
 }
@@ -80,7 +80,7 @@ func TestReceipt(t *testing.T) {
 				t.Errorf("delivered, gone, offline, failed, expired: %s", diff)
 			}
 			took := time.Since(began)
-			if late := got.Data.At.Sub(began); late < -time.Minute || late > took+time.Minute { // clocks differ
+			if late := got.Data.At.Sub(began); late < -time.Minute || late > took+time.Minute { // allows for clock skew
 				t.Errorf("settled %v after it was sent, by its own time", late)
 			}
 			if got.Data.LatencyMs < 0 || got.Data.LatencyMs > took.Milliseconds()+60_000 {

@@ -63,8 +63,8 @@ func TestBadMessages(t *testing.T) {
 	}
 }
 
-// TestLargestMessages proves that a rejected message of SQS's largest size becomes a dead letter, too, cut only as far as
-// the reason needs room.
+// TestLargestMessages proves that even a rejected message of SQS's largest size becomes a dead letter, cut only as
+// far as the reason needs room.
 func TestLargestMessages(t *testing.T) {
 	t.Parallel()
 	user := newUser()

@@ -61,21 +61,21 @@ func textOf(v types.AttributeValue) string {
 	return s.Value
 }
 
-// shardOf is the shard of a user or of a connection.
+// shardOf returns the shard of a user or of a connection.
 func shardOf(id string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // never fails
 	return int((h.Sum32()>>16 ^ h.Sum32()) % 16)
 }
 
-// online is the presence item of a user who is online and announced as online.
+// online returns the presence item of a user who is online and announced as online.
 func (s seeder) online(user string) item {
 	i := maps.Clone(s.presence)
 	i["pk"], i["gpk"], i["gsk"] = text("user#"+user), text(fmt.Sprintf("online#%02d", shardOf(user))), text(user)
 	return i
 }
 
-// connected is a connection whose lease ends at a time; it was opened one lease before.
+// connected returns a connection whose lease ends at the given time; it was opened one lease before.
 func (s seeder) connected(user, id string, leaseEnds time.Time) item {
 	i := maps.Clone(s.connection)
 	i["pk"], i["sk"] = text("user#"+user), text("conn#"+id)
@@ -87,7 +87,7 @@ func (s seeder) connected(user, id string, leaseEnds time.Time) item {
 
 func leaseKey(id string, ends time.Time) string { return fmt.Sprintf("%010d#%s", ends.Unix(), id) }
 
-// fill puts n items, roughly in order, several at once.
+// fill puts n items, roughly in order, several in parallel.
 func (s seeder) fill(t *testing.T, n int, one func(int) item) {
 	t.Helper()
 	began := time.Now()

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// waitForQueues waits until all follow-ups are done. The longest wait for the claim of a killed function: two minutes after
-// its messages are visible again.
+// waitForQueues waits until all follow-ups are done. The longest wait is for the claim of a killed function: two
+// minutes after its messages are visible again.
 func (s *soak) waitForQueues(t *testing.T) {
 	t.Helper()
 	s.within(t, 4*time.Minute, "the send queue is empty", func(ctx context.Context) error {
@@ -49,10 +49,10 @@ func (s *soak) within(t *testing.T, limit time.Duration, what string, try func(c
 	}
 }
 
-// excuses count the events that let messages come twice.
+// excuses counts the events that let messages arrive twice.
 type excuses struct{ kills, doubles int }
 
-// batch is how many messages a killed function may have held.
+// batch is the most messages that a killed function may have held.
 const batch = 10
 
 func (s *soak) count() (e excuses) {
@@ -67,10 +67,10 @@ func (s *soak) count() (e excuses) {
 	return e
 }
 
-// arrivals count outcomes, of the messages with an Id or of those without.
+// arrivals counts outcomes, of the messages with an Id or of those without.
 type arrivals struct {
-	messages, arrived, again int // again: arrivals at a device that had the message already
-	twice                    int // messages that came to some device again
+	messages, arrived, again int // again counts arrivals at a device that already had the message
+	twice                    int // messages that arrived twice at some device
 }
 
 func (a arrivals) percent() float64 { return 100 * float64(a.again) / float64(max(1, a.arrived)) }
@@ -126,7 +126,7 @@ func (a *arrivals) add(more arrivals) {
 	a.twice += more.twice
 }
 
-// arrivalsOf counts a message's arrivals, and fails for one at a device that the message was not for.
+// arrivalsOf counts a message's arrivals, and fails for one at a device outside its target.
 func (s *soak) arrivalsOf(t *testing.T, m *soakMessage) arrivals {
 	t.Helper()
 	a := arrivals{messages: 1}
@@ -142,15 +142,15 @@ func (s *soak) arrivalsOf(t *testing.T, m *soakMessage) arrivals {
 	return a
 }
 
-// times is how often a message arrived at the device.
+// times returns how often a message arrived at the device.
 func (d *soakDevice) times(body string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.got[body]
 }
 
-// lost counts the devices that were connected when the message was sent, still are, and did not get it, unless it is in
-// the dead-letter queue.
+// lost counts the devices that were connected when the message was sent, still are, and did not get it, unless it is
+// in the dead-letter queue.
 func (s *soak) lost(t *testing.T, m *soakMessage) (lost int) {
 	t.Helper()
 	if s.dead[m.Body] {
@@ -165,7 +165,7 @@ func (s *soak) lost(t *testing.T, m *soakMessage) (lost int) {
 	return lost
 }
 
-// checkReceipts proves that each receipt that was asked for came, at least once.
+// checkReceipts proves that each requested receipt came, at least once.
 func (s *soak) checkReceipts(t *testing.T) {
 	t.Helper()
 	asked, repeated, missing := 0, 0, 0
@@ -187,7 +187,7 @@ func (s *soak) checkReceipts(t *testing.T) {
 	}
 }
 
-// deadLetters are the bodies in the dead-letter queue.
+// deadLetters returns the bodies in the dead-letter queue.
 func (s *soak) deadLetters(t *testing.T) map[string]bool {
 	t.Helper()
 	dead := map[string]bool{}
@@ -201,7 +201,7 @@ func (s *soak) deadLetters(t *testing.T) map[string]bool {
 	return dead
 }
 
-// drain takes all messages of a queue.
+// drain receives and deletes all messages of a queue.
 func (s *soak) drain(t *testing.T, queue string) (bodies []string) {
 	t.Helper()
 	for {

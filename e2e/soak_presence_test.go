@@ -40,7 +40,7 @@ func (s *soak) waitForPresence(t *testing.T) {
 }
 
 // checkEvents proves that events about a user alternate, rise in version, and end with the truth. The last ones may
-// still be on their way: a grace period, and retries.
+// still be under way: a grace period, and retries.
 func (s *soak) checkEvents(t *testing.T) {
 	t.Helper()
 	truth := s.truth()
@@ -77,7 +77,7 @@ func (s *soak) checkEvents(t *testing.T) {
 	}
 }
 
-// lastOf is the event with the highest version.
+// lastOf returns the event with the highest version.
 func lastOf(events []event) (last event) {
 	for _, e := range events {
 		if e.Data.Version > last.Data.Version {

@@ -56,7 +56,7 @@ func (s *soak) send(ctx context.Context) {
 	s.sent = append(s.sent, m)
 	s.mu.Unlock()
 	s.put(ctx, m)
-	if m.ID != "" && rand.IntN(20) == 0 { // a producer that is not sure whether it has
+	if m.ID != "" && rand.IntN(20) == 0 { // like a producer that is unsure whether its send succeeded
 		s.put(ctx, m)
 	}
 }

@@ -41,7 +41,7 @@ var storm = []fault.Rule{
 	{Service: fault.Delivery, Resource: "*-grace", Duplicate: true, Rate: 0.02},
 }
 
-// Two things excuse a message that comes twice: send was killed, or the queue delivered a message twice.
+// Two events excuse a message that arrives twice: send was killed, or the queue delivered a message twice.
 var (
 	killSend  = fault.Rule{Service: fault.Lambda, Resource: "*-send", Kill: true, Rate: 0.01}
 	twiceSend = fault.Rule{Service: fault.Delivery, Resource: "*-send", Duplicate: true, Rate: 0.02}
@@ -84,7 +84,7 @@ func TestSoak(t *testing.T) {
 	s.stop(t)
 }
 
-// soak is a stack of its own, and the state that it should have.
+// soak is a separate stack and the state that it should have.
 type soak struct {
 	stack *local.Stack
 	load  load
@@ -108,7 +108,7 @@ type soakDevice struct {
 
 	mu     sync.Mutex
 	closed bool
-	got    map[string]int // by body, how often
+	got    map[string]int // number of arrivals, keyed by body
 }
 
 func newSoak(t *testing.T) *soak {
@@ -145,8 +145,8 @@ func (s *soak) inject(t *testing.T, rule fault.Rule) fault.ID {
 	return id
 }
 
-// faithful is how many users keep their first device until the end, so that each message to them counts. The other devices
-// seldom live longer than a message takes in the storm.
+// faithful is how many users keep their first device until the end, so that each message to them counts. The other
+// devices rarely live longer than a message takes in the storm.
 const faithful = 5
 
 // live plays one user: opens and closes devices, and sends to others.
@@ -174,7 +174,7 @@ func sleepFor(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// connect opens a device. That it may fail is part of the storm.
+// connect opens a device. It may fail, as part of the storm.
 func (s *soak) connect(ctx context.Context, user string) {
 	d := &soakDevice{user: user, name: newUser(), got: map[string]int{}}
 	var err error
@@ -202,7 +202,7 @@ func (d *soakDevice) read() {
 	}
 }
 
-// hangUp closes a device, with a close frame or without.
+// hangUp closes a device, with or without a close frame.
 func (d *soakDevice) hangUp(politely bool) {
 	d.mu.Lock()
 	d.closed = true
@@ -220,7 +220,7 @@ func (d *soakDevice) isOpen() bool {
 	return !d.closed
 }
 
-// open are the open devices of some users, of all if none is named.
+// open returns the open devices of some users, or of all users if none is named.
 func (s *soak) open(users ...string) (open []*soakDevice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,10 +17,10 @@ import (
 	"heliograph/simulator/loopback"
 )
 
-// watched is a stack of its own whose sweep is observed from outside.
+// watched is a separate stack whose sweep is observed from outside.
 type watched struct {
 	endpoints local.Endpoints
-	counter   fault.ID // of a fault that does no harm and counts the calls of GetConnection
+	counter   fault.ID // a harmless fault that counts the calls of GetConnection
 }
 
 func watch(t *testing.T, endpoints local.Endpoints) watched {
@@ -30,26 +30,26 @@ func watch(t *testing.T, endpoints local.Endpoints) watched {
 	return w
 }
 
-// holdOffSweep kills each sweep at its start until the fault is removed, so that the first one to do anything finds
+// holdOffSweep kills each sweep at its start until the fault is removed, so that the first effective sweep finds
 // everything that the test has prepared.
 func (w watched) holdOffSweep(t *testing.T) fault.ID {
 	t.Helper()
 	return w.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-sweep", Kill: true, Latency: fault.Fixed(1)})
 }
 
-// holdOffAnnounce keeps changes from announce for good: they are a seeder's, whose users may have no connections, and
-// announcing a hundred thousand of them would take all of the machine's time.
+// holdOffAnnounce keeps changes from announce for good: they come from a seeder, whose users may have no connections,
+// and announcing a hundred thousand of them would take all of the machine's time.
 func (w watched) holdOffAnnounce(t *testing.T) {
 	t.Helper()
 	w.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-announce", Down: true})
 }
 
-// observed is the work of the sweep up to a moment.
+// observed is the work that the sweep has done up to a moment.
 type observed struct {
 	at              time.Time
 	looks           int           // calls of GetConnection
-	runs, errors    float64       // that have ended, and those of them that failed
-	longest         time.Duration // of the runs
+	runs, errors    float64       // completed runs, and those that failed
+	longest         time.Duration // longest run
 	closed, renewed float64       // connections
 	peak            float64       // memory of the function's process, in MB
 }
@@ -93,7 +93,7 @@ func (w watched) run(t *testing.T, began observed, until func(observed) bool) (s
 	}
 }
 
-// mostIn is the highest rate of GetConnection calls in any span of time, a second.
+// mostIn returns the highest rate of GetConnection calls in any time span, per second.
 func mostIn(seen []observed, span time.Duration) (most float64) {
 	for i, first := range seen {
 		for _, last := range seen[i:] {
@@ -106,7 +106,7 @@ func mostIn(seen []observed, span time.Duration) (most float64) {
 	return most
 }
 
-// metric is a metric's values since the stack was started; zero if it has none.
+// metric returns a metric's values since the stack was started; zero if it has none.
 func (w watched) metric(t *testing.T, name, dimensions string) cloud.MetricSummary {
 	t.Helper()
 	var list []cloud.MetricSummary

@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a tab, and what its page complained of.
+// browser is a tab, with the errors and warnings of its page.
 type browser struct {
 	t    *testing.T
 	ctx  context.Context
@@ -26,7 +26,7 @@ type browser struct {
 	complaints []string
 }
 
-// need skips a test that lacks something, but not in CI.
+// need skips a test that lacks a prerequisite; in CI it fails the test.
 func need(t *testing.T, what string, err error) {
 	t.Helper()
 	if err == nil {
@@ -38,7 +38,7 @@ func need(t *testing.T, what string, err error) {
 	t.Skipf("%s: %v", what, err)
 }
 
-// find gives the first of some programs that is installed.
+// find returns the first of the programs that is installed.
 func find(programs ...string) (path string, err error) {
 	for _, program := range programs {
 		if path, err = exec.LookPath(program); err == nil {
@@ -67,7 +67,7 @@ func open(t *testing.T, home string) *browser {
 	return b
 }
 
-// hear notes errors and warnings of the page: a script that failed, and what the Content-Security-Policy refused.
+// hear records the page's errors and warnings: failed scripts, and anything that the Content-Security-Policy blocked.
 func (b *browser) hear(event any) {
 	var text string
 	switch e := event.(type) {
@@ -101,7 +101,7 @@ func (b *browser) quiet(t *testing.T) {
 	}
 }
 
-// limit is how long the page may take for anything. A machine that is busy needs it; the page does not.
+// limit is how long the page may take for anything. A busy machine needs that long; the page does not.
 const limit = 60 * time.Second
 
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
@@ -150,14 +150,14 @@ func (b *browser) visit(t *testing.T, route string) {
 	b.see(t, "document.querySelector('main h1') && !document.querySelector('main').innerText.includes('Loading…')")
 }
 
-// click clicks the first element of a selector whose text, or accessible name, contains a text.
+// click clicks the first element that matches a selector and whose text, or accessible name, contains a text.
 func (b *browser) click(t *testing.T, selector, text string) {
 	t.Helper()
 	b.see(t, fmt.Sprintf(`(() => { const e = [...document.querySelectorAll(%s)].find((e) => (e.innerText + (e.ariaLabel ?? '')).includes(%s)); e?.click(); return e; })()`,
 		quoted(selector), quoted(text)))
 }
 
-// look sets theme and width.
+// look sets the theme and the width.
 func (b *browser) look(theme string, width int64) {
 	b.t.Helper()
 	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{

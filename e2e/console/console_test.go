@@ -20,12 +20,14 @@ import (
 	"heliograph/local"
 )
 
-// hostile is a user id, a message and a log line at once that would show themselves if any became more than text.
+// hostile serves as a user id, a message and a log line; it would reveal itself if it were ever treated as more than
+// text.
 const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`
 
 var pages = []string{"overview", "alarms", "traces", "journey", "connections", "queues", "logs", "faults"}
 
-// TestConsole uses the console as a person would. Its parts share one stack and one browser tab, so they run in order.
+// TestConsole uses the console as a person would. Its parts share one stack and one browser tab, so they run in
+// order.
 func TestConsole(t *testing.T) {
 	b := open(t, "")
 	stack := start(t)
@@ -72,7 +74,7 @@ func start(t *testing.T) *local.Stack {
 // secret is the public default that signs tokens in a local stack.
 const secret = "fdre4t5y6u7i8o9p0o9i8u7y6t5r4e3w2q1"
 
-// connect opens a connection of a user and reads all that comes.
+// connect opens a connection of a user and reads everything that arrives.
 func connect(t *testing.T, at local.Endpoints, user string) {
 	t.Helper()
 	token, err := auth.SignHS256([]byte(secret), "userId", heliograph.UserID(user), time.Hour, time.Now())
@@ -93,7 +95,7 @@ func connect(t *testing.T, at local.Endpoints, user string) {
 	}()
 }
 
-// sendTo sends a message by the send box, and gives its id.
+// sendTo sends a message with the send box, and returns its id.
 func sendTo(t *testing.T, b *browser, user, body string) string {
 	t.Helper()
 	b.visit(t, "connections")
@@ -136,7 +138,7 @@ func hostileStaysText(t *testing.T, b *browser, at local.Endpoints) {
 	connect(t, at, hostile)
 	sendTo(t, b, hostile, hostile)
 	b.seeText(t, hostile)
-	sendTo(t, b, strings.Repeat("x", 300), hostile) // rejected: its body lies in the dead-letter queue
+	sendTo(t, b, strings.Repeat("x", 300), hostile) // rejected: its body is in the dead-letter queue
 	for _, page := range append([]string{"queues/heliograph-local-send-dead-letters", "logs/x", "journey/" + url.PathEscape(hostile)}, pages...) {
 		b.visit(t, page)
 		if title := read[string](t, b, "document.title"); strings.Contains(title, "owned") {
@@ -154,7 +156,7 @@ func deadLetters(t *testing.T, b *browser, _ local.Endpoints) {
 	b.see(t, "document.querySelector('section tbody .state.bad')")
 	before := read[string](t, b, "document.querySelector('section tbody a').innerText")
 	b.click(t, "section button", "Redrive")
-	// It dies again, as another message.
+	// The redriven message dies again, as a new dead letter.
 	b.see(t, fmt.Sprintf("document.querySelector('section tbody a') && document.querySelector('section tbody a').innerText !== %s", quoted(before)))
 }
 
@@ -257,7 +259,7 @@ func accessible(t *testing.T, b *browser, _ local.Endpoints) {
 // paint holds the time of the first paint to its bound, which only a machine that does nothing else can show.
 var paint = flag.Bool("paint", false, "fail if the first paint takes longer than 100 ms")
 
-// firstPaint takes the quickest of several loads: a busy machine delays some, a slow page all.
+// firstPaint takes the fastest of several loads: a busy machine delays some of them, a slow page all.
 func firstPaint(t *testing.T, b *browser, _ local.Endpoints) {
 	best := 1e9
 	for range 7 {
