@@ -38,8 +38,8 @@ func readLetter(m types.Message) letter {
 		Bytes: len(body) + len(m.MessageAttributes[message.BodyAttribute].BinaryValue),
 	}
 	dead := message.ReadDeadLetter(func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) })
-	// A message that SQS itself moved here after a redrive still carries the reason of its first death; only the
-	// latest one counts.
+	// A message that SQS moved here itself may carry the reason of an earlier death, left by SQS's own redrive; only
+	// the latest death counts.
 	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved {
 		dead = message.Crashed()
 	}

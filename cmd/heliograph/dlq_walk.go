@@ -61,7 +61,7 @@ type walk struct {
 	hide time.Duration
 	// visit is called once for each message, for up to ten concurrently, and reports whether it removed the message.
 	visit func(context.Context, letter) (taken bool)
-	// enough is asked between receives and reports whether the walk may end; nil means not before the queue is empty.
+	// enough is called between receives, and reports whether the walk may end; nil means not before the queue is empty.
 	enough func() bool
 
 	held  map[string]string // receipt handles by message id, for messages received and not removed

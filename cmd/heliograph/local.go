@@ -82,8 +82,8 @@ func (c *localCommand) hello(ctx context.Context, w world, line *commands) error
 	return (&helloCommand{Claim: claim}).Run(ctx, w, line)
 }
 
-// seedToken is the example token from the documentation of the project that Heliograph re-imagines: user 1234, valid until
-// 2033, signed with that project's public default secret, which only the simulator accepts.
+// seedToken is the example token from the documentation of the project that Heliograph re-imagines: user 1234, valid
+// until 2033, signed with that project's public default secret, which only the simulator accepts.
 const seedToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwidXNlcklkIjoiMTIzNCIsImlhdCI6MjAxNjIzOTAyMiwiZXhwIjoyMDE2MjM5MDIyfQ.6C7xpaC9_vmadA72tABVkqXH9HWcPY4RE8dGALnT-Hw"
 
 var welcomeText = template.Must(template.New("welcome").Parse(`
