@@ -166,8 +166,8 @@ func TestAllOwedNeedsNoWords(t *testing.T) {
 	})
 }
 
-// TestConnection proves each outcome of a message to one connection, of which nothing is known except that it existed
-// when the message was sent.
+// TestConnection proves each outcome of a message to one connection, about which nothing is known except that it
+// existed when the message was sent.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// limitFloor is the fewest parallel posts. A post takes some 15 ms, so four still make over 200 a second. With
+	// limitFloor is the smallest limit. A post takes some 15 ms, so four still make over 200 a second. With
 	// fewer, posts to clients that do not read could take every turn, each lasting as long as the SDK's pauses.
 	limitFloor = 4
 	// limitRound is how long answers are gathered before they are judged. It is longer than an unthrottled post, so

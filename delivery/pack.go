@@ -23,8 +23,8 @@ const (
 // A record goes back to a queue together with the state known so far. There is always room for that, however full the
 // record is, since the first of these forms that fits is used:
 //
-//  1. the text as it came, with the producer's attributes;
-//  2. the text as it came, without them;
+//  1. the unchanged text, with the producer's attributes;
+//  2. the unchanged text, without them;
 //  3. the message written anew: it names only users who are still owed, it has only the known fields, and its body
 //     travels beside it as plain bytes, so that escapes take no room;
 //  4. two such messages, each to half of the users who are owed, and so on.

@@ -51,7 +51,7 @@ func (d *Deliverer) reachUsers(ctx context.Context, j *job, _ step) attempt {
 func (d *Deliverer) reachPage(ctx context.Context, j *job, s step) attempt {
 	ctx, cancel := earlier(ctx, postBefore-returnBefore)
 	defer cancel()
-	// Users still owed will be retried together with each other, so they count towards the rate.
+	// Users still owed will all be retried in one record, so they count towards the rate.
 	page, err := d.Presence.Online(ctx, max(1, d.rate()-len(s.state.Owed)), s.state.Cursor)
 	if err != nil {
 		a := attempt{unread: true, cause: because("reading who is online", err)}
