@@ -142,7 +142,8 @@ func (b *breakable) graceQueueURL() string {
 	return strings.TrimSuffix(b.SendQueueURL, "send") + "grace"
 }
 
-// streamDeliversTwice: a change that is delivered twice is announced with one version, so that a subscriber can drop one.
+// streamDeliversTwice: a change that is delivered twice is announced with one version, so that a subscriber can drop
+// one.
 func (b *breakable) streamDeliversTwice(t *testing.T) {
 	topic, user, fence := b.subscribe(t), newUser(), newUser()
 	hits := b.inject(t, fault.Rule{Service: fault.Delivery, Resource: "*/stream/*", Duplicate: true})

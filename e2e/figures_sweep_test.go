@@ -18,8 +18,8 @@ import (
 	"heliograph/simulator/fault"
 )
 
-// figureSweeps measures the sweep. Its parts run in parallel, each on a stack of its own, because they mostly wait for the
-// next minute. Their results do not depend on the speed of the machine.
+// figureSweeps measures the sweep. Its parts run in parallel, each on a stack of its own, because they mostly wait
+// for the next minute. Their results do not depend on the speed of the machine.
 func figureSweeps(t *testing.T) {
 	for name, figure := range map[string]func(*testing.T){
 		"budget": func(t *testing.T) { figureBacklog(t, 200, 100_000) },
@@ -229,8 +229,8 @@ func (w watched) sweepCosts(t *testing.T, connections, users float64) float64 {
 	return w.metric(t, "ConsumedReadCapacityUnits", index).Sum - read
 }
 
-// figureGhosts measures how long connections with a lost $disconnect stay, 30 in 100, and proves that the table is right
-// afterwards.
+// figureGhosts measures how long connections with a lost $disconnect stay, 30 in 100, and proves that the table is
+// right afterwards.
 func figureGhosts(t *testing.T) {
 	const stay, leave = 100, 200
 	_, endpoints := startStack(t, "--config", "connectionLease=1m")

@@ -368,7 +368,8 @@ func TestNothingRunning(t *testing.T) {
 	}
 }
 
-// TestHello proves that `hello` takes a message through a running stack, and that `local --hello` starts one and does the same.
+// TestHello proves that `hello` takes a message through a running stack, and that `local --hello` starts one and does
+// the same.
 func TestHello(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "local.json")

@@ -101,8 +101,8 @@ func checkPermissions(code int) error {
 	return errors.Join(errs...)
 }
 
-// startLocal starts the simulator as `heliograph local` does, with a grace period short enough for tests, and a broadcast
-// rate so low that a few users take several steps.
+// startLocal starts the simulator as `heliograph local` does, with a grace period short enough for tests, and a
+// broadcast rate so low that a few users take several steps.
 func startLocal(ctx context.Context, logs *safeBuffer) (*local.Stack, error) {
 	root, err := build.FindRoot(".")
 	if err != nil {

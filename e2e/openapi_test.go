@@ -120,8 +120,8 @@ func numbers(n int) string {
 	return strings.Join(list, ",")
 }
 
-// TestOpenAPIAnswers proves that the API answers as documented, in status, headers, content type and body, and that every
-// documented answer occurs. It is not parallel, because its faults affect the whole stack.
+// TestOpenAPIAnswers proves that the API answers as documented, in status, headers, content type and body, and that
+// every documented answer occurs. It is not parallel, because its faults affect the whole stack.
 func TestOpenAPIAnswers(t *testing.T) {
 	api := readOpenAPI(t)
 	online, offline := newUser(), newUser()

@@ -90,8 +90,8 @@ func TestReceipt(t *testing.T) {
 	}
 }
 
-// TestSameID proves that a message sent again with its Id arrives once, that its second receipt reports the outcome of the
-// first, and that messages with another Id or to other users are not duplicates.
+// TestSameID proves that a message sent again with its Id arrives once, that its second receipt reports the outcome
+// of the first, and that messages with another Id or to other users are not duplicates.
 func TestSameID(t *testing.T) {
 	t.Parallel()
 	topic, user, other := subscribe(t), newUser(), newUser()

@@ -22,8 +22,8 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: fmt.Sprint(n)}
 }
 
-// seeder fills a stack's table with online users and connections, more than could be opened in reasonable time. It copies
-// the items that the functions wrote for one real connection.
+// seeder fills a stack's table with online users and connections, more than could be opened in reasonable time. It
+// copies the items that the functions wrote for one real connection.
 type seeder struct {
 	load
 	db                   *dynamodb.Client

@@ -51,10 +51,10 @@ var (
 // three minutes.
 const sendHides = "40"
 
-// TestSoak lets users come, go and get messages at random, in all ways, while everything fails now and then. When it is
-// quiet again, it proves: each message that arrived was meant for its device; each message reached every device that
-// stayed, or is in the dead-letter queue, and came twice only where that is excused; each requested receipt came; presence
-// is right, and so is each user's last event; and nothing of the stack is left when it stops.
+// TestSoak lets users come, go and get messages at random, in all ways, while everything fails now and then. When it
+// is quiet again, it proves: each message that arrived was meant for its device; each message reached every device
+// that stayed, or is in the dead-letter queue, and came twice only where that is excused; each requested receipt
+// came; presence is right, and so is each user's last event; and nothing of the stack is left when it stops.
 func TestSoak(t *testing.T) {
 	if *soakFor == 0 {
 		t.Skip("takes four minutes: run it with `go test ./e2e -run TestSoak -soak 30s`")
