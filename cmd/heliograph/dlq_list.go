@@ -45,6 +45,7 @@ func (c *dlqListCommand) Run(ctx context.Context, w world, line *commands) error
 	return c.list(ctx, w, t.dlq())
 }
 
+// list stops reading at --limit, and then estimates the rest from the count taken at the start.
 func (c *dlqListCommand) list(ctx context.Context, w world, queue dlq) error {
 	visible, hidden, err := queue.count(ctx)
 	if err != nil {

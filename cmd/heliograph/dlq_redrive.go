@@ -156,6 +156,7 @@ type operation struct {
 	outcomes
 }
 
+// run reports what was done and everything that was not: messages left alone, hidden, missing or failed.
 func (e *operation) run(ctx context.Context, queue dlq) error {
 	visible, hidden, err := queue.count(ctx)
 	if err != nil {

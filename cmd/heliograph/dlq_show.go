@@ -39,6 +39,7 @@ func (c *dlqShowCommand) Run(ctx context.Context, w world, line *commands) error
 	return c.show(ctx, w, t.dlq())
 }
 
+// show reads until the message turns up, because SQS cannot look one up by id.
 func (c *dlqShowCommand) show(ctx context.Context, w world, queue dlq) error {
 	visible, _, err := queue.count(ctx)
 	if err != nil {

@@ -77,6 +77,7 @@ func (w *walk) run(ctx context.Context) error {
 	return errors.Join(err, w.giveBack(ctx))
 }
 
+// readAll ends on the first receive without messages: receive waits long enough for that to mean an empty queue.
 func (w *walk) readAll(ctx context.Context) error {
 	for ctx.Err() == nil && (w.enough == nil || !w.enough()) {
 		messages, err := w.receive(ctx)
@@ -152,6 +153,7 @@ func (w *walk) unseen(ctx context.Context, messages []types.Message) (unseen []t
 	return unseen
 }
 
+// visitAll waits for all visits before it touches the maps, which need no lock that way.
 func (w *walk) visitAll(ctx context.Context, messages []types.Message) {
 	taken := make([]bool, len(messages))
 	var visits sync.WaitGroup

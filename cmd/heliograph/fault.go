@@ -13,6 +13,7 @@ import (
 	"heliograph/simulator/fault"
 )
 
+// faultCommand groups the commands that inject faults into the local stack.
 type faultCommand struct {
 	Add   faultAddCommand   `cmd:"" help:"Make something go wrong from now on."`
 	List  faultListCommand  `cmd:"" help:"List the injected faults, and how often each has struck."`

@@ -23,6 +23,7 @@ const (
 	helloLimit = 30 * time.Second
 )
 
+// helloCommand takes one message through a running stack, to show that it works.
 type helloCommand struct {
 	Claim string `default:"userId" help:"The claim that names the user, as the stack's config userIdClaim."`
 }

@@ -11,6 +11,7 @@ import (
 	"heliograph/local/journey"
 )
 
+// journeyCommand prints the journey of one message.
 type journeyCommand struct {
 	ID    string        `arg:"" help:"The message's id of SQS, or the Id that its producer gave it."`
 	Since time.Duration `default:"6h" help:"How far back to look in a deployed stack's logs and traces, at most 24h."`
@@ -55,6 +56,7 @@ func (c *journeyCommand) Run(ctx context.Context, w world, line *commands) error
 	return err
 }
 
+// read asks a local stack for the journey; for a deployed one it is put together from logs and traces.
 func (c *journeyCommand) read(ctx context.Context, t *target, now time.Time) (j journey.Journey, err error) {
 	if t.AWSEndpointURL != "" {
 		err = t.ask(ctx, "/_heliograph/journey/"+url.PathEscape(c.ID), &j)

@@ -117,6 +117,7 @@ func (d deployed) lines(ctx context.Context, ids []string) ([]journey.Line, erro
 	}
 }
 
+// readResults parses the log lines out of a query's results.
 func readResults(results [][]logstypes.ResultField) []journey.Line {
 	var lines []journey.Line
 	for _, fields := range results {
@@ -153,6 +154,7 @@ func (d deployed) traceIDs(ctx context.Context, ids []string, to map[string]bool
 // batch is the most traces that BatchGetTraces returns per call.
 const batch = 5
 
+// segments reads all segments of the wanted traces. One that can't be parsed makes an error, but hides no other.
 func (d deployed) segments(ctx context.Context, traces map[string]bool) ([]journey.Segment, error) {
 	var ids []string
 	for id, wanted := range traces {

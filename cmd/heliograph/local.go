@@ -15,6 +15,7 @@ import (
 	"heliograph/simulator/fault"
 )
 
+// localCommand runs the stack on this machine, against the simulator.
 type localCommand struct {
 	Port         int               `default:"4700" help:"First of three ports: the AWS APIs here, the WebSocket API and the HTTP API on the next two; 0 picks free ports."`
 	AllowHost    []string          `placeholder:"NAME" help:"Answer to this host name, too, and trust pages that are served under it; only loopback names are by default."`

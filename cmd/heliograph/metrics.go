@@ -8,6 +8,7 @@ import (
 	"heliograph/simulator/cloud"
 )
 
+// metricsCommand lists the metrics of the local stack.
 type metricsCommand struct {
 	Namespace string `short:"n" help:"Only this namespace, such as Heliograph or AWS/Lambda."`
 }

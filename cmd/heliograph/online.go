@@ -13,6 +13,7 @@ import (
 	"time"
 )
 
+// onlineCommand lists the online users, or shows the status of the named ones.
 type onlineCommand struct {
 	Users []string `arg:"" optional:"" help:"Users to ask about; without any, all who are online are listed."`
 	JSON  bool     `name:"json" help:"Print the API's own JSON, one line a page."`

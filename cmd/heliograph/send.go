@@ -14,6 +14,7 @@ import (
 	"heliograph/message"
 )
 
+// sendCommand puts one message on the send queue.
 type sendCommand struct {
 	Users      []string `name:"user" short:"u" sep:"none" placeholder:"USER" help:"The user to send to; repeat for more users."`
 	Connection string   `placeholder:"ID" help:"Send to this connection only."`
@@ -72,6 +73,7 @@ func (c *sendCommand) Run(ctx context.Context, w world, line *commands) error {
 	return err
 }
 
+// message builds the text of the message; a body of "-" is read from standard input.
 func (c *sendCommand) message(w world) (string, error) {
 	m := message.Message{
 		Connection: heliograph.ConnectionID(c.Connection), Broadcast: c.Broadcast, Body: []byte(c.Body), ID: c.ID, Receipt: c.Receipt,

@@ -6,6 +6,7 @@ import (
 	"time"
 )
 
+// tokenCommand prints a signed token for a user.
 type tokenCommand struct {
 	User  string        `required:"" short:"u" help:"The user that the token names."`
 	TTL   time.Duration `name:"ttl" default:"1h" help:"How long it is valid."`

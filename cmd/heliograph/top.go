@@ -78,6 +78,7 @@ type figure struct {
 	Values []*float64
 }
 
+// readFigures reads the pulse and the dashboard from the local stack.
 func readFigures(ctx context.Context, t *target, minutes int) (figures, error) {
 	var f figures
 	if err := t.ask(ctx, "/_heliograph/pulse", &f.pulse); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 )
 
+// versionCommand prints the build that is running.
 type versionCommand struct{}
 
 func (versionCommand) Help() string {
