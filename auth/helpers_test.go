@@ -32,10 +32,10 @@ const (
 	outgoing    = "/WebSocketAdapter/JwtSecretPrevious"
 )
 
-// start is the tests' present.
+// start is the current time of the tests.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// clock is a clock that stands still until it is moved.
+// clock stands still until a test moves it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -55,7 +55,7 @@ func (c *clock) Move(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// store is SSM's Parameter Store as far as it is used here.
+// store is the part of SSM's Parameter Store that is used here.
 type store struct {
 	mu     sync.Mutex
 	values map[string]string
@@ -68,7 +68,7 @@ var _ ParameterGetter = (*store)(nil)
 func newStore(values map[string]string) *store { return &store{values: maps.Clone(values)} }
 
 func (s *store) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
-	runtime.Gosched() // as a call over the network would: whoever does not wait its turn gets ahead
+	runtime.Gosched() // as a network call would: a caller that does not wait its turn gets ahead
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -108,13 +108,13 @@ func (s *store) Calls() int {
 	return s.calls
 }
 
-// secretVerifier checks against the one secret, at the time start.
+// secretVerifier verifies with the one secret, at the time start.
 func secretVerifier(rules Rules) *Verifier {
 	rules.Now = newClock().Now
 	return NewVerifier(SecretKeys(newStore(map[string]string{parameter: secret}), parameter, "", DefaultGrace, rules.Now), rules)
 }
 
-// with returns good claims with some of them changed; a nil value takes a claim away.
+// with returns valid claims with some of them changed; a nil value removes a claim.
 func with(changes jwt.MapClaims) jwt.MapClaims {
 	claims := jwt.MapClaims{"userId": "1234", "exp": start.Add(time.Hour).Unix()}
 	for name, value := range changes {
@@ -126,7 +126,7 @@ func with(changes jwt.MapClaims) jwt.MapClaims {
 	return claims
 }
 
-// sign makes a token; header holds further header members.
+// sign makes a token; header adds header members.
 func sign(t testing.TB, method jwt.SigningMethod, key any, claims jwt.MapClaims, header map[string]any) Token {
 	t.Helper()
 	token := jwt.NewWithClaims(method, claims)
@@ -156,7 +156,7 @@ func reasonOf(err error) Reason {
 	return Reason("no rejection: " + err.Error())
 }
 
-// invoke does something within an invocation, and returns all that the invocation logged and measured.
+// invoke runs do within an invocation, and returns everything that the invocation logged and measured.
 func invoke(t testing.TB, do func(context.Context)) string {
 	t.Helper()
 	var out bytes.Buffer

@@ -14,18 +14,18 @@ import (
 // DefaultUserIDClaim is the claim that holds the user id unless configured otherwise.
 const DefaultUserIDClaim = "userId"
 
-// lastSecond is the end of the year 9999. A date beyond it is a mistake, most often milliseconds where seconds
-// belong, and would make a token that never ends.
+// lastSecond is the end of the year 9999. A later date is a mistake, most often milliseconds in place of seconds, and
+// would make a token that never expires.
 const lastSecond = 253402300799
 
-// usable reports whether a token may name this user. Beyond the rule that all processes share it refuses U+FFFD:
-// encoding/json puts that in place of broken UTF-8 and of half a surrogate pair, so two ids that differ only there
-// would be one user.
+// usable reports whether a token may name this user. Beyond the rule that all processes share, it refuses U+FFFD:
+// encoding/json substitutes that for invalid UTF-8 and for half a surrogate pair, so two ids that differ only there
+// would become one user.
 func usable(u heliograph.UserID) bool {
 	return u.Check() == nil && !strings.ContainsRune(string(u), utf8.RuneError)
 }
 
-// identity reads the claims of a token whose signature is good and whose issuer and audience are right.
+// identity reads the claims of a token whose signature, issuer and audience have been verified.
 func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 	expires, ok := instant(claims["exp"])
 	if !ok {
@@ -36,7 +36,7 @@ func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 			return Identity{}, reject(ReasonClaims)
 		}
 	}
-	// Again, without the leeway that the parser gives.
+	// Checked again, without the parser's leeway.
 	if !v.now().Before(expires) {
 		return Identity{}, reject(ReasonExpired)
 	}
@@ -47,9 +47,9 @@ func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 	return Identity{UserID: id, Expires: expires}, nil
 }
 
-// userID reads the user id claim: a string, or a whole number in plain digits, whose id is the text as it
-// stands in the token. So 1234 and "1234" are the same user, and a number of twenty digits is not rounded. A
-// number with a fraction or an exponent is refused, since the same number could then be several users.
+// userID reads the user id claim: a string, or a whole number in plain digits, whose id is its text in the token. So
+// 1234 and "1234" are the same user, and a twenty-digit number is not rounded. A number with a fraction or an exponent
+// is refused, since one number could then be several users.
 func userID(claim any) (heliograph.UserID, bool) {
 	var id heliograph.UserID
 	switch c := claim.(type) {
@@ -64,7 +64,7 @@ func userID(claim any) (heliograph.UserID, bool) {
 	return id, usable(id)
 }
 
-// instant reads a NumericDate (RFC 7519, section 2): seconds since 1970, perhaps with a fraction, which is cut.
+// instant reads a NumericDate (RFC 7519, section 2): seconds since 1970, with an optional fraction, which is truncated.
 func instant(claim any) (time.Time, bool) {
 	number, ok := claim.(json.Number)
 	if !ok {

@@ -12,17 +12,17 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// minRSABits bounds an RSA modulus, as RFC 7518, section 3.3, demands. The upper bound, which keeps a mistaken key
-// from costing seconds for each token, is go-jose's: 4096.
+// minRSABits is the minimum length of an RSA modulus, as RFC 7518, section 3.3, requires. The maximum is go-jose's,
+// 4096; it keeps a mistaken key from costing seconds per token.
 const minRSABits = 2048
 
 var rsaAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 
-// curveAlgorithms says which algorithm belongs to a curve. ES256 with a key on another curve is no ES256
-// (RFC 7518, section 3.4), and golang-jwt does not look.
+// curveAlgorithms maps a curve to its algorithm. ES256 with a key on another curve is not ES256 (RFC 7518, section
+// 3.4), and golang-jwt does not check that.
 var curveAlgorithms = map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
-// webKey is what has to be known of a JSON Web Key (RFC 7517) beside what go-jose makes of it.
+// webKey holds the members of a JSON Web Key (RFC 7517) that go-jose does not report.
 type webKey struct {
 	ID         string   `json:"kid"`
 	Type       string   `json:"kty"`
@@ -31,15 +31,15 @@ type webKey struct {
 	Private    any      `json:"d"`
 }
 
-// parseKeySet returns the keys of a set that can verify tokens. Keys for other purposes are left out; so are
-// broken and weak ones, which skipped names with the reason, so that one bad key does not lock out the users
-// of the others. A set without any usable key is a refusal.
+// parseKeySet returns the keys of a set that can verify tokens. It leaves out keys for other purposes, and broken or
+// weak ones, which skipped lists with the reason: one bad key must not lock out the users of the others. A set without
+// any usable key is a refusal.
 //
-// The JSON decoder is go-jose's own, so that webKey and go-jose see the same members: it wants names exact and
-// none twice.
+// The JSON decoder is go-jose's own, so that webKey and go-jose see the same members: it requires exact names, and each
+// at most once.
 func parseKeySet(document []byte) (keys []key, skipped []string, err error) {
 	var set struct {
-		// Not a jose.JSONWebKeySet, which fails as a whole if one key does.
+		// Not a jose.JSONWebKeySet, which fails as a whole if one key is bad.
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if json.Unmarshal(document, &set) != nil {
@@ -63,7 +63,7 @@ func parseKeySet(document []byte) (keys []key, skipped []string, err error) {
 	return keys, skipped, nil
 }
 
-// parse reads one key. A key that is not for tokens gives go-jose's ErrUnsupportedKeyType.
+// parse reads one key. For a key that is not meant for tokens it returns go-jose's ErrUnsupportedKeyType.
 func (w *webKey) parse(raw []byte) (key, error) {
 	switch err := json.Unmarshal(raw, w); {
 	case err != nil:
@@ -71,11 +71,11 @@ func (w *webKey) parse(raw []byte) (key, error) {
 	case !w.forTokens():
 		return key{}, jose.ErrUnsupportedKeyType
 	case w.Private != nil:
-		// Said here, since go-jose would take the private half for the key.
+		// Checked here, since go-jose would take the private half for the key.
 		return key{}, errors.New("its private half is published too")
 	}
 	var parsed jose.JSONWebKey
-	// This refuses a key whose certificate (x5c), if there is one, is broken or another key's.
+	// This refuses a key whose certificate (x5c), if any, is broken or belongs to another key.
 	if err := parsed.UnmarshalJSON(raw); err != nil {
 		return key{}, fmt.Errorf("not in the form of RFC 7517: %w", err)
 	}
@@ -91,14 +91,14 @@ func (w *webKey) parse(raw []byte) (key, error) {
 	return key{id: parsed.KeyID, algorithms: []string{parsed.Algorithm}, verify: parsed.Key}, nil
 }
 
-// forTokens reports whether a key is meant to verify signatures, and no secret. go-jose reads no key_ops.
+// forTokens reports whether a key is public and meant for verifying signatures. go-jose does not read key_ops.
 func (w *webKey) forTokens() bool {
 	meant := (w.Use == "" || w.Use == "sig") && (w.Operations == nil || slices.Contains(w.Operations, "verify"))
 	return meant && w.Type != "oct"
 }
 
-// algorithmsOf returns the algorithms that fit a key. It refuses what go-jose lets pass: short moduli, other curves. Odd
-// exponents of RSA are left to crypto/rsa, which verifies nothing with them.
+// algorithmsOf returns the algorithms that fit a key. It refuses what go-jose accepts: short moduli, other curves. Odd
+// RSA exponents are left to crypto/rsa, which verifies nothing with them.
 func algorithmsOf(public any) ([]string, error) {
 	switch k := public.(type) {
 	case *rsa.PublicKey:

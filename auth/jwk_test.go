@@ -11,7 +11,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// ES256 means P-256. The parser would take a key on another curve, as long as the signature's length fits.
+// TestCurveBelongsToAlgorithm proves that ES256 means P-256. The parser would accept a key on another curve, as long as
+// the signature's length fits.
 func TestCurveBelongsToAlgorithm(t *testing.T) {
 	t.Parallel()
 	_, v, _ := newIssuer(t, publish("e", p384().Public()))
@@ -22,7 +23,7 @@ func TestCurveBelongsToAlgorithm(t *testing.T) {
 	}
 }
 
-// Broken and weak keys are left out and named in the log; the others work on.
+// TestUnusableKeys proves that broken and weak keys are skipped and named in the log, and the others keep working.
 func TestUnusableKeys(t *testing.T) {
 	t.Parallel()
 	r, e, ed := publish("bad", rsaKey().Public()), publish("bad", p256().Public()), publish("bad", edKey().Public())
@@ -72,7 +73,8 @@ func TestUnusableKeys(t *testing.T) {
 	}
 }
 
-// What a set holds for others is left out without a word, whether or not this program knows its kind.
+// TestKeysForOthers proves that keys of a set that serve other purposes are skipped silently, whether or not their kind
+// is known.
 func TestKeysForOthers(t *testing.T) {
 	t.Parallel()
 	r := publish("other", rsaKey().Public())
@@ -99,7 +101,7 @@ func TestKeysForOthers(t *testing.T) {
 	}
 }
 
-// RSA keys of every length within the bounds are taken, the bounds included.
+// TestRSABounds proves that RSA keys of every length within the bounds are accepted, the bounds included.
 func TestRSABounds(t *testing.T) {
 	t.Parallel()
 	for _, bits := range []uint{minRSABits, 3072, 4096} {

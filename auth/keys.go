@@ -15,79 +15,76 @@ import (
 )
 
 const (
-	// keysTTL is how long keys are used before the source is read again. So a new secret or key is known
-	// everywhere after five minutes, without anybody telling the functions.
+	// keysTTL is how long keys are used before the source is read again. So a new secret or key is in use everywhere
+	// within five minutes, without any notification of the functions.
 	keysTTL = 5 * time.Minute
-	// renewPause is the least time between two reads of the source once there are keys: after a failed
-	// refresh, and for tokens that no key has signed. Whoever sends forged tokens can't make Heliograph
-	// hammer the source.
+	// renewPause is the minimum time between two reads of the source once there are keys: after a failed refresh, and
+	// for tokens that no key has signed. It keeps forged tokens from making Heliograph hammer the source.
 	renewPause = 30 * time.Second
-	// firstPause is the same while there are no keys at all. It is short, since every request fails until
-	// there are some.
+	// firstPause is the same while there are no keys. It is short, since every request fails until there are some.
 	firstPause = time.Second
-	// firstTimeout bounds the first read. It is longer than a refresh may take, for there is nothing to fall
-	// back on, and a cold start's connections are slow to open.
+	// firstTimeout bounds the first read. It is longer than refreshTimeout, since there are no keys to fall back on,
+	// and connections are slow to open during a cold start.
 	firstTimeout = 3 * time.Second
-	// refreshTimeout bounds every later read, because a client is waiting.
+	// refreshTimeout bounds every later read, since a client is waiting.
 	refreshTimeout = time.Second
-	// refusedGrace is how old the last good keys may get once the source has answered that they are no longer there,
-	// or not for Heliograph: a secret that was deleted or overwritten opens no door after that. It leaves whoever
-	// deleted it by mistake, or replaces it in two steps, the time from keysTTL on.
+	// refusedGrace is how old the last good keys may get once the source has answered that they no longer exist, or are
+	// not for Heliograph: a deleted or overwritten secret is not accepted beyond that. An operator who deleted it by
+	// mistake, or replaces it in two steps, has the time between keysTTL and refusedGrace.
 	refusedGrace = 10 * time.Minute
 )
 
-// DefaultGrace is how old the last good keys may get while the source gives no answer, unless configured otherwise.
+// DefaultGrace is how old the last good keys may get while the source does not answer, unless configured otherwise.
 const DefaultGrace = time.Hour
 
-// refusal is an error by which a source answers that it has no keys for Heliograph, unlike the error of one that
-// can't be reached.
+// refusal is the error of a source that answered, but has no keys for Heliograph, as opposed to one that can't be
+// reached.
 type refusal struct{ error }
 
 func (r *refusal) Unwrap() error { return r.error }
 
 func refused(err error) error { return &refusal{err} }
 
-// Keys are the keys of one family with the source that they are read from: see SecretKeys and PublishedKeys.
+// Keys are the keys of one family together with their source: see SecretKeys and PublishedKeys.
 //
-// They are read when first needed and kept in memory. After keysTTL they are read again, by the request that
-// notices; if that fails, a warning is logged and the last good ones stay in use, so that a store that is away for
-// a while does not lock everybody out: until they are as old as grace, or refusedGrace if the source refuses them.
-// There is no background goroutine, because Lambda freezes those. Safe for concurrent use: one request reads, the
-// others wait for it.
+// They are read when first needed and kept in memory. After keysTTL, the request that notices reads them again. If that
+// fails, a warning is logged and the last good keys stay in use, so that a brief outage of the store does not lock
+// every user out: until they are as old as grace, or refusedGrace if the source refuses them. There is no background
+// goroutine, because Lambda freezes those. Keys are safe for concurrent use: one request reads, the others wait for it.
 type Keys struct {
 	source     string   // names the source in errors and logs
-	algorithms []string // the family: all values of alg that these keys may ever verify
+	algorithms []string // the family: every alg that these keys may verify
 	byID       bool     // whether a token's kid chooses the key
 	load       func(context.Context) ([]key, error)
 	grace      time.Duration // how old keys may get while the source can't be read
 	now        func() time.Time
 
 	mu       sync.Mutex
-	good     *keyring  // the last good keys; nil until the first read succeeds, and after they have ended
+	good     *keyring  // the last good keys; nil before the first successful read, and after they have expired
 	failure  error     // why the last read failed; nil if it succeeded
-	refused  bool      // whether a read since the last good one ended in a refusal
+	refused  bool      // whether a read since the last good one was refused
 	loadedAt time.Time // when good was read
 	triedAt  time.Time // when the source was last asked
 }
 
 // key is one key of a source.
 type key struct {
-	id         string   // kid; empty for a secret
+	id         string   // the algorithms it may verify: never one that merely fits its bytes
 	algorithms []string // the algorithms it may verify: never one that fits its bytes but was not meant
 	verify     jwt.VerificationKey
 }
 
-// keyring is what one read of the source gave. It never changes.
+// keyring is the result of one read of the source. It is immutable.
 type keyring struct {
 	keys []key
 	byID bool
 }
 
-// wallClock is the clock without its monotonic reading, which may stand still while a function is frozen.
+// wallClock is the clock without its monotonic reading, which may stop while a function is frozen.
 func wallClock() time.Time { return time.Now().Round(0) }
 
-// current returns the keys to verify with. The error says that there are none and that the source can't be
-// read; it is never a Rejection.
+// current returns the keys to verify with. An error means that there are none and that the source can't be read; it is
+// never a Rejection.
 func (k *Keys) current(ctx context.Context) (*keyring, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -110,7 +107,7 @@ func (k *Keys) current(ctx context.Context) (*keyring, error) {
 	return k.good, nil
 }
 
-// left is how long the last good keys stay in use if no read succeeds.
+// left is how long the last good keys remain in use if no read succeeds.
 func (k *Keys) left() time.Duration {
 	if k.good == nil {
 		return 0
@@ -122,9 +119,8 @@ func (k *Keys) left() time.Duration {
 	return max(0, grace-k.now().Sub(k.loadedAt))
 }
 
-// newer is for a token that old did not verify: it returns keys that are newer than old, or nil if there are
-// none to be had now. Another request may just have read them; else the source is read, at most once in
-// renewPause.
+// newer serves a token that old did not verify: it returns keys newer than old, or nil if none are available now.
+// Another request may just have read them; otherwise it reads the source, at most once in renewPause.
 func (k *Keys) newer(ctx context.Context, old *keyring) *keyring {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -137,7 +133,7 @@ func (k *Keys) newer(ctx context.Context, old *keyring) *keyring {
 	return k.good
 }
 
-// refresh reads the source while there are keys. If that fails, they stay in use for a while.
+// refresh reads the source while there are keys. If that fails, they remain in use for a while.
 func (k *Keys) refresh(ctx context.Context) {
 	k.read(ctx, refreshTimeout)
 	if k.failure == nil {
@@ -149,7 +145,7 @@ func (k *Keys) refresh(ctx context.Context) {
 		"error", k.failure.Error())
 }
 
-// read asks the source, within a time-out, and records what came.
+// read reads the source, within a time-out, and records the result.
 func (k *Keys) read(ctx context.Context, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -166,17 +162,17 @@ func (k *Keys) read(ctx context.Context, timeout time.Duration) {
 	k.good, k.failure, k.refused, k.loadedAt = &keyring{keys: keys, byID: k.byID}, nil, false, k.triedAt
 }
 
-// find is the parser's key function: the keys that may have signed a token. An algorithm outside the family
+// find is the parser's key function: it returns the keys that may have signed a token. An algorithm outside the family
 // never gets here.
 func (r *keyring) find(t *jwt.Token) (any, error) {
 	if _, ok := t.Header["crit"]; ok {
-		// RFC 7515, section 4.1.11: whoever does not understand a critical header must refuse the token.
+		// RFC 7515, section 4.1.11: a critical header that is not understood invalidates the token.
 		return nil, reject(ReasonMalformed)
 	}
 	if pss, ok := t.Method.(*jwt.SigningMethodRSAPSS); ok {
-		// By default golang-jwt verifies a salt of any length; RFC 7518, section 3.5, wants the hash's.
+		// By default golang-jwt accepts a salt of any length; RFC 7518, section 3.5, requires the hash's.
 		strict := *pss
-		strict.VerifyOptions = nil // so that Options count, which are for signing
+		strict.VerifyOptions = nil // so that Options count, which are otherwise for signing
 		t.Method = &strict
 	}
 	id, err := r.wanted(t)
@@ -203,7 +199,7 @@ func (r *keyring) find(t *jwt.Token) (any, error) {
 	return set, nil
 }
 
-// wanted is the id of the key that a token names; empty if it names none, or if ids mean nothing here.
+// wanted is the id of the key that a token names; empty if it names none, or if these keys have no ids.
 func (r *keyring) wanted(t *jwt.Token) (string, error) {
 	value, ok := t.Header["kid"]
 	if !r.byID || !ok {

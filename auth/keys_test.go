@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// bench is a verifier with everything around it that a test moves.
+// bench is a verifier with everything around it that a test controls.
 type bench struct {
 	*Verifier
 	*store
@@ -25,7 +25,7 @@ func newBench(previous string, values map[string]string) bench {
 	return bench{NewVerifier(SecretKeys(s, parameter, previous, DefaultGrace, c.Now), Rules{Now: c.Now}), s, c}
 }
 
-// expect verifies a token and compares the verdict, and how often the source has been asked since the start.
+// expect verifies a token and compares the verdict and the number of reads of the source since the start.
 func (b bench) expect(t *testing.T, when string, token Token, want Reason, calls int) {
 	t.Helper()
 	_, err := b.Verify(context.Background(), token)
@@ -37,10 +37,10 @@ func (b bench) expect(t *testing.T, when string, token Token, want Reason, calls
 	}
 }
 
-// longLived are the claims of a token that no test outlives.
+// longLived are the claims of a token that outlives every test.
 var longLived = with(map[string]any{"exp": start.AddDate(1, 0, 0).Unix()})
 
-// Keys are read when first needed, then once per TTL.
+// TestKeysAreCached proves that keys are read when first needed, then once per TTL.
 func TestKeysAreCached(t *testing.T) {
 	t.Parallel()
 	b := newBench("", map[string]string{parameter: secret})
@@ -57,7 +57,8 @@ func TestKeysAreCached(t *testing.T) {
 	b.expect(t, "right after", token, "", 2)
 }
 
-// A new secret is known at once to whoever shows a token made with it, but not more than once in renewPause.
+// TestUnknownSignatureReadsAgain proves that a token made with a new secret makes that secret known at once, but at
+// most once in renewPause.
 func TestUnknownSignatureReadsAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench("", map[string]string{parameter: secret})
@@ -79,7 +80,7 @@ func TestUnknownSignatureReadsAgain(t *testing.T) {
 		hs256(t, otherSecret, with(map[string]any{"exp": 1})), ReasonExpired, 3)
 }
 
-// During a rotation the tokens of both secrets pass; after it only those of the new one.
+// TestRotation proves that tokens of both secrets pass during a rotation, and only those of the new one after it.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	b := newBench(outgoing, map[string]string{parameter: otherSecret, outgoing: secret})
@@ -87,14 +88,15 @@ func TestRotation(t *testing.T) {
 	b.expect(t, "old secret", before, "", 2)
 	b.expect(t, "new secret", after, "", 2)
 	b.expect(t, "neither", hs256(t, strings.Repeat("x", 40), longLived), ReasonSignature, 2)
-	// The deployment that ends the rotation takes the parameter away before this function is replaced.
+	// The deployment that ends the rotation removes the parameter before it replaces this function.
 	b.Remove(outgoing)
 	b.Move(keysTTL)
 	b.expect(t, "old secret after the rotation", before, ReasonSignature, 4)
 	b.expect(t, "new secret after the rotation", after, "", 4)
 }
 
-// While the source is away, the last good keys stay in use, and the source is left in peace.
+// TestSourceAwayWithLastGood proves that the last good keys stay in use while the source is unavailable, and that the
+// source is not hammered.
 func TestSourceAwayWithLastGood(t *testing.T) {
 	t.Parallel()
 	b := newBench("", map[string]string{parameter: secret})
@@ -126,8 +128,8 @@ func TestSourceAwayWithLastGood(t *testing.T) {
 	b.expect(t, "the TTL counts from the good read", token, "", 5)
 }
 
-// The last good keys end: when they are as old as the grace allows, or much earlier once the source has answered that they
-// are no longer there. A token is then neither good nor bad, and the first good read mends all.
+// TestLastGoodKeysEnd proves that the last good keys expire: at the age that grace allows, or much earlier once the
+// source has answered that they no longer exist. Tokens then can't be judged, and the next successful read ends that.
 func TestLastGoodKeysEnd(t *testing.T) {
 	t.Parallel()
 	const short = "short"
@@ -159,7 +161,7 @@ func TestLastGoodKeysEnd(t *testing.T) {
 			token := hs256(t, secret, longLived)
 			b.expect(t, "first", token, "", 1)
 			test.breaks(b)
-			b.Move(test.ends - 2*renewPause) // the source is asked here, and then not again before the end
+			b.Move(test.ends - 2*renewPause) // the source is read here, and not again before the end
 			b.expect(t, "before the source is asked", token, "", b.Calls()+1)
 			b.Move(renewPause)
 			b.Move(renewPause - time.Second)
@@ -179,8 +181,8 @@ func TestLastGoodKeysEnd(t *testing.T) {
 	}
 }
 
-// A function that was frozen for longer than the grace asks before it believes its old keys, and KeyTimeLeft says that
-// they have ended.
+// TestKeysOfAFrozenFunction proves that a function that was frozen for longer than the grace reads the source before
+// trusting its old keys, and that KeyTimeLeft reports them as expired.
 func TestKeysOfAFrozenFunction(t *testing.T) {
 	t.Parallel()
 	b := newBench("", map[string]string{parameter: secret})
@@ -203,7 +205,8 @@ func TestKeysOfAFrozenFunction(t *testing.T) {
 	}
 }
 
-// Without any good keys nobody can say whether a token is good: that is no rejection.
+// TestSourceAwayWithoutLastGood proves that without any good keys the error is not a rejection, since no token can be
+// judged.
 func TestSourceAwayWithoutLastGood(t *testing.T) {
 	t.Parallel()
 	b := newBench("", map[string]string{parameter: secret})
@@ -229,7 +232,7 @@ func TestSourceAwayWithoutLastGood(t *testing.T) {
 	b.expect(t, "back", token, "", 3)
 }
 
-// A secret that anybody could guess is a mistake of whoever deployed it, not of the client.
+// TestBadSecrets proves that a guessable secret is reported as a deployment mistake, not as the client's.
 func TestBadSecrets(t *testing.T) {
 	t.Parallel()
 	short := strings.Repeat("s", MinSecretBytes-1)
@@ -253,7 +256,8 @@ func TestBadSecrets(t *testing.T) {
 	}
 }
 
-// The shortest secret works, and a bad one that comes later does not displace the good one.
+// TestShortSecretKeepsLastGood proves that the shortest allowed secret works, and that a bad one that follows does not
+// displace it.
 func TestShortSecretKeepsLastGood(t *testing.T) {
 	t.Parallel()
 	shortest := strings.Repeat("s", MinSecretBytes)
@@ -265,7 +269,7 @@ func TestShortSecretKeepsLastGood(t *testing.T) {
 	b.expect(t, "after a bad change", token, "", 2)
 }
 
-// blocking is a store that is as slow as its caller lets it be.
+// blocking is a store that reports the time left of every call, and then times out.
 type blocking struct{ deadlines chan time.Duration }
 
 func (b blocking) GetParameter(ctx context.Context, _ *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
@@ -277,8 +281,8 @@ func (b blocking) GetParameter(ctx context.Context, _ *ssm.GetParameterInput, _ 
 	return nil, context.DeadlineExceeded
 }
 
-// A client waits while keys are read, so every read has a time-out: a longer one if there is nothing to fall
-// back on.
+// TestReadsAreBounded proves that every read has a time-out, since a client is waiting: a longer one if there are no
+// keys to fall back on.
 func TestReadsAreBounded(t *testing.T) {
 	t.Parallel()
 	c, b := newClock(), blocking{make(chan time.Duration, 1)}
@@ -301,7 +305,8 @@ func TestReadsAreBounded(t *testing.T) {
 	expect("refresh", time.Second)
 }
 
-// Many requests at once cause one read, and a new key that one of them finds serves all.
+// TestConcurrentReads proves that many simultaneous requests cause one read, and that a new key found by one of them
+// serves all.
 func TestConcurrentReads(t *testing.T) {
 	t.Parallel()
 	b := newBench("", map[string]string{parameter: secret})

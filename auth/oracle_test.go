@@ -19,8 +19,8 @@ import (
 	"heliograph"
 )
 
-// oracle is a verifier of HMAC tokens written a second time, from the RFCs, with the standard library alone. It says
-// whether a token passes, and for which user.
+// oracle is a second implementation of the verifier for HMAC tokens, written from the RFCs with the standard library
+// alone. It reports whether a token passes, and for which user.
 func oracle(token, secret string) (user string, ok bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || len(token) > MaxTokenBytes {
@@ -57,7 +57,7 @@ func oracle(token, secret string) (user string, ok bool) {
 	return oracleUser(claims["userId"])
 }
 
-// oracleObject reads a part token by token, which is another way than the verifier's decoder goes.
+// oracleObject reads a part JSON token by JSON token, unlike the verifier's decoder.
 func oracleObject(part string) (map[string]json.RawMessage, bool) {
 	document, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil || base64.RawURLEncoding.EncodeToString(document) != part || !utf8.Valid(document) || !json.Valid(document) {
@@ -106,7 +106,7 @@ func oracleUser(raw json.RawMessage) (string, bool) {
 	return user, user != "" && len(user) <= heliograph.MaxUserID && !strings.Contains(user, "\uFFFD")
 }
 
-// tokenSeeds are headers and claims that two verifiers could judge in two ways.
+// tokenSeeds are headers and claims on which two verifiers could disagree.
 var tokenSeeds = []struct{ header, claims string }{
 	{`{"alg":"HS256"}`, `{"userId":"1234","exp":2016239022}`},
 	{`{"alg":"HS384"}`, `{"userId":1234,"exp":2016239022.5,"nbf":1}`},
@@ -118,8 +118,8 @@ var tokenSeeds = []struct{ header, claims string }{
 	{`null`, `null`},
 }
 
-// FuzzAgainstOracle proves that the verifier passes the tokens that the oracle passes, for the same user, and no others. The
-// tokens are signed properly by the algorithm that is asked for; tail is put behind them.
+// FuzzAgainstOracle proves that the verifier passes the tokens that the oracle passes, for the same user, and no
+// others. The tokens are signed properly with the algorithm that they name; tail is appended.
 func FuzzAgainstOracle(f *testing.F) {
 	for i, seed := range tokenSeeds {
 		f.Add(seed.header, seed.claims, byte(i), "")

@@ -13,7 +13,7 @@ import (
 	"heliograph/observability"
 )
 
-// maxKeySetBytes is the largest key set that is read: some 150 RSA keys, where issuers publish two to twenty.
+// maxKeySetBytes is the largest key set that is read: some 150 RSA keys, while issuers publish two to twenty.
 const maxKeySetBytes = 128 << 10
 
 // publishedAlgorithms is the family of public keys.
@@ -22,13 +22,13 @@ var publishedAlgorithms = []string{
 	"ES256", "ES384", "ES512", "EdDSA",
 }
 
-// PublishedKeys are the public keys that an issuer publishes as a JSON Web Key Set (RFC 7517) at an address.
-// A token's kid chooses the key; a token without one is tried against every key of its algorithm. The
-// issuer's Cache-Control is not looked at.
+// PublishedKeys are the public keys that an issuer publishes as a JSON Web Key Set (RFC 7517) at an address. A token's
+// kid chooses the key; a token without one is tried against every key of its algorithm. The issuer's Cache-Control is
+// ignored.
 //
-// The address must be https, for whoever can change the set on its way can be anybody. Loopback hosts may be
-// plain http, so that it can be tried on a laptop. Redirects are not followed. A client of nil means one of
-// its own; grace is how old the last good keys may get while the address can't be read; the clock now may be nil too.
+// The address must be https: over plain HTTP, anyone on the path could substitute keys. Loopback hosts may use plain
+// HTTP, for trials on a laptop. Redirects are not followed. A nil client means a default one; grace is how old the last
+// good keys may get while the address can't be read; a nil now means the wall clock.
 func PublishedKeys(address string, client *http.Client, grace time.Duration, now func() time.Time) (*Keys, error) {
 	u, err := checkAddress(address)
 	if err != nil {
@@ -68,8 +68,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// quietClient is a client that follows no redirect, which could lead from https to http, and holds no
-// connection open, which would be dead after five minutes in a frozen function.
+// quietClient returns a client that follows no redirects, which could lead from https to http, and keeps no connections
+// open, which would be dead after five minutes in a frozen function.
 func quietClient(client *http.Client) *http.Client {
 	own := &http.Client{}
 	if client != nil {

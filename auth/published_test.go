@@ -24,7 +24,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// The issuer's keys. Making an RSA key takes long, so there is one of each for all tests.
+// The issuer's keys. Making an RSA key is slow, so all tests share one of each.
 var (
 	rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 	p256   = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
@@ -43,7 +43,7 @@ func must[T any](v T, err error) T {
 // member is a JSON Web Key as an issuer publishes it, before it is encoded.
 type member map[string]any
 
-// but returns the key with some members changed; nil takes one away.
+// but returns the key with some members changed; nil removes one.
 func (m member) but(changes member) member {
 	m = maps.Clone(m)
 	for name, value := range changes {
@@ -57,7 +57,7 @@ func (m member) but(changes member) member {
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// publish writes a public key as RFC 7518 does.
+// publish encodes a public key as RFC 7518 specifies.
 func publish(kid string, public crypto.PublicKey) member {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
@@ -99,7 +99,7 @@ func (i *issuer) Publish(keys ...member) {
 	i.Answer(http.StatusOK, string(body))
 }
 
-// Answer replaces the whole answer.
+// Answer replaces the whole response.
 func (i *issuer) Answer(status int, body string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -112,7 +112,7 @@ func (i *issuer) Calls() int {
 	return i.calls
 }
 
-// newIssuer starts a server, and makes a verifier of its tokens.
+// newIssuer starts a server, and makes a verifier for its tokens.
 func newIssuer(t *testing.T, keys ...member) (*issuer, *Verifier, *clock) {
 	t.Helper()
 	i, c := &issuer{}, newClock()
@@ -180,7 +180,8 @@ func TestPublishedKeys(t *testing.T) {
 	}
 }
 
-// A PS signature passes with a salt as long as its hash, and with no other: RFC 7518, section 3.5.
+// TestSaltOfPSS proves that a PS signature passes with a salt as long as its hash, and with no other: RFC 7518, section
+// 3.5.
 func TestSaltOfPSS(t *testing.T) {
 	t.Parallel()
 	_, v, _ := newIssuer(t, publish("r", rsaKey().Public()))
@@ -201,7 +202,8 @@ func TestSaltOfPSS(t *testing.T) {
 	}
 }
 
-// A token of public keys shown to a verifier with secrets is refused for its family, before any key.
+// TestPublicKeyTokenWithSecrets proves that a public-key token is refused by a verifier with secrets for its family,
+// before any key is tried.
 func TestPublicKeyTokenWithSecrets(t *testing.T) {
 	t.Parallel()
 	for _, token := range []Token{
@@ -215,7 +217,8 @@ func TestPublicKeyTokenWithSecrets(t *testing.T) {
 	}
 }
 
-// A document without usable keys is an error, not a set of none: the last good keys stay.
+// TestBadKeySets proves that a document without usable keys is an error rather than an empty set, so the last good keys
+// stay.
 func TestBadKeySets(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -259,7 +262,7 @@ func TestBadKeySets(t *testing.T) {
 	}
 }
 
-// An issuer that rotates its keys is followed as soon as a token names the new one.
+// TestUnknownKidReadsAgain proves that keys are read again as soon as a token names a new one.
 func TestUnknownKidReadsAgain(t *testing.T) {
 	t.Parallel()
 	i, v, c := newIssuer(t, publish("old", p256().Public()))
@@ -321,7 +324,8 @@ func TestKeySetAddress(t *testing.T) {
 	}
 }
 
-// An issuer that does not answer costs a client the time-out at most, and a refresh costs nobody the keys.
+// TestSlowIssuer proves that a slow issuer delays a client by at most the time-out, and that a failed refresh leaves
+// the keys in use.
 func TestSlowIssuer(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})

@@ -13,31 +13,32 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// MinSecretBytes is the shortest secret that is used: the size of a SHA-256 hash, as RFC 7518, section 3.2,
-// demands. A shorter one can be guessed from a single token, off line.
+// MinSecretBytes is the minimum length of a secret: the size of a SHA-256 hash, as RFC 7518, section 3.2, requires. A
+// shorter one can be guessed offline from a single token.
 const MinSecretBytes = 32
 
 // hmacAlgorithms is the family of shared secrets.
 var hmacAlgorithms = []string{"HS256", "HS384", "HS512"}
 
-// refusals are the error codes by which SSM says that the secret is not there, or not for this function: the parameter
-// or its KMS key is gone, or a policy forbids it. All others, such as throttling, say nothing about the secret.
+// refusals are the error codes by which SSM says that the secret does not exist, or not for this function: the
+// parameter or its KMS key is gone, or a policy forbids access. All others, such as throttling, say nothing about the
+// secret.
 var refusals = []string{"ParameterNotFound", "AccessDeniedException", "InvalidKeyId"}
 
 // ParameterGetter reads one parameter of SSM's Parameter Store. *ssm.Client is one.
 type ParameterGetter interface {
-	// GetParameter answers *types.ParameterNotFound if there is no such parameter.
+	// GetParameter returns *types.ParameterNotFound if there is no such parameter.
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 }
 
 var _ ParameterGetter = (*ssm.Client)(nil)
 
-// SecretKeys are secrets that the issuer and Heliograph share, kept in SSM as SecureString parameters. The
-// parameter previous may be ""; during a rotation it holds the secret that is going out, and tokens of both
-// pass. The secret is the parameter's value, byte for byte: a line break at its end belongs to it.
+// SecretKeys are secrets shared by the issuer and Heliograph, kept in SSM as SecureString parameters. The parameter
+// previous may be ""; during a rotation it holds the outgoing secret, and tokens of both pass. The secret is the
+// parameter's value, byte for byte, including any trailing line break.
 //
-// A secret under MinSecretBytes makes a read fail, like a store that can't be read. grace is how old the last good
-// secrets may get while the store can't be read. The clock now may be nil.
+// A secret under MinSecretBytes makes a read fail, as does an unreadable store. grace is how old the last good secrets
+// may get while the store can't be read. A nil now means the wall clock.
 func SecretKeys(client ParameterGetter, parameter, previous string, grace time.Duration, now func() time.Time) *Keys {
 	if now == nil {
 		now = wallClock
@@ -57,6 +58,8 @@ type secrets struct {
 	parameter, previous string
 }
 
+// load reads the secret and, during a rotation, the outgoing one. A failure of either fails the load, since a partial
+// set would refuse valid tokens.
 func (s *secrets) load(ctx context.Context) ([]key, error) {
 	current, err := s.read(ctx, s.parameter)
 	if err != nil {
@@ -68,7 +71,7 @@ func (s *secrets) load(ctx context.Context) ([]key, error) {
 	}
 	previous, err := s.read(ctx, s.previous)
 	if gone := new(types.ParameterNotFound); errors.As(err, &gone) {
-		// The end of a rotation removes the parameter, a moment before this function learns of it.
+		// The end of a rotation removes the parameter shortly before this function is updated.
 		return keys, nil
 	}
 	if err != nil {
@@ -77,6 +80,8 @@ func (s *secrets) load(ctx context.Context) ([]key, error) {
 	return append(keys, previous), nil
 }
 
+// read reads one secret. Only errors about the secret itself are refusals; after any other error the last good secrets
+// stay in use for longer.
 func (s *secrets) read(ctx context.Context, parameter string) (key, error) {
 	out, err := s.client.GetParameter(ctx, &ssm.GetParameterInput{
 		Name:           aws.String(parameter),
@@ -99,7 +104,7 @@ func (s *secrets) read(ctx context.Context, parameter string) (key, error) {
 	return key{algorithms: hmacAlgorithms, verify: secret}, nil
 }
 
-// checkSecret refuses a secret that is too short. The length is no secret.
+// checkSecret refuses a secret that is too short. Its length may be disclosed.
 func checkSecret(secret []byte) error {
 	if len(secret) < MinSecretBytes {
 		return fmt.Errorf("the secret has %d bytes, it needs at least %d", len(secret), MinSecretBytes)

@@ -9,12 +9,12 @@ import (
 	"heliograph"
 )
 
-// SignHS256 makes a token for trying things out, as an issuer would: `heliograph token` prints it. Services
-// that issue tokens do so by themselves; Heliograph's functions only verify.
+// SignHS256 makes a token for trials, as an issuer would: `heliograph token` prints it. Services that issue tokens sign
+// for themselves; Heliograph's functions only verify.
 //
-// The token holds the user id in claim ("" means DefaultUserIDClaim), iat = now and exp = now + ttl, in whole
-// seconds. A ttl that is not positive makes a token that has expired, to see it refused. The errors are a
-// secret under MinSecretBytes, and a user id that no verifier would take.
+// The token holds the user id in claim ("" means DefaultUserIDClaim), iat = now and exp = now + ttl, in whole seconds.
+// A ttl of zero or less makes an expired token, to see it refused. It returns an error for a secret under
+// MinSecretBytes, and for a user id that no verifier would accept.
 func SignHS256(secret []byte, claim string, user heliograph.UserID, ttl time.Duration, now time.Time) (string, error) {
 	if err := checkSecret(secret); err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)

@@ -10,7 +10,7 @@ import (
 	"heliograph"
 )
 
-// What is signed here passes a verifier with the same secret and claim, until its time is up.
+// TestSignHS256 proves that a token signed here passes a verifier with the same secret and claim until it expires.
 func TestSignHS256(t *testing.T) {
 	t.Parallel()
 	for _, claim := range []string{"", "userId", "sub"} {

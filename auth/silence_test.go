@@ -12,8 +12,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// confidential is everything that the scenarios below put in and that must not come out: secrets, parts of
-// tokens, claims, the query of an address.
+// confidential is everything that the scenarios below put in and that must not come out: secrets, parts of tokens,
+// claims, an address's query.
 func confidential(tokens []Token) []string {
 	out := []string{secret, otherSecret, "shortsecret", "hunter2", "confidential-user", "confidential-issuer", "confidential-audience"}
 	for _, s := range []string{secret, "shortsecret"} {
@@ -29,7 +29,8 @@ func confidential(tokens []Token) []string {
 	return out
 }
 
-// No error and no line of log at any level holds a token, a claim or a secret, whatever goes wrong.
+// TestNothingConfidentialGetsOut proves that no error and no log line at any level contains a token, a claim or a
+// secret, whatever fails.
 func TestNothingConfidentialGetsOut(t *testing.T) {
 	t.Parallel()
 	named := jwt.MapClaims{"userId": "confidential-user", "iss": "confidential-issuer", "aud": "confidential-audience"}
@@ -47,7 +48,7 @@ func TestNothingConfidentialGetsOut(t *testing.T) {
 		"confidential-user.hunter2hunter2.shortsecret",
 	}
 	server := httptest.NewServer(&issuer{status: 200, body: `{"keys":["hunter2"]}`})
-	server.Close() // nobody answers there any more
+	server.Close() // the server no longer answers
 	live := httptest.NewServer(&issuer{status: 200, body: `hunter2`})
 	t.Cleanup(live.Close)
 	refusing := httptest.NewServer(&issuer{status: 500})

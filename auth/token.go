@@ -13,17 +13,17 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// MaxTokenBytes is the longest token that is looked at. API Gateway takes at most 10,240 bytes of request line
-// and headers together, so that a longer token could hardly arrive; and nobody should parse one.
+// MaxTokenBytes is the longest token that is parsed. API Gateway accepts at most 10,240 bytes of request line and
+// headers together, so a longer token could hardly arrive, and should not cost any parsing.
 const MaxTokenBytes = 8192
 
-// Token is a JSON Web Token as the client sent it. It prints and logs as "[token]": the text itself takes a
-// conscious string(t).
+// Token is a JSON Web Token as the client sent it. It prints and logs as "[token]"; revealing the text takes an
+// explicit string(t).
 type Token string
 
 const redacted = "[token]"
 
-// Format hides the token from fmt, whatever the verb.
+// Format hides the token from fmt, for every verb.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // MarshalText hides the token from encoding/json.
@@ -32,9 +32,9 @@ func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // LogValue hides the token from slog.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// wellFormed is the check that needs no key: three parts of base64url, of which the first two hold one JSON object
-// each. It is stricter than the parser, whose base64 decoder skips line breaks, so that one token could be written in
-// many ways, and whose JSON decoder stops at the end of the first value, whatever follows.
+// wellFormed is the check that needs no key: three parts of base64url, the first two holding one JSON object each. It
+// is stricter than the parser, whose base64 decoder skips line breaks, so that one token could be written in many ways,
+// and whose JSON decoder ignores everything after the first value.
 func (t Token) wellFormed() error {
 	switch {
 	case t == "":
@@ -50,10 +50,10 @@ func (t Token) wellFormed() error {
 	return nil
 }
 
-// isObject reports whether a part of a token is one JSON object in UTF-8 and nothing else, without a member that occurs
-// twice: RFC 7515, section 4, and RFC 7519, section 4, want the names unique, since two readers of such a token could
-// see two users. Members of members are not looked at, for nobody here reads any. The decoder is go-jose's, because
-// encoding/json takes the last of two members.
+// isObject reports whether a part of a token is exactly one JSON object in UTF-8, without duplicate members: RFC 7515,
+// section 4, and RFC 7519, section 4, require unique names, since two readers of such a token could see two users.
+// Nested members are not checked, since nothing here reads them. The decoder is go-jose's, because encoding/json
+// silently takes the last of two members.
 func isObject(part string) bool {
 	document, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil || !utf8.Valid(document) {
@@ -63,7 +63,7 @@ func isObject(part string) bool {
 	return json.Unmarshal(document, &members) == nil && members != nil
 }
 
-// notInToken reports whether a character is neither of base64url (RFC 4648, section 5) nor the dot.
+// notInToken reports whether a character is neither in the base64url alphabet (RFC 4648, section 5) nor the dot.
 func notInToken(r rune) bool {
 	switch {
 	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_', r == '.':
@@ -87,8 +87,8 @@ type Request struct {
 //   - Authorization: Bearer <token>
 //   - ?Authorization=<token> or ?Authorization=Bearer <token>
 //
-// Header names, the words "Bearer" and "bearer." match without regard to case; the query's name is exact.
-// An Authorization header with another scheme, such as Basic, counts as absent.
+// Header names and the words "Bearer" and "bearer." match regardless of case; the query's name is exact. An
+// Authorization header with another scheme, such as Basic, counts as absent.
 func FindToken(r Request) Token {
 	for _, protocols := range r.header("Sec-WebSocket-Protocol") {
 		for protocol := range strings.SplitSeq(protocols, ",") {
@@ -110,11 +110,11 @@ func FindToken(r Request) Token {
 	return ""
 }
 
-// header returns all values of a header. Both maps are read: an HTTP API sends the first only, and in it a
-// header that came twice has lost a value.
+// header returns all values of a header. It reads both maps: an HTTP API sends only the first, in which a repeated
+// header has lost a value.
 func (r Request) header(name string) []string {
 	var values []string
-	// Sorted, so that the same request always gives the same token, even one that spells a name in two ways.
+	// Sorted, so that the same request always gives the same token, even if it spells a name in two ways.
 	for _, k := range slices.Sorted(maps.Keys(r.MultiValueHeaders)) {
 		if strings.EqualFold(k, name) {
 			values = append(values, r.MultiValueHeaders[k]...)
@@ -128,7 +128,7 @@ func (r Request) header(name string) []string {
 	return values
 }
 
-// cutBearer takes the scheme off a value, and reports whether it was there. The scheme's name has no case
+// cutBearer removes the scheme from a value, and reports whether it was there. The scheme's name is case-insensitive
 // (RFC 9110, section 11.1), and at least one space follows it.
 func cutBearer(value string) (string, bool) {
 	value = strings.TrimSpace(value)

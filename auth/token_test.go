@@ -90,7 +90,7 @@ func TestFindToken(t *testing.T) {
 	}
 }
 
-// A name spelled in two ways must not give now this token and now that one.
+// TestFindTokenIsDeterministic proves that a header name spelled in two ways always gives the same token.
 func TestFindTokenIsDeterministic(t *testing.T) {
 	t.Parallel()
 	r := Request{Headers: map[string]string{
@@ -103,7 +103,7 @@ func TestFindTokenIsDeterministic(t *testing.T) {
 	}
 }
 
-// Whatever prints a token by mistake prints no token.
+// TestTokenHidesItself proves that printing a token by mistake does not reveal it.
 func TestTokenHidesItself(t *testing.T) {
 	t.Parallel()
 	token := Token(seedToken)

@@ -13,31 +13,31 @@ import (
 	"heliograph/observability"
 )
 
-// clockSkew is how far an issuer's clock may be ahead of ours: nbf is often the very second of issue, and the
-// client connects at once. exp gets none: whoever sets a lifetime means it, and a connection accepted after
-// its token's end would have to be closed right away.
+// clockSkew is how far an issuer's clock may be ahead of ours: nbf is often the very second of issue, and the client
+// connects at once. exp gets no leeway: a lifetime is meant as set, and a connection accepted after its token expired
+// would have to be closed right away.
 const clockSkew = 5 * time.Second
 
-// Rules are what a token must say besides being signed. The zero value asks for the least.
+// Rules are the requirements on a token's claims. The zero value is the least strict.
 type Rules struct {
 	// UserIDClaim names the claim that holds the user id; "" means DefaultUserIDClaim.
 	UserIDClaim string
-	// Issuer is what iss must be; "" accepts any, and none.
+	// Issuer is the required iss; with "" any iss is accepted, or a missing one.
 	Issuer string
-	// Audience is what aud must be or contain; "" accepts any, and none.
+	// Audience must equal aud or be contained in it; with "" any aud is accepted, or a missing one.
 	Audience string
 	// Now is the clock for exp and nbf; nil means the wall clock.
 	Now func() time.Time
 }
 
-// Identity is what a good token says.
+// Identity is the result of verifying a token.
 type Identity struct {
 	UserID heliograph.UserID
 	// Expires is the token's exp, in whole seconds, rounded down. It lies in the future.
 	Expires time.Time
 }
 
-// Verifier checks tokens against one family of keys. Safe for concurrent use.
+// Verifier checks tokens against one family of keys. It is safe for concurrent use.
 type Verifier struct {
 	keys   *Keys
 	parser *jwt.Parser
@@ -45,7 +45,7 @@ type Verifier struct {
 	now    func() time.Time
 }
 
-// NewVerifier makes a Verifier. It reads no key yet: the first Verify does.
+// NewVerifier returns a Verifier. It reads no key; the first Verify does.
 func NewVerifier(keys *Keys, rules Rules) *Verifier {
 	v := &Verifier{keys: keys, claim: rules.UserIDClaim, now: rules.Now}
 	if v.claim == "" {
@@ -59,9 +59,9 @@ func NewVerifier(keys *Keys, rules Rules) *Verifier {
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(clockSkew),
 		jwt.WithTimeFunc(v.now),
-		// Numbers stay as they are written, so that a long numeric user id is not rounded.
+		// Numbers stay as written, so that a long numeric user id is not rounded.
 		jwt.WithJSONNumber(),
-		// No spare bits at the end of a part, so that a token can be written in one way only.
+		// Spare bits at the end of a part must be zero, so that a token can be written in only one way.
 		jwt.WithStrictDecoding(),
 	}
 	if rules.Issuer != "" {
@@ -74,9 +74,9 @@ func NewVerifier(keys *Keys, rules Rules) *Verifier {
 	return v
 }
 
-// Verify says who a token belongs to. A token that is no good gives a *Rejection; any other error means that
-// the keys could not be read. exp must be there and in the future, nbf must have come if it is there, and iat
-// is not looked at: the system that Heliograph replaces has issued tokens whose iat is years ahead.
+// Verify returns the identity that a token proves. An invalid token gives a *Rejection; any other error means that the
+// keys could not be read. exp must be present and in the future, nbf must have passed if present, and iat is ignored:
+// the system that Heliograph replaces has issued tokens whose iat is years ahead.
 //
 // It is traced as "verify token", annotated with the outcome: "accepted", "rejected" or "failed".
 func (v *Verifier) Verify(ctx context.Context, t Token) (Identity, error) {
@@ -112,13 +112,13 @@ func (v *Verifier) verify(ctx context.Context, t Token) (Identity, error) {
 	return id, err
 }
 
-// mayBeNewKey reports whether an error could come from a key that was made after ours were read.
+// mayBeNewKey reports whether an error could come from a key made after the last read.
 func mayBeNewKey(err error) bool {
 	var r *Rejection
 	return errors.As(err, &r) && (r.Reason == ReasonSignature || r.Reason == ReasonUnknownKey)
 }
 
-// check is the whole verdict on a token, with given keys.
+// check judges a token with the given keys.
 func (v *Verifier) check(t Token, ring *keyring) (Identity, error) {
 	claims := jwt.MapClaims{}
 	parsed, err := v.parser.ParseWithClaims(string(t), claims, ring.find)
@@ -128,7 +128,7 @@ func (v *Verifier) check(t Token, ring *keyring) (Identity, error) {
 	return v.identity(claims)
 }
 
-// rejection gives the parser's error one of our reasons, and drops its text.
+// rejection maps the parser's error to one of our reasons, and drops its text.
 func (v *Verifier) rejection(parsed *jwt.Token, err error) error {
 	var r *Rejection
 	switch {
@@ -149,7 +149,7 @@ func (v *Verifier) rejection(parsed *jwt.Token, err error) error {
 	return reject(ReasonClaims)
 }
 
-// claimReasons orders what the parser can say of claims: it may find several faults at once.
+// claimReasons orders the parser's findings on claims, since it may report several at once.
 var claimReasons = []struct {
 	is     error
 	reason Reason

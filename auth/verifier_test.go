@@ -16,7 +16,8 @@ import (
 	"heliograph"
 )
 
-// A token that clients of the system to be replaced hold today must pass, though its iat is years ahead.
+// TestVerifySeedToken proves that a token that clients of the replaced system hold today passes, though its iat is
+// years ahead.
 func TestVerifySeedToken(t *testing.T) {
 	t.Parallel()
 	got, err := secretVerifier(Rules{}).Verify(context.Background(), seedToken)
@@ -119,7 +120,7 @@ func TestVerifyRejectsClaims(t *testing.T) {
 	}
 }
 
-// signRaw signs claims that the JSON encoder would mend: it writes raw messages byte for byte.
+// signRaw signs claims that the JSON encoder would correct: it writes raw messages byte for byte.
 func signRaw(t *testing.T, claims jwt.MapClaims) Token {
 	t.Helper()
 	var members []string
@@ -136,7 +137,7 @@ func signRaw(t *testing.T, claims jwt.MapClaims) Token {
 	return assemble(t, `{"alg":"HS256"}`, "{"+strings.Join(members, ",")+"}")
 }
 
-// assemble signs a header and claims as they are written, whatever they are, by HMAC with SHA-256.
+// assemble signs a header and claims as written, valid or not, by HMAC with SHA-256.
 func assemble(t testing.TB, header, claims string) Token {
 	t.Helper()
 	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
@@ -183,7 +184,7 @@ func TestVerifyRejectsForm(t *testing.T) {
 		"user id twice":                 {assemble(t, `{"alg":"HS256"}`, `{"userId":"1","exp":2016239022,"userId":"2"}`), ReasonMalformed},
 		"exp twice, once escaped":       {assemble(t, `{"alg":"HS256"}`, `{"userId":"1","exp":2016239022,"\u0065xp":2016239023}`), ReasonMalformed},
 		"a line break in the signature": {seedToken + "\n", ReasonMalformed},
-		"a spare bit in the signature":  {Token(seedToken[:len(seedToken)-1] + "x"), ReasonMalformed}, // w and x differ in bits that are no byte
+		"a spare bit in the signature":  {Token(seedToken[:len(seedToken)-1] + "x"), ReasonMalformed}, // w and x differ only in spare bits
 		"alg none":                      {unsigned, ReasonAlgorithm},
 		"alg none with a signature":     {assemble(t, `{"alg":"none"}`, claims), ReasonAlgorithm},
 		"alg None":                      {assemble(t, `{"alg":"None"}`, claims), ReasonAlgorithm},
@@ -213,7 +214,7 @@ func TestVerifyRejectsForm(t *testing.T) {
 	}
 }
 
-// With secrets a kid means nothing: issuers send one all the same.
+// TestVerifyIgnoresKidOfSecrets proves that a kid is ignored with secrets: issuers send one all the same.
 func TestVerifyIgnoresKidOfSecrets(t *testing.T) {
 	t.Parallel()
 	for _, kid := range []any{"a", 7, nil} {
@@ -224,7 +225,7 @@ func TestVerifyIgnoresKidOfSecrets(t *testing.T) {
 	}
 }
 
-// No change of any kind to a good token makes another good token.
+// TestVerifyRejectsTampered proves that no change of any kind to a valid token makes another valid token.
 func TestVerifyRejectsTampered(t *testing.T) {
 	t.Parallel()
 	v := secretVerifier(Rules{})
@@ -249,9 +250,10 @@ func TestVerifyRejectsTampered(t *testing.T) {
 	})
 }
 
-// Verify never panics, and what it accepts was signed: no input that a fuzzer finds can be.
+// FuzzVerify proves that Verify never panics, and accepts nothing that was not signed, which excludes every input that
+// a fuzzer can find.
 func FuzzVerify(f *testing.F) {
-	// A secret that no seed below was signed with. So nothing at all may pass.
+	// A secret that signed none of the seeds below, so nothing at all may pass.
 	unknown := rand.Text() + rand.Text()
 	v := NewVerifier(SecretKeys(newStore(map[string]string{parameter: unknown}), parameter, "", DefaultGrace, newClock().Now), Rules{Now: newClock().Now})
 	f.Add(seedToken)
@@ -267,8 +269,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// Signed claims of any kind either are refused or give a proper identity. The issuer is trusted, its
-// software may still be wrong.
+// FuzzClaims proves that signed claims of any kind are either refused or give a valid identity. The issuer is trusted,
+// but its software may still be wrong.
 func FuzzClaims(f *testing.F) {
 	v := secretVerifier(Rules{})
 	f.Add(`{"userId":"1234","exp":2016239022}`)

@@ -11,56 +11,55 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// Event is a change of presence, as other systems hear of it.
+// Event is a change of presence, as published to other systems.
 type Event struct {
 	User   heliograph.UserID
 	Online bool
-	// Version is the epoch of the change. It rises from event to event of a user; two events with the
-	// same version are the same one.
+	// Version is the epoch of the change. It rises with every event of a user; two events with the same version are
+	// duplicates.
 	Version int64
 	At      time.Time // when the user came or went, in whole milliseconds
 }
 
-// Grace is the question, to be asked when the grace period is over, whether a user who went offline at
-// an epoch has stayed away.
+// Grace asks, once the grace period is over, whether a user who went offline at an epoch has stayed away.
 type Grace struct {
 	User  heliograph.UserID `json:"userId"`
 	Epoch int64             `json:"epoch"`
 }
 
-// Publisher tells other systems of an event. An event may come twice.
+// Publisher publishes an event to other systems. An event may be published twice.
 type Publisher interface {
 	Publish(context.Context, Event) error
 }
 
-// GraceQueue hands a Grace back once the grace period is over, at least once.
+// GraceQueue delivers a Grace once the grace period is over, at least once.
 type GraceQueue interface {
 	Queue(context.Context, Grace) error
 }
 
-// Announcer announces who came and who went, from the records of the table's stream. Records of one
-// item have to come in order, those of different items need not, even if they are of one user: what is
-// announced follows from the presence item alone, and what is done about a deleted connection may be
-// done at any time. Each record, and each Grace, may come any number of times.
+// Announcer announces users' coming and going from the records of the table's stream. Records of one item must arrive
+// in order; records of different items need not, even for the same user: announcements follow from the presence item
+// alone, and a deleted connection may be handled at any time. Each record, and each Grace, may arrive any number of
+// times.
 //
-// A user who comes is announced at once. For one who goes, the Announcer waits for the grace period, and
-// announces nothing if the user is back by then. What is announced is decided by a conditional write,
-// then published, then marked as published. Whoever finds a decision that was not published publishes it
-// before anything else is decided, so the death of a function loses nothing, and other systems hear of
-// coming and going in turn, each with a higher version, if they drop the doubles.
+// Coming online is announced at once. For a user going offline, the Announcer waits for the grace period, and announces
+// nothing if the user is back by then. A conditional write decides an announcement; the event is then published, then
+// marked as published. Any invocation that finds an unpublished decision publishes it before deciding anything else. So
+// a function that dies loses nothing, and subscribers that drop duplicates see coming and going alternate, each with a
+// higher version.
 type Announcer struct {
 	store     *Store
 	publisher Publisher
 	queue     GraceQueue
 }
 
-// NewAnnouncer returns an Announcer over a store.
+// NewAnnouncer returns an Announcer for a store.
 func NewAnnouncer(store *Store, publisher Publisher, queue GraceQueue) *Announcer {
 	return &Announcer{store: store, publisher: publisher, queue: queue}
 }
 
-// Handle does what follows from one record of the table's stream. After an error the record, and those of the same item
-// after it, have to come again; but after an *UnreadableError, which will be no different then.
+// Handle processes one record of the table's stream. After an error, the record and those after it of the same item
+// must be delivered again; the exception is *UnreadableError, which a retry cannot fix.
 func (a *Announcer) Handle(ctx context.Context, r Record) error {
 	if user, ok := r.presence(); ok && !r.Removed() {
 		return a.presenceChanged(ctx, user, r)
@@ -71,9 +70,9 @@ func (a *Announcer) Handle(ctx context.Context, r Record) error {
 	return nil
 }
 
-// presenceChanged compares what is so with what was announced. It looks at the state and not at the
-// change, so that a record which never came, or came to nothing, is made up for by the next; the
-// Announcer's own writes are among those. Only the verification goes by the change: once for each.
+// presenceChanged compares the current state with the last announcement. It looks at the state rather than the change,
+// so the next record makes up for one that was lost or whose handling failed; the Announcer's own writes produce such
+// records. Only the verification depends on the change: it runs once for each.
 func (a *Announcer) presenceChanged(ctx context.Context, user heliograph.UserID, r Record) error {
 	before, errBefore := decodePresence(r.Old)
 	p, err := decodePresence(r.New)
@@ -96,13 +95,13 @@ func (a *Announcer) presenceChanged(ctx context.Context, user heliograph.UserID,
 	return nil
 }
 
-// verify takes back that a user came online if that was without a connection, and tells whether it did.
+// verify reverts a change to online that happened without a connection, and reports whether it did.
 //
-// A connect writes the connection first. Where that was deleted by the time of the second write, by a $disconnect that
-// ran in between, or by the sweep because the write was under way for so long, no lease is left to end, and who settled
-// the presence did so too early. Nothing but a connect's second write makes a user online, so the record of that
-// change is the one place to find out. It is no matter for the grace period: a user who was announced as online before,
-// and is taken back now, goes offline by a record of its own.
+// A connect writes the connection first. If that item is deleted before the second write, by a concurrent $disconnect
+// or, after a long delay, by the sweep, no lease is left to expire, and the deleter settled the presence too early.
+// Only a connect's second write makes a user online, so the record of that change is the one place to find out. The
+// grace period does not matter here: a user who was announced as online earlier and is reverted now goes offline by a
+// record of its own.
 func (a *Announcer) verify(ctx context.Context, user heliograph.UserID, came presenceItem) (untrue bool, err error) {
 	untrue, err = observability.Trace(ctx, "presence.verify", func(ctx context.Context) (bool, error) {
 		return a.store.verify(ctx, user, came)
@@ -114,9 +113,9 @@ func (a *Announcer) verify(ctx context.Context, user heliograph.UserID, came pre
 	return untrue, err
 }
 
-// connectionRemoved goes the disconnect path once more, after whoever deleted the connection. It mends
-// what is left by a function that died between the deletion and the presence, and is the only one to
-// act on a removal by the table's time to live.
+// connectionRemoved runs the disconnect path again after a deletion. It repairs what a function leaves behind when it
+// dies between deleting the connection and updating the presence, and it is the only handling of a removal by the
+// table's time to live.
 func (a *Announcer) connectionRemoved(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID, r Record) error {
 	lastActivity := r.Created
 	if r.Expired {
@@ -132,14 +131,12 @@ func (a *Announcer) connectionRemoved(ctx context.Context, user heliograph.UserI
 	return a.store.Settle(ctx, user, lastActivity)
 }
 
-// GraceOver announces that a user has gone, unless the user is back. An error means that the Grace has
-// to come again.
+// GraceOver announces that a user has gone, unless the user is back. After an error the Grace must be delivered again.
 func (a *Announcer) GraceOver(ctx context.Context, g Grace) error {
 	return a.announce(ctx, transition{user: g.User, epoch: g.Epoch})
 }
 
-// announce announces a transition if it still is one, and first of all what was decided before it and
-// never published.
+// announce announces a transition if it still holds, after publishing any earlier decision that was left unpublished.
 func (a *Announcer) announce(ctx context.Context, t transition) error {
 	return observability.Step(ctx, "presence.announce", func(ctx context.Context) error {
 		for {
@@ -158,8 +155,8 @@ func (a *Announcer) announce(ctx context.Context, t transition) error {
 	})
 }
 
-// resume deals with a transition that was refused, and tells whether to try it again. What was decided and not
-// published comes first, be it this very transition or another: whoever decided died, or is about to publish, and
+// resume handles a transition that was refused, and reports whether to retry it. An unpublished decision comes first,
+// whether it is this transition or another: the function that decided it died, or is about to publish, and publishing
 // twice is better than never.
 func (a *Announcer) resume(ctx context.Context, t transition, found presenceItem) (again bool, err error) {
 	if !found.Unpublished {
@@ -172,7 +169,7 @@ func (a *Announcer) resume(ctx context.Context, t transition, found presenceItem
 	return found.AnnouncedEpoch != t.epoch, nil
 }
 
-// heldBack counts the users who were away for less than the grace period.
+// heldBack counts users who were away for less than the grace period.
 func (a *Announcer) heldBack(ctx context.Context, t transition, found presenceItem) {
 	if !t.online && found.AnnouncedEpoch != t.epoch {
 		observability.Add(ctx, catalogue.EventsHeldBack, 1)

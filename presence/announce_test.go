@@ -12,7 +12,7 @@ import (
 	"heliograph/presence"
 )
 
-// transitions are the events of a user, + for online, - for offline.
+// transitions are a user's events, + for online, - for offline.
 func (w *world) transitions(t tb, user heliograph.UserID) string {
 	t.Helper()
 	var out []byte
@@ -26,7 +26,8 @@ func (w *world) transitions(t tb, user heliograph.UserID) string {
 	return string(out)
 }
 
-// Of all that devices do, exactly the first one's coming and the last one's going are announced.
+// TestAnnounceTransitions proves that exactly the coming of the first device and the going of the last are announced,
+// whatever devices do.
 func TestAnnounceTransitions(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -81,7 +82,8 @@ func TestAnnounceTransitions(t *testing.T) {
 	}
 }
 
-// An event says when the user came or went, to the millisecond, not when it was published.
+// TestEventTimes proves that an event carries the time when the user came or went, to the millisecond, rather than the
+// time of publication.
 func TestEventTimes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -106,7 +108,7 @@ func TestEventTimes(t *testing.T) {
 	}
 }
 
-// A record that never came is made up for by the user's next: the event still tells when the user came.
+// TestRecordIsLost proves that the user's next record makes up for a lost one: the event still says when the user came.
 func TestRecordIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -120,8 +122,8 @@ func TestRecordIsLost(t *testing.T) {
 	}
 }
 
-// The whole stream once more, any number of times, and every note: nothing new is said, whether the user is there
-// or not.
+// TestRecordsComeAgain proves that repeating the whole stream and every note, any number of times, announces nothing
+// new, whether the user is online or not.
 func TestRecordsComeAgain(t *testing.T) {
 	t.Parallel()
 	for _, online := range []bool{true, false} {
@@ -152,7 +154,8 @@ func TestRecordsComeAgain(t *testing.T) {
 	}
 }
 
-// A note may overtake the records of the stream, even those of the change that it is about.
+// TestNoteComesFirst proves that a note may overtake the records of the stream, even those of the change that it is
+// about.
 func TestNoteComesFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -171,7 +174,8 @@ func TestNoteComesFirst(t *testing.T) {
 	}
 }
 
-// The records of an announced change may come late: who has gone by then is still announced as having come.
+// TestRecordsComeLate proves that a user who has gone by the time late records arrive is still announced as having
+// come.
 func TestRecordsComeLate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -186,8 +190,8 @@ func TestRecordsComeLate(t *testing.T) {
 	}
 }
 
-// What was decided while the topic could not be reached is published before anything else is decided: a user
-// who went, and is back when the topic is, has been away.
+// TestTopicDown proves that a decision made while the topic was down is published before anything else is decided: a
+// user who went, and is back by the time the topic is, has been away.
 func TestTopicDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -219,7 +223,7 @@ func TestTopicDown(t *testing.T) {
 		t.Fatalf("records: %v", err)
 	}
 	w.deaf = false
-	came := w.records(t, w.after)[0] // the one that failed; no other is needed
+	came := w.records(t, w.after)[0] // the failed one; no other is needed
 	if err := announcer.Handle(t.Context(), recordOf(came)); err != nil || w.transitions(t, "u") != "+-+" {
 		t.Fatalf("announced %q: %v, %v", w.transitions(t, "u"), w.heard, err)
 	}
@@ -228,7 +232,7 @@ func TestTopicDown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := announcer.GraceOver(t.Context(), note); err != nil { // SQS brings the note again
+	if err := announcer.GraceOver(t.Context(), note); err != nil { // SQS delivers the note again
 		t.Fatal(err)
 	}
 	if got := w.transitions(t, "u"); got != "+-+" || len(w.heard) != 3 {
@@ -236,8 +240,8 @@ func TestTopicDown(t *testing.T) {
 	}
 }
 
-// A function that died after deciding, or after publishing, is made up for; in the second case there are two
-// events, with one version.
+// TestAnnouncerDies proves that another invocation makes up for a function that died after deciding, or after
+// publishing; in the second case there are two events, with one version.
 func TestAnnouncerDies(t *testing.T) {
 	t.Parallel()
 	for _, direction := range []string{"online", "offline"} {
@@ -263,7 +267,7 @@ func TestAnnouncerDies(t *testing.T) {
 					}
 					return nil
 				}, nil)
-				p.until("UpdateItem") // who comes is verified first
+				p.until("UpdateItem") // a coming user is verified first
 				for range step {
 					p.step(goOn)
 				}
@@ -278,7 +282,7 @@ func TestAnnouncerDies(t *testing.T) {
 					want += more // it had been published
 				}
 				if step == 2 {
-					want -= more // it had been marked, so that nobody publishes it again
+					want -= more // it had been marked, so that no invocation publishes it again
 				}
 				if len(w.heard) != want || len(w.events(t, "u")) != 1 {
 					t.Errorf("%s, step %d, fate %d: heard %v, want %d times", direction, step, f, w.heard, want)
@@ -288,7 +292,8 @@ func TestAnnouncerDies(t *testing.T) {
 	}
 }
 
-// A removal by one of our functions, which then died, is made up for; the time of the removal is the last activity.
+// TestRemovalMendsPresence proves that the stream makes up for a function that died after removing a connection; the
+// time of the removal is the last activity.
 func TestRemovalMendsPresence(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -307,7 +312,7 @@ func TestRemovalMendsPresence(t *testing.T) {
 	w.checkEvents(t, "u", false)
 }
 
-// What is none of the announcer's business is passed over.
+// TestForeignRecords proves that records of other items are ignored.
 func TestForeignRecords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// batchSize is how many keys DynamoDB takes in one BatchGetItem.
+	// batchSize is the number of keys that one BatchGetItem accepts.
 	batchSize = 100
-	// batchTries is how often keys are asked for that DynamoDB leaves out, and batchPause the pause after
-	// the first try; it doubles each time, to 3 seconds in all.
+	// batchTries bounds the requests for keys that DynamoDB leaves unprocessed. batchPause is the pause after the first
+	// try; it doubles each time, to 3 seconds in all.
 	batchTries = 7
 	batchPause = 25 * time.Millisecond
 )
 
-// errUnprocessed tells that DynamoDB left out keys each time they were asked for.
+// errUnprocessed: DynamoDB left keys unprocessed on every try.
 var errUnprocessed = errors.New("the table is too busy: keys stayed unprocessed")
 
-// batchGet reads items by their keys, which must differ from each other, and hands them to visit in no
-// particular order. Keys without an item are left out.
+// batchGet reads items by key and passes them to visit in no particular order. The keys must be distinct; keys without
+// an item are skipped.
 func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool, visit func(item) error) error {
 	for chunk := range slices.Chunk(keys, batchSize) {
 		if err := s.batchGetChunk(ctx, chunk, consistent, visit); err != nil {
@@ -36,8 +36,8 @@ func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool, visi
 	return nil
 }
 
-// batchGetChunk asks again for what DynamoDB left out, as it may when the answer gets over 16 MB or the
-// table is throttled.
+// batchGetChunk requests again the keys that DynamoDB left out, as it may when the response exceeds 16 MB or the table
+// is throttled.
 func (s *Store) batchGetChunk(ctx context.Context, keys []item, consistent bool, visit func(item) error) error {
 	for try := range batchTries {
 		if err := s.pause(ctx, try); err != nil {
@@ -64,8 +64,8 @@ func (s *Store) batchGetChunk(ctx context.Context, keys []item, consistent bool,
 	return errUnprocessed
 }
 
-// pause waits before another try; half of the wait is by chance, so that those who were turned away
-// together do not come back together.
+// pause waits before another try. Half of the wait is random, so that callers throttled together do not return
+// together.
 func (s *Store) pause(ctx context.Context, try int) error {
 	if try == 0 {
 		return nil

@@ -18,12 +18,12 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// Connect opens a connection, with its first lease, and makes its user online. ConnectedAt may be left
-// out and is now then; LeaseEnds is set here. An *InvalidError tells of an id that can't be stored.
+// Connect opens a connection, with its first lease, and makes its user online. ConnectedAt defaults to now; LeaseEnds
+// is set here. It returns an *InvalidError for an id that can't be stored.
 //
-// The connection is written before the presence: a disconnect of another device that looks in between
-// finds the connection, or else finds the epoch raised. After an error the connection is not open: what
-// was written of it is removed, here or by the sweep. ErrTooManyConnections: the user has as many as are allowed.
+// The connection is written before the presence: a concurrent disconnect of another device either finds the connection
+// or finds the epoch raised. After an error the connection is not open: anything written of it is removed, here or by
+// the sweep. The error is ErrTooManyConnections if the user already has as many as allowed.
 func (s *Store) Connect(ctx context.Context, c Connection) error {
 	if err := errors.Join(checkUser(c.User), checkConnection(c.ID)); err != nil {
 		return err
@@ -65,21 +65,21 @@ func (s *Store) open(ctx context.Context, c Connection) error {
 	return s.checkRoom(ctx, c.User)
 }
 
-// ErrTooManyConnections is the error of a connect that would give a user more connections than are allowed.
+// ErrTooManyConnections is returned for a connect that would exceed the user's connection limit.
 var ErrTooManyConnections error = tooManyConnections{}
 
 type tooManyConnections struct{}
 
 func (tooManyConnections) Error() string { return "the user has too many connections" }
 
-// Expected tells traces that the refusal is an answer, not a failure.
+// Expected reports to traces that the refusal is a regular answer, not a failure.
 func (tooManyConnections) Expected() bool { return true }
 
-// checkRoom counts a user's connections, the new one included. Of several that come at once more may be refused than has to
-// be, but never fewer: each counts after it was written, so the last of those that stay has seen all others.
+// checkRoom counts a user's connections, the new one included. Of several simultaneous connects it may refuse more than
+// necessary, never fewer: each counts after its own write, so the last of those that stay has seen all others.
 //
-// It is called only for a user who has connected more often than allowed since coming online: nobody else can have too
-// many connections, so the usual connect costs no read.
+// It is called only for a user who has connected more often than allowed since coming online: no other user can have
+// too many connections, so the usual connect costs no read.
 func (s *Store) checkRoom(ctx context.Context, user heliograph.UserID) error {
 	out, err := s.db.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), Select: types.SelectCount,
@@ -97,9 +97,9 @@ func (s *Store) checkRoom(ctx context.Context, user heliograph.UserID) error {
 	return nil
 }
 
-// goOnline makes a user online. The epoch starts at the time in milliseconds, so that it still rises
-// after an item that was forgotten, and rises with every connect, also of a user who is online. It returns how often the
-// user has connected since coming online.
+// goOnline makes a user online and returns how often the user has connected since coming online. The epoch starts at
+// the time in milliseconds, so that it keeps rising even after the item has expired; it rises with every connect, also
+// of a user who is already online.
 func (s *Store) goOnline(ctx context.Context, user heliograph.UserID) (connects int64, err error) {
 	now := number(s.clock.Now().UnixMilli())
 	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -122,9 +122,9 @@ func (s *Store) goOnline(ctx context.Context, user heliograph.UserID) (connects 
 	return p.Connects, err
 }
 
-// undo takes back a connect that failed, best effort. Only an answer of DynamoDB, or a
-// refusal, which comes after all answers, tells that nothing is under way any more: where none came, the presence may yet turn to online, and the connection has to
-// stay, so that the sweep finds it and turns the presence back.
+// undo reverts a failed connect, best effort. Only an answer from DynamoDB, or a refusal, which follows all answers,
+// guarantees that no write is under way. Without one, the presence may still turn online, and the connection must stay,
+// so that the sweep finds it and reverts the presence.
 func (s *Store) undo(ctx context.Context, c Connection, failure error) error {
 	var answer smithy.APIError
 	if !errors.As(failure, &answer) && !errors.Is(failure, ErrTooManyConnections) {
@@ -134,7 +134,7 @@ func (s *Store) undo(ctx context.Context, c Connection, failure error) error {
 	return err
 }
 
-// cut shortens a text to a number of bytes, without cutting a character in two.
+// cut shortens a text to a number of bytes without splitting a character.
 func cut(s string, size int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= size {

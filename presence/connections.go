@@ -13,11 +13,10 @@ import (
 	"heliograph"
 )
 
-// Connections gives the open connections of a user, oldest id first, and with them the user's status,
-// both from one consistent Query. It is no snapshot: a connection that opens or closes meanwhile may be
-// in one of the two only.
+// Connections returns a user's open connections, oldest id first, and the user's status, both from one consistent
+// Query. It is no snapshot: a connection that opens or closes meanwhile may appear in only one of the two.
 //
-// A connection that is closed right now is listed until its item is deleted; one past its Limit is not.
+// A connection that is being closed is listed until its item is deleted; one past its Limit is not listed.
 func (s *Store) Connections(ctx context.Context, user heliograph.UserID) ([]Connection, Status, error) {
 	if err := checkUser(user); err != nil {
 		return nil, Status{}, err
@@ -43,7 +42,7 @@ func (s *Store) Connections(ctx context.Context, user heliograph.UserID) ([]Conn
 	return open, status, nil
 }
 
-// eachItem visits all items of a user, in the order of their keys.
+// eachItem visits all items of a user, in key order.
 func (s *Store) eachItem(ctx context.Context, user heliograph.UserID, visit func(item) error) error {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true),

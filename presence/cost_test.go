@@ -19,8 +19,9 @@ import (
 	"heliograph/presence"
 )
 
-// What goes on behind the requests costs capacity units, too: a word about each transition, and the sweep. The first
-// word about a coming is 2 write units, like one about a going; what is heard twice, or of a second device, is none.
+// TestCostBehindRequests proves that the work behind the requests has fixed costs in capacity units, too: announcing
+// each transition, and the sweep. The first announcement of a coming costs 2 write units, like that of a going; a
+// repeat, or one of a second device, costs none.
 func TestCostBehindRequests(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -29,8 +30,8 @@ func TestCostBehindRequests(t *testing.T) {
 		before, do  func(t tb, w *world)
 		read, write float64
 	}{
-		"announce who comes": {comes, func(t tb, w *world) { w.settle(t) }, 1, 2}, // after a look for the connection
-		"announce who is back within the grace period": { // and one look for each time that the user went
+		"announce who comes": {comes, func(t tb, w *world) { w.settle(t) }, 1, 2}, // after a check for the connection
+		"announce who is back within the grace period": { // and one check for each time that the user went
 			func(t tb, w *world) {
 				comes(t, w)
 				w.settle(t)
@@ -40,7 +41,7 @@ func TestCostBehindRequests(t *testing.T) {
 			},
 			func(t tb, w *world) { w.settle(t) }, 1, 1,
 		},
-		"announce who goes": { // after one more look for connections that may be left
+		"announce who goes": { // after one more check for remaining connections
 			func(t tb, w *world) { comes(t, w); w.settle(t); w.disconnect(t, "u", "a") },
 			func(t tb, w *world) { w.settle(t) }, 1, 2,
 		},
@@ -74,12 +75,12 @@ func TestCostBehindRequests(t *testing.T) {
 	}
 }
 
-// A page costs its users, 36 bytes each, and no more than half a unit for each shard that it crosses: at most 2 units and
-// those halves for 100 users, wherever the page begins.
+// TestCostOfPages proves that a page costs its users, 36 bytes each, plus at most half a unit for each shard that it
+// crosses: at most 2 units and those halves for 100 users, wherever the page begins.
 func TestCostOfPages(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	const users = 3200 // some 200 a shard: what a page reads too much would show
+	const users = 3200 // some 200 a shard, enough to reveal excess reads
 	f.fill(t, 0, users)
 	for _, limit := range []int{37, 100} {
 		listed, after := 0, heliograph.UserID("")
@@ -89,7 +90,7 @@ func TestCostOfPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			crossed := 15 // by the last page, which has to look whether there are more
+			crossed := 15 // by the last page, which has to check for more
 			if page.Next != "" {
 				crossed = shardNumber(t, page.Users[len(page.Users)-1].User)
 			}
@@ -119,8 +120,9 @@ func shardNumber(t *testing.T, user heliograph.UserID) int {
 	return n
 }
 
-// The gauges read the index and nothing else, so their cost grows with what the index has: at most 1.5 read units for
-// 100 connections, and as much for 100 users who are online. So 100,000 connections take no more than 1,500.
+// TestCostOfCount proves that the gauges read the index and nothing else, so their cost grows with its contents: at
+// most 1.5 read units for 100 connections, and as much for 100 online users. So 100,000 connections take no more than
+// 1,500.
 func TestCostOfCount(t *testing.T) {
 	t.Parallel()
 	const connections, users = 10_000, 10_000
@@ -143,7 +145,7 @@ func TestCostOfCount(t *testing.T) {
 	}
 }
 
-// metered adds up what queries consume, by the list that they read.
+// metered sums up what queries consume, by the list that they read.
 type metered struct {
 	presence.DynamoDB
 	mu   sync.Mutex
@@ -164,8 +166,8 @@ func (m *metered) Query(ctx context.Context, in *api.QueryInput, options ...func
 	return out, nil
 }
 
-// fill puts connections and users, copies of what one Connect writes, with ids as long as real ones. It is a hundred
-// times faster than as many Connects.
+// fill puts connections and users, copies of what one Connect writes, with ids of realistic length. It is a hundred
+// times faster than that many Connects.
 func (f *fixture) fill(t *testing.T, connections, users int) {
 	t.Helper()
 	f.connect(t, "template", "template")

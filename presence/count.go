@@ -14,19 +14,19 @@ import (
 	"heliograph/observability"
 )
 
-// Counts are how much there is in the index, which lags a little behind.
+// Counts are the sizes of the index's lists, which lag a little behind the table.
 type Counts struct {
-	Connections int // open connections, those not yet found dead included
-	Due         int // those of them whose lease had ended
+	Connections int // open connections, including dead ones not yet found
+	Due         int // connections among them whose lease had ended
 	Online      int // users who are online
 }
 
-// countWorkers is how many shards are counted at once.
+// countWorkers is the number of shards counted at once.
 const countWorkers = 16
 
-// Count counts the index, shard by shard. It takes half a read unit for each 4 KB of it, and at least half
-// of one for each of the two or three counts of a shard. Leases that had ended at a time are counted apart;
-// with the zero time they are not, and Due is 0.
+// Count counts the index, shard by shard. It costs half a read unit for each 4 KB of the index, and at least half a
+// unit for each of the two or three counts per shard. Due counts the leases that had ended at the given time; with the
+// zero time it is not counted, and is 0.
 func (s *Store) Count(ctx context.Context, due time.Time) (Counts, error) {
 	var ended, others, online atomic.Int64
 	workers, ctx := errgroup.WithContext(ctx)
@@ -55,7 +55,7 @@ func (s *Store) Count(ctx context.Context, due time.Time) (Counts, error) {
 	}, nil
 }
 
-// count adds the number of entries that meet a key condition to a sum.
+// count adds the number of entries that match a key condition to a sum.
 func (s *Store) count(ctx context.Context, sum *atomic.Int64, condition string, values item) error {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: aws.String(Index), Select: types.SelectCount,

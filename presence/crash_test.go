@@ -11,8 +11,8 @@ import (
 	"heliograph/presence"
 )
 
-// A function that dies at any of its calls, or gets a wrong answer there, leaves nothing wrong behind for
-// longer than a lease and two sweeps; with or without another device.
+// TestCrashes proves that a function that dies at any of its calls, or gets a wrong answer there, leaves nothing wrong
+// for longer than a lease and two sweeps, with or without another device.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
 	fates := map[string]fate{"die before": dieBefore, "die after": dieAfter, "refuse": refuse, "lie": lie, "lose": lose, "late": late}
@@ -34,8 +34,8 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
-// crash lets an operation fail at one call, and checks what becomes of it. It tells whether the operation
-// has so many calls.
+// crash makes an operation fail at one call, and checks the consequences. It reports whether the operation has that
+// many calls.
 func crash(t *testing.T, operation string, f fate, step int, other bool) bool {
 	w := newWorld(t)
 	truth := []heliograph.ConnectionID{}
@@ -68,7 +68,7 @@ func crash(t *testing.T, operation string, f fate, step int, other bool) bool {
 	}
 	w.settle(t)
 	p.land()
-	w.converge(t) // a connect that failed was refused, so the connection is not alive in either case
+	w.converge(t) // a failed connect was refused, so the connection is not alive in either case
 	same(t, fmt.Sprintf("open, after call %d", step), append([]heliograph.ConnectionID{}, w.open(t, "1234")...), truth)
 	if online := w.status(t, "1234").Online; online != other {
 		t.Errorf("after call %d: online is %v", step, online)
@@ -77,7 +77,7 @@ func crash(t *testing.T, operation string, f fate, step int, other bool) bool {
 	return true
 }
 
-// What was read of the presence is too old if somebody comes in before it is written.
+// TestConnectDuringDisconnect proves that a presence read before another device connects is too old to act on.
 func TestConnectDuringDisconnect(t *testing.T) {
 	t.Parallel()
 	for before := range 6 { // at each call of the disconnect, the other device connects
@@ -106,10 +106,11 @@ func TestConnectDuringDisconnect(t *testing.T) {
 	}
 }
 
-// Two devices that leave at once, in every order of their calls: the user is offline.
+// TestDisconnectTogether proves that two devices that leave at once, in every order of their calls, leave the user
+// offline.
 func TestDisconnectTogether(t *testing.T) {
 	t.Parallel()
-	const calls = 5 // delete, get, query, update, get; who has to look again after that runs to its end
+	const calls = 5 // delete, get, query, update, get; a disconnect that has to check again runs to its end
 	w := newWorld(t)
 	for order := range uint(1) << (2 * calls) {
 		if bits.OnesCount(order) != calls {
@@ -138,7 +139,8 @@ func TestDisconnectTogether(t *testing.T) {
 	}
 }
 
-// A disconnect that comes before its connect leaves a ghost; the sweep finds it as soon as its first lease is over.
+// TestDisconnectBeforeConnect proves that the sweep finds the ghost of a disconnect that ran before its connect as soon
+// as its first lease is over.
 func TestDisconnectBeforeConnect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -156,14 +158,15 @@ func TestDisconnectBeforeConnect(t *testing.T) {
 	w.checkEvents(t, "1234", false)
 }
 
-// A client that gives up while its $connect runs has its $disconnect run between the two writes of that, and no lease
-// is left to end. If what follows the stream comes late, the deletion makes the user offline once more. If it was
-// there before the second write, it sees that the user came without a connection, takes that back, and says nothing.
+// TestDisconnectDuringConnect proves that a client that gives up while its $connect runs does not stay online. Its
+// $disconnect runs between the two writes, and no lease is left to end. If the stream's records are handled late, the
+// deletion makes the user offline again. If they are handled before the second write, the Announcer finds that the user
+// came without a connection, reverts that, and announces nothing.
 func TestDisconnectDuringConnect(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		before       func(t tb, w *world)
-		late, prompt string // what is announced in the end
+		late, prompt string // the announcements in the end
 	}{
 		"who never was here": {func(tb, *world) {}, "+-", ""},
 		"who is away for less than the grace period": {func(t tb, w *world) {
@@ -201,7 +204,7 @@ func TestDisconnectDuringConnect(t *testing.T) {
 				if p.err != nil || len(w.open(t, "u")) != len(w.sockets.alive) {
 					t.Fatalf("connect: %v; open: %v", p.err, w.open(t, "u"))
 				}
-				w.settle(t) // no sweep, for it could not help
+				w.settle(t) // no sweep, which could not help
 				if got := w.status(t, "u").Online; got != online {
 					t.Errorf("online: %v, want %v", got, online)
 				}
@@ -214,8 +217,8 @@ func TestDisconnectDuringConnect(t *testing.T) {
 	}
 }
 
-// The write that makes a user online may land when the function that made it is long dead, and the sweep has
-// taken the connection away.
+// TestConnectLandsLate proves that the write that makes a user online does no lasting harm if it lands when the
+// function that made it is long dead, and the sweep has removed the connection.
 func TestConnectLandsLate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -243,7 +246,8 @@ func (w *world) beginConnect(user heliograph.UserID, id heliograph.ConnectionID)
 	}, nil)
 }
 
-// A connection that nobody deleted is taken away by the table itself, and the user with it.
+// TestTimeToLive proves that a connection that no function deleted is removed by the table itself, and the user goes
+// offline with it.
 func TestTimeToLive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -272,7 +276,7 @@ func TestTimeToLive(t *testing.T) {
 	}
 }
 
-// Who is back before being forgotten is not forgotten while online.
+// TestTimeToLiveOfPresence proves that a user who is back before the item expires keeps it while online.
 func TestTimeToLiveOfPresence(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

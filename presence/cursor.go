@@ -9,13 +9,11 @@ import (
 	"heliograph"
 )
 
-// A cursor is where the next page of the online list starts: after a user, in the order of the shards
-// and then of the user ids. It names a user and no position, so that it stays good whoever comes and
-// goes, that user included.
+// A cursor is where the next page of the online list starts: after a user, in order of shard and then user id. It names
+// a user rather than a position, so it stays valid whoever comes and goes, that user included.
 //
-// Written out it is a version, a checksum and the user id, in URL-safe base64 without padding. The
-// checksum is no secret, since a cursor gives no rights; it finds those that were cut, mistyped or
-// put together by hand.
+// It is encoded as a version, a checksum and the user id, in URL-safe base64 without padding. The checksum is no
+// secret, since a cursor grants no rights; it catches cursors that were truncated, mistyped or assembled by hand.
 
 const (
 	cursorVersion = 1
@@ -24,20 +22,20 @@ const (
 
 var cursorEncoding = base64.RawURLEncoding.Strict()
 
-// encodeCursor writes the cursor that continues after a user.
+// encodeCursor returns the cursor that continues after a user.
 func encodeCursor(after heliograph.UserID) string {
 	raw := binary.BigEndian.AppendUint32([]byte{cursorVersion}, cursorSum(after))
 	return cursorEncoding.EncodeToString(append(raw, after...))
 }
 
-// decodeCursor reads a cursor, or returns an *InvalidError. The empty cursor is the start of the list.
+// decodeCursor decodes a cursor, or returns an *InvalidError. The empty cursor is the start of the list.
 func decodeCursor(cursor string) (heliograph.UserID, error) {
 	if cursor == "" {
 		return "", nil
 	}
 	invalid := &InvalidError{Field: "cursor", Reason: "is not one that this service gave out"}
 	if len(cursor) > cursorEncoding.EncodedLen(cursorHeader+heliograph.MaxUserID) || strings.ContainsAny(cursor, "\r\n") {
-		return "", invalid // Go's decoder passes over line ends
+		return "", invalid // Go's decoder skips line ends
 	}
 	raw, err := cursorEncoding.DecodeString(cursor)
 	if err != nil || len(raw) < cursorHeader || raw[0] != cursorVersion {
@@ -50,7 +48,7 @@ func decodeCursor(cursor string) (heliograph.UserID, error) {
 	return after, nil
 }
 
-// cursorSum is over more than the user id, so that nobody takes the hash for the shard's.
+// cursorSum hashes more than the user id, so that the sum cannot be confused with the shard's hash.
 func cursorSum(after heliograph.UserID) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte("cursor#" + after)) // a hash never fails

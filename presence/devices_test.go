@@ -11,11 +11,11 @@ import (
 const (
 	devices = 3  // of the user, at once
 	visits  = 3  // of each device, one after the other
-	asked   = 40 // times by somebody else, at the most
-	settled = 20 // times by somebody else, and by what follows the stream, at the most
+	asked   = 40 // times by a concurrent caller, at most
+	settled = 20 // times by a concurrent caller, and by the stream's consumer, at most
 )
 
-// live lets the devices of a user come and go at once, while somebody asks all the time and somebody follows the stream.
+// live lets the devices of a user come and go at once, while one goroutine keeps asking and another follows the stream.
 func (h *history) live(t tb, seed uint64) {
 	var coming, others sync.WaitGroup
 	var over atomic.Bool
@@ -43,7 +43,7 @@ func (h *history) live(t tb, seed uint64) {
 	h.ask(t)
 }
 
-// device is one device of the user, and the functions that work for it.
+// device is one device of the user, and the functions that serve it.
 type device struct {
 	*history
 	chance *rand.Rand
@@ -66,14 +66,14 @@ func (d *device) live(t tb) {
 		if !opened || d.chance.IntN(3) == 0 {
 			d.land()
 		}
-		if d.chance.IntN(6) > 0 { // else its $disconnect is lost
+		if d.chance.IntN(6) > 0 { // otherwise its $disconnect is lost
 			d.close(t, id)
 		}
 	}
 	d.land()
 }
 
-// close closes a connection, by up to two functions at once, that are tried again if they fail.
+// close closes a connection, by up to two functions at once, which are retried if they fail.
 func (d *device) close(t tb, id int) {
 	var all sync.WaitGroup
 	closers := []*device{d}
@@ -96,7 +96,7 @@ func (d *device) close(t tb, id int) {
 	}
 }
 
-// run carries out an operation, some of whose calls fail, and tells whether it went well.
+// run carries out an operation, some of whose calls fail, and reports whether it succeeded.
 func (d *device) run(o operation) bool {
 	p := d.begin(o)
 	for !p.ended() {
@@ -111,7 +111,7 @@ func (d *device) run(o operation) bool {
 	return p.err == nil
 }
 
-// fate is how a call ends; mostly well.
+// fate is how a call ends; usually well.
 func (d *device) fate() fate {
 	fates := []fate{dieBefore, dieAfter, refuse, lie, lose, late}
 	if n := d.chance.IntN(8 * len(fates)); n < len(fates) {

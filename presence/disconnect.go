@@ -16,13 +16,13 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// Disconnect closes a connection: it is the one path for a device that disconnected, one that delivery
-// found gone, one that the sweep found dead. It deletes the connection, and if that was the user's
-// last, makes the user offline with the given last activity. It does nothing if all that is done
-// already, so it may be repeated, and run before its own connect. It counts ConnectionsClosed.
+// Disconnect closes a connection. It is the single path for a device that disconnected, a connection that delivery
+// found gone, and one that the sweep found dead. It deletes the connection and, if that was the user's last, makes the
+// user offline with the given last activity. It does nothing if all that is done already, so it may be repeated, and
+// may run before its own connect. It counts ConnectionsClosed.
 //
-// lastActivity is when the connection was last known to be alive: now for a device that said goodbye,
-// Connection.LastKnownActivity for one that did not.
+// lastActivity is when the connection was last known to be alive: now for a device that disconnected,
+// Connection.LastKnownActivity for one that vanished.
 func (s *Store) Disconnect(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID, lastActivity time.Time) error {
 	if err := errors.Join(checkUser(user), checkConnection(id)); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (s *Store) Disconnect(ctx context.Context, user heliograph.UserID, id helio
 	})
 }
 
-// close is the disconnect path. It tells whether the connection was still there, also beside an error.
+// close is the disconnect path. It reports whether the connection still existed, even when it also returns an error.
 func (s *Store) close(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID, lastActivity time.Time) (removed bool, err error) {
 	removed, err = s.remove(ctx, user, id)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *Store) close(ctx context.Context, user heliograph.UserID, id heliograph
 	return removed, s.Settle(ctx, user, lastActivity)
 }
 
-// remove deletes a connection's item, and tells whether there was one.
+// remove deletes a connection's item, and reports whether there was one.
 func (s *Store) remove(ctx context.Context, user heliograph.UserID, id heliograph.ConnectionID) (bool, error) {
 	out, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &s.table, Key: connectionItemKey(user, id), ReturnValues: types.ReturnValueAllOld,
@@ -56,11 +56,11 @@ func (s *Store) remove(ctx context.Context, user heliograph.UserID, id heliograp
 	return len(out.Attributes) > 0, nil
 }
 
-// Settle makes a user offline if no connection is left. It is what follows the deletion of a connection,
-// whoever deleted it.
+// Settle makes a user offline if no connection is left. It must follow every deletion of a connection, whichever path
+// deleted it.
 //
-// The presence is read before the connections, never after, and changes only if it is still the one
-// read: a connection that was written too late to be seen here raises the epoch later still.
+// The presence is read before the connections, never after, and changes only if it is still as read: a connection
+// written too late to be seen here raises the epoch later still.
 func (s *Store) Settle(ctx context.Context, user heliograph.UserID, lastActivity time.Time) error {
 	for {
 		read, err := s.readPresence(ctx, user)
@@ -71,7 +71,7 @@ func (s *Store) Settle(ctx context.Context, user heliograph.UserID, lastActivity
 		if err != nil || left == someOpen {
 			return err
 		}
-		// A condition that fails means that somebody else got on, so this ends.
+		// A failed condition means that a concurrent writer made progress, so the loop ends.
 		done, err := s.decide(ctx, user, read, left, lastActivity)
 		if err != nil || done {
 			return err
@@ -79,12 +79,12 @@ func (s *Store) Settle(ctx context.Context, user heliograph.UserID, lastActivity
 	}
 }
 
-// verify makes a user offline who has come online without a connection, and tells whether it did. came is the
-// presence as it was when the user came: it stands for a first read, however old it is, since nothing is written
-// unless the presence is still that.
+// verify makes a user offline who came online without a connection, and reports whether it did. came is the presence as
+// of that change. It replaces a first read, however old it is, since nothing is written unless the presence still
+// equals it.
 //
-// Other than Settle it leaves a user alone who is connecting: raising the epoch of each who comes would cost a write,
-// and nobody is told of a verification.
+// Unlike Settle, it ignores a user who is still connecting: raising the epoch on every connect would cost a write, and
+// no caller acts on a verification.
 func (s *Store) verify(ctx context.Context, user heliograph.UserID, came presenceItem) (bool, error) {
 	for read := came; read.Online; {
 		left, err := s.left(ctx, user)
@@ -102,8 +102,8 @@ func (s *Store) verify(ctx context.Context, user heliograph.UserID, came presenc
 	return false, nil
 }
 
-// decide writes what follows from the presence that was read and the connections that were left then, on
-// condition that the presence is still the same, and tells whether it was.
+// decide writes what follows from the presence as read and the connections left at that time, on condition that the
+// presence is unchanged, and reports whether it was.
 func (s *Store) decide(ctx context.Context, user heliograph.UserID, read presenceItem, left left, lastActivity time.Time) (bool, error) {
 	if left == someOpening {
 		return s.stayOnline(ctx, user, read)
@@ -111,20 +111,20 @@ func (s *Store) decide(ctx context.Context, user heliograph.UserID, read presenc
 	return s.goOffline(ctx, user, read, lastActivity)
 }
 
-// left is what is left of a user's connections.
+// left classifies the connections that a user has left.
 type left int
 
 const (
 	noneOpen    left = iota
 	someOpening      // all that are left are so new that their Connect may still be between its two writes
-	someOpen         // there is one whose Connect is over: it has raised the epoch, or it died and never will
+	someOpen         // at least one has finished its Connect: it raised the epoch, or died and never will
 )
 
-// openPage is how many connections are read at once to find one that is open. So many fit into one read
-// unit of 4 KB, and a user seldom has more.
+// openPage is the number of connections read at once in search of an open one. That many fit into one read unit of 4
+// KB, and a user seldom has more.
 const openPage = 8
 
-// left tells whether a user has a connection that is open.
+// left reports whether a user has an open connection.
 func (s *Store) left(ctx context.Context, user heliograph.UserID) (left, error) {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(openPage),
@@ -150,9 +150,9 @@ func (s *Store) left(ctx context.Context, user heliograph.UserID) (left, error) 
 	return found, nil
 }
 
-// leftBy is what one connection makes of those that are left. A Connect is over long before the first
-// lease, since its function is killed after 10 s; the rest is for clocks that differ, and for whoever
-// decided before it began and has not written yet.
+// leftBy classifies one connection. A Connect ends long before the first lease, since its function is killed after 10
+// s; the rest of the margin allows for clock skew, and for a decision that was made before the connect began and is not
+// yet written.
 func leftBy(c Connection, now time.Time) left {
 	switch {
 	case !now.Before(c.Limit()):
@@ -163,12 +163,12 @@ func leftBy(c Connection, now time.Time) left {
 	return someOpen
 }
 
-// stayOnline raises the epoch of a user who stays online, on condition that the presence is still the one
-// read, and tells whether it was.
+// stayOnline raises the epoch of a user who stays online, on condition that the presence is still as read, and reports
+// whether it was.
 //
-// Whoever saw no connection at the same epoch, and has not written yet, must no longer make the user
-// offline: here it was settled that the one that is coming keeps the user online, and others may have
-// been told so. Without this, a user who is connecting would flicker: online, offline, online.
+// A function that saw no connection at the same epoch, and has not written yet, must no longer make the user offline:
+// this one has settled that the arriving connection keeps the user online, and callers may have been told so. Otherwise
+// a connecting user would flicker: online, offline, online.
 func (s *Store) stayOnline(ctx context.Context, user heliograph.UserID, read presenceItem) (bool, error) {
 	return s.changePresence(ctx, "update presence that stays online", &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(user),
@@ -181,8 +181,8 @@ func (s *Store) stayOnline(ctx context.Context, user heliograph.UserID, read pre
 	})
 }
 
-// goOffline makes a user offline on condition that the presence is still the one read, and tells whether
-// it was. The last activity never goes back: connections may be found dead in any order.
+// goOffline makes a user offline on condition that the presence is still as read, and reports whether it was. The last
+// activity never moves back: connections may be found dead in any order.
 func (s *Store) goOffline(ctx context.Context, user heliograph.UserID, read presenceItem, lastActivity time.Time) (bool, error) {
 	now := s.clock.Now()
 	return s.changePresence(ctx, "update presence to offline", &dynamodb.UpdateItemInput{
@@ -200,7 +200,7 @@ func (s *Store) goOffline(ctx context.Context, user heliograph.UserID, read pres
 	})
 }
 
-// changePresence makes a change that has a condition, and tells whether that held. what names the change in errors.
+// changePresence makes a conditional change, and reports whether the condition held. what names the change in errors.
 func (s *Store) changePresence(ctx context.Context, what string, change *dynamodb.UpdateItemInput) (bool, error) {
 	_, err := s.db.UpdateItem(ctx, change)
 	if _, failed := errors.AsType[*types.ConditionalCheckFailedException](err); failed {

@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// duePage is how many leases of a shard are read at once; with all shards, what a sweep keeps in memory.
+// duePage is the number of leases of a shard read at once. Over all shards, it bounds what a sweep holds in memory.
 const duePage = 100
 
-// dueList merges the shards' leases that have ended into one list, oldest first. It reads on as it is
-// used, so its size does not depend on how many are due. A shard that can't be read ends there: the others
-// need not wait for it, and the next sweep reads it again.
+// dueList merges the shards' ended leases into one list, oldest first. It reads pages on demand, so its size does not
+// depend on how many are due. A shard that can't be read ends there: the others need not wait for it, and the next
+// sweep reads it again.
 type dueList struct {
 	store  *Store
 	at     time.Time
 	shards [Shards]dueShard
 }
 
-// dueShard is what was read of one shard and not yet used.
+// dueShard holds the leases of one shard that are read but not yet used.
 type dueShard struct {
 	leases []Lease
 	last   Lease // the last one read
-	ended  bool  // nothing comes after it
-	failed error // why it could not be read on
+	ended  bool  // no more leases follow
+	failed error // why reading stopped
 }
 
-// next gives up to n leases, and none at the end.
+// next returns up to n leases, and none at the end.
 func (d *dueList) next(ctx context.Context, n int) []Lease {
 	var next []Lease
 	for len(next) < n {
@@ -43,7 +43,7 @@ func (d *dueList) next(ctx context.Context, n int) []Lease {
 	return next
 }
 
-// err tells why some shards could not be read to their end.
+// err reports why some shards could not be read to their end.
 func (d *dueList) err() error {
 	var failed []error
 	for i := range d.shards {
@@ -52,14 +52,14 @@ func (d *dueList) err() error {
 	return errors.Join(failed...)
 }
 
-// take takes a lease off its shard's list, where it stands first.
+// take removes a lease from the head of its shard's list.
 func (d *dueList) take(l Lease) Lease {
 	s := &d.shards[shard(string(l.Connection))]
 	s.leases = s.leases[1:]
 	return l
 }
 
-// compareShards orders shards by their oldest lease, those without one last.
+// compareShards orders shards by their oldest lease; shards without one come last.
 func compareShards(a, b dueShard) int {
 	if len(a.leases) == 0 || len(b.leases) == 0 {
 		return cmp.Compare(len(b.leases), len(a.leases))
@@ -68,7 +68,7 @@ func compareShards(a, b dueShard) int {
 	return cmp.Or(first.Ends.Compare(second.Ends), cmp.Compare(first.Connection, second.Connection))
 }
 
-// read reads the next page of every shard that has none left.
+// read fetches the next page of every shard that has run out.
 func (d *dueList) read(ctx context.Context) {
 	var readers sync.WaitGroup
 	for number := range d.shards {

@@ -12,10 +12,10 @@ import (
 	"heliograph/presence"
 )
 
-// What holds for the events of a user, whatever goes wrong. checkEvents in world_test.go has the rest: they take turns,
-// rise in version, and end with the truth.
+// Invariants of a user's events, whatever fails. checkEvents in world_test.go has the rest: they alternate, rise in
+// version, and end with the truth.
 
-// presenceOf is a presence item, as far as events go.
+// presenceOf is the part of a presence item that concerns events.
 type presenceOf struct {
 	online, announced     bool
 	epoch, announcedEpoch int64
@@ -31,13 +31,13 @@ func readPresence(i item) presenceOf {
 		if n == nil {
 			return 0
 		}
-		value, _ := strconv.ParseInt(n.Value, 10, 64) // the table takes numbers only
+		value, _ := strconv.ParseInt(n.Value, 10, 64) // the table accepts numbers only
 		return value
 	}
 	return presenceOf{is("online"), is("announced"), count("epoch"), count("announcedEpoch")}
 }
 
-// presenceNow is what the table has of a user.
+// presenceNow is the table's presence item of a user.
 func (w *world) presenceNow(t tb, user heliograph.UserID) presenceOf {
 	t.Helper()
 	out, err := w.db.GetItem(context.Background(), &api.GetItemInput{
@@ -59,7 +59,7 @@ func (w *world) lastHeard(t tb, user heliograph.UserID) (last presence.Event) {
 	return last
 }
 
-// checkHandled checks, when a record has been handled, that a user whom it shows online and who still is since then
+// checkHandled checks, once a record has been handled, that a user whom it shows online and who has been online since
 // has been announced as online.
 func (w *world) checkHandled(t tb, r presence.Record) {
 	t.Helper()
@@ -74,7 +74,7 @@ func (w *world) checkHandled(t tb, r presence.Record) {
 	}
 }
 
-// checkGone checks, when the grace period is over, that a user who has been offline since then has been announced as
+// checkGone checks, once the grace period is over, that a user who has been offline since then has been announced as
 // offline, in the version of that change.
 func (w *world) checkGone(t tb, g presence.Grace) {
 	t.Helper()
@@ -84,7 +84,7 @@ func (w *world) checkGone(t tb, g presence.Grace) {
 	}
 }
 
-// decisions are the changes that the table says are announced, in order.
+// decisions are the announced changes according to the table, in order.
 func (w *world) decisions(t tb, user heliograph.UserID) (decided []presence.Event) {
 	t.Helper()
 	for _, record := range w.records(t, "") {
@@ -97,7 +97,7 @@ func (w *world) decisions(t tb, user heliograph.UserID) (decided []presence.Even
 	return decided
 }
 
-// checkDecisions checks that all that was decided was heard, in this order, and nothing else.
+// checkDecisions checks that every decision was published, in this order, and nothing else.
 func (w *world) checkDecisions(t tb, user heliograph.UserID) {
 	t.Helper()
 	var heard []presence.Event
@@ -107,9 +107,9 @@ func (w *world) checkDecisions(t tb, user heliograph.UserID) {
 	same(t, "events of "+string(user), heard, w.decisions(t, user))
 }
 
-// checkRepeats checks that what is heard again is so for a reason. Whoever publishes an event once more saw it
-// decided and not marked as published. Then the one who published it before has failed since, or was still at it. Each
-// failure is made up for once, and two who work at the same time may each find what the other is at.
+// checkRepeats checks that every repeated event has a reason. A function that publishes an event again saw it decided
+// but not marked as published. So the function that published it before has failed since, or was still at work. Each
+// failure is made up for once, and two concurrent functions may each find the other's work.
 func (m *machine) checkRepeats(t tb) {
 	t.Helper()
 	decided := 0

@@ -14,7 +14,7 @@ import (
 	"heliograph/presence"
 )
 
-// smallPages is a table whose queries give three items a page.
+// smallPages is a table whose queries return three items a page.
 type smallPages struct{ presence.DynamoDB }
 
 func (p smallPages) Query(ctx context.Context, in *api.QueryInput, o ...func(*api.Options)) (*api.QueryOutput, error) {
@@ -23,8 +23,7 @@ func (p smallPages) Query(ctx context.Context, in *api.QueryInput, o ...func(*ap
 	return p.DynamoDB.Query(ctx, &small, o...)
 }
 
-// exactEnds is a table whose queries say that nothing follows as soon as nothing does. DynamoDB may say so one page
-// later.
+// exactEnds is a table whose queries report the end as soon as nothing follows. DynamoDB may report it one page later.
 type exactEnds struct{ presence.DynamoDB }
 
 func (e exactEnds) Query(ctx context.Context, in *api.QueryInput, o ...func(*api.Options)) (*api.QueryOutput, error) {
@@ -52,7 +51,7 @@ func (s slowTable) BatchGetItem(ctx context.Context, in *api.BatchGetItemInput, 
 	return s.DynamoDB.BatchGetItem(ctx, in, o...)
 }
 
-// busyTable is a table that answers for a few keys of a batch only.
+// busyTable is a table that answers for only a few keys of a batch.
 type busyTable struct {
 	presence.DynamoDB
 	serves int
@@ -82,7 +81,7 @@ func (b *busyTable) BatchGetItem(ctx context.Context, in *api.BatchGetItemInput,
 	return out, err
 }
 
-// flakyTable is a table that answers no call after a number of them: the function that called is dead.
+// flakyTable is a table that answers no call after a number of them: the calling function is dead.
 type flakyTable struct {
 	presence.DynamoDB
 	mu      sync.Mutex
@@ -132,7 +131,7 @@ func (refusingUpdates) UpdateItem(context.Context, *api.UpdateItemInput, ...func
 	return nil, &types.InternalServerError{}
 }
 
-// wrongTable is a table that makes the store wrong.
+// wrongTable is a table that breaks the store.
 type wrongTable struct {
 	presence.DynamoDB
 	update func(*api.UpdateItemInput)
@@ -140,7 +139,7 @@ type wrongTable struct {
 	left   func(*api.QueryOutput)
 
 	mu     sync.Mutex
-	before *api.BatchGetItemOutput // what was answered last
+	before *api.BatchGetItemOutput // the last answer
 }
 
 func (w *wrongTable) UpdateItem(ctx context.Context, in *api.UpdateItemInput, o ...func(*api.Options)) (*api.UpdateItemOutput, error) {

@@ -34,7 +34,7 @@ type tb interface {
 	Fatalf(format string, args ...any)
 }
 
-// clock is a time that moves only when told to, or slept on.
+// clock is a time that moves only when advanced or slept on.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -59,7 +59,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// start is when all tests begin.
+// start is when every test begins.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 
 const tableName = "heliograph-test"
@@ -81,7 +81,7 @@ func setUp(t tb) *fixture {
 	return f
 }
 
-// setUpStressed is a fixture without a store, whose table has AWS's less pleasant habits.
+// setUpStressed is a fixture without a store, whose table behaves as unpleasantly as AWS's can.
 func setUpStressed(t tb, stress dynamodb.Stress, now func() time.Time) *fixture {
 	t.Helper()
 	database := dynamodb.New(dynamodb.Options{Region: "eu-west-1", Account: "123456789012", Now: now, Stress: stress})
@@ -109,8 +109,8 @@ func (f *fixture) client(transport api.HTTPClient) *api.Client {
 	})
 }
 
-// inProcess carries requests to a handler without a network in between, so that tests are fast and the
-// outcome of a call never depends on time.
+// inProcess carries requests to a handler without a network in between, so that tests are fast and no call's outcome
+// depends on time.
 type inProcess struct{ handler http.Handler }
 
 func (p inProcess) Do(r *http.Request) (*http.Response, error) {
@@ -138,7 +138,7 @@ func (f *fixture) disconnect(t tb, user heliograph.UserID, id heliograph.Connect
 	}
 }
 
-// open are the ids of the open connections of a user.
+// open are the ids of a user's open connections.
 func (f *fixture) open(t tb, user heliograph.UserID) []heliograph.ConnectionID {
 	t.Helper()
 	connections, _, err := f.store.Connections(context.Background(), user)
@@ -193,8 +193,7 @@ func (f *fixture) records(t tb, after dynamodb.Sequence) []dynamodb.Record {
 	return records
 }
 
-// recordOf is a record of the stream in the form that the Announcer takes, by way of the event that Lambda makes
-// of it.
+// recordOf is a record of the stream in the form that the Announcer takes, converted by way of Lambda's event.
 func recordOf(r dynamodb.Record) presence.Record {
 	var event struct {
 		Change struct{ Keys, OldImage, NewImage map[string]map[string]any } `json:"dynamodb"`
@@ -212,7 +211,7 @@ func recordOf(r dynamodb.Record) presence.Record {
 	}
 }
 
-// itemOf reads an item, such as {"pk": {"S": "user#1234"}}; no item is nil.
+// itemOf reads an item, such as {"pk": {"S": "user#1234"}}; a missing item is nil.
 func itemOf(attributes map[string]map[string]any) item {
 	if len(attributes) == 0 {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"heliograph/presence"
 )
 
-// What API Gateway's answers mean, by way of the SDK's own client.
+// TestGatewayAnswers proves that API Gateway's answers are understood as they arrive through the SDK's own client.
 func TestGatewayAnswers(t *testing.T) {
 	t.Parallel()
 	const alive = `{"connectedAt":"2026-01-02T03:04:05.678Z","lastActiveAt":"2026-01-02T03:04:45.500Z","identity":{"sourceIp":"192.0.2.1"}}`

@@ -6,9 +6,8 @@ import (
 	"heliograph"
 )
 
-// connectionItem is a connection as the table keeps it. Times are epoch milliseconds, except where an
-// other system reads them: ttl is in seconds because DynamoDB asks for that, and a token's expiry because
-// tokens do.
+// connectionItem is a connection as the table keeps it. Times are epoch milliseconds, except where another system reads
+// them: DynamoDB requires ttl in seconds, and tokens express their expiry in seconds.
 type connectionItem struct {
 	PK           string `dynamodbav:"pk"`
 	SK           string `dynamodbav:"sk"`
@@ -54,11 +53,11 @@ type presenceItem struct {
 
 	// When the user last came or went: the one while online, the other while offline.
 	OnlineSince  int64 `dynamodbav:"onlineSince,omitempty"`
-	Connects     int64 `dynamodbav:"connects,omitempty"` // how often since then
+	Connects     int64 `dynamodbav:"connects,omitempty"` // since that time
 	OfflineSince int64 `dynamodbav:"offlineSince,omitempty"`
 	LastActivity int64 `dynamodbav:"lastActivity,omitempty"` // of the last connection, as of the last change to offline
 
-	// What other systems were told, see announce.go.
+	// What was announced to other systems, see announce.go.
 	Announced      bool  `dynamodbav:"announced,omitempty"`
 	AnnouncedEpoch int64 `dynamodbav:"announcedEpoch,omitempty"`
 	AnnouncedAt    int64 `dynamodbav:"announcedAt,omitempty"`
@@ -67,7 +66,7 @@ type presenceItem struct {
 	TTL int64 `dynamodbav:"ttl,omitempty"` // only while offline
 }
 
-// status is what the item says to somebody who asks at a time.
+// status is the item's status as of a time.
 func (i presenceItem) status(user heliograph.UserID, now time.Time) Status {
 	if i.Online {
 		return Status{User: user, Online: true, LastActivity: now}
@@ -75,7 +74,7 @@ func (i presenceItem) status(user heliograph.UserID, now time.Time) Status {
 	return Status{User: user, LastActivity: fromMillis(i.LastActivity), OfflineSince: fromMillis(i.OfflineSince)}
 }
 
-// The table knows no "no time": a zero time is 0, which is left out.
+// The table has no "no time": a zero time is 0, which is left out.
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {

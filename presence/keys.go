@@ -10,8 +10,8 @@ import (
 	"heliograph"
 )
 
-// Shards is over how many partitions each of the index's two lists is spread. It is a constant: with
-// another number, what is stored could no longer be found.
+// Shards is the number of partitions over which each of the index's two lists is spread. It is a constant: with another
+// number, stored items could no longer be found.
 const Shards = 16
 
 // Index is the name of the table's index.
@@ -23,9 +23,8 @@ const (
 	presenceKey      = "presence"
 )
 
-// shard spreads ids evenly over the shards, the same way in every process and version: FNV-1a, its
-// halves folded into each other, since the lowest bits of FNV alone depend on the lowest bits of the
-// input only.
+// shard spreads ids evenly over the shards, identically in every process and version. It is FNV-1a with its halves
+// folded together, since the lowest bits of FNV alone depend only on the lowest bits of the input.
 func shard(id string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // a hash never fails
@@ -33,7 +32,7 @@ func shard(id string) int {
 	return int((sum>>16 ^ sum) % Shards)
 }
 
-// userKey is the partition that holds all there is about a user.
+// userKey is the partition that holds all items of a user.
 func userKey(u heliograph.UserID) string { return userPrefix + string(u) }
 
 // connectionKey is the sort key of a connection.
@@ -45,15 +44,15 @@ func leasePartition(shard int) string { return fmt.Sprintf("lease#%02d", shard) 
 // onlinePartition is the index partition of a shard of the online users.
 func onlinePartition(shard int) string { return fmt.Sprintf("online#%02d", shard) }
 
-// leaseKey sorts connections by the end of their lease. Ten digits last until the year 2286.
+// leaseKey sorts connections by the end of their lease. Ten digits last until 2286.
 func leaseKey(ends time.Time, c heliograph.ConnectionID) string {
 	return fmt.Sprintf("%010d#%s", ends.Unix(), c)
 }
 
-// dueKey is above every lease that has ended at a time, and below all others.
+// dueKey sorts above every lease that has ended at a time, and below all others.
 func dueKey(now time.Time) string { return fmt.Sprintf("%010d", now.Unix()+1) }
 
-// leaseEnd is the time in a leaseKey; zero if the key is none.
+// leaseEnd is the time in a leaseKey; zero if the key is not one.
 func leaseEnd(key string) time.Time {
 	digits, _, _ := strings.Cut(key, "#")
 	ends, err := strconv.ParseInt(digits, 10, 64)
@@ -63,14 +62,14 @@ func leaseEnd(key string) time.Time {
 	return fromSeconds(ends)
 }
 
-// parseConnectionKey takes the user and the connection out of a connection's keys.
+// parseConnectionKey extracts the user and the connection from a connection's keys.
 func parseConnectionKey(pk, sk string) (heliograph.UserID, heliograph.ConnectionID, bool) {
 	user, okUser := strings.CutPrefix(pk, userPrefix)
 	id, okID := strings.CutPrefix(sk, connectionPrefix)
 	return heliograph.UserID(user), heliograph.ConnectionID(id), okUser && okID
 }
 
-// parsePresenceKey takes the user out of a presence item's keys.
+// parsePresenceKey extracts the user from a presence item's keys.
 func parsePresenceKey(pk, sk string) (heliograph.UserID, bool) {
 	user, ok := strings.CutPrefix(pk, userPrefix)
 	return heliograph.UserID(user), ok && sk == presenceKey

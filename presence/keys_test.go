@@ -15,7 +15,7 @@ import (
 	"heliograph"
 )
 
-// The shard of an id must never change: what is stored would no longer be found.
+// TestShardIsStable proves that the shard of an id never changes: otherwise stored items would no longer be found.
 func TestShardIsStable(t *testing.T) {
 	t.Parallel()
 	want := map[string]int{"": 9, "1234": 9, "nobody": 1, "L0SM9cOFvHcCIhw=": 13, "müller@example.com": 1}
@@ -28,7 +28,7 @@ func TestShardIsStable(t *testing.T) {
 	}
 }
 
-// No kind of id makes a shard hot: none has more than 1.35 times its share.
+// TestShardsAreEven proves that no kind of id makes a shard hot: none has more than 1.35 times its share.
 func TestShardsAreEven(t *testing.T) {
 	t.Parallel()
 	const ids = 20_000
@@ -50,7 +50,8 @@ func TestShardsAreEven(t *testing.T) {
 	}
 }
 
-// Leases sort by their end, and dueKey stands between those that have ended and those that have not.
+// TestLeaseKeysSortByTime proves that leases sort by their end, and dueKey sorts between those that have ended and
+// those that have not.
 func TestLeaseKeysSortByTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -70,7 +71,7 @@ func TestLeaseKeysSortByTime(t *testing.T) {
 	})
 }
 
-// What is written is what is read, to the precision that the table keeps.
+// TestConnectionItemKeepsAll proves that an item reads back as it was written, to the precision that the table keeps.
 func TestConnectionItemKeepsAll(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -122,7 +123,7 @@ func TestCut(t *testing.T) {
 		{"123456ü", "123456ü"},     // it fits exactly
 		{"12345😀", "12345"},        // one of four bytes
 		{"a\xffb", "a\uFFFDb"},     // not UTF-8
-		{"\xff\xfe\xfd", "\uFFFD"}, // a run of bad bytes is one
+		{"\xff\xfe\xfd", "\uFFFD"}, // a run of bad bytes becomes one
 	}
 	for _, test := range tests {
 		if got := cut(test.in, 8); got != test.want {

@@ -24,9 +24,9 @@ type Lease struct {
 // key is the lease's sort key in the index.
 func (l Lease) key() string { return leaseKey(l.Ends, l.Connection) }
 
-// Due lists the leases of one shard of the connections that have ended at a time, oldest first, at most
-// limit of them. It starts after a given lease, or at the oldest with the zero Lease. An empty list is
-// the end. The index lags behind the table: what is listed may have been renewed or closed since.
+// Due lists leases of one shard that have ended at a time, oldest first, at most limit of them. It starts after a given
+// lease, or at the oldest with the zero Lease. An empty list is the end. The index lags behind the table: a listed
+// connection may have been renewed or closed since.
 func (s *Store) Due(ctx context.Context, shard int, at time.Time, after Lease, limit int) ([]Lease, error) {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: aws.String(Index), Limit: aws.Int32(int32(limit)), // a page
@@ -55,16 +55,16 @@ func (s *Store) Due(ctx context.Context, shard int, at time.Time, after Lease, l
 	return due, nil
 }
 
-// Leased reads the connections that still have these leases, in the order given. Those that were closed
-// or renewed since are left out. Beside an error it gives those that could be read.
+// Leased reads the connections that still have these leases, in the order given. It leaves out connections that were
+// closed or renewed since. Alongside an error it returns those that could be read.
 func (s *Store) Leased(ctx context.Context, leases []Lease) ([]Connection, error) {
 	keys := make([]item, len(leases))
 	for i, l := range leases {
 		keys[i] = connectionItemKey(l.User, l.Connection)
 	}
-	// A read that lags does no harm: whatever is done to the connection has a condition, or bears repeating.
+	// A stale read does no harm: every later change to the connection is conditional or repeatable.
 	found := make(map[Lease]Connection, len(leases))
-	var undecoded []error // one that can't be read must not keep the others from being looked at
+	var undecoded []error // an unreadable item must not keep the others from being checked
 	err := s.batchGet(ctx, keys, false, func(i item) error {
 		c, err := decodeConnection(i)
 		if err != nil {
@@ -86,9 +86,9 @@ func (s *Store) Leased(ctx context.Context, leases []Lease) ([]Connection, error
 	return connections, err
 }
 
-// Renew gives a connection a lease until a time, and notes when the gateway last saw traffic on it (zero:
-// nothing new is known). It does so only if the connection still is there with the lease that it was
-// read with, and tells whether: a closed connection never comes back.
+// Renew extends a connection's lease, and notes when the gateway last saw traffic on it (zero: nothing new is known).
+// It does so only if the connection still exists with the lease that it was read with, and reports whether it did: a
+// closed connection never comes back.
 func (s *Store) Renew(ctx context.Context, c Connection, until, lastActiveAt time.Time) (bool, error) {
 	if lastActiveAt.Before(c.LastActiveAt) {
 		lastActiveAt = c.LastActiveAt

@@ -12,7 +12,7 @@ import (
 	"heliograph/presence"
 )
 
-// tryConnect connects, and reports whether the user was let in.
+// tryConnect connects, and reports whether the connection was accepted.
 func tryConnect(t tb, s *presence.Store, id int) bool {
 	t.Helper()
 	err := s.Connect(context.Background(), presence.Connection{User: "u", ID: heliograph.ConnectionID(fmt.Sprintf("c%05d", id))})
@@ -22,8 +22,8 @@ func tryConnect(t tb, s *presence.Store, id int) bool {
 	return err == nil
 }
 
-// A user's connections are limited, however often the user comes and goes; the refused one leaves nothing behind, and other
-// users are not meant.
+// TestConnectionLimit proves that a user's connections are limited, however often the user comes and goes; a refused
+// one leaves nothing behind, and other users are not affected.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -58,7 +58,7 @@ func TestConnectionLimit(t *testing.T) {
 	}
 }
 
-// Many connects at once never get over the limit, and get close to it.
+// TestConnectionLimitInARace proves that many simultaneous connects never exceed the limit, and get close to it.
 func TestConnectionLimitInARace(t *testing.T) {
 	t.Parallel()
 	const limit, clients = 10, 60
@@ -80,8 +80,9 @@ func TestConnectionLimitInARace(t *testing.T) {
 	}
 }
 
-// The limit costs a connect nothing until the user has connected more often than allowed since coming online; then it is the
-// read of the user's connections, the next of which is counted again only while the user stays online.
+// TestCostOfTheLimit proves that the limit costs a connect nothing until the user has connected more often than allowed
+// since coming online; from then on it costs a read of the user's connections for each connect, for as long as the user
+// stays online.
 func TestCostOfTheLimit(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -94,7 +95,7 @@ func TestCostOfTheLimit(t *testing.T) {
 			t.Errorf("connect %d took %v read units", id, read)
 		}
 		f.advance(time.Second)
-		if id > 0 { // two are open at most
+		if id > 0 { // at most two are open
 			f.disconnect(t, "u", heliograph.ConnectionID(fmt.Sprintf("c%05d", id-1)))
 		}
 	}

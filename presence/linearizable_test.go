@@ -24,28 +24,28 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// The model is what a caller may believe: a user is the set of the connections that are open, and online while
-// that set is not empty. Connect puts one in, Disconnect takes one out, Statuses tells whether there is any. Nothing
-// of epochs, items or the order of writes is in it, so it holds the store to its promise and not to its code. The
-// rest follows from what the operations promise:
+// The model is what a caller may assume: a user is a set of open connections, and online while that set is not empty.
+// Connect adds one, Disconnect removes one, Statuses reports whether there is any. It contains no epochs, items or
+// order of writes, so it holds the store to its promise rather than its code. The rest follows from what the operations
+// promise:
 //
-//   - What answered well took effect at one moment between its call and its return.
+//   - An operation that succeeded took effect at one moment between its call and its return.
 //   - A Disconnect that failed or died took effect at some moment after its call, or never: it may have died before
-//     or after any of its writes, a write may land when it is long over, and whoever looks next, for another device
-//     or for the stream, finishes what it began. So it never returns: a checker may place it at infinity.
-//   - A Connect that failed or died is such a Connect, and beside it a Disconnect of the same connection, that never
-//     return either: what it wrote may keep the user online until its own clean-up or the sweep takes it away. The
+//     or after any of its writes, a write may land long after it ended, and the next function to look, for another
+//     device or for the stream, finishes what it began. So it never returns: a checker may place it at infinity.
+//   - A Connect that failed or died is such a Connect, together with a Disconnect of the same connection that never
+//     returns either: its writes may keep the user online until its own clean-up or the sweep removes them. The
 //     two count once each. So a dead function explains one spell of being online, and no more.
-//   - What follows the stream is no operation: it changes nothing that a caller may believe.
-//   - A Disconnect beside its own Connect, of a client that gave up when the connection was written, explains two
-//     spells: until it deletes the connection, and from the Connect's second write until what follows the stream takes
-//     that back. Both are over when the stream has been followed.
+//   - Following the stream is no operation: it changes nothing that a caller may assume.
+//   - A Disconnect concurrent with its own Connect, from a client that gave up when the connection was written,
+//     explains two spells: until it deletes the connection, and from the Connect's second write until the stream's
+//     consumer reverts that. Both are over when the stream has been followed.
 //
-// The histories keep to what the gateway and the time-outs grant. An id is used once. A connection is closed after
-// it was written; one that failed, when none of its writes can land any more, since its function is killed
-// after 10 s and the sweep comes after FirstLease. Otherwise anything may happen at once, closing twice included.
+// The histories respect what the gateway and the time-outs guarantee. An id is used once. A connection is closed after
+// it was written; a failed one, when none of its writes can land any more, since its function is killed after 10 s and
+// the sweep comes after FirstLease. Otherwise anything may happen at once, closing twice included.
 
-// action is what an operation does.
+// action is the kind of an operation.
 type action string
 
 const (
@@ -61,10 +61,10 @@ type operation struct {
 	connection int // not of asks
 }
 
-// never is when operations return that may yet take effect.
+// never is the return time of operations that may yet take effect.
 const never = math.MaxInt64
 
-// userModel is the model as porcupine takes it. Its state has a bit for each open connection.
+// userModel is the model in porcupine's form. Its state has a bit for each open connection.
 var userModel = porcupine.Model{
 	Init: func() any { return uint64(0) },
 	Step: func(state, input, output any) (bool, any) {
@@ -74,7 +74,7 @@ var userModel = porcupine.Model{
 			return true, open | 1<<o.connection
 		case closes:
 			return true, open &^ (1 << o.connection)
-		case leaves: // nobody else closes it, and it was open before
+		case leaves: // no other operation closes it, and it was open before
 			return open&(1<<o.connection) != 0, open &^ (1 << o.connection)
 		default:
 			return output.(bool) == (open != 0), open
@@ -83,22 +83,22 @@ var userModel = porcupine.Model{
 	Hash: func(state any) uint64 { return state.(uint64) },
 }
 
-// history is what one user's operations were, when they began and ended, and how.
+// history records one user's operations: when they began and ended, and how.
 type history struct {
 	*fixture
-	time atomic.Int64 // a count, that orders calls and returns
+	time atomic.Int64 // a counter that orders calls and returns
 
 	mu         sync.Mutex
 	operations []porcupine.Operation
-	beside     []porcupine.Operation // those that are over when what follows the stream is
+	beside     []porcupine.Operation // those that end once the stream has been followed
 	ids        int
 
 	after dynamodb.Sequence // the stream has been followed up to here
 
-	givingUp bool // clients give up now and then, which takes the checker long
+	givingUp bool // clients give up now and then, which slows the checker down
 }
 
-// newHistory returns an empty history, of a store over a table that may be wrong in some way.
+// newHistory returns an empty history, of a store whose table may be wrong in some way.
 func newHistory(t tb, wrong func(presence.DynamoDB) presence.DynamoDB) *history {
 	f := setUp(t)
 	if wrong != nil {
@@ -108,7 +108,7 @@ func newHistory(t tb, wrong func(presence.DynamoDB) presence.DynamoDB) *history 
 	return &history{fixture: f}
 }
 
-// newConnection is an id that was not used before.
+// newConnection is an unused id.
 func (h *history) newConnection() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,10 +116,10 @@ func (h *history) newConnection() int {
 	return h.ids - 1
 }
 
-// begun tells the time at which an operation begins.
+// begun is the time at which an operation begins.
 func (h *history) begun() int64 { return h.time.Add(1) }
 
-// ended records an operation that has come to its end.
+// ended records the end of an operation.
 func (h *history) ended(o operation, begun int64, online bool, err error) {
 	now := h.time.Add(1)
 	h.mu.Lock()
@@ -143,7 +143,7 @@ func (h *history) ask(t tb) {
 	h.ended(operation{action: asks}, begun, h.status(t, "1234").Online, nil)
 }
 
-// begin starts an operation as a process, and records it when that has ended.
+// begin starts an operation as a process, and records it once that has ended.
 func (h *history) begin(o operation) *process {
 	begun := h.begun()
 	id := connectionID(o.connection)
@@ -155,7 +155,7 @@ func (h *history) begin(o operation) *process {
 	}, func(err error) { h.ended(o, begun, false, err) })
 }
 
-// follow hands the announcer what is new in the stream. What it announces matters elsewhere.
+// follow passes the announcer the new records of the stream. Other tests check its announcements.
 func (h *history) follow(t tb) {
 	announcer := presence.NewAnnouncer(h.store, mute{}, mute{})
 	for _, r := range h.records(t, h.after) {
@@ -166,7 +166,7 @@ func (h *history) follow(t tb) {
 	}
 }
 
-// mute is a topic and a queue that nobody listens to.
+// mute is a topic and a queue without consumers.
 type mute struct{}
 
 func (mute) Publish(context.Context, presence.Event) error { return nil }
@@ -187,8 +187,8 @@ func (h *history) followed(t tb) {
 	h.beside = nil
 }
 
-// giveUp lets a client go away when its connection is written, and its user not yet online. Before the user is, there
-// is time for something else.
+// giveUp makes a client go away when its connection is written but its user is not yet online. meanwhile runs in
+// between.
 func (h *history) giveUp(t tb, id int, meanwhile func()) {
 	coming := h.begin(operation{opens, id})
 	coming.until("UpdateItem")
@@ -211,7 +211,7 @@ func connectionID(n int) heliograph.ConnectionID {
 	return heliograph.ConnectionID(fmt.Sprintf("c%02d", n))
 }
 
-// linearizable tells whether the model can explain the history.
+// linearizable reports whether the model can explain the history.
 func (h *history) linearizable(t tb) bool {
 	t.Helper()
 	result := porcupine.CheckOperationsTimeout(userModel, h.simplified(), 20*time.Second)
@@ -222,9 +222,9 @@ func (h *history) linearizable(t tb) bool {
 }
 
 // simplified is a history that the model explains if and only if it explains this one, and that is quicker to check,
-// since the time grows with the operations that never return. A connection opens once, so one time that it closes
-// is enough. Of the Disconnects of it that never return, the first can be wherever the others could. And it has nothing
-// to do any more once one has returned, if the Connect had before.
+// since the checking time grows with the operations that never return. A connection opens once, so one time of closing
+// is enough. Of its Disconnects that never return, the first can take any of the others' places. And it has no effect
+// any more once another has returned, provided that the Connect returned before.
 func (h *history) simplified() []porcupine.Operation {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -256,7 +256,7 @@ func (h *history) simplified() []porcupine.Operation {
 	return simple
 }
 
-// String lists the operations in the order of their calls.
+// String lists the operations in call order.
 func (h *history) String() string {
 	slices.SortFunc(h.operations, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
 	var s strings.Builder
@@ -284,22 +284,24 @@ func histories(t tb) int {
 	return 2 * n
 }
 
-// Whatever devices do at once, retry, or die of, each answer about their user is one that can be explained by each
-// operation having happened at one moment. For more histories: go test ./presence -run Linear -rapid.checks=5000.
+// TestLinearizable proves that whatever devices do at once, retry, or die of, every answer about their user is
+// explained by each operation having happened at one moment. For more histories: go test ./presence -run Linear
+// -rapid.checks=5000.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	for range histories(t) {
 		h := newHistory(t, nil)
 		h.givingUp = true
-		h.live(t, rand.Uint64()) // no seed brings a history back: the scheduler has its part in it
+		h.live(t, rand.Uint64()) // no seed reproduces a history: the scheduler takes part in it
 		if !h.linearizable(t) {
 			t.Fatalf("nothing explains\n%s", h)
 		}
 	}
 }
 
-// Who closed a connection was told so, and saw another that is on its way. Then the user stays online, though another
-// function, that closes the same one and has seen neither, has yet to write.
+// TestClosedTwiceWhileAnotherConnects proves that a user stays online if the function that closed a connection was told
+// so, and saw another that is on its way, although another function, which closes the same connection and has seen
+// neither, has yet to write.
 func TestClosedTwiceWhileAnotherConnects(t *testing.T) {
 	t.Parallel()
 	h := newHistory(t, nil)
@@ -319,7 +321,8 @@ func TestClosedTwiceWhileAnotherConnects(t *testing.T) {
 	}
 }
 
-// Who gives up while connecting is not online for longer than what follows the stream takes.
+// TestGaveUpWhileConnecting proves that a user who gives up while connecting stays online no longer than the stream's
+// records take.
 func TestGaveUpWhileConnecting(t *testing.T) {
 	t.Parallel()
 	h := newHistory(t, nil)
@@ -331,7 +334,7 @@ func TestGaveUpWhileConnecting(t *testing.T) {
 	}
 }
 
-// wrongs are ways for a store to be wrong.
+// wrongs are ways in which a store can be wrong.
 func wrongs() map[string]*wrongTable {
 	return map[string]*wrongTable{
 		"disconnect ignores the epoch": {update: func(in *api.UpdateItemInput) {
@@ -351,7 +354,7 @@ func wrongs() map[string]*wrongTable {
 	}
 }
 
-// The checker finds a store that is wrong, mostly in the first few histories.
+// TestLinearizableFindsWrongStores proves that the checker finds a wrong store, usually in the first few histories.
 func TestLinearizableFindsWrongStores(t *testing.T) {
 	t.Parallel()
 	for name, wrong := range wrongs() {

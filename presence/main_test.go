@@ -13,7 +13,7 @@ func TestMain(m *testing.M) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
 	if !given {
-		_ = flag.Set("rapid.checks", "30") // the flag is rapid's, and there
+		_ = flag.Set("rapid.checks", "30") // rapid defines the flag
 	}
 	os.Exit(m.Run())
 }

@@ -18,7 +18,7 @@ import (
 	"heliograph/presence"
 )
 
-// How long calls take, by what AWS's clients see from within a Region.
+// Durations of calls, as AWS's clients measure them from within a Region.
 const (
 	callTakes  = 6 * time.Millisecond  // a read or write of the table
 	pageTakes  = 10 * time.Millisecond // a page of 1 MB of the index
@@ -27,9 +27,9 @@ const (
 	sweepStall = 200 * time.Millisecond
 )
 
-// manyConnections is the table and the gateway of very many connections that are all alive. It keeps some bytes of each
-// instead of an item, so that a million fit and can be swept in fake time. It does what the sweep asks of the table and
-// nothing else; TestLeanTable holds it equal to the simulator's.
+// manyConnections is the table and the gateway of a very large number of connections, all alive. It keeps a few bytes
+// per connection instead of an item, so that a million fit and can be swept in fake time. It supports only what the
+// sweep asks of the table; TestLeanTable proves it equal to the simulator's.
 type manyConnections struct {
 	presence.DynamoDB // nil: other calls panic
 	presence.Gateway
@@ -38,7 +38,7 @@ type manyConnections struct {
 
 	mu     sync.Mutex
 	ends   []int64                            // of each connection's lease, in Unix seconds
-	shards [presence.Shards]map[int64][]int32 // the connections whose lease ended at a second, and some whose did once
+	shards [presence.Shards]map[int64][]int32 // connections by the second their lease ends, some of them stale
 	counts [presence.Shards]map[int64]int     // how many leases end at a second
 	shard  []uint8                            // of each connection
 
@@ -80,7 +80,7 @@ func shardOf(partition string) int {
 
 func textOf(v types.AttributeValue) string { return v.(*types.AttributeValueMemberS).Value }
 
-// secondsOf is the time at the beginning of a lease's key.
+// secondsOf is the time at the start of a lease's key.
 func secondsOf(key string) int64 {
 	n, err := strconv.ParseInt(key[:10], 10, 64)
 	if err != nil {
@@ -97,7 +97,7 @@ func indexOf(sortKey string) int {
 	return i
 }
 
-// key is what the index lists of a connection.
+// key is the index entry of a connection.
 func (m *manyConnections) key(i int) item {
 	return item{
 		"pk": text(fmt.Sprintf("user#u%07d", i)), "sk": text("conn#" + connectionName(i)),
@@ -106,7 +106,7 @@ func (m *manyConnections) key(i int) item {
 	}
 }
 
-// item is a connection as the table has it.
+// item is a connection as stored in the table.
 func (m *manyConnections) item(i int) item {
 	whole := m.key(i)
 	whole["connectedAt"] = &types.AttributeValueMemberN{Value: fmt.Sprint(m.start.UnixMilli())}
@@ -114,7 +114,7 @@ func (m *manyConnections) item(i int) item {
 	return whole
 }
 
-// Query lists the leases of a shard that have ended, or counts a list of the index.
+// Query lists the ended leases of a shard, or counts a list of the index.
 func (m *manyConnections) Query(ctx context.Context, in *api.QueryInput, _ ...func(*api.Options)) (*api.QueryOutput, error) {
 	partition := textOf(in.ExpressionAttributeValues[":shard"])
 	if in.Select != types.SelectCount {
@@ -128,6 +128,8 @@ func (m *manyConnections) Query(ctx context.Context, in *api.QueryInput, _ ...fu
 	return &api.QueryOutput{Count: int32(n)}, ctx.Err()
 }
 
+// list finds the leases of a shard that ended before a second, after a given entry, without keeping them sorted:
+// renewed connections are dropped from their old second only here.
 func (m *manyConnections) list(shard int, before int64, after item, limit int) (found []item) {
 	from, last := int64(0), -1
 	if after != nil {
@@ -157,7 +159,7 @@ func (m *manyConnections) list(shard int, before int64, after item, limit int) (
 	return found
 }
 
-// count counts a list. A condition on the end of leases has the one form or the other.
+// count counts a list. The condition on the end of leases has one of two forms.
 func (m *manyConnections) count(partition, condition string, due types.AttributeValue) (n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -209,7 +211,7 @@ func (m *manyConnections) UpdateItem(_ context.Context, in *api.UpdateItemInput,
 	return &api.UpdateItemOutput{}, nil
 }
 
-// GetConnection finds every connection alive. Now and then it takes long, as API Gateway does.
+// GetConnection reports every connection alive. Now and then it is slow, as API Gateway is.
 func (m *manyConnections) GetConnection(_ context.Context, in *gateway.GetConnectionInput, _ ...func(*gateway.Options)) (*gateway.GetConnectionOutput, error) {
 	i := indexOf("conn#" + *in.ConnectionId)
 	m.mu.Lock()

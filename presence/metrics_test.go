@@ -16,7 +16,7 @@ import (
 	"heliograph/presence"
 )
 
-// emitted does something as a function, and gives the metrics that this emitted.
+// emitted runs do as a function, and returns the metrics that it emitted.
 func emitted(t *testing.T, function string, do func(context.Context) error) map[string]float64 {
 	t.Helper()
 	var printed bytes.Buffer
@@ -40,8 +40,8 @@ func emitted(t *testing.T, function string, do func(context.Context) error) map[
 	return values
 }
 
-// Each connection is counted once when it opens and once when it closes, on whichever path, and by whoever
-// closes it, not by who finds it closed.
+// TestConnectionMetrics proves that each connection is counted once when it opens and once when it closes, on whichever
+// path, by the function that closes it and not by one that finds it closed.
 func TestConnectionMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -63,7 +63,8 @@ func TestConnectionMetrics(t *testing.T) {
 	same(t, "open", w.open(t, "u"), []heliograph.ConnectionID{})
 }
 
-// The announcer counts what it publishes, what it holds back, and the connections that time itself closed.
+// TestAnnouncerMetrics proves that the announcer counts the events it publishes, those it holds back, and the
+// connections closed by the table's time to live.
 func TestAnnouncerMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -95,7 +96,7 @@ func TestAnnouncerMetrics(t *testing.T) {
 	w.checkEvents(t, "u", false)
 }
 
-// A sweep tells what it did, and how much there is.
+// TestSweepMetrics proves that a sweep reports its work and the sizes of the index's lists.
 func TestSweepMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -16,10 +16,10 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// TestPresenceConverges lets functions of two users interleave, die and be answered wrongly at every call,
-// loses $disconnects, repeats records and notes, and lets the topic be down. At all times, who has a connection is
-// online, and what has been handled has been announced. In the end, one lease and two sweeps after the last of it, all
-// that is stored and all that was announced is true, and nothing was announced more often than need be.
+// TestPresenceConverges lets functions of two users interleave, die and get wrong answers at every call, loses
+// $disconnects, repeats records and notes, and lets the topic be down. It proves that at all times a user with a
+// connection is online, and handled changes have been announced. In the end, one lease and two sweeps later, everything
+// stored and announced is true, and nothing was announced more often than necessary.
 func TestPresenceConverges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -57,18 +57,18 @@ type machine struct {
 	overlaps int // pairs of announcers that worked at the same time
 }
 
-// lane is how far the records of one item have been handled.
+// lane tracks how far the records of one item have been handled.
 type lane struct {
 	handled dynamodb.Sequence
 	handler *process // at most one works on an item's records
 }
 
-// itemOfRecord identifies the item that a record is about.
+// itemOfRecord identifies the item of a record.
 func itemOfRecord(r presence.Record) string {
 	return textOf(r.Keys["pk"]) + " " + textOf(r.Keys["sk"])
 }
 
-// next are the records that may be handled now: of each item the first that has not been, unless it is being handled.
+// next are the records that may be handled now: the first unhandled one of each item, unless it is being handled.
 func (m *machine) next(t tb) (next []dynamodb.Record) {
 	seen := map[string]bool{}
 	for _, r := range m.records(t, m.after) {
@@ -92,7 +92,7 @@ func (m *machine) spawn(name string, work func(p *process) error, after func(err
 	return p
 }
 
-// pick draws one of the processes that have not ended.
+// pick draws one of the running processes.
 func (m *machine) pick(t *rapid.T) *process {
 	running := slices.DeleteFunc(slices.Clone(m.running), (*process).ended)
 	if len(running) == 0 {
@@ -101,7 +101,7 @@ func (m *machine) pick(t *rapid.T) *process {
 	return rapid.SampledFrom(running).Draw(t, "process")
 }
 
-// doConnect lets a device in. If its function does not answer well, the gateway refuses it.
+// doConnect connects a device. If its function does not succeed, the gateway refuses it.
 func (m *machine) doConnect(t *rapid.T) {
 	id := heliograph.ConnectionID(fmt.Sprintf("c%d", len(m.owner)))
 	user := rapid.SampledFrom([]heliograph.UserID{"ann", "bob"}).Draw(t, "user")
@@ -115,8 +115,8 @@ func (m *machine) doConnect(t *rapid.T) {
 	})
 }
 
-// doGiveUp lets a client go away while its connection is being made. Its $disconnect, and what follows the stream, may
-// be done at once, before the connect goes on.
+// doGiveUp makes a client go away while its connection is being made. Its $disconnect, and the handling of the stream,
+// may run at once, before the connect goes on.
 func (m *machine) doGiveUp(t *rapid.T) {
 	id := m.one(t, slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id heliograph.ConnectionID) bool {
 		return m.gaveUp[id] || !m.connecting(id)
@@ -129,7 +129,7 @@ func (m *machine) doGiveUp(t *rapid.T) {
 	}
 }
 
-// catchUp handles all that is in the stream, unless a batch is being handled.
+// catchUp handles everything in the stream, unless a batch is being handled.
 func (m *machine) catchUp(t *rapid.T) {
 	if m.deaf {
 		return
@@ -142,7 +142,7 @@ func (m *machine) catchUp(t *rapid.T) {
 	m.deliver(t)
 }
 
-// connecting tells whether the connect of a connection has not ended.
+// connecting reports whether a connection's connect is still running.
 func (m *machine) connecting(id heliograph.ConnectionID) bool {
 	return slices.ContainsFunc(m.running, func(p *process) bool { return p.name == "connect "+string(id) && !p.ended() })
 }
@@ -156,7 +156,7 @@ func (m *machine) doLeave(t *rapid.T) {
 	}
 }
 
-// doPrune closes a connection that is not alive, as delivery does, or a $disconnect that comes twice, or late.
+// doPrune closes a connection that is not alive, as delivery does, or a $disconnect that is repeated or late.
 func (m *machine) doPrune(t *rapid.T) {
 	dead := slices.DeleteFunc(slices.Sorted(maps.Keys(m.owner)), func(id heliograph.ConnectionID) bool {
 		_, alive := m.sockets.alive[id]
@@ -180,10 +180,10 @@ func (m *machine) disconnectLater(id heliograph.ConnectionID) *process {
 
 func (m *machine) doStep(t *rapid.T) { m.pick(t).step(goOn) }
 
-// doRun lets one process go on to its end.
+// doRun runs one process to its end.
 func (m *machine) doRun(t *rapid.T) { m.pick(t).finish() }
 
-// doFail lets a call fail in one of the ways there are.
+// doFail makes a call fail in one of the possible ways.
 func (m *machine) doFail(t *rapid.T) {
 	m.pick(t).step(rapid.SampledFrom([]fate{dieBefore, dieAfter, refuse, lie, lose, late}).Draw(t, "fate"))
 }
@@ -193,7 +193,7 @@ func (m *machine) announcerIn(p *process) *presence.Announcer {
 	return presence.NewAnnouncer(m.in(p), steppedWorld{m.world, p}, steppedWorld{m.world, p})
 }
 
-// steppedWorld makes publishing and queueing steps of a process.
+// steppedWorld turns publishing and queueing into steps of a process.
 type steppedWorld struct {
 	*world
 	p *process
@@ -226,13 +226,13 @@ func (m *machine) announce(name string, work func(*presence.Announcer) error, af
 	return p
 }
 
-// doTopic lets the topic go down, or come back.
+// doTopic takes the topic down, or brings it back.
 func (m *machine) doTopic(t *rapid.T) {
 	m.deaf = rapid.IntRange(0, 2).Draw(t, "down") == 0
 }
 
-// doHandle takes the next record of one of the items in the stream, while records of others may be under way. If that
-// fails, the record comes again, and some before it may, too.
+// doHandle takes the next record of one of the items in the stream, while records of others may be under way. If
+// handling fails, the record comes again, and some before it may, too.
 func (m *machine) doHandle(t *rapid.T) {
 	records := m.next(t)
 	if len(records) == 0 {
@@ -245,7 +245,7 @@ func (m *machine) doHandle(t *rapid.T) {
 		l = &lane{}
 		m.lanes[item] = l
 	}
-	if rapid.IntRange(0, 19).Draw(t, "again") == 0 { // Lambda tries a whole batch again if the function dies
+	if rapid.IntRange(0, 19).Draw(t, "again") == 0 { // Lambda retries a whole batch if the function dies
 		all := slices.DeleteFunc(m.records(t, ""), func(r dynamodb.Record) bool {
 			return itemOfRecord(recordOf(r)) != item || r.Sequence > next.Sequence
 		})
@@ -261,7 +261,7 @@ func (m *machine) doHandle(t *rapid.T) {
 	})
 }
 
-// doGrace takes a note off the queue, which stays there for a second time now and then.
+// doGrace takes a note off the queue; now and then it stays there for a second delivery.
 func (m *machine) doGrace(t *rapid.T) {
 	if len(m.graces) == 0 {
 		t.Skip("the queue is empty")
@@ -282,8 +282,7 @@ func (m *machine) doGrace(t *rapid.T) {
 	})
 }
 
-// doPassTime lets time pass. A function that takes over 10 s is killed, and in the case of connect the
-// client refused.
+// doPassTime lets time pass. A function that takes over 10 s is killed, and a connecting client is then refused.
 func (m *machine) doPassTime(t *rapid.T) {
 	m.advance(time.Duration(rapid.IntRange(1, 90_000).Draw(t, "milliseconds")) * time.Millisecond)
 	for _, p := range m.running {
@@ -296,7 +295,7 @@ func (m *machine) doPassTime(t *rapid.T) {
 	}
 }
 
-// doSweep sweeps, now and then. Some of the sweep's calls to the table fail.
+// doSweep sweeps now and then. Some of the sweep's calls to the table fail.
 func (m *machine) doSweep(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "minute") > 0 {
 		t.Skip("it is not time")
@@ -308,7 +307,7 @@ func (m *machine) doSweep(t *rapid.T) {
 	}
 }
 
-// check holds at all times: a connection that is alive is stored, and its user is online.
+// check holds at all times: a live connection is stored, and its user is online.
 func (m *machine) check(t *rapid.T) {
 	for _, user := range []heliograph.UserID{"ann", "bob"} {
 		connections, status, err := m.store.Connections(context.Background(), user)
@@ -324,7 +323,7 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// end lets everything come to rest, and checks it all.
+// end lets everything settle, and checks all of it.
 func (m *machine) end(t *rapid.T) {
 	m.deaf = false
 	for _, p := range m.running {

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// MaxPage is the most users that a page of the online list can be asked for.
+	// MaxPage is the largest page of the online list that a caller may request.
 	MaxPage = 1000
-	// maxPageBytes is what a page may weigh, in the index and in the answer: one page of a DynamoDB query.
+	// maxPageBytes bounds a page, in the index and in the answer: one page of a DynamoDB query.
 	maxPageBytes = 1 << 20
 )
 
@@ -26,12 +26,12 @@ type Page struct {
 	Next  string // cursor of the next page; empty if this is the last
 }
 
-// Online gives a page of the users who are online: at most limit, 1 to MaxPage, or as many as 1 MB
-// allows with a limit of 0. It starts after the cursor of the page before, or at the beginning with an
-// empty one. An *InvalidError tells of a bad limit or cursor.
+// Online returns a page of the users who are online: at most limit, 1 to MaxPage, or as many as 1 MB allows with a
+// limit of 0. It starts after the previous page's cursor, or at the beginning with an empty one. It returns an
+// *InvalidError for a bad limit or cursor.
 //
-// The list is read from the index, so it lags a little behind. Whoever is online from the first page to
-// the last is listed exactly once. The last page may be empty.
+// The list is read from the index, so it lags a little behind. A user who is online from the first page to the last is
+// listed exactly once. The last page may be empty.
 func (s *Store) Online(ctx context.Context, limit int, cursor string) (Page, error) {
 	if limit < 0 || limit > MaxPage {
 		return Page{}, &InvalidError{Field: "limit", Reason: fmt.Sprintf("is not from 1 to %d", MaxPage)}
@@ -60,7 +60,7 @@ type filler struct {
 
 func (f *filler) full() bool { return f.left <= 0 || f.bytes <= 0 }
 
-// fill starts after a user, in that user's shard; with none at the beginning.
+// fill starts after a user, in that user's shard, or at the beginning without one.
 func (f *filler) fill(ctx context.Context, after heliograph.UserID) error {
 	first := 0
 	if after != "" {
@@ -71,7 +71,7 @@ func (f *filler) fill(ctx context.Context, after heliograph.UserID) error {
 		if err != nil {
 			return err
 		}
-		// Where a page ends with its shard, others may have more: only the last one is sure to be the end.
+		// If a page ends together with its shard, others may have more: only the last shard is sure to be the end.
 		if more || (f.full() && number < Shards-1) {
 			f.page.Next = encodeCursor(f.page.Users[len(f.page.Users)-1].User)
 			return nil
@@ -81,7 +81,7 @@ func (f *filler) fill(ctx context.Context, after heliograph.UserID) error {
 	return nil
 }
 
-// fillFrom adds the users of one shard after a user, and tells whether some did not fit any more.
+// fillFrom adds the users of one shard after a user, and reports whether some no longer fit.
 func (f *filler) fillFrom(ctx context.Context, number int, after heliograph.UserID) (more bool, err error) {
 	for {
 		out, err := f.store.db.Query(ctx, f.query(number, after))
@@ -111,16 +111,16 @@ func (f *filler) add(user heliograph.UserID) {
 	f.bytes -= entryBytes(user)
 }
 
-// entryBytes is what a user weighs: the larger of what DynamoDB counts for the four keys in the index
-// and what the contract's JSON takes, without regard to characters that have to be escaped.
+// entryBytes is the size of a user's entry: the larger of what DynamoDB counts for the four keys in the index and what
+// the contract's JSON takes, ignoring escaped characters.
 func entryBytes(user heliograph.UserID) int {
 	const keys = len("pk" + userPrefix + "sk" + presenceKey + "gpk" + "online#00" + "gsk")
 	const entry = len(`{"UserId":"","IsOnline":true,"LastActivity":"2026-01-02T03:04:05.678Z"},`)
 	return max(keys+2*len(user), entry+len(user))
 }
 
-// query asks for no more than what fits. It continues by key and not by the last page's end, since the
-// user whom the cursor names may be gone.
+// query requests no more than fits. It continues by key rather than by the last page's end, since the user whom the
+// cursor names may be gone.
 func (f *filler) query(number int, after heliograph.UserID) *dynamodb.QueryInput {
 	q := &dynamodb.QueryInput{
 		TableName: &f.store.table, IndexName: aws.String(Index),

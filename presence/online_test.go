@@ -16,7 +16,8 @@ import (
 	"heliograph/presence"
 )
 
-// The pages together list everybody once, whatever their size; none is larger than asked for.
+// TestOnlinePages proves that the pages together list every user once, whatever their size, and none is larger than
+// requested.
 func TestOnlinePages(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -47,7 +48,8 @@ func TestOnlinePages(t *testing.T) {
 	}
 }
 
-// A table that says at once that a shard has no more, when a page and the shard end together, is no different.
+// TestOnlinePagesThatEndWithTheirShard proves that the pages are the same with a table that reports at once that a
+// shard has no more when a page and the shard end together.
 func TestOnlinePagesThatEndWithTheirShard(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -66,7 +68,7 @@ func TestOnlinePagesThatEndWithTheirShard(t *testing.T) {
 	}
 }
 
-// Nobody is online: one empty page.
+// TestOnlineNobody proves that the list is one empty page when all users are offline.
 func TestOnlineNobody(t *testing.T) {
 	t.Parallel()
 	page, err := setUp(t).store.Online(t.Context(), 0, "")
@@ -75,7 +77,7 @@ func TestOnlineNobody(t *testing.T) {
 	}
 }
 
-// A page without limit is as full as 1 MB allows, and no fuller; the rest follows.
+// TestOnlinePageOf1MB proves that a page without a limit is as full as 1 MB allows, and no fuller; the rest follows.
 func TestOnlinePageOf1MB(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -107,8 +109,8 @@ func TestOnlinePageOf1MB(t *testing.T) {
 	}
 }
 
-// Whoever is online all the time is listed exactly once, though others come and go between the pages, those
-// whom the cursor names among them.
+// TestOnlineWhilePeopleComeAndGo proves that a user who is online throughout is listed exactly once, though others come
+// and go between the pages, including users named by the cursor.
 func TestOnlineWhilePeopleComeAndGo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -154,7 +156,7 @@ func TestOnlineWhilePeopleComeAndGo(t *testing.T) {
 	})
 }
 
-// No cursor but those given out is taken; a changed one is found out, whatever was changed.
+// TestCursorTampering proves that only issued cursors are accepted; any change to one is detected.
 func TestCursorTampering(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -200,7 +202,8 @@ func TestCursorTampering(t *testing.T) {
 	}
 }
 
-// Any cursor whatever is refused or good, and never an error of another kind.
+// TestAnyCursor proves that any text is either a valid cursor or refused as an invalid one, without another kind of
+// error.
 func TestAnyCursor(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

@@ -11,11 +11,11 @@ import (
 	"heliograph/presence"
 )
 
-// A process is one function at work, that stops before each of its calls until it is told how the call
-// ends. So a test decides how functions interleave, and where they die.
+// A process is one running function that stops before each of its calls until the test decides how the call ends. So a
+// test controls how functions interleave, and where they die.
 type process struct {
 	name  string
-	calls chan string // the call that it stands before
+	calls chan string // the call that it is about to make
 	fates chan fate   // how that call ends
 	done  chan error
 	dead  bool
@@ -23,8 +23,8 @@ type process struct {
 	since     time.Time // when it began
 	announces bool
 
-	next  string // the call that it stands before now; empty: it has ended
-	made  int    // how many calls it has come to
+	next  string // the call that it is about to make; empty: it has ended
+	made  int    // how many calls it has reached
 	err   error  // what it ended with
 	after func(error)
 
@@ -45,11 +45,11 @@ type fate int
 const (
 	goOn      fate = iota // as it should
 	dieBefore             // the function dies before the call is made
-	dieAfter              // the call is made, and the function dies before it knows
-	refuse                // the service answers with an error, and did nothing
-	lie                   // the service answers with an error, but did it
+	dieAfter              // the call is made, and the function dies before it gets the answer
+	refuse                // the service answers with an error, having done nothing
+	lie                   // the service answers with an error, but did the work
 	lose                  // no answer comes, and nothing was done
-	late                  // no answer comes, and it is done when the function has long ended
+	late                  // no answer comes, and the work is done long after the function has ended
 )
 
 var (
@@ -58,13 +58,13 @@ var (
 	errLoop = errors.New("the function comes to no end")
 )
 
-// maxCalls is more than a function makes, whatever the others do meanwhile in a test.
+// maxCalls is more than any function makes, whatever the others do meanwhile.
 const maxCalls = 60
 
-// GoString is how rapid names it in the story of a failure.
+// GoString is the process's name in rapid's failure report.
 func (p *process) GoString() string { return p.name + " before " + p.next }
 
-// begin starts a process and runs it up to its first call. after is called when it has ended.
+// begin starts a process and runs it up to its first call. after is called once it has ended.
 func begin(name string, work func(p *process) error, after func(error)) *process {
 	p := &process{
 		name: name, after: after,
@@ -75,7 +75,7 @@ func begin(name string, work func(p *process) error, after func(error)) *process
 	return p
 }
 
-// wait waits until the process stands before a call or has ended.
+// wait waits until the process has reached a call or ended.
 func (p *process) wait() {
 	select {
 	case p.next = <-p.calls:
@@ -87,8 +87,8 @@ func (p *process) wait() {
 	}
 }
 
-// step lets the call that the process stands before end in some way, and runs it up to the next. If it has ended,
-// nothing is left to do.
+// step ends the process's pending call in the given way, and runs it up to the next. It does nothing once the process
+// has ended.
 func (p *process) step(f fate) {
 	if p.ended() {
 		return
@@ -99,21 +99,21 @@ func (p *process) step(f fate) {
 
 func (p *process) ended() bool { return p.next == "" }
 
-// finish lets everything go well from here on.
+// finish lets every remaining call succeed.
 func (p *process) finish() {
 	for !p.ended() {
 		p.step(goOn)
 	}
 }
 
-// until lets everything go well until the process stands before a call.
+// until lets every call succeed until the process reaches the named one.
 func (p *process) until(call string) {
 	for p.next != call && !p.ended() {
 		p.step(goOn)
 	}
 }
 
-// call makes a call in a process, as its fate will have it.
+// call makes a call in a process, according to its fate.
 func call[Out any](p *process, name string, do func() (Out, error)) (Out, error) {
 	var none Out
 	if p.dead {
@@ -146,9 +146,9 @@ func call[Out any](p *process, name string, do func() (Out, error)) (Out, error)
 	}
 }
 
-// stepped is a table, each call of which is a step of a process.
+// stepped is a table whose every call is a step of a process.
 type stepped struct {
-	presence.DynamoDB // BatchGetItem is none: nothing that changes presence uses it
+	presence.DynamoDB // BatchGetItem is not a step: nothing that changes presence uses it
 	p                 *process
 }
 
@@ -172,7 +172,7 @@ func (s stepped) Query(ctx context.Context, in *api.QueryInput, o ...func(*api.O
 	return call(s.p, "Query", func() (*api.QueryOutput, error) { return s.DynamoDB.Query(ctx, in, o...) })
 }
 
-// in is the store as a process sees it.
+// in is the store as used by a process.
 func (f *fixture) in(p *process) *presence.Store {
 	return presence.NewStore(stepped{f.db, p}, tableName, f)
 }

@@ -10,26 +10,26 @@ import (
 	"heliograph"
 )
 
-// Record is one change of one item, as the table's stream tells it.
+// Record is one change of one item, from the table's stream.
 type Record struct {
 	Keys map[string]types.AttributeValue
 	// Old and New are the item before and after; New is nil if it was deleted.
 	Old, New map[string]types.AttributeValue
 	Created  time.Time // when the item was changed
-	Expired  bool      // it was deleted by the table's time to live, not by one of our functions
+	Expired  bool      // deleted by the table's time to live, not by one of our functions
 }
 
-// UnreadableError is about a record or an item that no function of ours wrote. It is the same the next time, so to try
-// again is of no use. Match it with errors.As.
+// UnreadableError reports a record or an item that none of our functions wrote. A retry would fail the same way. Match
+// it with errors.As.
 type UnreadableError struct{ cause error }
 
 func (e *UnreadableError) Error() string { return e.cause.Error() }
 func (e *UnreadableError) Unwrap() error { return e.cause }
 
-// Removed tells whether the item was deleted.
+// Removed reports whether the item was deleted.
 func (r Record) Removed() bool { return r.New == nil }
 
-// Partition names the user whose item it is. Records of one partition have to be handled in order.
+// Partition names the user who owns the item. Records of one partition must be handled in order.
 func (r Record) Partition() string {
 	pk, _ := r.keys()
 	return pk
@@ -39,10 +39,10 @@ func (r Record) keys() (pk, sk string) {
 	return stringOf(r.Keys["pk"]), stringOf(r.Keys["sk"])
 }
 
-// presence is the user whose presence changed, if the item is one.
+// presence returns the user whose presence changed, if the record is of a presence item.
 func (r Record) presence() (heliograph.UserID, bool) { return parsePresenceKey(r.keys()) }
 
-// connection is the connection that changed, if the item is one.
+// connection returns the connection that changed, if the record is of a connection.
 func (r Record) connection() (heliograph.UserID, heliograph.ConnectionID, bool) {
 	return parseConnectionKey(r.keys())
 }

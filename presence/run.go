@@ -15,23 +15,23 @@ import (
 type run struct {
 	*Sweeper
 	at   time.Time     // when it began
-	stop time.Time     // when to stop looking; zero: when all are done
-	slot time.Time     // when the gateway may be called next
-	gap  time.Duration // between two calls of the gateway
+	stop time.Time     // when to stop looking; zero: no limit
+	slot time.Time     // the earliest time of the next gateway call
+	gap  time.Duration // between two gateway calls
 
-	due      int  // connections whose lease had ended when the run began; -1: they could not be counted
+	due      int  // connections whose lease had ended when the run began; -1: not counted
 	started  int  // how many connections have been looked at
-	listed   bool // the list of those due came to its end
+	listed   bool // the list of due connections came to its end
 	complete bool // all of them have been looked at
 
 	workers sync.WaitGroup
-	places  chan struct{} // holds one for each connection that is being looked at
+	places  chan struct{} // one slot for each connection that is being looked at
 
 	mu         sync.Mutex
 	settled    int // connections that are no longer due
 	unverified int
 	example    error // why one of the unverified could not be verified
-	failed     error // the first failure of the table; what it is about is still due
+	failed     error // the first failure of the table; the connection concerned is still due
 }
 
 func (s *Sweeper) newRun(ctx context.Context) *run {
@@ -42,7 +42,7 @@ func (s *Sweeper) newRun(ctx context.Context) *run {
 	return r
 }
 
-// count emits the gauges of what there is, at once: nothing that happens to the rest of the run takes them away.
+// count emits the gauges at once, so that no later failure of the run loses them.
 func (r *run) count(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
@@ -57,8 +57,8 @@ func (r *run) count(ctx context.Context) error {
 	return nil
 }
 
-// sweep looks at connections one batch after the other, several at once, within the rate. Trouble with some of
-// them is noted, and does not keep it from the others.
+// sweep looks at connections batch by batch, several at once, within the rate. A failure of some is noted and does not
+// hold up the others.
 func (r *run) sweep(ctx context.Context) error {
 	rate := r.rate()
 	r.gap, r.slot = time.Second/time.Duration(rate), r.store.clock.Now()
@@ -71,8 +71,8 @@ func (r *run) sweep(ctx context.Context) error {
 	return r.failed
 }
 
-// rate is how many calls a second the run makes: enough for all that is due in the time that there is, and some more
-// for pauses. Where that is not known it is the configured rate, which is never exceeded.
+// rate is the calls per second of the run: enough for everything due in the time available, with some headroom for
+// pauses. If either is unknown it is the configured rate, which is never exceeded.
 func (r *run) rate() int {
 	if r.due < 0 || r.stop.IsZero() {
 		return r.options.Rate
@@ -82,7 +82,7 @@ func (r *run) rate() int {
 	return min(max(needed, idleRate), r.options.Rate)
 }
 
-// bound ends what is under way a while after the time to stop, so that a table which hangs leaves time to report.
+// bound cancels outstanding work a while after the time to stop, so that a hanging table leaves time to report.
 func (r *run) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if r.stop.IsZero() {
 		return context.WithCancel(ctx)
@@ -90,7 +90,7 @@ func (r *run) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, r.stop.Sub(r.store.clock.Now())+callTimeout)
 }
 
-// lookAll looks at what is due. The table is read one batch ahead, so that the calls need not wait for it.
+// lookAll looks at everything due. The table is read one batch ahead, so that the calls need not wait for it.
 func (r *run) lookAll(ctx context.Context) {
 	if r.due == 0 { // so the index need not be read again
 		r.complete = true
@@ -109,7 +109,7 @@ func (r *run) lookAll(ctx context.Context) {
 	r.complete = r.listed
 }
 
-// read hands out the connections that are due, batch by batch, until there is no more of them or somebody has enough.
+// read hands out the due connections, batch by batch, until there are no more or the consumer has enough.
 func (r *run) read(ctx context.Context, batches chan<- []Connection, enough <-chan struct{}) {
 	defer close(batches)
 	due := &dueList{store: r.store, at: r.at}
@@ -130,11 +130,11 @@ func (r *run) read(ctx context.Context, batches chan<- []Connection, enough <-ch
 	}
 }
 
-// over tells whether a time is too late to go on.
+// over reports whether a time is too late to go on.
 func (r *run) over(at time.Time) bool { return !r.stop.IsZero() && !at.Before(r.stop) }
 
-// start looks at a connection in the background, and tells whether there was time for it. The wait for
-// a free place comes before the wait for the rate, or calls would pile up in the one and then come at once.
+// start looks at a connection in the background, and reports whether there was time for it. It waits for a free slot
+// before it waits for the rate; otherwise calls would pile up behind the slots and then come in a burst.
 func (r *run) start(ctx context.Context, c Connection) bool {
 	r.places <- struct{}{}
 	if !r.pace(ctx) {
@@ -151,8 +151,8 @@ func (r *run) start(ctx context.Context, c Connection) bool {
 	return true
 }
 
-// pace waits until the gateway may be called again, and tells whether there is time for that. Of time lost, no more than
-// slack is made up for by calling faster, so that no second sees noticeably more calls than the rate.
+// pace waits until the gateway may be called again, and reports whether there is time for that. At most slack of any
+// lost time is recovered by calling faster, so that no second sees noticeably more calls than the rate.
 func (r *run) pace(ctx context.Context) bool {
 	now := r.store.clock.Now()
 	r.slot = later(r.slot, now.Add(-slack))
@@ -166,7 +166,7 @@ func (r *run) pace(ctx context.Context) bool {
 	return true
 }
 
-// note counts what came of one look. One connection's trouble is not the others'.
+// note counts the result of one look. A failure of one connection does not affect the others.
 func (r *run) note(ctx context.Context, came tally, err error) {
 	add(ctx, catalogue.LeasesRenewed, came.renewed)
 	add(ctx, catalogue.ConnectionsClosed, came.closed)
@@ -196,7 +196,7 @@ func (r *run) settle(err error) {
 	}
 }
 
-// reportBacklog emits how many connections the run did not get to.
+// reportBacklog emits how many connections the run did not reach.
 func (r *run) reportBacklog(ctx context.Context) {
 	switch {
 	case r.complete && r.failed == nil:
@@ -206,7 +206,7 @@ func (r *run) reportBacklog(ctx context.Context) {
 	}
 }
 
-// report logs what was done, and in one line the connections that could not be verified.
+// report logs what the run did, and sums up in one line the connections that could not be verified.
 func (r *run) report(ctx context.Context) {
 	log := observability.Log(ctx)
 	if r.unverified > 0 {

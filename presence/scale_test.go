@@ -15,7 +15,7 @@ import (
 
 var figures = flag.Bool("figures", false, "measure presence at full scale: a sweep of 1,000,000 connections, a storm of 100,000")
 
-// scale is how much a test of scale has to do: all of it with -figures, else a hundredth.
+// scale is the size of a scale test: all of it with -figures, otherwise a hundredth.
 func scale() (n, rate int) {
 	if *figures {
 		return 1_000_000, 2000
@@ -23,13 +23,13 @@ func scale() (n, rate int) {
 	return 10_000, 20
 }
 
-// At scale, each connection is verified in time, within the rate, and the gauges come each minute, whether leases end
-// evenly or all at once.
+// TestSweepAtScale proves that at scale, each connection is verified in time, within the rate, and the gauges are
+// emitted each minute, whether leases end evenly or all at once.
 func TestSweepAtScale(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		ended   func(i, n int) time.Duration // how long ago, when the first sweep begins
-		minutes int                          // a lease, and what the sweep is late by
+		ended   func(i, n int) time.Duration // how long ago, as of the first sweep
+		minutes int                          // a lease, and the delay of the sweep
 	}{
 		"evenly":      {func(i, n int) time.Duration { return -lease * time.Duration(i) / time.Duration(n) }, 20},
 		"all at once": {func(int, int) time.Duration { return 0 }, 20},
@@ -67,7 +67,7 @@ func TestSweepAtScale(t *testing.T) {
 	}
 }
 
-// sweep is one run, as Lambda has it: within 50 s. It returns the metrics.
+// sweep is one run, as on Lambda: within 50 s. It returns the metrics.
 func (m *manyConnections) sweep(t *testing.T, rate int) map[string]float64 {
 	m.due = 0
 	store := presence.NewStore(m, tableName, nil)
@@ -79,7 +79,7 @@ func (m *manyConnections) sweep(t *testing.T, rate int) map[string]float64 {
 	})
 }
 
-// The table of many connections answers the sweep as the simulator's does.
+// TestLeanTable proves that the table of many connections answers the sweep as the simulator's does.
 func TestLeanTable(t *testing.T) {
 	t.Parallel()
 	const n = 700
@@ -123,7 +123,7 @@ func TestLeanTable(t *testing.T) {
 			if counts, err = store.Count(t.Context(), at); err != nil {
 				t.Fatal(err)
 			}
-			counts.Online = 0 // the simulator's table has no presence here
+			counts.Online = 0 // the simulator's table holds no presence here
 			return leases, connections, counts
 		}
 		leases, connections, counts := read(m)

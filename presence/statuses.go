@@ -10,9 +10,9 @@ import (
 	"heliograph/observability"
 )
 
-// Statuses answers for the given users whether they are online, in the order in which they were given;
-// a user who was given twice is answered for once. It reads consistently: the answer for each user was
-// true at some moment of the call. A user who is not known is offline, without a last activity.
+// Statuses returns the status of each given user, in the given order; duplicates are answered once. Reads are
+// consistent: each user's status was true at some moment during the call. An unknown user is offline, without a last
+// activity.
 func (s *Store) Statuses(ctx context.Context, users []heliograph.UserID) ([]Status, error) {
 	keys, err := presenceKeys(users)
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *Store) Statuses(ctx context.Context, users []heliograph.UserID) ([]Stat
 	return inOrder(users, func(user heliograph.UserID) Status { return found[user].status(user, now) }), nil
 }
 
-// presenceKeys are the keys of the users' presence items, each once, since DynamoDB refuses doubles.
+// presenceKeys are the keys of the users' presence items, each once, since DynamoDB refuses duplicates.
 func presenceKeys(users []heliograph.UserID) ([]item, error) {
 	for _, user := range users {
 		if err := checkUser(user); err != nil {
@@ -45,7 +45,7 @@ func presenceKeys(users []heliograph.UserID) ([]item, error) {
 	return inOrder(users, presenceItemKey), nil
 }
 
-// inOrder makes one thing for each different user, in the order of their first mention.
+// inOrder calls one for each distinct user, in order of first mention.
 func inOrder[T any](users []heliograph.UserID, one func(heliograph.UserID) T) []T {
 	seen := make(map[heliograph.UserID]bool, len(users))
 	all := make([]T, 0, len(users))

@@ -11,7 +11,7 @@ import (
 	"heliograph"
 )
 
-// DynamoDB is what presence needs of DynamoDB. Conditions that fail come back as
+// DynamoDB is the part of the DynamoDB client that presence uses. Failed conditions are returned as
 // *types.ConditionalCheckFailedException.
 type DynamoDB interface {
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
@@ -24,24 +24,24 @@ type DynamoDB interface {
 
 var _ DynamoDB = (*dynamodb.Client)(nil)
 
-// Store keeps connections and presence in the table. It holds no state of its own and may be used by
-// any number of goroutines.
+// Store keeps connections and presence in the table. It holds no state of its own and is safe for concurrent use.
 type Store struct {
 	db    DynamoDB
 	table string
 	clock Clock
 
-	maxConnections int // of one user; 0: any number
+	maxConnections int // per user; 0: unlimited
 }
 
-// LimitConnections returns a store over the same table whose Connect refuses more than a number of connections of one user.
+// LimitConnections returns a store for the same table whose Connect refuses more than the given number of connections
+// per user.
 func (s *Store) LimitConnections(number int) *Store {
 	limited := *s
 	limited.maxConnections = number
 	return &limited
 }
 
-// NewStore returns the store over a table; a nil clock means the machine's.
+// NewStore returns a store for a table; a nil clock means the system clock.
 func NewStore(db DynamoDB, table string, clock Clock) *Store {
 	if clock == nil {
 		clock = SystemClock{}
@@ -68,8 +68,8 @@ func presenceItemKey(user heliograph.UserID) item {
 	return item{"pk": text(userKey(user)), "sk": text(presenceKey)}
 }
 
-// names are the placeholders for attribute names. All names go by placeholder, since DynamoDB reserves
-// several hundred words, online and ttl among them.
+// names are the placeholders for attribute names. Every name uses one, since DynamoDB reserves several hundred words,
+// online and ttl among them.
 func names(attributes ...string) map[string]string {
 	placeholders := make(map[string]string, len(attributes))
 	for _, a := range attributes {
@@ -78,8 +78,7 @@ func names(attributes ...string) map[string]string {
 	return placeholders
 }
 
-// readPresence reads a user's presence item, consistently. An item that is not there reads as the zero
-// item: offline, epoch 0.
+// readPresence reads a user's presence item, consistently. A missing item reads as the zero item: offline, epoch 0.
 func (s *Store) readPresence(ctx context.Context, user heliograph.UserID) (presenceItem, error) {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: presenceItemKey(user), ConsistentRead: aws.Bool(true),

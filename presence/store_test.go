@@ -13,7 +13,7 @@ import (
 	"heliograph/presence"
 )
 
-// A connection carries all that it was opened with, and is seen at once.
+// TestConnect proves that a connection keeps everything that it was opened with, and is visible at once.
 func TestConnect(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -37,7 +37,7 @@ func TestConnect(t *testing.T) {
 	same(t, "online list", f.listed(t, 0), []heliograph.UserID{"1234"})
 }
 
-// The gateway's time counts; without one it is now.
+// TestConnectWithoutTime proves that ConnectedAt defaults to now; a time from the gateway takes precedence.
 func TestConnectWithoutTime(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -48,7 +48,7 @@ func TestConnectWithoutTime(t *testing.T) {
 	}
 }
 
-// Ids that can't be stored are refused by a typed error before anything is written.
+// TestInvalidIDs proves that ids that can't be stored are refused with a typed error before anything is written.
 func TestInvalidIDs(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -83,7 +83,7 @@ func TestInvalidIDs(t *testing.T) {
 	}
 }
 
-// The longest ids and texts that are allowed fit the table and its index.
+// TestLongestIDs proves that the longest allowed ids and texts fit the table and its index.
 func TestLongestIDs(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -95,7 +95,7 @@ func TestLongestIDs(t *testing.T) {
 	}
 }
 
-// A user is online while one device is left, whichever that is, and offline from the last one's end on.
+// TestTwoDevices proves that a user is online while any one device is left, and offline from the end of the last.
 func TestTwoDevices(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]heliograph.ConnectionID{{"a", "b"}, {"b", "a"}} {
@@ -124,7 +124,7 @@ func TestTwoDevices(t *testing.T) {
 	}
 }
 
-// A disconnect that comes again, or late, changes nothing.
+// TestDisconnectAgain proves that a repeated or late disconnect changes nothing.
 func TestDisconnectAgain(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -143,7 +143,8 @@ func TestDisconnectAgain(t *testing.T) {
 	}
 }
 
-// The last activity is that of the connection that lived longest, in whichever order they are found dead.
+// TestLastActivityNeverGoesBack proves that the last activity is that of the connection that lived longest, in whatever
+// order they are found dead.
 func TestLastActivityNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -156,7 +157,8 @@ func TestLastActivityNeverGoesBack(t *testing.T) {
 	same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: start, OfflineSince: start})
 }
 
-// A connection past its limit is not open, even if nobody has deleted it, and keeps nobody online.
+// TestLimit proves that a connection past its limit is not open, even before it is deleted, and does not keep its user
+// online.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -176,7 +178,7 @@ func TestLimit(t *testing.T) {
 	same(t, "status", f.status(t, "1234"), presence.Status{User: "1234", LastActivity: f.Now(), OfflineSince: f.Now()})
 }
 
-// All connections of a user are found, however many pages they take.
+// TestManyConnections proves that all connections of a user are found, however many pages they take.
 func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -201,7 +203,7 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// Who was online just now is a matter of the status alone.
+// TestOnlineWithin proves that OnlineWithin depends on the status alone.
 func TestOnlineWithin(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -223,7 +225,7 @@ func TestOnlineWithin(t *testing.T) {
 	}
 }
 
-// Statuses keeps the order, folds doubles and knows nothing of strangers.
+// TestStatuses proves that Statuses keeps the order, drops duplicates and reports unknown users as offline.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -244,7 +246,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// More users than one batch takes, of a table that leaves out keys: all are answered for.
+// TestStatusesOfMany proves that all users are answered for if they exceed one batch and the table leaves out keys.
 func TestStatusesOfMany(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -269,7 +271,7 @@ func TestStatusesOfMany(t *testing.T) {
 	}
 }
 
-// A table that answers nothing is an error after some tries, not an answer.
+// TestStatusesOfBusyTable proves that a table that leaves out every key is an error after some tries, not an answer.
 func TestStatusesOfBusyTable(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -280,9 +282,9 @@ func TestStatusesOfBusyTable(t *testing.T) {
 	}
 }
 
-// What each operation costs, in capacity units, exactly: less would be a read that is not consistent. No connect
-// takes more than 4 write units, no disconnect more than 4 and 2 read units, no page more than 2 read units and a
-// half for each shard that it crosses.
+// TestCost proves that each operation costs exactly this many capacity units: fewer would mean a read that is not
+// consistent. No connect takes more than 4 write units, no disconnect more than 4 and 2 read units, no page more than 2
+// read units plus a half for each shard that it crosses.
 func TestCost(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -356,7 +358,7 @@ func (f *fixture) units() [2]float64 {
 	return [2]float64{used.Table.Read + index.Read, used.Table.Write + index.Write}
 }
 
-// population connects so many users, with ids as long as real ones.
+// population connects that many users, with ids of realistic length.
 func (f *fixture) population(t tb, n int) {
 	t.Helper()
 	for i := range n {

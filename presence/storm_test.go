@@ -22,10 +22,10 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// What a storm meets on AWS: API Gateway's and Lambda's quotas as they are by default, and durations as they are seen
-// within a Region.
+// The limits that a storm meets on AWS: API Gateway's and Lambda's default quotas, and durations as measured within a
+// Region.
 const (
-	stormRate       = 500                    // new connections a second, which API Gateway lets in
+	stormRate       = 500                    // new connections a second that API Gateway admits
 	stormShards     = 4                      // of the table's stream
 	stormLanes      = 2                      // batches of a shard at once, as the stack sets it
 	accountCapacity = 1000                   // concurrent executions of all functions
@@ -37,9 +37,9 @@ const (
 	clientPatience  = 10 * time.Second // for one handshake
 )
 
-// After an outage everybody comes back at once: 500 a second get in, through functions that all start cold, into a table
-// whose partitions have AWS's limits. Everybody is connected soon, everybody is announced soon and once, and no
-// partition is throttled.
+// TestReconnectStorm proves that everyone may come back at once after an outage: 500 users a second are admitted,
+// through functions that all start cold, into a table whose partitions have AWS's limits. Every user is soon connected,
+// soon announced, and announced once, and no partition is throttled.
 func TestReconnectStorm(t *testing.T) {
 	t.Parallel()
 	devices := 1_000
@@ -80,13 +80,13 @@ type storm struct {
 	authorizer, connect, announce pool
 	running, most                 atomic.Int64 // executions of all functions
 	throttled                     atomic.Int64 // calls of the table
-	refused                       atomic.Int64 // handshakes that failed, and were tried again
+	refused                       atomic.Int64 // handshakes that failed and were retried
 
 	mu        sync.Mutex
 	secrets   []time.Time // when the secret was read
 	connected map[heliograph.UserID]time.Time
 	heard     map[heliograph.UserID]int
-	slowest   time.Duration   // a handshake that succeeded
+	slowest   time.Duration   // slowest successful handshake
 	delays    []time.Duration // from connected to announced
 }
 
@@ -98,7 +98,7 @@ func newStorm(t *testing.T) *storm {
 	return s
 }
 
-// stormTransport makes each call of the table take its time, and counts those that are throttled.
+// stormTransport gives each call of the table its duration, and counts the throttled ones.
 type stormTransport struct {
 	inProcess
 	storm *storm
@@ -118,15 +118,15 @@ func (s stormTransport) Do(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// pool is a function: how many of its environments there are, and are idle.
+// pool is the environments of one function: how many there are, and how many are idle.
 type pool struct {
 	mu   sync.Mutex
 	idle int
 	made int
 }
 
-// run runs an execution of a function, in an idle environment or a new one, which starts cold. It fails where the account's
-// capacity is used up.
+// run executes a function, in an idle environment or a new one, which starts cold. It fails if the account's capacity
+// is used up.
 func (s *storm) run(p *pool, start, do func() error) error {
 	if n := s.running.Add(1); n > accountCapacity {
 		s.running.Add(-1)
@@ -159,7 +159,8 @@ func (s *storm) run(p *pool, start, do func() error) error {
 
 func nothing() error { return nil }
 
-// readSecret is what an authorizer does first. Like auth.Keys, it waits for 3 s at most, in which the SDK tries three times.
+// readSecret is an authorizer's first step. Like auth.Keys, it waits for at most 3 s, in which the SDK tries three
+// times.
 func (s *storm) readSecret() error {
 	for try := range 3 {
 		time.Sleep(secretTakes + time.Duration(try)*time.Duration(rand.N(int64(time.Second))))
@@ -181,7 +182,7 @@ func (s *storm) secretAllowed() bool {
 	return true
 }
 
-// device connects a user's only device, and tries again as docs/clients.md advises, until it is in.
+// device connects a user's only device, retrying as docs/clients.md advises until it is connected.
 func (s *storm) device(t *testing.T, i int) {
 	user, id := heliograph.UserID(fmt.Sprintf("user-%06d", i)), heliograph.ConnectionID(fmt.Sprintf("L0SM%07d=", i))
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
@@ -206,8 +207,8 @@ func (s *storm) device(t *testing.T, i int) {
 	}
 }
 
-// follow is the event source mapping: batches of a hundred, the records of each item in order, as handlers/announce works on
-// them.
+// follow is the event source mapping: batches of a hundred, the records of each item in order, handled as in
+// handlers/announce.
 func (s *storm) follow(ctx context.Context, t *testing.T, shard *dynamodb.Shard, lane int) {
 	for after := dynamodb.Sequence(""); ; {
 		records, err := shard.Read(ctx, after, 100)
@@ -267,6 +268,7 @@ func (s *storm) published() int {
 	return len(s.heard)
 }
 
+// check compares the storm's figures with the goals of TestReconnectStorm.
 func (s *storm) check(t *testing.T, devices int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"heliograph/presence"
 )
 
-// lease is the lease of these tests.
+// lease is the lease used in these tests.
 const lease = 15 * time.Minute
 
 func (w *world) sweeper(options presence.SweepOptions) *presence.Sweeper {
@@ -29,7 +29,7 @@ func (w *world) sweeper(options presence.SweepOptions) *presence.Sweeper {
 	return presence.NewSweeper(w.store, w.sockets, options)
 }
 
-// until is a context with a deadline by the tests' clock, which passes without doing anything.
+// until is a context whose deadline, on the tests' clock, passes without any effect.
 type until struct {
 	context.Context
 	deadline time.Time
@@ -47,7 +47,7 @@ func (w *world) one(t tb, user heliograph.UserID) presence.Connection {
 	return connections[0]
 }
 
-// What becomes of a connection whose lease has ended.
+// TestSweep proves that a connection whose lease has ended is renewed or closed as each case requires.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	gone410 := &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
@@ -55,7 +55,7 @@ func TestSweep(t *testing.T) {
 	}}
 	tests := map[string]struct {
 		connection presence.Connection
-		ended      time.Duration // how long after the connect the sweep runs
+		ended      time.Duration // when the sweep runs, after the connect
 		keep       bool
 		dead       bool
 		broken     error
@@ -63,7 +63,7 @@ func TestSweep(t *testing.T) {
 		lease    time.Duration // the next lease's end, after the connect; 0: the connection is closed
 		asked    bool
 		deleted  bool
-		activity time.Duration // the last activity of the user who is offline then, after the connect
+		activity time.Duration // the last activity of the user, who is offline then, after the connect
 	}{
 		"alive":                           {ended: time.Minute, lease: time.Minute + lease, asked: true},
 		"not yet due":                     {ended: time.Minute - time.Second, lease: time.Minute},
@@ -113,12 +113,12 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// expiring is a connection whose token expires so long after the start.
+// expiring is a connection whose token expires that long after the start.
 func expiring(after time.Duration) presence.Connection {
 	return presence.Connection{TokenExpires: start.Add(after).Truncate(time.Second)}
 }
 
-// A ghost was last active when the gateway last said so.
+// TestSweepRemembersActivity proves that a ghost's last activity is when the gateway last reported it.
 func TestSweepRemembersActivity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -135,11 +135,12 @@ func TestSweepRemembersActivity(t *testing.T) {
 	same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: active, OfflineSince: w.Now()})
 }
 
-// The oldest leases come first, over all shards, in every run; a run goes on where the last one stopped.
+// TestSweepOrder proves that every run takes the oldest leases first, over all shards, and continues where the last one
+// stopped.
 func TestSweepOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	const connections = 250 // more than a page of a shard, and a batch, have
+	const connections = 250 // more than a page of a shard, and a batch, can hold
 	var want []heliograph.ConnectionID
 	for i := range connections {
 		id := heliograph.ConnectionID(fmt.Sprintf("c%03d", i))
@@ -155,7 +156,7 @@ func TestSweepOrder(t *testing.T) {
 		if err := sweeper.Sweep(until{t.Context(), w.Now().Add(1200*time.Millisecond + 2*time.Second)}); err != nil {
 			t.Fatal(err)
 		}
-		got := slices.Sorted(slices.Values(w.sockets.asked)) // those of one moment are asked side by side
+		got := slices.Sorted(slices.Values(w.sockets.asked)) // those of one moment are checked concurrently
 		if len(got) != min(60*(run+1), connections) {
 			t.Fatalf("%d were asked in %d runs", len(got), run+1)
 		}
@@ -163,7 +164,8 @@ func TestSweepOrder(t *testing.T) {
 	}
 }
 
-// No second sees more calls than the rate, neither of GetConnection nor of both kinds together.
+// TestSweepRate proves that no second sees more calls than the rate, neither of GetConnection nor of both kinds
+// together.
 func TestSweepRate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -190,7 +192,7 @@ func TestSweepRate(t *testing.T) {
 	}
 }
 
-// Time that the table took is not made up for by calling faster.
+// TestSweepRateAfterPauses proves that time lost to the table is not recovered by calling faster.
 func TestSweepRateAfterPauses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -208,7 +210,8 @@ func TestSweepRateAfterPauses(t *testing.T) {
 	}
 }
 
-// The index lags behind: what it lists and is gone, or was renewed, is passed over.
+// TestLeasedPassesOverWhatChanged proves that leases that the lagging index still lists, of connections that are gone
+// or renewed, are skipped.
 func TestLeasedPassesOverWhatChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -242,7 +245,8 @@ func TestLeasedPassesOverWhatChanged(t *testing.T) {
 	}
 }
 
-// A connection that is in trouble does not hold up the others: it goes to the back of the line.
+// TestSweepTroubleGoesBack proves that a connection that can't be verified does not hold up the others: it moves to the
+// back of the line.
 func TestSweepTroubleGoesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -268,7 +272,7 @@ func TestSweepTroubleGoesBack(t *testing.T) {
 	}
 }
 
-// A connection that is renewed or closed while it is looked at stays so.
+// TestRenewAfterClose proves that a connection that is renewed or closed while it is looked at stays so.
 func TestRenewAfterClose(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -292,7 +296,8 @@ func TestRenewAfterClose(t *testing.T) {
 	}
 }
 
-// Trouble with the table is an error; what could be done is done, and the rest is still due.
+// TestSweepWithoutTable proves that a failure of the table is an error, after which all that is possible is done and
+// the rest is still due.
 func TestSweepWithoutTable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -311,7 +316,7 @@ func TestSweepWithoutTable(t *testing.T) {
 	}
 }
 
-// Count tells how many there are.
+// TestCount proves that Count returns the sizes of the lists.
 func TestCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -19,12 +19,12 @@ import (
 	"heliograph/presence"
 )
 
-// troubledTable is a table, some calls of which go wrong.
+// troubledTable is a table on which some calls fail.
 type troubledTable struct {
 	presence.DynamoDB
 	query func(*api.QueryInput) error
 	batch func(*api.BatchGetItemInput, *api.BatchGetItemOutput)
-	hangs bool // updates take until the caller has had enough
+	hangs bool // updates hang until the caller's context ends
 }
 
 func (d troubledTable) Query(ctx context.Context, in *api.QueryInput, o ...func(*api.Options)) (*api.QueryOutput, error) {
@@ -60,16 +60,17 @@ func (w *world) ghosts(t tb, n int) {
 	}
 }
 
-// sweepOver sweeps a table that is the world's, with some trouble.
+// sweepOver sweeps the world's table through a troubled one.
 func (w *world) sweepOver(ctx context.Context, db presence.DynamoDB) error {
 	options := presence.SweepOptions{Lease: lease, Rate: 1000}
 	return presence.NewSweeper(presence.NewStore(db, tableName, w), w.sockets, options).Sweep(ctx)
 }
 
-// What can't be read of those that are due is an error. It is still due, and keeps the sweep from no other.
+// TestSweepPassesOverTrouble proves that a due connection that can't be read is an error, is still due, and keeps the
+// sweep from no other.
 func TestSweepPassesOverTrouble(t *testing.T) {
 	t.Parallel()
-	const ghosts = 150 // more than a batch has
+	const ghosts = 150 // more than a batch holds
 	throttled := &types.ProvisionedThroughputExceededException{}
 	ofUser := func(key item, user string) bool {
 		return key["pk"].(*types.AttributeValueMemberS).Value == "user#"+user
@@ -116,13 +117,14 @@ func TestSweepPassesOverTrouble(t *testing.T) {
 			if test.left >= 0 && left != test.left || left == 0 || left > ghosts/8 {
 				t.Errorf("%d ghosts are left", left)
 			}
-			w.sweep(t) // it is over
+			w.sweep(t) // the trouble is over
 			same(t, "online", w.listed(t, 0), []heliograph.UserID{"alive"})
 		})
 	}
 }
 
-// The index may list thousands that are gone. To find that out takes no calls, but time, and that is kept, too.
+// TestSweepKeepsTimeWithoutCalls proves that a sweep keeps to its time even if the index lists thousands of connections
+// that are gone, which takes no calls to discover, only time.
 func TestSweepKeepsTimeWithoutCalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -138,7 +140,8 @@ func TestSweepKeepsTimeWithoutCalls(t *testing.T) {
 	}
 }
 
-// A table that hangs leaves time to count, and what hung is told to be due still.
+// TestSweepOfHangingTable proves that a hanging table leaves time to count, and the affected connections are reported
+// as still due.
 func TestSweepOfHangingTable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -166,7 +169,7 @@ func TestSweepOfHangingTable(t *testing.T) {
 	})
 }
 
-// watchedSockets is a gateway that looks what has been written when it is asked first.
+// watchedSockets is a gateway that checks, at its first call, what has been written.
 type watchedSockets struct {
 	presence.Gateway
 	written *bytes.Buffer
@@ -178,7 +181,8 @@ func (w *watchedSockets) GetConnection(ctx context.Context, in *gateway.GetConne
 	return w.Gateway.GetConnection(ctx, in, o...)
 }
 
-// The gauges are written before the first connection is looked at: a run that is killed later takes nothing away.
+// TestSweepWritesGaugesAtOnce proves that the gauges are written before the first connection is looked at, so a run
+// that is killed later loses nothing.
 func TestSweepWritesGaugesAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -18,35 +18,34 @@ type transition struct {
 	user   heliograph.UserID
 	online bool
 	epoch  int64
-	at     int64 // epoch milliseconds; for a change to offline the table knows it
+	at     int64 // epoch milliseconds; for a change to offline the table has it
 }
 
-// event is what was announced last, as the presence item has it.
+// event is the last announcement, as recorded in the presence item.
 func (i presenceItem) event(user heliograph.UserID) Event {
 	return Event{User: user, Online: i.Announced, Version: i.AnnouncedEpoch, At: fromMillis(i.AnnouncedAt)}
 }
 
-// notAnnouncedError tells that a transition may not be announced, given what the table says.
+// notAnnouncedError: the table's state does not allow the transition to be announced.
 type notAnnouncedError struct{ found presenceItem }
 
 func (e *notAnnouncedError) Error() string {
 	return fmt.Sprintf("epoch %d and announced epoch %d do not allow it", e.found.Epoch, e.found.AnnouncedEpoch)
 }
 
-// The conditions of a transition. Both demand that what was announced before has been published, so that
-// no event is lost between two others, and that versions rise, whatever is repeated.
+// The conditions of a transition. Both require that the previous announcement has been published, so that no event is
+// lost between two others, and that versions rise, whatever is repeated.
 const (
 	published = " AND attribute_not_exists(#unpublished)"
-	// toOnline: announced is not set on a user who was never announced.
+	// toOnline: announced is not set for a user who was never announced.
 	toOnline = "attribute_exists(#epoch) AND (attribute_not_exists(#announced) OR #announced = :false) " +
 		"AND (attribute_not_exists(#announcedEpoch) OR #announcedEpoch < :epoch)" + published
-	// toOffline: the user has not been back, for one who comes back raises the epoch.
+	// toOffline: the user has not been back, since coming back raises the epoch.
 	toOffline = "#epoch = :epoch AND #announced = :true" + published
 )
 
-// setAnnounced decides, once and for all, that a transition is announced. It returns the presence item
-// as it is then: to be published, and marked as published. Where the conditions fail, it returns a
-// *notAnnouncedError.
+// setAnnounced decides, once and for all, to announce a transition. It returns the presence item as of that write, for
+// publishing and for marking as published. If the conditions fail, it returns a *notAnnouncedError.
 func (s *Store) setAnnounced(ctx context.Context, t transition) (presenceItem, error) {
 	update := &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(t.user),
@@ -75,7 +74,7 @@ func (s *Store) setAnnounced(ctx context.Context, t transition) (presenceItem, e
 	return decodePresence(out.Attributes)
 }
 
-// refusal is the error of a transition whose conditions failed on an item, which may be none.
+// refusal is the error of a transition whose conditions failed on an item, which may not exist.
 func refusal(i item) error {
 	found, err := decodePresence(i)
 	if err != nil {
@@ -84,8 +83,8 @@ func refusal(i item) error {
 	return &notAnnouncedError{found}
 }
 
-// markPublished notes that an announced transition has been published. If another one was announced
-// since, this one had been published by somebody else before, and there is nothing to note.
+// markPublished notes that an announced transition has been published. If another one was announced since, a concurrent
+// function had published this one before, and there is nothing to note.
 func (s *Store) markPublished(ctx context.Context, e Event) error {
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: presenceItemKey(e.User),

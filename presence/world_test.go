@@ -15,13 +15,13 @@ import (
 	"heliograph/simulator/dynamodb"
 )
 
-// sockets is the gateway: it alone knows which connections are alive.
+// sockets is the gateway, the only source of truth on which connections are alive.
 type sockets struct {
 	clock presence.Clock
 
 	mu      sync.Mutex
 	alive   map[heliograph.ConnectionID]time.Time // with their last activity
-	broken  map[heliograph.ConnectionID]error     // connections that calls fail for
+	broken  map[heliograph.ConnectionID]error     // connections on which calls fail
 	asked   []heliograph.ConnectionID             // by GetConnection, in order
 	deleted []heliograph.ConnectionID             // by DeleteConnection, in order
 	times   []time.Time                           // of all calls
@@ -81,8 +81,8 @@ func (s *sockets) close(id heliograph.ConnectionID) {
 	delete(s.alive, id)
 }
 
-// world is a store with all that works on it: the gateway, the stream and the grace queue, and what other
-// systems heard.
+// world is a store with everything around it: the gateway, the stream and the grace queue, and the events that other
+// systems received.
 type world struct {
 	*fixture
 	sockets *sockets
@@ -92,8 +92,8 @@ type world struct {
 	deaf    bool // the topic can't be reached
 }
 
-// These are more than what one test may publish, and how often something new may come of the stream before it is at
-// its end: nothing goes round in a circle.
+// These bound what one test may publish, and how often the stream may yield something new before its end: they catch
+// endless loops.
 const (
 	maxHeard  = 1000
 	maxRounds = 200
@@ -125,7 +125,7 @@ func (w *world) Queue(_ context.Context, g presence.Grace) error {
 
 func (w *world) announcer() *presence.Announcer { return presence.NewAnnouncer(w.store, w, w) }
 
-// deliver hands the announcer all that is in the stream, without what comes of it in the queue.
+// deliver passes the announcer everything in the stream, leaving the resulting notes in the queue.
 func (w *world) deliver(t tb) {
 	t.Helper()
 	for round := 0; ; round++ {
@@ -145,7 +145,7 @@ func (w *world) deliver(t tb) {
 	}
 }
 
-// settle hands the announcer all that is in the stream and in the queue, until nothing comes of it any more.
+// settle passes the announcer everything in the stream and the queue, until nothing more follows.
 func (w *world) settle(t tb) {
 	t.Helper()
 	for w.deliver(t); len(w.graces) > 0; w.deliver(t) {
@@ -157,7 +157,7 @@ func (w *world) settle(t tb) {
 	}
 }
 
-// sweep runs a sweep, and lets the announcer do its work.
+// sweep runs a sweep, and then the announcer.
 func (w *world) sweep(t tb) {
 	t.Helper()
 	sweeper := presence.NewSweeper(w.store, w.sockets, presence.SweepOptions{Lease: 15 * time.Minute, Rate: 1000})
@@ -167,7 +167,7 @@ func (w *world) sweep(t tb) {
 	w.settle(t)
 }
 
-// converge lets one lease and two sweeps pass: by then everything has to be true.
+// converge lets one lease and two sweeps pass, by which time everything must be true.
 func (w *world) converge(t tb) {
 	t.Helper()
 	w.settle(t)
@@ -177,8 +177,8 @@ func (w *world) converge(t tb) {
 	}
 }
 
-// events are what other systems heard of a user, once each, in the order in which they first heard it.
-// Events with the same version have to be the same.
+// events are the events of a user that other systems received, once each, in order of first receipt. Events with the
+// same version must be equal.
 func (w *world) events(t tb, user heliograph.UserID) []presence.Event {
 	t.Helper()
 	var events []presence.Event
@@ -195,7 +195,7 @@ func (w *world) events(t tb, user heliograph.UserID) []presence.Event {
 	return events
 }
 
-// checkEvents checks that a user's events take turns, begin with online, rise in version, and end with the truth.
+// checkEvents checks that a user's events alternate, begin with online, rise in version, and end with the truth.
 func (w *world) checkEvents(t tb, user heliograph.UserID, online bool) {
 	t.Helper()
 	last, version := false, int64(0)

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// response is the answer to both event sources: the records that have to come again.
+// response is the response to both event sources: the records that must be delivered again.
 type response struct {
 	BatchItemFailures []failure `json:"batchItemFailures"`
 }
@@ -25,11 +25,11 @@ func answer(failed ...string) response {
 	return r
 }
 
-// atOnce is how many users' records are worked on at once: each is a few calls that wait for AWS.
+// atOnce is the number of users whose records are handled concurrently: each is a few calls that wait for AWS.
 const atOnce = 16
 
-// inOrder does the records of each group in order, until one of the group fails, and the groups side by
-// side. It returns which failed, in order.
+// inOrder handles the records of each group in order, until one of the group fails, and the groups concurrently. It
+// returns the failed records, in order.
 func inOrder(groups [][]int, do func(record int) error) []int {
 	var mu sync.Mutex
 	var failed []int
@@ -48,7 +48,7 @@ func inOrder(groups [][]int, do func(record int) error) []int {
 			return nil
 		})
 	}
-	_ = workers.Wait() // no worker returns an error: one group's trouble is not the others'
+	_ = workers.Wait() // no worker returns an error: a failure of one group does not affect the others
 	slices.Sort(failed)
 	return failed
 }

@@ -13,15 +13,15 @@ import (
 	"heliograph/presence"
 )
 
-// failures takes what is known of records that will never be handled.
+// failures stores what is known of records that will never be handled.
 type failures interface {
 	Keep(context.Context, failedRecord) error
 }
 
-// failedRecord describes a record of the stream, without its images: the table has the item, and the stream the record
-// itself for a day.
+// failedRecord describes a record of the stream, without its images: the item is in the table, and the record itself
+// stays in the stream for a day.
 type failedRecord struct {
-	Condition      string `json:"condition"` // unreadable; Lambda's own descriptions have RecordAgeExceeded there
+	Condition      string `json:"condition"` // always Unreadable; Lambda's own have RecordAgeExceeded there
 	Error          string `json:"error"`
 	EventID        string `json:"eventId"`
 	EventName      string `json:"eventName"`
@@ -30,10 +30,10 @@ type failedRecord struct {
 	Keys           any    `json:"keys"`
 }
 
-// conditionUnreadable is the condition of all records that announce gives up itself.
+// conditionUnreadable is the condition of all records that announce itself gives up.
 const conditionUnreadable = "Unreadable"
 
-// failureQueue is the SQS queue where Lambda, too, leaves what it gave up.
+// failureQueue is the SQS queue to which Lambda, too, sends the records it gives up.
 type failureQueue struct {
 	client sender
 	url    string
@@ -52,22 +52,22 @@ func (q failureQueue) Keep(ctx context.Context, f failedRecord) error {
 	return nil
 }
 
-// panicError is an error that was a panic.
+// panicError is the error of a recovered panic.
 type panicError struct{ cause error }
 
 func (e *panicError) Error() string { return e.cause.Error() }
 func (e *panicError) Unwrap() error { return e.cause }
 
-// unreadableEvent is an error of an event whose record can't be read.
+// unreadableEvent is the error of an event whose record can't be decoded.
 type unreadableEvent struct{ cause error }
 
 func (e *unreadableEvent) Error() string { return "read the record: " + e.cause.Error() }
 func (e *unreadableEvent) Unwrap() error { return e.cause }
 
-// hopeless reports whether an error is the record's own and would come back with each attempt, holding up everything behind
-// the record for a day: the record or its user's item can't be read, holds values that DynamoDB refuses to work with,
-// or makes the function panic. All others, such as a service that is down or a role without a permission, are over
-// one day, and then nothing is lost.
+// hopeless reports whether an error is caused by the record itself and would recur on every attempt, holding up
+// everything behind the record for a day: the record or its user's item can't be read, holds values that DynamoDB
+// rejects, or makes the function panic. All other errors, such as a service outage or a missing permission, end some
+// day, and then nothing is lost.
 func hopeless(err error) bool {
 	for _, kind := range []func(error) bool{is[*unreadableEvent], is[*presence.UnreadableError], is[*panicError]} {
 		if kind(err) {
@@ -83,7 +83,7 @@ func is[E error](err error) bool {
 	return ok
 }
 
-// describe is a failed record as far as it can be read. event is the record as it came.
+// describe describes a failed record as far as it can be read. event is the record as received.
 func describe(event json.RawMessage, err error) failedRecord {
 	var r struct {
 		EventID        string `json:"eventID"`
@@ -94,7 +94,7 @@ func describe(event json.RawMessage, err error) failedRecord {
 			SequenceNumber string
 		} `json:"dynamodb"`
 	}
-	_ = json.Unmarshal(event, &r) // what can't be read stays out
+	_ = json.Unmarshal(event, &r) // members that can't be read stay empty
 	return failedRecord{
 		Condition: conditionUnreadable, Error: err.Error(),
 		EventID: r.EventID, EventName: r.EventName, StreamARN: r.EventSourceARN,
@@ -110,7 +110,7 @@ type streamRecord struct {
 	err      error // why the event could not be read
 }
 
-// readRecord reads one record of a batch by itself, so that one that can't be read fails alone.
+// readRecord decodes one record of a batch by itself, so that an unreadable one fails alone.
 func readRecord(event json.RawMessage) streamRecord {
 	var position struct {
 		Change struct{ SequenceNumber string } `json:"dynamodb"`

@@ -16,7 +16,7 @@ import (
 	"heliograph/presence"
 )
 
-// fakeFailures keeps what it is given, unless it is down.
+// fakeFailures keeps the failures it is given, unless it is down.
 type fakeFailures struct {
 	mu   sync.Mutex
 	kept []failedRecord
@@ -32,7 +32,7 @@ func (f *fakeFailures) Keep(_ context.Context, r failedRecord) error {
 	return f.err
 }
 
-// hopelessAnnouncer fails on the records of a partition in its own way.
+// hopelessAnnouncer fails on the records of a partition with a given error.
 type hopelessAnnouncer struct {
 	fakeAnnouncer
 	partition string
@@ -46,7 +46,7 @@ func (h *hopelessAnnouncer) Handle(ctx context.Context, r presence.Record) error
 	return h.fakeAnnouncer.Handle(ctx, r)
 }
 
-// unreadable is the error of an announcer that is given what it can't read.
+// unreadable is the error of an announcer for an unreadable record.
 func unreadable(t *testing.T) error {
 	t.Helper()
 	r := presence.Record{
@@ -56,8 +56,8 @@ func unreadable(t *testing.T) error {
 	return presence.NewAnnouncer(nil, nil, nil).Handle(t.Context(), r)
 }
 
-// A record whose own fault an error is goes to the failure queue at once, and the shard goes on. Other errors bring it
-// again.
+// TestHopelessRecords proves that a record that causes its own error goes to the failure queue at once, and the shard
+// goes on. Other errors make the record come again.
 func TestHopelessRecords(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -109,7 +109,8 @@ func TestHopelessRecords(t *testing.T) {
 	}
 }
 
-// A record that can't be decoded fails alone. Where the failure queue is down, it comes again.
+// TestUndecodableRecord proves that a record that can't be decoded fails alone, and comes again if the failure queue is
+// down.
 func TestUndecodableRecord(t *testing.T) {
 	t.Parallel()
 	broken := bytes.Replace(streamSample, []byte(`{"BOOL": true}`), []byte(`{"BOOL": "maybe"}`), 1)
@@ -126,7 +127,7 @@ func TestUndecodableRecord(t *testing.T) {
 	}
 }
 
-// The description is what the runbook shows.
+// TestFailureQueue proves that the description is the one that the runbook shows.
 func TestFailureQueue(t *testing.T) {
 	t.Parallel()
 	client := &fakeSQS{}

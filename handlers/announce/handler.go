@@ -11,7 +11,7 @@ import (
 	"heliograph/presence"
 )
 
-// announcer decides what to announce. An error means that a record or note has to come again.
+// announcer decides what to announce. After an error the record or note must be delivered again.
 type announcer interface {
 	Handle(context.Context, presence.Record) error
 	GraceOver(context.Context, presence.Grace) error
@@ -19,7 +19,7 @@ type announcer interface {
 
 var _ announcer = (*presence.Announcer)(nil)
 
-// announce takes batches of both event sources, and tells them apart by their first record. Records of the stream that can
+// announce handles batches of both event sources, distinguished by their first record. Records of the stream that can
 // never be handled go to failed.
 func announce(a announcer, failed failures) observability.Handler[json.RawMessage, response] {
 	return func(ctx context.Context, event json.RawMessage) (response, error) {
@@ -56,9 +56,9 @@ func decoded[E any](event json.RawMessage, do func(E) response) (response, error
 // streamEvent is a batch of the table's stream.
 type streamEvent struct{ Records []json.RawMessage }
 
-// stream handles records of the table's stream: those of one user in order, up to the first that fails. The
-// answer names the first record of all that failed, because Lambda goes on from there. A record that will never succeed
-// is put away instead, for otherwise Lambda would hold up all that comes after it.
+// stream handles records of the table's stream: those of one user in order, up to the first that fails. The response
+// names the earliest failed record, because Lambda resumes there. A record that can never succeed is put aside;
+// otherwise Lambda would hold up everything after it.
 func stream(ctx context.Context, a announcer, failed failures, batch []json.RawMessage) response {
 	records := make([]streamRecord, len(batch))
 	for i, event := range batch {
@@ -71,7 +71,7 @@ func stream(ctx context.Context, a announcer, failed failures, batch []json.RawM
 	return answer(records[again[0]].sequence)
 }
 
-// handle handles a record. An error means that it has to come again.
+// handle handles a record. After an error it must be delivered again.
 func (r streamRecord) handle(ctx context.Context, a announcer, failed failures) error {
 	err := r.err
 	if err == nil {
@@ -88,7 +88,7 @@ func (r streamRecord) handle(ctx context.Context, a announcer, failed failures) 
 	return nil
 }
 
-// notes handles the ends of grace periods. The answer names those that failed, and SQS brings them again.
+// notes handles the ends of grace periods. The response names the failed notes, which SQS delivers again.
 func notes(ctx context.Context, a announcer, batch events.SQSEvent) response {
 	failed := inOrder(eachAlone(len(batch.Records)), func(i int) error {
 		var g presence.Grace
@@ -106,7 +106,7 @@ func notes(ctx context.Context, a announcer, batch events.SQSEvent) response {
 	return answer(ids...)
 }
 
-// attempt does one record. A panic fails only its own record; otherwise the whole batch would come again.
+// attempt handles one record. A panic fails only its own record; otherwise the whole batch would be redelivered.
 func attempt(ctx context.Context, do func() error) error {
 	panicked := true
 	_, err := observability.Safely(func() (struct{}, error) {

@@ -27,12 +27,12 @@ var streamSample []byte
 //go:embed testdata/queue.json
 var queueSample []byte
 
-// fakeAnnouncer keeps what it is given, and fails where fails says so.
+// fakeAnnouncer keeps what it is given, and fails where fails reports so.
 type fakeAnnouncer struct {
 	mu      sync.Mutex
 	records []presence.Record
 	notes   []presence.Grace
-	fails   func(what string) bool // of a record's partition and time, or a note's user
+	fails   func(what string) bool // takes a record's partition and time, or a note's user
 }
 
 func (f *fakeAnnouncer) Handle(_ context.Context, r presence.Record) error {
@@ -56,7 +56,7 @@ func (f *fakeAnnouncer) outcome(what string) error {
 	return nil
 }
 
-// invoke calls the handler as Lambda does, and gives its answer as JSON.
+// invoke calls the handler as Lambda does, and returns its response as JSON.
 func invoke(t *testing.T, a announcer, event []byte) (string, error) {
 	t.Helper()
 	return invokeWith(t, a, &fakeFailures{}, event)
@@ -79,7 +79,7 @@ var ignoreSDK = cmpopts.IgnoreUnexported(types.AttributeValueMemberS{}, types.At
 func s(text string) types.AttributeValue { return &types.AttributeValueMemberS{Value: text} }
 func n(text string) types.AttributeValue { return &types.AttributeValueMemberN{Value: text} }
 
-// Records of the stream come to the announcer whole, those of one user in order.
+// TestStream proves that records of the stream reach the announcer complete, those of one user in order.
 func TestStream(t *testing.T) {
 	t.Parallel()
 	a := &fakeAnnouncer{}
@@ -111,7 +111,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// A removal that was not by time to live is told apart.
+// TestStreamRemovalByUs proves that a removal by one of our functions is distinguished from one by time to live.
 func TestStreamRemovalByUs(t *testing.T) {
 	t.Parallel()
 	a := &fakeAnnouncer{}
@@ -126,8 +126,8 @@ func TestStreamRemovalByUs(t *testing.T) {
 	}
 }
 
-// The answer names the first record that failed. What comes after it in the batch is done all the same, but not
-// what is the same user's.
+// TestStreamFailures proves that the response names the first failed record. Later records of the batch are still
+// handled, except those of the same user.
 func TestStreamFailures(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -153,7 +153,7 @@ func TestStreamFailures(t *testing.T) {
 	}
 }
 
-// Notes come to the announcer, and those that fail, or are none, are named.
+// TestQueue proves that notes reach the announcer, and that the response names those that fail or can't be decoded.
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	a := &fakeAnnouncer{}
@@ -173,7 +173,7 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// An event of neither source is an error, and one without records nothing.
+// TestOtherEvents proves that an event of neither source is an error, and that one without records does nothing.
 func TestOtherEvents(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{`{"Records":[{"eventSource":"aws:s3"}]}`, `{"Records":1}`, `[]`} {

@@ -1,4 +1,4 @@
-// Command announce is the function that tells other systems who came and who went: from the table's stream,
+// Command announce is the function that announces users' coming and going to other systems: from the table's stream,
 // and from the queue in which it leaves itself a note for the end of each grace period.
 package main
 
@@ -19,7 +19,7 @@ import (
 	"heliograph/presence"
 )
 
-// environment is what the program sets.
+// environment is the configuration set by the Pulumi program.
 type environment struct {
 	observability.Settings
 
@@ -30,7 +30,7 @@ type environment struct {
 	PresenceGrace time.Duration `env:"PRESENCE_GRACE,required,notEmpty"`
 }
 
-// maxGrace is the longest that SQS delays a message.
+// maxGrace is the longest delay of an SQS message.
 const maxGrace = 15 * time.Minute
 
 func main() {

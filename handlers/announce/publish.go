@@ -14,12 +14,12 @@ import (
 	"heliograph/presence"
 )
 
-// changes publishes who came and who went.
+// changes publishes changes of presence.
 type changes struct{ topic topic.Topic }
 
 var _ presence.Publisher = changes{}
 
-// change is a presence event in the words of the contract.
+// change is a presence event in the contract's form.
 type change struct {
 	UserID   heliograph.UserID `json:"UserId"`
 	IsOnline bool
@@ -27,21 +27,21 @@ type change struct {
 	At       string
 }
 
-// Publish publishes one event. Those who subscribe can filter by whether the user is online, too.
+// Publish publishes one event. Subscribers can also filter by whether the user is online.
 func (p changes) Publish(ctx context.Context, e presence.Event) error {
 	return p.topic.Publish(ctx, "OnlineStatusChanged",
 		change{UserID: e.User, IsOnline: e.Online, Version: e.Version, At: topic.Time(e.At)},
 		map[string]string{"IsOnline": strconv.FormatBool(e.Online)})
 }
 
-// graceQueue is an SQS queue that hands a note back when the grace period is over.
+// graceQueue is an SQS queue that returns a note when the grace period is over.
 type graceQueue struct {
 	client sender
 	url    string
 	grace  time.Duration
 }
 
-// sender is what a graceQueue needs of SQS.
+// sender is the part of SQS that a graceQueue uses.
 type sender interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
@@ -60,7 +60,7 @@ func (q graceQueue) Queue(ctx context.Context, g presence.Grace) error {
 	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:     &q.url,
 		MessageBody:  new(string(body)),
-		DelaySeconds: int32((q.grace + time.Second - 1) / time.Second), // 15 minutes at the most
+		DelaySeconds: int32((q.grace + time.Second - 1) / time.Second), // at most 15 minutes
 	})
 	return err
 }

@@ -38,7 +38,7 @@ func (f *fakeSQS) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...
 	return &sqs.SendMessageOutput{}, f.err
 }
 
-// The message is the contract's, byte for byte, with attributes to filter by.
+// TestPublish proves that the message matches the contract byte for byte, with attributes to filter by.
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 4, 4, 5, 0, time.FixedZone("", 3600))
@@ -65,7 +65,8 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// The note is the contract's; a grace period of part of a second is rounded up.
+// TestGraceQueue proves that the note matches the contract, and that a grace period with a fraction of a second is
+// rounded up.
 func TestGraceQueue(t *testing.T) {
 	t.Parallel()
 	for grace, seconds := range map[time.Duration]int32{
@@ -82,7 +83,7 @@ func TestGraceQueue(t *testing.T) {
 	}
 }
 
-// A service that is down is the caller's to know.
+// TestServicesDown proves that the caller gets the error of a service that is down.
 func TestServicesDown(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
@@ -94,7 +95,7 @@ func TestServicesDown(t *testing.T) {
 	}
 }
 
-// variables is what the program sets, with changes.
+// variables is the environment set by the Pulumi program, with changes.
 func variables(changes map[string]string) map[string]string {
 	v := map[string]string{
 		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev",
@@ -106,7 +107,7 @@ func variables(changes map[string]string) map[string]string {
 	return v
 }
 
-// A grace period that SQS can't keep to stops the function from starting.
+// TestBuild proves that a grace period that SQS does not support keeps the function from starting.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ grace, want string }{

@@ -7,8 +7,8 @@ import (
 	"heliograph/presence"
 )
 
-// timeToLive is who deletes items whose time has passed. Source: "Working with expired items and TTL",
-// DynamoDB developer guide.
+// timeToLive is the principal that deletes expired items. Source: "Working with expired items and TTL", DynamoDB
+// developer guide.
 const timeToLive = "dynamodb.amazonaws.com"
 
 func recordOf(r events.DynamoDBEventRecord) presence.Record {
@@ -21,8 +21,8 @@ func recordOf(r events.DynamoDBEventRecord) presence.Record {
 	}
 }
 
-// attributes turns Lambda's form of an item into the SDK's; no item is nil. Of the types that there are it
-// knows the three that the table's items have.
+// attributes converts an item from Lambda's form to the SDK's; a missing item is nil. It supports the three attribute
+// types that the table's items have.
 func attributes(from map[string]events.DynamoDBAttributeValue) map[string]types.AttributeValue {
 	if len(from) == 0 {
 		return nil

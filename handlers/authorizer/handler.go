@@ -14,8 +14,8 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// event is what both APIs send: a WebSocket API's REQUEST authorizer event, and an HTTP API's in payload
-// format 1.0. They agree in these members; the HTTP API's lacks the ones with several values.
+// event is the event of both APIs: a WebSocket API's REQUEST authorizer event, and an HTTP API's in payload format 1.0.
+// They agree in these members, except that the HTTP API's lacks the multi-value ones.
 type event struct {
 	auth.Request
 
@@ -24,21 +24,20 @@ type event struct {
 
 type response = events.APIGatewayCustomAuthorizerResponse
 
-// verifier says who a token belongs to. A *auth.Rejection means that the token is no good, any other error
-// that nobody can tell.
+// verifier identifies a token's user. A *auth.Rejection means that the token is invalid; any other error, that it can't
+// be judged.
 type verifier interface {
 	Verify(context.Context, auth.Token) (auth.Identity, error)
 }
 
 var _ verifier = (*auth.Verifier)(nil)
 
-// maxArnBytes bounds the one part of the answer that comes from the event, for API Gateway takes 8 KB. The ARNs
-// of our routes have some 150 bytes. Even if every byte of it and of the longest user id, which the answer
-// holds twice, is escaped to six, the answer stays under 7 KB.
+// maxArnBytes bounds the only part of the response that comes from the event, since API Gateway accepts 8 KB. The ARNs
+// of our routes have some 150 bytes. Even if every byte of it and of the longest user id, which the response holds
+// twice, is escaped to six, the response stays under 7 KB.
 const maxArnBytes = 512
 
-// authorize answers with a policy. Keys that can't be read, and an event that is none, are errors: 500 for the
-// client, and an alarm.
+// authorize responds with a policy. Unreadable keys and malformed events are errors: 500 for the client, and an alarm.
 func authorize(v verifier) observability.Handler[event, response] {
 	return func(ctx context.Context, e event) (response, error) {
 		if e.MethodArn == "" || len(e.MethodArn) > maxArnBytes {
@@ -51,7 +50,7 @@ func authorize(v verifier) observability.Handler[event, response] {
 			observability.SetProperty(ctx, "reason", string(rejection.Reason))
 			observability.Add(ctx, catalogue.TokensRejected, 1)
 			observability.Log(ctx).InfoContext(ctx, "token rejected")
-			// API Gateway wants a principal even so.
+			// API Gateway requires a principal even here.
 			return response{PrincipalID: "nobody", PolicyDocument: policy("Deny", e.MethodArn)}, nil
 		case err != nil:
 			return response{}, err
@@ -69,7 +68,7 @@ func authorize(v verifier) observability.Handler[event, response] {
 	}
 }
 
-// policy covers the request's own ARN: nothing is cached, so it needs to cover no more.
+// policy covers only the request's own ARN: nothing is cached, so it need not cover more.
 func policy(effect, arn string) events.APIGatewayCustomAuthorizerPolicy {
 	return events.APIGatewayCustomAuthorizerPolicy{
 		Version:   "2012-10-17",

@@ -24,12 +24,12 @@ import (
 )
 
 const (
-	secret       = "fdre4t5y6u7i8o9p0o9i8u7y6t5r4e3w2q1" // the public default that signed the fixtures' token
+	secret       = "fdre4t5y6u7i8o9p0o9i8u7y6t5r4e3w2q1" // the public default that signed the samples' token
 	webSocketArn = "arn:aws:execute-api:eu-west-1:123456789012:f00dcafe01/dev/$connect"
 	httpArn      = "arn:aws:execute-api:eu-west-1:123456789012:beefc0de02/$default/GET/user/online"
 )
 
-// parameters is a store that holds one secret, or fails.
+// parameters is a parameter store that holds one secret, or fails.
 type parameters struct{ err error }
 
 func (p parameters) GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
@@ -39,8 +39,8 @@ func (p parameters) GetParameter(context.Context, *ssm.GetParameterInput, ...fun
 	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: aws.String(secret)}}, nil
 }
 
-// invoke runs the handler as Lambda does, from the event's JSON to the answer's, at the given time. It
-// returns what the function wrote to its log, too.
+// invoke runs the handler as Lambda does, from the event's JSON to the response's, at the given time. It also returns
+// the function's log.
 func invoke(t *testing.T, store parameters, at time.Time, event []byte) (answer []byte, output string, err error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -73,7 +73,7 @@ func fixture(t *testing.T, name string) []byte {
 	return document
 }
 
-// answerOf is the answer that API Gateway gets, for comparison by value.
+// answerOf decodes the response that API Gateway gets, for comparison by value.
 func answerOf(t *testing.T, document []byte) (r events.APIGatewayCustomAuthorizerResponse) {
 	t.Helper()
 	if err := json.Unmarshal(document, &r); err != nil {
@@ -127,8 +127,8 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
-// checkOutput holds that one token was counted, by the right metric, and that a rejection was logged with
-// its reason, without the token.
+// checkOutput checks that one token was counted, by the right metric, and that a rejection was logged with its reason
+// but without the token.
 func checkOutput(t *testing.T, output, reason string) {
 	t.Helper()
 	var accepted, rejected float64
@@ -169,7 +169,7 @@ func checkOutput(t *testing.T, output, reason string) {
 	}
 }
 
-// Each of the event's members that can hold a token reaches the search for it.
+// TestEventMembers proves that each member of the event that can hold a token is searched for one.
 func TestEventMembers(t *testing.T) {
 	t.Parallel()
 	token := decode(t, fixture(t, "websocket-query")).Query["Authorization"]
@@ -186,8 +186,8 @@ func TestEventMembers(t *testing.T) {
 	}
 }
 
-// A store that can't be read, and an event that is no authorizer's, are errors: nobody is let in, nobody is
-// told that a good token is bad, and no token is counted.
+// TestAuthorizeFails proves that an unreadable store and a foreign event are errors: no client is let in, no good token
+// is rejected, and no token is counted.
 func TestAuthorizeFails(t *testing.T) {
 	t.Parallel()
 	away := errors.New("away")
@@ -220,17 +220,17 @@ func TestAuthorizeFails(t *testing.T) {
 	}
 }
 
-// known is a verifier that knows everybody as one user.
+// known is a verifier that identifies every client as one user.
 type known auth.Identity
 
 func (k known) Verify(context.Context, auth.Token) (auth.Identity, error) {
 	return auth.Identity(k), nil
 }
 
-// API Gateway refuses an authorizer's result over 8 KB.
+// TestAnswerFits proves that the largest response stays under the 8 KB that API Gateway accepts of an authorizer.
 func TestAnswerFits(t *testing.T) {
 	t.Parallel()
-	// The JSON encoder writes a control character as six bytes, and so it does with "<".
+	// The JSON encoder writes a control character, and "<" as well, as six bytes.
 	worst := known{UserID: heliograph.UserID(strings.Repeat("\x01", heliograph.MaxUserID)), Expires: time.Unix(253402300799, 0)}
 	for _, arn := range []string{strings.Repeat("<", maxArnBytes), webSocketArn} {
 		response, err := authorize(worst)(context.Background(), event{MethodArn: arn})

@@ -1,4 +1,4 @@
-// Command authorizer is the function that both APIs ask before they let a client in: whose token is this?
+// Command authorizer is the function that both APIs call before they admit a client: it identifies the token's user.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"heliograph/observability"
 )
 
-// environment is what the program sets. The secret itself is never in it: only where it is kept.
+// environment is the configuration set by the Pulumi program. It never contains the secret itself, only its location.
 type environment struct {
 	observability.Settings
 
@@ -26,7 +26,7 @@ type environment struct {
 	Audience                string `env:"JWT_AUDIENCE,required"`                  // empty: any
 	UserIDClaim             string `env:"USER_ID_CLAIM,required,notEmpty"`
 
-	KeyGrace time.Duration `env:"KEY_GRACE,required,notEmpty"` // how old keys may get that can't be read again
+	KeyGrace time.Duration `env:"KEY_GRACE,required,notEmpty"` // how old keys may get while they can't be read again
 }
 
 func main() {
@@ -45,7 +45,7 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 	})), nil
 }
 
-// keysOf chooses the family of keys, once and for all tokens.
+// keysOf chooses the family of keys, once for all tokens.
 func keysOf(cfg aws.Config, env environment) (*auth.Keys, error) {
 	switch {
 	case (env.SecretParameter == "") == (env.KeySetURL == ""):

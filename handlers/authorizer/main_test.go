@@ -10,7 +10,7 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// variables is what the program sets for secrets in SSM.
+// variables is the environment set by the Pulumi program for secrets in SSM.
 func variables(changes map[string]string) map[string]string {
 	v := map[string]string{
 		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0",

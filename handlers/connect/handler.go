@@ -16,7 +16,7 @@ import (
 	"heliograph/presence"
 )
 
-// event is what a WebSocket API sends on $connect, as far as it matters here.
+// event holds the members used here of a WebSocket API's $connect event.
 type event struct {
 	Headers           map[string]string   `json:"headers"`
 	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
@@ -27,13 +27,13 @@ type event struct {
 			SourceIP  string `json:"sourceIp"`
 			UserAgent string `json:"userAgent"`
 		} `json:"identity"`
-		// Authorizer is the context of the authorizer's policy, beside members of API Gateway's own.
+		// Authorizer is the context of the authorizer's policy, next to members of API Gateway's own.
 		Authorizer map[string]any `json:"authorizer"`
 	} `json:"requestContext"`
 }
 
-// subprotocol is what a browser offers beside its token. It closes the connection if an offer is not
-// taken up, and any client does if what it did not offer is.
+// subprotocol is offered by browsers next to their token. A browser closes the connection if no offer is accepted, and
+// any client does if a subprotocol is returned that it did not offer.
 const subprotocol = "heliograph"
 
 // connector opens connections.
@@ -43,8 +43,8 @@ type connector interface {
 
 var _ connector = (*presence.Store)(nil)
 
-// connect lets the client in once its connection is recorded. An error refuses it with 500, and a user who has too many
-// connections with 429.
+// connect admits the client once its connection is recorded. An error refuses it with 500, and a user with too many
+// connections gets 429.
 func connect(store connector) observability.Handler[event, events.APIGatewayProxyResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayProxyResponse, error) {
 		c, err := e.connection()
@@ -69,6 +69,7 @@ func connect(store connector) observability.Handler[event, events.APIGatewayProx
 	}
 }
 
+// connection converts the event. The authorizer's values arrive as text, and an event without them is an error.
 func (e event) connection() (presence.Connection, error) {
 	rc := e.RequestContext
 	user, _ := rc.Authorizer[heliograph.ContextUserID].(string)
@@ -90,8 +91,8 @@ func (e event) connection() (presence.Connection, error) {
 	return c, nil
 }
 
-// offers tells whether the client offers a subprotocol. The header's name has no case, and its list may
-// come as one header or as several.
+// offers reports whether the client offers a subprotocol. The header's name is case-insensitive, and its list may span
+// several headers.
 func (e event) offers(protocol string) bool {
 	offered := func(list string) bool {
 		for one := range strings.SplitSeq(list, ",") {

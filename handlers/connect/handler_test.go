@@ -22,7 +22,7 @@ import (
 //go:embed testdata/connect.json
 var sample []byte
 
-// fakeStore keeps what was connected.
+// fakeStore keeps the connections it is given.
 type fakeStore struct {
 	connected []presence.Connection
 	err       error
@@ -33,7 +33,7 @@ func (f *fakeStore) Connect(_ context.Context, c presence.Connection) error {
 	return f.err
 }
 
-// changed is the sample event with some members of it set.
+// changed is the sample event with some of its members replaced.
 func changed(t *testing.T, members map[string]any) event {
 	t.Helper()
 	var whole map[string]any
@@ -59,7 +59,7 @@ func changed(t *testing.T, members map[string]any) event {
 	return e
 }
 
-// invoke calls the handler as Lambda does, and gives its answer as JSON and what it printed.
+// invoke calls the handler as Lambda does, and returns its response as JSON and its output.
 func invoke(t *testing.T, store connector, e event) (answer, printed string, err error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -95,7 +95,7 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// The answer takes up our subprotocol if it was offered, in whichever way, and never otherwise.
+// TestSubprotocol proves that the response accepts our subprotocol if it was offered, in any form, and never otherwise.
 func TestSubprotocol(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -131,7 +131,7 @@ func TestSubprotocol(t *testing.T) {
 	}
 }
 
-// What can't be recorded is refused: the error makes the gateway answer with 500.
+// TestRefused proves that a connection that can't be recorded is refused: the error makes the gateway respond with 500.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the table is down")
@@ -151,7 +151,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// An event without the gateway's time leaves it to the store.
+// TestWithoutTime proves that the store sets the time of an event without the gateway's.
 func TestWithoutTime(t *testing.T) {
 	t.Parallel()
 	store := &fakeStore{}
@@ -163,12 +163,12 @@ func TestWithoutTime(t *testing.T) {
 	}
 }
 
-// variables is what the program sets.
+// variables is the environment set by the Pulumi program.
 func variables() map[string]string {
 	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev", "MAX_CONNECTIONS_PER_USER": "100"}
 }
 
-// The function starts with what the program sets.
+// TestBuild proves that the function starts with the environment set by the Pulumi program.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	e, err := env.ParseAsWithOptions[environment](env.Options{Environment: variables()})

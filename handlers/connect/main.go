@@ -1,4 +1,4 @@
-// Command connect is the function behind the WebSocket API's $connect: it records who has connected.
+// Command connect is the function behind the WebSocket API's $connect: it records new connections.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"heliograph/presence"
 )
 
-// environment is what the program sets.
+// environment is the configuration set by the Pulumi program.
 type environment struct {
 	observability.Settings
 

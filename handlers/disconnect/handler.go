@@ -13,11 +13,11 @@ import (
 	"heliograph/presence"
 )
 
-// event is what a WebSocket API sends on $disconnect, as far as it matters here.
+// event holds the members used here of a WebSocket API's $disconnect event.
 type event struct {
 	RequestContext struct {
 		ConnectionID string `json:"connectionId"`
-		// Authorizer is the context of the authorizer's policy on $connect, beside members of API Gateway's own.
+		// Authorizer is the context of the authorizer's policy on $connect, next to members of API Gateway's own.
 		Authorizer map[string]any `json:"authorizer"`
 	} `json:"requestContext"`
 }
@@ -29,8 +29,7 @@ type disconnector interface {
 
 var _ disconnector = (*presence.Store)(nil)
 
-// disconnect closes the connection that the event names. The gateway makes no second try: what fails here,
-// the sweep does.
+// disconnect closes the connection that the event names. The gateway does not retry: the sweep makes up for a failure.
 func disconnect(store disconnector, now func() time.Time) observability.Handler[event, events.APIGatewayProxyResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayProxyResponse, error) {
 		id := heliograph.ConnectionID(e.RequestContext.ConnectionID)

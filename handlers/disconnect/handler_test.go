@@ -22,7 +22,7 @@ import (
 //go:embed testdata/disconnect.json
 var sample []byte
 
-// call is one call of the store.
+// call records one call of the store.
 type call struct {
 	User         heliograph.UserID
 	ID           heliograph.ConnectionID
@@ -41,7 +41,7 @@ func (f *fakeStore) Disconnect(_ context.Context, user heliograph.UserID, id hel
 
 var now = time.Date(2026, 1, 2, 3, 5, 5, 679_000_000, time.UTC)
 
-// invoke calls the handler as Lambda does, and gives the answer as JSON.
+// invoke calls the handler as Lambda does, and returns the response as JSON.
 func invoke(t *testing.T, store disconnector, stdout io.Writer) (string, error) {
 	t.Helper()
 	var e event
@@ -57,7 +57,7 @@ func invoke(t *testing.T, store disconnector, stdout io.Writer) (string, error) 
 	return string(text), err
 }
 
-// The device said goodbye now, so that is its last activity.
+// TestDisconnect proves that the last activity is now, when the device disconnects.
 func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	store := &fakeStore{}
@@ -77,7 +77,8 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
-// A failure is the function's, so that it is counted and its log line names the connection.
+// TestDisconnectFails proves that the function fails if the store does, so that the failure is counted and its log line
+// names the connection.
 func TestDisconnectFails(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the table is down")
@@ -90,12 +91,12 @@ func TestDisconnectFails(t *testing.T) {
 	}
 }
 
-// variables is what the program sets.
+// variables is the environment set by the Pulumi program.
 func variables() map[string]string {
 	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev"}
 }
 
-// The function starts with what the program sets.
+// TestBuild proves that the function starts with the environment set by the Pulumi program.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	e, err := env.ParseAsWithOptions[environment](env.Options{Environment: variables()})

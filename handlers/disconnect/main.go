@@ -1,4 +1,4 @@
-// Command disconnect is the function behind the WebSocket API's $disconnect: it forgets a connection.
+// Command disconnect is the function behind the WebSocket API's $disconnect: it removes a connection.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"heliograph/presence"
 )
 
-// environment is what the program sets.
+// environment is the configuration set by the Pulumi program.
 type environment struct {
 	observability.Settings
 

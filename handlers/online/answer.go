@@ -13,11 +13,11 @@ import (
 	"heliograph/presence"
 )
 
-// entry is one user, in the words of the contract.
+// entry is one user, in the contract's form.
 type entry struct {
 	UserID       heliograph.UserID `json:"UserId"`
 	IsOnline     bool              `json:"IsOnline"`
-	LastActivity *string           `json:"LastActivity"` // null if nothing is known of the user
+	LastActivity *string           `json:"LastActivity"` // null for an unknown user
 }
 
 // timeFormat always has three digits of milliseconds; the time must be in UTC.
@@ -32,16 +32,16 @@ func entryOf(s presence.Status) entry {
 	return e
 }
 
-// listed answers with users; link is the header Link, or empty.
+// listed responds with users; link is the Link header, or empty.
 func listed(users []presence.Status, link string) (events.APIGatewayV2HTTPResponse, error) {
-	entries := make([]entry, len(users)) // nobody is [], not null
+	entries := make([]entry, len(users)) // an empty list is [], not null
 	for i, u := range users {
 		entries[i] = entryOf(u)
 	}
 	return answer(http.StatusOK, "application/json", entries, link)
 }
 
-// problem is an error in the form of RFC 9457. A type of about:blank says that the status tells it all.
+// problem is an error in the form of RFC 9457. The type about:blank means that the status says everything.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -49,14 +49,14 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-// refused answers with a problem.
+// refused responds with a problem.
 func refused(status int, detail string) (events.APIGatewayV2HTTPResponse, error) {
 	return answer(status, "application/problem+json", problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail,
 	}, "")
 }
 
-// answer never lets anybody keep a copy: the next moment it may be wrong.
+// answer forbids caching: the response may be outdated a moment later.
 func answer(status int, contentType string, body any, link string) (events.APIGatewayV2HTTPResponse, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

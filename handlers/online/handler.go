@@ -13,12 +13,12 @@ import (
 	"heliograph/presence"
 )
 
-// event is what an HTTP API sends in payload format 2.0, as far as it matters here.
+// event holds the members used here of an HTTP API's event in payload format 2.0.
 type event struct {
 	RawQueryString string `json:"rawQueryString"`
 }
 
-// directory knows who is online. A *presence.InvalidError means that the question is no good.
+// directory looks up who is online. A *presence.InvalidError means that the query is invalid.
 type directory interface {
 	Statuses(context.Context, []heliograph.UserID) ([]presence.Status, error)
 	Online(ctx context.Context, limit int, cursor string) (presence.Page, error)
@@ -26,8 +26,8 @@ type directory interface {
 
 var _ directory = (*presence.Store)(nil)
 
-// online answers a query, or says in the form of RFC 9457 why not. It returns no error: API Gateway would
-// make an answer of its own of it.
+// online answers a query, or refuses it in the form of RFC 9457. It returns no error, which API Gateway would turn into
+// a response of its own.
 func online(d directory) observability.Handler[event, events.APIGatewayV2HTTPResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayV2HTTPResponse, error) {
 		users, link, err := find(ctx, d, e.RawQueryString)

@@ -24,12 +24,12 @@ import (
 //go:embed testdata/online.json
 var sample []byte
 
-// fakeDirectory answers with what it is given, and keeps what it was asked.
+// fakeDirectory returns what it is given, and records the queries.
 type fakeDirectory struct {
 	users []heliograph.UserID // asked by name
 	limit int
 	cursor,
-	asked string // what was asked: names or page
+	asked string // the kind of query: names or page
 	page presence.Page
 	err  error
 }
@@ -44,7 +44,7 @@ func (f *fakeDirectory) Online(_ context.Context, limit int, cursor string) (pre
 	return f.page, f.err
 }
 
-// invoke calls the handler as Lambda does, with the sample event and this query string.
+// invoke calls the handler as Lambda does, with the sample event and the given query string.
 func invoke(t *testing.T, d directory, rawQuery string) (events.APIGatewayV2HTTPResponse, string) {
 	t.Helper()
 	var e event
@@ -66,7 +66,7 @@ func invoke(t *testing.T, d directory, rawQuery string) (events.APIGatewayV2HTTP
 
 var at = time.Date(2026, 1, 2, 4, 4, 5, 678_999_999, time.FixedZone("", 3600))
 
-// The answer is the contract's, byte for byte.
+// TestAnswer proves that the response matches the contract byte for byte.
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	d := &fakeDirectory{page: presence.Page{Users: []presence.Status{
@@ -93,7 +93,7 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// What the parameters mean.
+// TestParameters proves that each parameter has its documented meaning.
 func TestParameters(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -150,7 +150,8 @@ func list(n int) string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(numbers(n)), " ", ","), "[]")
 }
 
-// A bad question is 400, in the form of RFC 9457, and says what is allowed; it is no query that was answered.
+// TestBadQuestions proves that an invalid query gets 400, in the form of RFC 9457, and says what is allowed; it does
+// not count as an answered query.
 func TestBadQuestions(t *testing.T) {
 	t.Parallel()
 	const unreadable = "the query string can't be read: escape what is not a letter or digit as %XX, a semicolon as %3B"
@@ -189,8 +190,8 @@ func TestBadQuestions(t *testing.T) {
 	}
 }
 
-// What the directory finds bad is 400 too; what it fails at is 500, counted as the function's error, and tells
-// strangers nothing.
+// TestDirectoryFails proves that a query that the directory finds invalid gets 400, too, and that a failure of the
+// directory gets 500, is counted as the function's error, and reveals nothing to clients.
 func TestDirectoryFails(t *testing.T) {
 	t.Parallel()
 	invalid := &fakeDirectory{err: &presence.InvalidError{Field: "cursor", Reason: "is not one that this service gave out"}}
@@ -210,7 +211,7 @@ func TestDirectoryFails(t *testing.T) {
 	}
 }
 
-// The next page is a link, relative to this one, and only where there is one.
+// TestLink proves that the next page is a link, relative to this one, and only if there is one.
 func TestLink(t *testing.T) {
 	t.Parallel()
 	page := presence.Page{Users: []presence.Status{{User: "a", Online: true, LastActivity: at}}, Next: "Ab-_9"}
@@ -236,12 +237,12 @@ func TestLink(t *testing.T) {
 	}
 }
 
-// variables is what the program sets.
+// variables is the environment set by the Pulumi program.
 func variables() map[string]string {
 	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev"}
 }
 
-// The function starts with what the program sets.
+// TestBuild proves that the function starts with the environment set by the Pulumi program.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	e, err := env.ParseAsWithOptions[environment](env.Options{Environment: variables()})

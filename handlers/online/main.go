@@ -1,4 +1,4 @@
-// Command online is the function behind GET /user/online: who is online?
+// Command online is the function behind GET /user/online: it reports who is online.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"heliograph/presence"
 )
 
-// environment is what the program sets.
+// environment is the configuration set by the Pulumi program.
 type environment struct {
 	observability.Settings
 

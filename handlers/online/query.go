@@ -10,20 +10,20 @@ import (
 	"heliograph/presence"
 )
 
-// maxUsers is how many users can be asked for by name: what one read of the table takes.
+// maxUsers is the number of users that can be named in a query: as many as one read of the table takes.
 const maxUsers = 100
 
-// query is what the client asks for: some users by name, or else a page of all who are online.
+// query is a client's query: either some users by name, or a page of all who are online.
 type query struct {
 	byName bool
-	users  []heliograph.UserID // each once, in the order of their first mention
+	users  []heliograph.UserID // each once, in order of first mention
 
 	limit  int // 0: as many as fit
 	cursor string
 }
 
-// parseQuery reads a raw query string, or returns a *presence.InvalidError. The event's own map won't do: there an HTTP
-// API joins the values of a repeated parameter by commas, which are also part of user ids.
+// parseQuery parses a raw query string, or returns a *presence.InvalidError. The event's own map does not suffice: in
+// it an HTTP API joins the values of a repeated parameter by commas, which are also part of user ids.
 func parseQuery(raw string) (query, error) {
 	values, err := url.ParseQuery(raw) // refuses semicolons and broken escapes
 	if err != nil {
@@ -42,8 +42,8 @@ func parseQuery(raw string) (query, error) {
 	return q, err
 }
 
-// parseUsers gives each user once. userIds are lists separated by commas, in which blanks around an id don't count; a
-// userId is one id as it stands, so that ids which hold a comma or begin with a blank can be asked for.
+// parseUsers returns each user once. userIds are comma-separated lists, in which blanks around an id are ignored; a
+// userId is one id verbatim, so that ids with a comma or a leading blank can be queried.
 func parseUsers(lists, single []string) (users []heliograph.UserID, err error) {
 	seen := map[heliograph.UserID]bool{}
 	add := func(user string) {
@@ -68,7 +68,7 @@ func parseUsers(lists, single []string) (users []heliograph.UserID, err error) {
 	return users, nil
 }
 
-// parseLimit takes a limit that is given for what it says, so that 0 is a bad one and not none.
+// parseLimit takes an explicit limit literally, so that 0 is invalid rather than absent.
 func parseLimit(given []string) (int, error) {
 	if len(given) == 0 {
 		return 0, nil
@@ -82,7 +82,7 @@ func parseLimit(given []string) (int, error) {
 	return limit, nil
 }
 
-// only gives the value of a parameter that makes sense once.
+// only returns the value of a parameter that may occur once.
 func only(name string, given []string) (string, error) {
 	switch len(given) {
 	case 0:
@@ -93,7 +93,7 @@ func only(name string, given []string) (string, error) {
 	return "", &presence.InvalidError{Field: name, Reason: "is given more than once"}
 }
 
-// link is the header that leads to the page after this one, relative to the address that was asked.
+// link is the header that links to the next page, relative to the requested address.
 func (q query) link(cursor string) string {
 	if q.limit == 0 {
 		return fmt.Sprintf(`<?cursor=%s>; rel="next"`, cursor)

@@ -16,7 +16,7 @@ type sweeper interface {
 
 var _ sweeper = (*presence.Sweeper)(nil)
 
-// sweep runs the sweeper, whatever the schedule says; it has nothing to answer.
+// sweep runs the sweeper, whatever the scheduled event says; its response is empty.
 func sweep(s sweeper) observability.Handler[events.EventBridgeEvent, struct{}] {
 	return func(ctx context.Context, _ events.EventBridgeEvent) (struct{}, error) {
 		return struct{}{}, s.Sweep(ctx)

@@ -17,7 +17,7 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// sample is what the schedule's rule sends.
+// sample is the event sent by the schedule's rule.
 const sample = `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","detail-type":"Scheduled Event","source":"aws.events",
 	"account":"123456789012","time":"2026-01-02T03:04:00Z","region":"eu-west-1",
 	"resources":["arn:aws:events:eu-west-1:123456789012:rule/heliograph-dev-sweep"],"detail":{}}`
@@ -47,7 +47,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// variables is what the program sets, with changes.
+// variables is the environment set by the Pulumi program, with changes.
 func variables(changes map[string]string) map[string]string {
 	v := map[string]string{
 		"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev",
@@ -58,7 +58,7 @@ func variables(changes map[string]string) map[string]string {
 	return v
 }
 
-// A bad value keeps the function from starting.
+// TestBuild proves that an invalid value keeps the function from starting.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -1,5 +1,5 @@
-// Command sweep is the function that the schedule runs every minute: it looks after connections whose lease
-// has ended, and counts how many connections and users there are.
+// Command sweep is the function that the schedule runs every minute: it verifies connections whose lease has ended, and
+// counts the connections and the users online.
 package main
 
 import (
@@ -18,18 +18,18 @@ import (
 	"heliograph/presence"
 )
 
-// environment is what the program sets.
+// environment is the configuration set by the Pulumi program.
 type environment struct {
 	observability.Settings
 
 	TableName           string        `env:"TABLE_NAME,required,notEmpty"`
 	ConnectionsEndpoint string        `env:"CONNECTIONS_ENDPOINT,required,notEmpty"` // of the WebSocket API, https://<host>/<stage>
 	ConnectionLease     time.Duration `env:"CONNECTION_LEASE,required,notEmpty"`
-	SweepRate           int           `env:"SWEEP_RATE,required,notEmpty"` // calls a second
+	SweepRate           int           `env:"SWEEP_RATE,required,notEmpty"` // calls per second
 	ExpiredTokens       expiredTokens `env:"EXPIRED_TOKENS,required,notEmpty"`
 }
 
-// expiredTokens is what becomes of connections whose token has expired: close or keep.
+// expiredTokens is the policy for connections whose token has expired: close or keep.
 type expiredTokens string
 
 func (e *expiredTokens) UnmarshalText(text []byte) error {
@@ -50,7 +50,7 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 	}
 	gateway := apigatewaymanagementapi.NewFromConfig(cfg, func(o *apigatewaymanagementapi.Options) {
 		o.BaseEndpoint = &env.ConnectionsEndpoint
-		o.Retryer = aws.NopRetryer{} // a retry would not count against the rate, and the next run is one
+		o.Retryer = aws.NopRetryer{} // a retry would bypass the rate, and the next run serves as one
 	})
 	store := presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil)
 	return sweep(presence.NewSweeper(store, gateway, presence.SweepOptions{

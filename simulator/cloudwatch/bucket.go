@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// bucket is what is kept of the values of a series over some seconds: enough for every statistic, in little room.
+// bucket summarizes the values of a series over some seconds: enough for every statistic, in little memory.
 type bucket struct {
 	start, width         int64 // simulated seconds, see Options.Minute
 	count, sum, min, max float64
@@ -19,15 +19,15 @@ type bin struct {
 	n     float32
 }
 
-// growth is the width of the histogram's classes: a percentile is within one percent of the exact one.
+// growth is the ratio between the histogram's classes: a percentile is within one percent of the exact one.
 const growth = 1.02
 
-// class numbers the values: 0 is zero, then by the logarithm, negative values with a negative number.
+// class numbers the values: 0 is zero, the others follow the logarithm, with negative numbers for negative values.
 func class(v float64) int32 {
 	if v == 0 {
 		return 0
 	}
-	// 2^-360 to 2^360, the range that CloudWatch takes, are some ±12,600 classes.
+	// 2^-360 to 2^360, the range that CloudWatch accepts, makes some ±12,600 classes.
 	c := int32(math.Floor(math.Log(math.Max(math.Abs(v), 1/maxValue))/math.Log(growth))) + 13000
 	if v < 0 {
 		return -c
@@ -35,7 +35,7 @@ func class(v float64) int32 {
 	return c
 }
 
-// middle is the value that stands for a class.
+// middle is the value that represents a class.
 func middle(c int32) float64 {
 	switch {
 	case c == 0:
@@ -46,7 +46,7 @@ func middle(c int32) float64 {
 	return math.Pow(growth, float64(c-13000)+0.5)
 }
 
-// coarse is how many seconds a bucket holds once its values are old, see Store.
+// coarse is how many seconds a bucket of old values covers, see Store.
 const coarse = 300
 
 // add puts a value into its bucket.
@@ -62,7 +62,7 @@ func (m *series) add(second int64, v float64) {
 	m.buckets[i-1].merge(bucket{count: 1, sum: v, min: v, max: v, bins: []bin{{class(v), 1}}}, true)
 }
 
-// age makes the buckets before rolled coarse, and forgets those before forgotten.
+// age makes the buckets before rolled coarse, and drops those before forgotten.
 func (m *series) age(rolled, forgotten int64) {
 	for m.rolled < len(m.buckets) && m.buckets[m.rolled].start < rolled-rolled%coarse {
 		b := &m.buckets[m.rolled]
@@ -83,7 +83,7 @@ func (m *series) age(rolled, forgotten int64) {
 	m.rolled = max(0, m.rolled-old)
 }
 
-// merge adds another bucket's values; the bins, which only percentiles need, on request.
+// merge adds another bucket's values, and on request the bins, which only percentiles need.
 func (b *bucket) merge(o bucket, bins bool) {
 	if b.count == 0 {
 		b.min, b.max = o.min, o.max

@@ -11,31 +11,31 @@ import (
 	"heliograph/simulator/cloudwatch/metricmath"
 )
 
-// DataQuery asks for a metric, or for an expression over the other queries' results, as GetMetricData and alarms do.
+// DataQuery requests a metric, or an expression over the other queries' results, as in GetMetricData and alarms.
 type DataQuery struct {
-	// ID starts with a small letter. Expressions name other queries by it.
+	// ID starts with a lower-case letter. Expressions refer to other queries by it.
 	ID string
-	// Metric is what to read; nil for an expression.
+	// Metric is the metric to read; nil for an expression.
 	Metric *MetricStat
 	// Expression is metric math over other queries' ids; empty for a metric.
 	Expression string
 	Label      string
-	// Period is that of the metric, or of the expression if no metric tells it.
+	// Period is that of the metric, or of the expression if no metric determines it.
 	Period time.Duration
-	// Hidden leaves out the result: the query only feeds others.
+	// Hidden omits the result: the query only feeds others.
 	Hidden bool
 }
 
-// Data is a result: a series on a row of periods.
+// Data is a result: a series over consecutive periods.
 type Data struct {
-	// ID is the query's. Of an expression that yields several series, all have the same.
+	// ID is the query's. If an expression yields several series, all have the same ID.
 	ID, Label string
 	// Start is when the first period begins, Step how long each lasts, in real time.
 	Start time.Time
 	Step  time.Duration
-	// Values has a value for each period; NaN where there is none.
+	// Values has a value for each period; NaN for none.
 	Values []float64
-	// Samples are the numbers of values that a metric's statistic is made of. Expressions have none.
+	// Samples are the numbers of values behind a metric's statistic. Expressions have none.
 	Samples []float64
 	// Hidden is the query's.
 	Hidden bool
@@ -65,7 +65,7 @@ func (s *Store) Data(queries []DataQuery, start, end time.Time) ([]Data, error) 
 	return all, nil
 }
 
-// Plan is queries that fit together, ready to be answered again and again.
+// Plan is a consistent set of queries that can be answered repeatedly.
 type Plan struct {
 	queries     []DataQuery
 	byID        map[string]DataQuery
@@ -76,7 +76,7 @@ type Plan struct {
 
 var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
 
-// NewPlan checks queries: ids, statistics, periods, syntax, functions, and that no expression needs itself.
+// NewPlan checks queries: ids, statistics, periods, syntax, functions, and that no expression depends on itself.
 func NewPlan(queries []DataQuery) (*Plan, error) {
 	p := &Plan{
 		queries: queries, byID: map[string]DataQuery{}, expressions: map[string]*metricmath.Expression{}, periods: map[string]time.Duration{},
@@ -100,6 +100,7 @@ func NewPlan(queries []DataQuery) (*Plan, error) {
 	return p, nil
 }
 
+// add checks one query by itself; settle checks it together with the others.
 func (p *Plan) add(q DataQuery) (err error) {
 	_, twice := p.byID[q.ID]
 	switch {
@@ -121,7 +122,7 @@ func (p *Plan) add(q DataQuery) (err error) {
 	return err
 }
 
-// settle finds the period of a query: that of the metrics that it needs, which must be the same.
+// settle determines the period of a query: that of the metrics it depends on, which must be equal.
 func (p *Plan) settle(id string, path []string) error {
 	q, known := p.byID[id]
 	switch {
@@ -152,7 +153,7 @@ func (p *Plan) settle(id string, path []string) error {
 	return nil
 }
 
-// needs are the queries that an expression uses.
+// needs are the queries that an expression refers to.
 func (p *Plan) needs(id string) []string {
 	ids := p.expressions[id].References()
 	if p.expressions[id].Calls("METRICS") {
@@ -161,13 +162,13 @@ func (p *Plan) needs(id string) []string {
 	return ids
 }
 
-// Queries are the queries, in their order.
+// Queries returns the queries, in their order.
 func (p *Plan) Queries() []DataQuery { return p.queries }
 
-// Period is that of a query.
+// Period returns the period of a query.
 func (p *Plan) Period(id string) time.Duration { return p.periods[id] }
 
-// Banded is the metric that an expression draws an anomaly band around.
+// Banded returns the metric around which an expression draws an anomaly band.
 func (p *Plan) Banded(id string) (metric string, ok bool) {
 	e := p.expressions[id]
 	if e == nil || !e.Calls("ANOMALY_DETECTION_BAND") {
@@ -203,6 +204,7 @@ func (p *Plan) computation(s *Store, g Grid) *computation {
 	return &computation{Plan: p, store: s, grid: g, done: map[string]metricmath.Value{}, samples: map[string][]float64{}}
 }
 
+// data returns a query's result, labelled by series if there are several.
 func (c *computation) data(q DataQuery) ([]Data, error) {
 	v, err := c.value(q.ID)
 	if err != nil {
@@ -224,7 +226,7 @@ func (c *computation) data(q DataQuery) ([]Data, error) {
 	return all, nil
 }
 
-// label is what a graph calls the query.
+// label is the query's name in a graph.
 func (q DataQuery) label() string {
 	switch {
 	case q.Label != "":
@@ -258,15 +260,16 @@ func (c *computation) compute(q DataQuery) (metricmath.Value, error) {
 	return metricmath.Series(q.label(), row.values), err
 }
 
-// What the band of an anomaly detection is learned from: the day before each value, and no fewer values than these.
+// Anomaly bands are learned from the day before each value, and from no fewer values than these.
 const (
 	learned      = 24 * 60 * 60
 	leastLearned = 15
 )
 
-// band approximates ANOMALY_DETECTION_BAND: around the mean of the day before each value, as many standard deviations
-// wide as is asked for. CloudWatch learns from two weeks, and knows hours and weekdays. A deviation counts as at least 5 %
-// of the mean, and as 1 for whole numbers: nothing is unusual about the second connection of a quiet night.
+// band approximates ANOMALY_DETECTION_BAND: around the mean of the day before each value, it extends the requested
+// number of standard deviations to either side. CloudWatch learns from two weeks, and takes hours and weekdays into
+// account. A deviation counts as at least 5 % of the mean, and as 1 for whole numbers: nothing is unusual about the
+// second connection of a quiet night.
 func (c *computation) band(id string, width float64) (upper, lower []float64, err error) {
 	before := learned / int(c.grid.Period)
 	g := Grid{Start: c.grid.Start - int64(before)*c.grid.Period, Period: c.grid.Period, N: before + c.grid.N}
@@ -290,10 +293,10 @@ func (c *computation) band(id string, width float64) (upper, lower []float64, er
 	return upper, lower, nil
 }
 
-// usual adds up values, to tell what is usual.
+// usual accumulates values, to determine what is usual.
 type usual struct{ n, sum, squares, fractions float64 }
 
-// add takes a value in (1) or forgets it (-1); a missing one is neither.
+// add adds a value (1) or removes it (-1); a missing one is ignored.
 func (u *usual) add(v, sign float64) {
 	if math.IsNaN(v) {
 		return

@@ -1,3 +1,3 @@
-// Package cloudwatch is the simulated CloudWatch: it keeps the functions' logs, takes metrics out of their
-// embedded metric format (EMF) lines as strictly as CloudWatch does, and answers statistics.
+// Package cloudwatch is the simulated CloudWatch: it keeps the functions' logs, extracts metrics from their embedded
+// metric format (EMF) lines as strictly as CloudWatch does, and computes statistics.
 package cloudwatch

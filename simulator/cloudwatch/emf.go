@@ -12,7 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// emfError is a line that was meant as EMF and is none. CloudWatch drops it and counts it in AWS/Logs.
+// emfError is the error of a line that was meant as EMF but is invalid. CloudWatch drops such a line and counts it in
+// AWS/Logs.
 type emfError struct {
 	metric string // EMFParsingErrors or EMFValidationErrors
 	cause  error
@@ -52,8 +53,8 @@ type definition struct {
 	StorageResolution *int
 }
 
-// readEMF takes the metrics out of a line. A line that is not meant as EMF has none. One bad part spoils the line:
-// CloudWatch might take the rest, and hide the fault.
+// readEMF extracts the metrics from a line. A line that is not meant as EMF has none. One invalid part invalidates the
+// line: CloudWatch might accept the rest, which would hide the fault.
 func readEMF(line string, now time.Time) ([]Datum, *emfError) {
 	line = strings.TrimSpace(line)
 	if !strings.HasPrefix(line, "{") || !strings.Contains(line, `"_aws"`) {
@@ -63,7 +64,7 @@ func readEMF(line string, now time.Time) ([]Datum, *emfError) {
 	if err != nil {
 		return nil, &emfError{"EMFParsingErrors", err}
 	}
-	if _, ok := root["_aws"]; !ok { // it stands deeper, or in a text
+	if _, ok := root["_aws"]; !ok { // it is nested deeper, or inside a text
 		return nil, nil
 	}
 	data, err := readMetadata(root, now)
@@ -76,7 +77,7 @@ func readEMF(line string, now time.Time) ([]Datum, *emfError) {
 	return data, nil
 }
 
-// members are the root's members. A name that comes twice is an error: no reader agrees on what it means.
+// members returns the root's members. A duplicate name is an error, since readers disagree on its meaning.
 func members(text []byte) (map[string]json.RawMessage, error) {
 	if !json.Valid(text) {
 		return nil, errors.New("it is no JSON")
@@ -101,6 +102,8 @@ func members(text []byte) (map[string]json.RawMessage, error) {
 	return all, nil
 }
 
+// readMetadata returns the values of all directives. A timestamp outside the range that CloudWatch accepts invalidates
+// the line.
 func readMetadata(root map[string]json.RawMessage, now time.Time) ([]Datum, error) {
 	var aws metadata
 	if err := json.Unmarshal(root["_aws"], &aws); err != nil {
@@ -124,7 +127,7 @@ func readMetadata(root map[string]json.RawMessage, now time.Time) ([]Datum, erro
 	return data, nil
 }
 
-// read gives the values of a directive: each metric for each set of dimensions.
+// read returns the values of a directive: each metric for each set of dimensions.
 func (d directive) read(root map[string]json.RawMessage, at time.Time) ([]Datum, error) {
 	switch {
 	case d.Namespace == nil || d.Dimensions == nil || d.Metrics == nil:
@@ -159,6 +162,7 @@ func (d directive) read(root map[string]json.RawMessage, at time.Time) ([]Datum,
 	return data, nil
 }
 
+// dimensions looks up a set's dimensions at the root, within CloudWatch's limits.
 func dimensions(root map[string]json.RawMessage, names []string) ([]Dimension, error) {
 	if len(names) > maxDimensions {
 		return nil, fmt.Errorf("a set has %d dimensions; the limit is %d", len(names), maxDimensions)
@@ -183,7 +187,7 @@ func dimensions(root map[string]json.RawMessage, names []string) ([]Dimension, e
 	return set, nil
 }
 
-// values are the numbers that a metric's definition points to. It also fills in the unit.
+// values are the numbers to which a metric's definition refers. It also fills in the unit.
 func (m *definition) values(root map[string]json.RawMessage) ([]float64, error) {
 	if m.Name == nil || *m.Name == "" || utf8.RuneCountInString(*m.Name) > maxName {
 		return nil, errors.New("a metric has no name, or one that is too long")

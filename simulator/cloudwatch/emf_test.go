@@ -12,7 +12,7 @@ import (
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// line is an EMF line of one metric. Parts can be replaced.
+// line is an EMF line of one metric, with optional replacements.
 func line(replace ...string) string {
 	l := fmt.Sprintf(`{"_aws":{"Timestamp":%d,"CloudWatchMetrics":[{"Namespace":"Heliograph","Dimensions":[["Stage"],["Stage","Function"]],"Metrics":[{"Name":"Posts","Unit":"Count"}]}]},"Stage":"dev","Function":"send","Posts":3,"connectionId":"x"}`, now.UnixMilli())
 	return strings.NewReplacer(replace...).Replace(l)
@@ -46,7 +46,7 @@ func TestReadEMF(t *testing.T) {
 			if failure != nil {
 				t.Fatal(failure)
 			}
-			for i := range got { // UnixMilli gives the local zone
+			for i := range got { // UnixMilli returns the local zone
 				got[i].Time = got[i].Time.UTC()
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -56,7 +56,7 @@ func TestReadEMF(t *testing.T) {
 	}
 }
 
-// One bad part spoils the line, and CloudWatch's own metrics say so.
+// TestReadEMFRefuses proves that one invalid part invalidates the line, and that CloudWatch's own metrics count it.
 func TestReadEMFRefuses(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1025)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// maxGroupBytes bounds what a log group keeps, besides Options.Lines.
+// maxGroupBytes bounds a log group's size, in addition to Options.Lines.
 const maxGroupBytes = 8 << 20
 
 // group is a log group with its newest lines.
@@ -19,7 +19,7 @@ type group struct {
 	bytes  int
 }
 
-// CreateGroup makes a log group; one that exists is an error.
+// CreateGroup makes a log group; it is an error if the group exists.
 func (s *Store) CreateGroup(name string, retentionDays int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,8 +51,8 @@ func (s *Store) Groups() []Group {
 	return list
 }
 
-// Ingest takes one line of a log. If the line is an EMF object its metrics are taken too. The group is made if it
-// is not there.
+// Ingest stores one line of a log. If the line is an EMF object, its metrics are stored too. A missing group is
+// created.
 func (s *Store) Ingest(name, stream, text string, at time.Time) {
 	data, failure := readEMF(text, s.options.Now())
 	s.mu.Lock()
@@ -82,11 +82,11 @@ func (g *group) append(e Event, max int) {
 		g.bytes -= len(g.events[old].Text)
 		old++
 	}
-	clear(g.events[:old]) // so that the texts go although the array stays
+	clear(g.events[:old]) // frees the texts although the array stays
 	g.events = g.events[old:]
 }
 
-// Events gives a group's lines after a sequence number, at most max of the newest; 0 means all that are kept.
+// Events returns a group's lines after a sequence number, at most max of the newest; 0 means all that are kept.
 func (s *Store) Events(name string, after uint64, max int) []Event {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Grid is a row of periods. Its seconds are simulated ones, see Options.Minute.
+// Grid is a sequence of periods. Its seconds are simulated ones, see Options.Minute.
 type Grid struct {
 	// Start is when the first period begins.
 	Start int64
-	// Period is how long each is.
+	// Period is the length of each.
 	Period int64
-	// N is how many there are.
+	// N is the number of periods.
 	N int
 }
 
-// Statistics answers a query, oldest point first. A statistic or a period that CloudWatch does not know is an error; a
-// metric that has no values has no points.
+// Statistics answers a query, oldest point first. A statistic or a period that CloudWatch does not support is an error;
+// a metric without values has no points.
 func (s *Store) Statistics(q Query) ([]Point, error) {
 	g, err := s.grid(q.Start, q.End, q.Period)
 	if err != nil {
@@ -40,10 +40,10 @@ func (s *Store) Statistics(q Query) ([]Point, error) {
 	return points, nil
 }
 
-// maxPoints is how many data points CloudWatch returns to one call of GetMetricData.
+// maxPoints is how many data points CloudWatch returns for one call of GetMetricData.
 const maxPoints = 100_800
 
-// grid is the row of aligned periods between two times.
+// grid returns the aligned periods between two times.
 func (s *Store) grid(start, end time.Time, period time.Duration) (Grid, error) {
 	g := Grid{Period: int64(period / time.Second)}
 	if err := CheckPeriod(g.Period); err != nil || period%time.Second != 0 {
@@ -59,7 +59,8 @@ func (s *Store) grid(start, end time.Time, period time.Duration) (Grid, error) {
 	return g, nil
 }
 
-// CheckPeriod reports a period that CloudWatch does not take. Those below a minute are for metrics of high resolution.
+// CheckPeriod returns an error for a period that CloudWatch does not accept. Those below a minute are for metrics of
+// high resolution.
 func CheckPeriod(seconds int64) error {
 	if seconds > 0 && seconds%60 == 0 || slices.Contains([]int64{1, 5, 10, 20, 30}, seconds) {
 		return nil
@@ -67,10 +68,10 @@ func CheckPeriod(seconds int64) error {
 	return fmt.Errorf("cloudwatch: the period is %d s; it must be 1, 5, 10, 20, 30 or a multiple of 60", seconds)
 }
 
-// row is a statistic for each period of a grid, NaN where there are no samples.
+// row is a statistic for each period of a grid, NaN for periods without samples.
 type row struct{ values, samples []float64 }
 
-// row computes a metric's statistic. A metric may have been sent with several units; an empty Unit takes them all.
+// row computes a metric's statistic. A metric may have been sent with several units; an empty Unit includes them all.
 func (s *Store) row(m MetricStat, g Grid) (row, error) {
 	value, bins, err := statistic(m.Stat)
 	if err != nil {
@@ -106,7 +107,7 @@ func (m *series) fold(g Grid, periods []bucket, bins bool) {
 	}
 }
 
-// statistic gives the function of a statistic's name, and whether it needs the bins.
+// statistic returns the function for a statistic's name, and whether it needs the bins.
 func statistic(name string) (value func(*bucket) float64, bins bool, err error) {
 	switch name {
 	case "Sum":
@@ -129,7 +130,7 @@ func statistic(name string) (value func(*bucket) float64, bins bool, err error) 
 	return nil, false, fmt.Errorf("cloudwatch: the statistic %q is not known; these are: SampleCount, Average, Sum, Minimum, Maximum, p0 to p100, PR(lower:upper)", name)
 }
 
-// Percentile reads the name of a percentile, such as p99.9.
+// Percentile parses the name of a percentile, such as p99.9.
 func Percentile(name string) (p float64, ok bool) {
 	digits, ok := strings.CutPrefix(name, "p")
 	if !ok || strings.Trim(digits, "0123456789.") != "" {
@@ -139,7 +140,7 @@ func Percentile(name string) (p float64, ok bool) {
 	return p, err == nil && p <= 100
 }
 
-// rank reads the name of a percentile rank: PR(100:300), PR(300:) or PR(:300).
+// rank parses the name of a percentile rank: PR(100:300), PR(300:) or PR(:300).
 func rank(name string) (lower, upper float64, ok bool) {
 	inner, isRank := strings.CutPrefix(strings.TrimSuffix(name, ")"), "PR(")
 	from, to, isRange := strings.Cut(inner, ":")

@@ -11,27 +11,27 @@ import (
 )
 
 // Store keeps logs and metrics. It is safe for concurrent use. Values are kept by the minute, or by the second for
-// metrics of high resolution; those older than 3 hours by 5 minutes.
+// metrics of high resolution; values older than 3 hours are merged into 5 minutes.
 type Store struct {
 	options Options
 
 	mu      sync.RWMutex
 	series  map[string]*series   // by key and unit
 	units   map[string][]*series // by key
-	dropped uint64               // values of series that there was no room for
+	dropped uint64               // values dropped because there were too many series
 	groups  map[string]*group
 }
 
 // series is a metric with its values.
 type series struct {
 	Series
-	resolution int64    // seconds of a bucket while it is young: 60, or 1 for a metric of high resolution
+	resolution int64    // bucket width in seconds while young: 60, or 1 for a metric of high resolution
 	buckets    []bucket // oldest first
 	rolled     int      // how many of them are coarse
 }
 
-// fine is how long a metric's values are kept by its resolution; after that, by 5 minutes. (AWS: values of a second 3
-// hours, of a minute 15 days.)
+// fine is how long values are kept at the metric's resolution; after that, by 5 minutes. (AWS: values by the second 3
+// hours, by the minute 15 days.)
 const fine = 3 * 60 * 60
 
 // New makes an empty Store.
@@ -46,19 +46,19 @@ func New(o Options) *Store {
 	return &Store{options: o, series: map[string]*series{}, units: map[string][]*series{}, groups: map[string]*group{}}
 }
 
-// Second is a time on the scale that periods are measured on: at the usual Minute, its Unix seconds.
+// Second converts a time to the scale on which periods are measured: at the usual Minute, its Unix seconds.
 func (s *Store) Second(t time.Time) int64 {
 	minute := int64(s.options.Minute)
 	return t.UnixNano()/minute*60 + t.UnixNano()%minute*60/minute
 }
 
-// Time is when such a second begins.
+// Time is when a second on that scale begins.
 func (s *Store) Time(second int64) time.Time {
 	minute := int64(s.options.Minute)
 	return time.Unix(0, second/60*minute+(second%60*minute+59)/60).UTC()
 }
 
-// Now is the store's clock.
+// Now returns the time of the store's clock.
 func (s *Store) Now() time.Time { return s.options.Now() }
 
 // Real is how long a simulated period really lasts.
@@ -73,7 +73,7 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
-// units are all that CloudWatch knows.
+// units are all units that CloudWatch supports.
 var units = func() map[string]bool {
 	known := map[string]bool{"Seconds": true, "Microseconds": true, "Milliseconds": true, "Percent": true, "Count": true, "Count/Second": true, "None": true}
 	for _, size := range []string{"", "Kilo", "Mega", "Giga", "Tera"} {
@@ -88,10 +88,10 @@ var units = func() map[string]bool {
 	return known
 }()
 
-// maxValue is the largest magnitude that CloudWatch takes.
+// maxValue is the largest magnitude that CloudWatch accepts.
 var maxValue = math.Ldexp(1, 360)
 
-// PutMetric takes one value. A unit that CloudWatch does not know, or a value that it does not take, is an error.
+// PutMetric stores one value. A unit or value that CloudWatch does not accept is an error.
 func (s *Store) PutMetric(d Datum) error {
 	setDefault(&d.Unit, "None")
 	if d.Time.IsZero() {
@@ -111,7 +111,7 @@ func (s *Store) PutMetric(d Datum) error {
 	return nil
 }
 
-// put adds a value that was checked.
+// put adds a checked value.
 func (s *Store) put(d Datum) {
 	dims := sorted(d.Dimensions)
 	name := key(d.Namespace, d.Name, dims)
@@ -150,7 +150,7 @@ func sorted(dims []Dimension) []Dimension {
 	return dims
 }
 
-// key names a metric, its unit aside. The dimensions must be sorted.
+// key identifies a metric, regardless of its unit. The dimensions must be sorted.
 func key(namespace, name string, dims []Dimension) string {
 	var k strings.Builder
 	k.WriteString(namespace + "\x00" + name)
@@ -176,7 +176,7 @@ func (s *Store) Series() []Series {
 	return list
 }
 
-// Dropped is how many values were dropped since there were too many series.
+// Dropped is how many values were dropped because there were too many series.
 func (s *Store) Dropped() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -74,7 +74,7 @@ func TestStatistics(t *testing.T) {
 		})
 	}
 	part := Query{Namespace: "N", Name: "M", Dimensions: dims, Statistic: "Sum", Start: clock.Add(time.Minute), End: clock.Add(4 * time.Minute), Period: time.Minute}
-	if got := queryOne(t, s, part); got != 4 { // the minute of the start counts, that of the end does not
+	if got := queryOne(t, s, part); got != 4 { // the start's minute counts, the end's does not
 		t.Errorf("minutes 1 to 3 are %v", got)
 	}
 	if got := queryOne(t, s, Query{Namespace: "N", Name: "M", Dimensions: dims[:1], Statistic: "Sum", Start: clock, End: clock.Add(time.Minute), Period: time.Minute}); got != 99 {
@@ -91,7 +91,7 @@ func queryOne(t *testing.T, s *Store, q Query) float64 {
 	return points[0].Value
 }
 
-// A percentile is within a percent of the exact one, whatever the values.
+// TestPercentileIsWithinAPercent proves that a percentile is within a percent of the exact one, whatever the values.
 func TestPercentileIsWithinAPercent(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -104,7 +104,7 @@ func TestPercentileIsWithinAPercent(t *testing.T) {
 			}
 		}
 		points, err := s.Statistics(Query{Namespace: "N", Name: "M", Statistic: fmt.Sprintf("p%v", p), Start: now, End: now.Add(time.Minute), Period: time.Minute})
-		if strings.Contains(fmt.Sprint(p), "e") { // as small as a percentile is not written
+		if strings.Contains(fmt.Sprint(p), "e") { // too small for the notation of percentiles
 			return
 		}
 		if err != nil || len(points) != 1 {
@@ -187,8 +187,8 @@ func TestOldMinutesAreForgotten(t *testing.T) {
 	}
 }
 
-// Values older than 3 hours are kept by 5 minutes, in less room and without a loss to sums and percentiles; late ones
-// find their place among them.
+// TestOldValuesAreCoarse proves that values older than 3 hours are kept by 5 minutes, in less memory and without a loss
+// to sums and percentiles, and that late ones are merged in the right place.
 func TestOldValuesAreCoarse(t *testing.T) {
 	t.Parallel()
 	from := now.Truncate(time.Hour)
@@ -222,7 +222,7 @@ func TestOldValuesAreCoarse(t *testing.T) {
 	}
 }
 
-// On a minute of a second, a period of 5 minutes lasts 5 seconds.
+// TestShortMinute proves that with a minute of a second, a period of 5 minutes lasts 5 seconds.
 func TestShortMinute(t *testing.T) {
 	t.Parallel()
 	clock := now.Truncate(time.Hour)

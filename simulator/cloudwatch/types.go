@@ -2,20 +2,21 @@ package cloudwatch
 
 import "time"
 
-// Options configure a Store. The zero value of a field means what its comment says.
+// Options configure a Store. The comments give the meaning of zero values.
 type Options struct {
-	// Minute is how long a minute of a period really lasts: with a second, a period of 5 minutes takes 5 seconds.
-	// 0 means a minute.
+	// Minute is how long a simulated minute really lasts: with a second, a period of 5 minutes takes 5 seconds. 0 means
+	// a minute.
 	Minute time.Duration
-	// Retention is how long values are kept, measured as periods are. 0 means 8 days: no alarm looks further back.
+	// Retention is how long values are kept, on the simulated scale. 0 means 8 days: no alarm looks further back.
 	Retention time.Duration
 	// Lines is how many lines a log group keeps. 0 means 10,000.
 	Lines int
-	// Series is how many series there may be; further ones are dropped and counted. 0 means 10,000.
+	// Series bounds the number of series; further ones are dropped and counted. 0 means 10,000.
 	Series int
-	// Problem takes what is worth a line on the terminal: a metric line that CloudWatch would drop. Nil means nowhere.
+	// Problem receives problems worth a line on the terminal: a metric line that CloudWatch would drop. nil: not
+	// reported.
 	Problem func(text string)
-	// Now is the clock. Nil means time.Now.
+	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
@@ -29,7 +30,7 @@ type Datum struct {
 	// Unit is one of CloudWatch's; empty means None.
 	Unit  string
 	Value float64
-	// Time is when; zero means now.
+	// Time is when the value was measured; zero means now.
 	Time time.Time
 	// HighResolution keeps the metric's values by the second.
 	HighResolution bool
@@ -48,18 +49,18 @@ type Series struct {
 	Count, Sum, Min, Max float64
 }
 
-// Query asks for a statistic of one metric.
+// Query requests a statistic of one metric.
 type Query struct {
 	Namespace, Name string
-	// Dimensions must be the metric's, all of them, in any order.
+	// Dimensions must be exactly the metric's, in any order.
 	Dimensions []Dimension
-	// Unit narrows to values of that unit; empty takes all.
+	// Unit restricts the query to values of that unit; empty means all.
 	Unit string
 	// Statistic is Sum, Average, Minimum, Maximum, SampleCount, or a percentile such as p99 or p99.9.
 	Statistic string
 	// Start and End bound the time, End excluded. Both are aligned down to the period.
 	Start, End time.Time
-	// Period is 1, 5, 10, 20 or 30 seconds or a multiple of a minute, as a stack declares it.
+	// Period is 1, 5, 10, 20 or 30 seconds or a multiple of a minute, as declared in a stack.
 	Period time.Duration
 }
 
@@ -79,7 +80,7 @@ type MetricStat struct {
 type Point struct {
 	Time  time.Time
 	Value float64
-	// Samples is how many values it is made of.
+	// Samples is the number of values behind it.
 	Samples float64
 }
 
@@ -95,9 +96,9 @@ type Event struct {
 // Group is a log group.
 type Group struct {
 	Name string
-	// Declared is true for a group that was created, false for one that came with its first line.
+	// Declared reports whether the group was created explicitly, rather than by its first line.
 	Declared bool
-	// RetentionDays is kept, not acted upon. 0 means forever.
+	// RetentionDays is stored but not enforced. 0 means for ever.
 	RetentionDays int
 	// Lines is how many lines were written since the start.
 	Lines uint64

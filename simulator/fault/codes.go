@@ -6,14 +6,14 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// availability is the prefix of the errors with which AWS's services throttle.
+// availability is the prefix of the throttling errors of AWS's services.
 const availability = "com.amazon.coral.availability"
 
-// codes are the errors that each service may answer with, in its own shape. They are the transient
-// ones, which a client has to live with; errors of wrong calls come from the services themselves.
+// codes are the errors that each service may return, in its own form. They are the transient ones, which a client must
+// handle; errors of invalid calls come from the services themselves.
 //
-// Sources: DynamoDB's developer guide, "Error handling with DynamoDB"; the "Errors" and "Common Errors" of the API references
-// of SQS, SNS, Systems Manager, Lambda (Invoke) and of the API Gateway Management API.
+// Sources: DynamoDB's developer guide, "Error handling with DynamoDB"; the "Errors" and "Common Errors" of the API
+// references of SQS, SNS, Systems Manager, Lambda (Invoke) and of the API Gateway Management API.
 var codes = map[Service]map[string]*wire.Error{
 	DynamoDB: byCode(
 		&wire.Error{Code: "ProvisionedThroughputExceededException", Message: "The level of configured provisioned throughput for the table was exceeded."},
@@ -75,17 +75,17 @@ func (r Rule) code() string {
 	return r.Error
 }
 
-// answer is a service's error, with a word on why it came.
+// answer is a service's error, with a note on its cause.
 func answer(s Service, code string) *wire.Error {
 	e := *codes[s][code]
 	e.Message += " (a fault on purpose)"
 	if e.Code == "GoneException" {
-		e.Message = "" // API Gateway says nothing more
+		e.Message = "" // API Gateway sends no message
 	}
 	return &e
 }
 
-// knownCodes lists the errors of a service for a message.
+// knownCodes lists a service's errors, for a message.
 func knownCodes(s Service) string {
 	if s == Lambda {
 		return sorted(codes[s])

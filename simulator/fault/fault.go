@@ -1,9 +1,9 @@
-// Package fault makes things go wrong on purpose. A Rule says where (a service, an action, a resource, a caller), how (an
-// error, added latency, a lost or doubled event, a killed function) and how often. A Set holds the rules in effect; the
-// simulated services ask it before they act.
+// Package fault injects faults. A Rule says where (a service, an action, a resource, a caller), how (an error, added
+// latency, a lost or duplicated event, a killed function) and how often. A Set holds the rules in effect; the simulated
+// services consult it before they act.
 //
-// A word in a rule that the simulator does not know is an error that lists the allowed ones: a fault that never happens
-// because of a typing error would prove that all is well.
+// An unknown word in a rule is an error that lists the allowed ones: otherwise a fault that never happens because of a
+// typing error would seem to prove that all is well.
 package fault
 
 import (
@@ -20,25 +20,25 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Event is something that may go wrong: an API call, an invocation, a disconnect or a delivery.
+// Event is an event that a fault may affect: an API call, an invocation, a disconnect or a delivery.
 type Event struct {
 	Service Service
 	// Action is an API action, "Invoke" for Lambda, and empty for services without actions.
 	Action string
 	// Resources are the ARNs that it touches.
 	Resources []string
-	// Caller is the name of the function that calls, empty for any other caller.
+	// Caller is the name of the calling function, empty for any other caller.
 	Caller string
 }
 
-// Outcome says how an event goes wrong; the zero Outcome, that it does not.
+// Outcome is how an event fails; with the zero Outcome it does not.
 type Outcome struct {
-	// Wait is how long it is held up first; for a duplicate, how long after the first delivery the
-	// second may come.
+	// Wait is how long the event is delayed first; for a duplicate, the minimum time between the first and the second
+	// delivery.
 	Wait time.Duration
-	// Error is the answer that a caller gets, nil for none.
+	// Error is the response that a caller gets, nil for none.
 	Error *wire.Error
-	// NoAnswer cuts the caller's connection instead.
+	// NoAnswer cuts the caller's connection instead of answering.
 	NoAnswer bool
 	// LostAnswer cuts it after the call was carried out.
 	LostAnswer bool
@@ -46,12 +46,12 @@ type Outcome struct {
 	Lost bool
 	// Duplicate means that it is delivered once more.
 	Duplicate bool
-	// Kill gives the moment at which a function is killed, counted from the event's arrival, for one that
-	// usually takes so long. Nil leaves it alive.
+	// Kill returns the moment at which a function is killed, counted from the event's arrival, given its usual
+	// duration. nil: it is not killed.
 	Kill func(usual time.Duration) time.Duration
 }
 
-// Set is the rules in effect. It is safe for concurrent use. Make it with New.
+// Set holds the rules in effect. It is safe for concurrent use. Make it with New.
 type Set struct {
 	actions map[Service][]string
 
@@ -60,7 +60,7 @@ type Set struct {
 	made  int
 }
 
-// active is a rule in effect, with its hits.
+// active is a rule in effect, with its hit count.
 type active struct {
 	Status
 	random *rand.Rand
@@ -69,18 +69,18 @@ type active struct {
 // Status is a rule in effect.
 type Status struct {
 	Rule
-	// Hits is how many events it has changed.
+	// Hits is how many events it has affected.
 	Hits int `json:"hits"`
-	// Spent is true when it has changed as many as its count: it does nothing any more.
+	// Spent is true once it has affected as many events as its count: it has no further effect.
 	Spent bool `json:"spent,omitempty"`
 }
 
-// New makes an empty Set. actions are the names of the API actions that each service knows.
+// New makes an empty Set. actions are the names of each service's API actions.
 func New(actions map[Service][]string) *Set {
 	return &Set{actions: actions}
 }
 
-// Add puts a rule into effect and gives its id. A rule that makes no sense is an error that says what would.
+// Add puts a rule into effect and returns its id. An invalid rule is an error that says what would be valid.
 func (s *Set) Add(r Rule) (ID, error) {
 	if err := r.check(s.actions[r.Service]); err != nil {
 		return "", err
@@ -97,7 +97,7 @@ func (s *Set) Add(r Rule) (ID, error) {
 	return r.ID, nil
 }
 
-// List gives all rules, oldest first, those that are spent included.
+// List returns all rules, oldest first, including spent ones.
 func (s *Set) List() []Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Set) List() []Status {
 	return list
 }
 
-// Remove ends a rule. An id that there is not is an error.
+// Remove ends a rule. An unknown id is an error.
 func (s *Set) Remove(id ID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,8 +138,8 @@ func (s *Set) Clear() {
 	s.rules = nil
 }
 
-// Meet decides what goes wrong with an event. The rules are asked in the order in which they were made. Their waits
-// add up; the first that does more than wait ends it, and later ones are not used up.
+// Meet decides which faults affect an event. Rules are tried in the order in which they were made. Their waits add up;
+// the first rule that does more than wait ends the search, and later ones are not used up.
 func (s *Set) Meet(e Event) (o Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +154,7 @@ func (s *Set) Meet(e Event) (o Outcome) {
 	return o
 }
 
-// strikes draws whether a rule that matches has its effect, and counts it.
+// strikes draws whether a matching rule takes effect, and counts it.
 func (r *active) strikes() bool {
 	if r.Spent || r.Rate > 0 && r.random.Float64() >= r.Rate {
 		return false
@@ -164,7 +164,7 @@ func (r *active) strikes() bool {
 	return true
 }
 
-// apply adds the rule's effects to an outcome; last if no other rule shall.
+// apply adds the rule's effects to an outcome; last reports that no other rule applies.
 func (r *active) apply(o *Outcome) (last bool) {
 	if r.Kill { // its latency is the moment
 		o.Kill = r.moment()
@@ -188,7 +188,8 @@ func (r *active) apply(o *Outcome) (last bool) {
 	return true
 }
 
-// moment is when a function dies: after the rule's latency, or at any moment of an invocation of usual length.
+// moment returns when a function dies: after the rule's latency, or at a random moment of an invocation of usual
+// length.
 func (r *active) moment() func(time.Duration) time.Duration {
 	if r.Latency != nil {
 		after := r.Latency.draw(r.random)
@@ -205,10 +206,10 @@ func (r Rule) matches(e Event) bool {
 		(r.Resource == "" || slices.ContainsFunc(e.Resources, func(arn string) bool { return iam.Match(r.Resource, arn) }))
 }
 
-// wildcard is the action that stands for all.
+// wildcard is the action that stands for all actions.
 const wildcard = "*"
 
-// sorted lists a map's keys for a message.
+// sorted lists a map's keys, for a message.
 func sorted[K ~string, V any](m map[K]V) string {
 	words := make([]string, 0, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {

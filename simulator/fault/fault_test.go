@@ -14,13 +14,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// actions are what the services of these tests know.
+// actions are the API actions of the services in these tests.
 var actions = map[Service][]string{
 	DynamoDB: {"GetItem", "PutItem", "Query"}, SNS: {"Publish"}, Lambda: {"Invoke"},
 	Connections: {"PostToConnection", "GetConnection", "DeleteConnection"},
 }
 
-// put is a call of the function connect.
+// put is a call by the function connect.
 var put = Event{
 	Service: DynamoDB, Action: "PutItem", Caller: "heliograph-local-connect",
 	Resources: []string{"arn:aws:dynamodb:us-east-1:000000000000:table/t"},
@@ -35,7 +35,7 @@ func mustAdd(t *testing.T, s *Set, r Rule) ID {
 	return id
 }
 
-// TestWhoIsStruck proves that a rule strikes what its service, action, resource and caller name, and nothing else.
+// TestWhoIsStruck proves that a rule affects exactly the service, action, resource and caller that it names.
 func TestWhoIsStruck(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -75,7 +75,7 @@ func TestEffects(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		rule Rule
-		want Outcome // with the error's code and status only
+		want Outcome // only the error's code and status
 		code string
 	}{
 		"an error":      {Rule{Service: DynamoDB, Error: "ThrottlingException"}, Outcome{}, "ThrottlingException 400"},
@@ -107,7 +107,7 @@ func TestEffects(t *testing.T) {
 	}
 }
 
-// TestKill proves that a function dies at some moment of its usual time, or after the rule's own.
+// TestKill proves that a function dies at some moment within its usual duration, or after the rule's latency.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	s := New(actions)
@@ -129,7 +129,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// TestHowOften proves counts and rates, and that a seed makes a rate the same each time.
+// TestHowOften proves counts and rates, and that a seed makes a rate reproducible.
 func TestHowOften(t *testing.T) {
 	t.Parallel()
 	strikes := func(s *Set, n int) string {
@@ -159,7 +159,7 @@ func TestHowOften(t *testing.T) {
 	}
 }
 
-// TestOrder proves that waits add up, that the first error ends it, and that later rules are not used up.
+// TestOrder proves that waits add up, that the first error ends the search, and that later rules are not used up.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	s := New(actions)
@@ -207,7 +207,7 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-// TestWrongRules proves that a rule that makes no sense is refused in words that say what would.
+// TestWrongRules proves that an invalid rule is refused with a message that says what would be valid.
 func TestWrongRules(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -241,7 +241,7 @@ func TestWrongRules(t *testing.T) {
 	}
 }
 
-// TestLatencyText proves that latencies are read as they are written, and what is refused.
+// TestLatencyText proves that latencies are parsed as they are written, and which texts are refused.
 func TestLatencyText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Latency{
@@ -265,7 +265,7 @@ func TestLatencyText(t *testing.T) {
 	}
 }
 
-// TestDistribution proves that drawn latencies have the median and the 99th percentile that were asked for.
+// TestDistribution proves that drawn latencies have the requested median and 99th percentile.
 func TestDistribution(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -280,7 +280,7 @@ func TestDistribution(t *testing.T) {
 		if drawn[0] < 0 || drawn[len(drawn)-1] > 10*l.P99 {
 			t.Fatalf("from %v to %v", drawn[0], drawn[len(drawn)-1])
 		}
-		// Ten standard errors: the share under the wanted median is a half, give or take 8 %.
+		// Ten standard errors: the share below the requested median is a half, within 8 %.
 		under := func(d time.Duration) float64 {
 			i, _ := slices.BinarySearch(drawn, d)
 			return float64(i) / float64(len(drawn))
@@ -291,7 +291,7 @@ func TestDistribution(t *testing.T) {
 	})
 }
 
-// TestCodes proves that each service has an error for being down, and that the statuses are errors.
+// TestCodes proves that each service has an error for being down, and that every status is an error status.
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	for service, effects := range effects {

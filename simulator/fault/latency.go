@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// Latency is a fixed time, or one drawn from a log-normal distribution, which fits the times of network services: many
-// short ones, few long ones. Its text is "200ms", or "p50=4ms,p99=20ms".
+// Latency is a fixed time, or one drawn from a log-normal distribution, which fits the latencies of network services:
+// many short ones, few long ones. Its text is "200ms", or "p50=4ms,p99=20ms".
 type Latency struct {
-	// P50 is the median, P99 what one in a hundred exceeds. Where they are the same nothing is drawn.
+	// P50 is the median; one in a hundred exceeds P99. If they are equal, nothing is drawn.
 	P50, P99 time.Duration
 }
 
-// Fixed is a latency that is the same each time.
+// Fixed is a constant latency.
 func Fixed(d time.Duration) *Latency { return &Latency{d, d} }
 
-// maxLatency bounds a latency: whatever takes longer looks like no answer at all.
+// maxLatency bounds a latency: a longer one is indistinguishable from no answer at all.
 const maxLatency = time.Hour
 
 // z99 is how many standard deviations the 99th percentile of a normal distribution lies above its mean.
 const z99 = 2.3263478740408408
 
-// draw gives one time. A log-normal distribution has no end, so it is cut at ten times its 99th percentile.
+// draw draws one latency. A log-normal distribution is unbounded, so it is cut at ten times its 99th percentile.
 func (l Latency) draw(random *rand.Rand) time.Duration {
 	if l.P50 == l.P99 {
 		return l.P50
@@ -34,7 +34,7 @@ func (l Latency) draw(random *rand.Rand) time.Duration {
 	return time.Duration(min(drawn, 10*float64(l.P99)))
 }
 
-// String is the latency's text.
+// String formats the latency.
 func (l Latency) String() string {
 	if l.P50 == l.P99 {
 		return l.P50.String()
@@ -42,10 +42,10 @@ func (l Latency) String() string {
 	return "p50=" + l.P50.String() + ",p99=" + l.P99.String()
 }
 
-// MarshalText gives the latency's text.
+// MarshalText formats the latency.
 func (l Latency) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// UnmarshalText reads the latency's text.
+// UnmarshalText parses the latency.
 func (l *Latency) UnmarshalText(text []byte) error {
 	parsed, err := parseLatency(string(text))
 	if err != nil {

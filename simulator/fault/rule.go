@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// ID names a rule in effect.
+// ID identifies a rule in effect.
 type ID string
 
-// Service is where a rule strikes.
+// Service is where a rule takes effect.
 type Service string
 
 // The services. The first five are AWS's APIs by their signing names.
@@ -21,34 +21,34 @@ const (
 	SSM      Service = "ssm"
 	// Connections is the @connections API of WebSocket APIs.
 	Connections Service = "execute-api"
-	// Lambda is invocations of functions, by whomever; the resource is the function's ARN.
+	// Lambda covers invocations of functions, by any caller; the resource is the function's ARN.
 	Lambda Service = "lambda"
-	// Disconnect is $disconnect events; the resource is the connection's ARN in the @connections API.
+	// Disconnect covers $disconnect events; the resource is the connection's ARN in the @connections API.
 	Disconnect Service = "disconnect"
-	// Delivery is what queues and streams hand out; the resource is the queue's or the stream's ARN.
+	// Delivery covers deliveries from queues and streams; the resource is the queue's or the stream's ARN.
 	Delivery Service = "delivery"
 )
 
-// Rule lets something go wrong. Service and at least one effect are required.
+// Rule describes a fault. Service and at least one effect are required.
 type Rule struct {
-	// ID is given by Set.Add, and must be empty there.
+	// ID is assigned by Set.Add, and must be empty before.
 	ID ID `json:"id,omitempty"`
 
-	// Service, Action, Resource and Caller say with what. An empty one of the last three means any.
+	// Service, Action, Resource and Caller select the events. An empty value of the last three means any.
 	Service Service `json:"service"`
 	// Action is an action's name, such as "PutItem", or "*".
 	Action string `json:"action,omitempty"`
-	// Resource is a pattern of an ARN, in which * stands for any text and ? for any character.
+	// Resource is a pattern for an ARN, in which * stands for any text and ? for any character.
 	Resource string `json:"resource,omitempty"`
-	// Caller is such a pattern of the name of the role that calls, which is the function's, such as "*-send". A
-	// rule with a caller strikes functions only.
+	// Caller is such a pattern for the name of the calling role, which is the function's, such as "*-send". A rule with
+	// a caller affects only functions.
 	Caller string `json:"caller,omitempty"`
 
-	// Error is the code that the service answers with, or NoAnswer, or LostAnswer.
+	// Error is the code that the service returns, or NoAnswer, or LostAnswer.
 	Error string `json:"error,omitempty"`
 	// Down is the error of an unavailable service.
 	Down bool `json:"down,omitempty"`
-	// Latency holds the event up. With Kill it is when, with Duplicate how long after the first.
+	// Latency delays the event. With Kill it is the moment of death, with Duplicate the time after the first delivery.
 	Latency *Latency `json:"latency,omitempty"`
 	// Lost drops a $disconnect.
 	Lost bool `json:"lost,omitempty"`
@@ -58,26 +58,26 @@ type Rule struct {
 	// killed before its answer counts.
 	Kill bool `json:"kill,omitempty"`
 
-	// Rate is the share of events that it strikes, above 0 and up to 1. 0 means all.
+	// Rate is the share of events that it affects, above 0 and up to 1. 0 means all.
 	Rate float64 `json:"rate,omitempty"`
-	// Count is after how many events the rule is spent. 0 means never.
+	// Count is the number of events after which the rule is spent. 0 means never.
 	Count int `json:"count,omitempty"`
-	// Seed repeats the random choices of an earlier run. 0 draws a seed.
+	// Seed reproduces the random choices of an earlier run. 0 draws a seed.
 	Seed uint64 `json:"seed,omitempty"`
 }
 
-// These stand for a connection that breaks off, in the place of an error code.
+// These take the place of an error code, and cut the connection.
 const (
-	// NoAnswer breaks off before the call is carried out.
+	// NoAnswer cuts it before the call is carried out.
 	NoAnswer = "NoAnswer"
-	// LostAnswer breaks off after it.
+	// LostAnswer cuts it afterwards.
 	LostAnswer = "LostAnswer"
 )
 
 // breaksOff reports whether a rule cuts the connection.
 func (r Rule) breaksOff() bool { return r.Error == NoAnswer || r.Error == LostAnswer }
 
-// effects are what can go wrong with a service's events. Latency goes with each.
+// effects are the possible faults of a service's events. Latency combines with each.
 var effects = map[Service][]string{
 	DynamoDB: {"error", "down", "latency"}, SQS: {"error", "down", "latency"}, SNS: {"error", "down", "latency"},
 	SSM: {"error", "down", "latency"}, Connections: {"error", "down", "latency"},
@@ -86,7 +86,7 @@ var effects = map[Service][]string{
 	Delivery:   {"duplicate"},
 }
 
-// chosen are the effects that a rule asks for.
+// chosen are the effects that a rule requests.
 func (r Rule) chosen() (names []string) {
 	for _, e := range []struct {
 		name string
@@ -102,7 +102,7 @@ func (r Rule) chosen() (names []string) {
 	return names
 }
 
-// check says what is wrong with a rule. actions are those of its service.
+// check checks a rule. actions are those of its service.
 func (r Rule) check(actions []string) error {
 	allowed, known := effects[r.Service]
 	if !known {
@@ -144,7 +144,7 @@ func (r Rule) checkEffect(allowed []string) error {
 
 func (r Rule) checkFrequency() error {
 	var errs []error
-	if !(r.Rate >= 0 && r.Rate <= 1) { // NaN, too, is neither
+	if !(r.Rate >= 0 && r.Rate <= 1) { // also rejects NaN
 		errs = append(errs, fmt.Errorf("the rate is %v; it must be over 0 and at most 1", r.Rate))
 	}
 	if r.Count < 0 {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// String says in one line what the rule does, such as
-// "dynamodb PutItem by *-connect: ThrottlingException, 30% of the time, twice".
+// String describes in one line what the rule does, such as "dynamodb PutItem by *-connect: ThrottlingException, 30% of
+// the time, twice".
 func (r Rule) String() string {
 	var b strings.Builder
 	b.WriteString(string(r.Service))
@@ -35,7 +35,7 @@ func (r Rule) String() string {
 	return b.String()
 }
 
-// effect says what goes wrong.
+// effect describes the fault.
 func (r Rule) effect() string {
 	words := r.Error
 	switch {
@@ -59,8 +59,8 @@ func (r Rule) effect() string {
 	return words + " after " + r.Latency.String()
 }
 
-// Parse reads a rule's JSON, strictly: a member that is not known, or is spelled in another case, is an error that
-// lists what there is.
+// Parse parses a rule's JSON strictly: a member that is unknown, or differs in case, is an error that lists the known
+// ones.
 func Parse(data []byte) (r Rule, err error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {

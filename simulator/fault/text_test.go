@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRuleText proves how rules are shown to people.
+// TestRuleText proves how rules are described to users.
 func TestRuleText(t *testing.T) {
 	t.Parallel()
 	for want, rule := range map[string]Rule{
@@ -21,7 +21,7 @@ func TestRuleText(t *testing.T) {
 		"lambda: killed after 1s":                               {Service: Lambda, Kill: true, Latency: Fixed(time.Second)},
 		"disconnect: lost":                                      {Service: Disconnect, Lost: true},
 		"delivery: delivered once more after 1s":                {Service: Delivery, Duplicate: true, Latency: Fixed(time.Second)},
-		"sqs: ":                                                 {Service: SQS}, // no rule, but what a refusal quotes
+		"sqs: ":                                                 {Service: SQS}, // no rule, but quoted by a refusal
 	} {
 		if got := rule.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -29,7 +29,7 @@ func TestRuleText(t *testing.T) {
 	}
 }
 
-// TestParse proves that a rule is read as it is written, and strictly.
+// TestParse proves that a rule is parsed as it is written, and strictly.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	want := Rule{

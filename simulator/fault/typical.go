@@ -2,18 +2,18 @@ package fault
 
 import "time"
 
-// Typical returns rules that delay each API call by what is typical on AWS, within a Region and over a connection that is
-// already open. Typical, not promised: AWS promises no latency, and none of this is a measurement of
-// your account. It is there so that what is slow on AWS, such as many calls one after the other, is slow here.
+// Typical returns rules that delay each API call by what is typical on AWS, within a Region and over an open
+// connection. AWS promises no latency, and none of this is a measurement of your account. The rules make slow here what
+// is slow on AWS, such as many sequential calls.
 //
-// Where the numbers come from:
-//   - DynamoDB: "single-digit millisecond performance", AWS Database Blog, "Understanding Amazon DynamoDB latency". Reads
-//     below writes, which wait for a second replica; a few times that at the 99th percentile.
-//   - SQS: measured from a send to the start of a function 16 ms at the median, 105 ms at the 99th percentile, of which the
-//     send is a part: bitesizedserverless.com, "Serverless Messaging: Latency Compared", 2022.
+// Sources:
+//   - DynamoDB: "single-digit millisecond performance", AWS Database Blog, "Understanding Amazon DynamoDB latency".
+//     Reads are below writes, which wait for a second replica; the 99th percentile is a few times that.
+//   - SQS: from a send to the start of a function, 16 ms at the median and 105 ms at the 99th percentile, which include
+//     the send itself: bitesizedserverless.com, "Serverless Messaging: Latency Compared", 2022.
 //   - SNS: the same page; Publish is a part of the 73 ms and 225 ms from a publish to a function.
-//   - SSM and @connections: nobody seems to publish numbers. A decryption by KMS is a part of reading a secret; a post is
-//     one more hop within API Gateway. Both are estimates.
+//   - SSM and @connections: no published numbers were found. A decryption by KMS is a part of reading a secret; a post
+//     is one more hop within API Gateway. Both are estimates.
 func Typical() (rules []Rule) {
 	const ms = time.Millisecond
 	for _, t := range []struct {

@@ -30,7 +30,7 @@ func newRoles(t *testing.T) *Roles {
 	return r
 }
 
-// TestCheck proves that a role may do what a statement allows, unless one denies it, and nothing else.
+// TestCheck proves that a role may do what a statement allows, unless another denies it, and nothing else.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	queue := "arn:aws:sqs:us-east-1:000000000000:"
@@ -107,7 +107,7 @@ func TestPeopleMayDoAnything(t *testing.T) {
 	}
 }
 
-// TestTrust proves that a role is assumed by those services alone that it trusts.
+// TestTrust proves that only the services that a role trusts may assume it.
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	r := newRoles(t)
@@ -121,7 +121,8 @@ func TestTrust(t *testing.T) {
 	}
 }
 
-// TestUnused proves that what nobody needed is listed, also what was only tried in vain.
+// TestUnused proves that a granted permission is listed until a call needs it, and that refused calls add nothing to
+// the list.
 func TestUnused(t *testing.T) {
 	t.Parallel()
 	r := newRoles(t)
@@ -138,7 +139,7 @@ func TestUnused(t *testing.T) {
 	}
 }
 
-// TestPoliciesThatAreNotUnderstood proves that no policy is half understood.
+// TestPoliciesThatAreNotUnderstood proves that a policy with an unsupported element is refused as a whole.
 func TestPoliciesThatAreNotUnderstood(t *testing.T) {
 	t.Parallel()
 	wrap := func(statement string) string {
@@ -166,7 +167,7 @@ func TestPoliciesThatAreNotUnderstood(t *testing.T) {
 	}
 }
 
-// TestMatch proves that a pattern made from a text by putting wildcards in fits that text.
+// TestMatch proves that a pattern made by replacing parts of a text with wildcards matches that text.
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// Version is the version of the policy language that is understood, the current one.
+// Version is the supported version of the policy language, the current one.
 const Version = "2012-10-17"
 
 // statement is one statement of a policy document.
@@ -71,7 +71,7 @@ func (c conditions) hold(call map[string][]string) bool {
 	return true
 }
 
-// words is a string or a list of strings, which the policy language lets stand for each other.
+// words is a string or a list of strings, which the policy language treats alike.
 type words []string
 
 func (w *words) UnmarshalJSON(data []byte) error {
@@ -110,7 +110,7 @@ func parse(document string) ([]statement, error) {
 	return statements, nil
 }
 
-// parseStatements reads one statement or a list of them.
+// parseStatements parses one statement or a list of them.
 func parseStatements(data json.RawMessage) ([]statement, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(data, &list) != nil {

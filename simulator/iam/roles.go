@@ -26,7 +26,7 @@ type role struct {
 	name   RoleName
 	trust  []statement
 	grants []*grant
-	// managed are the ARNs of AWS's own policies. What they allow is not known here: no function has one.
+	// managed are the ARNs of AWS's own policies. Their permissions are not known here: no function has one.
 	managed []string
 }
 
@@ -42,13 +42,13 @@ func New(account string) *Roles {
 	return &Roles{account: account, byName: map[RoleName]*role{}, byKey: map[string]*role{}}
 }
 
-// ARN is the ARN of a role, be there such a role or not.
+// ARN is the ARN for a role name, whether or not the role exists.
 func (r *Roles) ARN(name RoleName) string {
 	return "arn:aws:iam::" + r.account + ":role/" + string(name)
 }
 
-// Create makes a role that may be assumed as its trust policy says. A name that is taken and a policy that
-// is not understood are errors.
+// Create makes a role that may be assumed according to its trust policy. A name already in use and an unsupported
+// policy are errors.
 func (r *Roles) Create(name RoleName, trustPolicy string) error {
 	trust, err := parse(trustPolicy)
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *Roles) Attach(name RoleName, policy string) error {
 	return nil
 }
 
-// AttachManaged attaches a policy of AWS's own, such as arn:aws:iam::aws:policy/service-role/…, to a role.
+// AttachManaged attaches one of AWS's own policies, such as arn:aws:iam::aws:policy/service-role/…, to a role.
 func (r *Roles) AttachManaged(name RoleName, policyARN string) error {
 	if !strings.HasPrefix(policyARN, "arn:aws:iam::aws:policy/") {
 		return fmt.Errorf("policyArn is %q; only policies of AWS's own can be attached here, arn:aws:iam::aws:policy/…", policyARN)
@@ -110,7 +110,7 @@ func (r *Roles) AttachManaged(name RoleName, policyARN string) error {
 	return nil
 }
 
-// Manages reports whether a role has a policy of AWS's own.
+// Manages reports whether a role has one of AWS's own policies.
 func (r *Roles) Manages(name RoleName, policyARN string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,18 +118,18 @@ func (r *Roles) Manages(name RoleName, policyARN string) bool {
 	return role != nil && slices.Contains(role.managed, policyARN)
 }
 
-// AccessKey is the access key id of a role. AWS hands out new ones all the time; here one is enough.
+// AccessKey is the access key id of a role. AWS keeps issuing new ones; here one is enough.
 func AccessKey(name RoleName) string {
 	sum := sha256.Sum256([]byte(name))
 	return "ASIA" + strings.ToUpper(hex.EncodeToString(sum[:8]))
 }
 
-// NameOf is the name in a role's ARN.
+// NameOf returns the name in a role's ARN.
 func NameOf(arn string) RoleName {
 	return RoleName(arn[strings.LastIndex(arn, "/")+1:])
 }
 
-// Owner is the role that an access key belongs to, false for a person's.
+// Owner returns the role that owns an access key, false for a person's.
 func (r *Roles) Owner(accessKey string) (name RoleName, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -156,7 +156,7 @@ func (r *Roles) MayBeAssumedBy(name RoleName, service string) error {
 	return fmt.Errorf("the trust policy of role %q does not let %s assume it", name, service)
 }
 
-// Denied is a call that a role's policies do not allow.
+// Denied reports a call that a role's policies do not allow.
 type Denied struct {
 	Role             RoleName
 	Action, Resource string
@@ -166,7 +166,7 @@ type Denied struct {
 	account string
 }
 
-// Error is the sentence that AWS gives, for a role that a function of the same name has assumed.
+// Error is AWS's sentence, for a role assumed by a function of the same name.
 func (d *Denied) Error() string {
 	reason := "no identity-based policy allows the " + d.Action + " action"
 	if d.Explicit {
@@ -225,7 +225,7 @@ type Permission struct {
 	Action, Resource string
 }
 
-// Unused lists the permissions that were granted and never needed so far, by role and action.
+// Unused lists the permissions that were granted and have never been needed so far, by role and action.
 func (r *Roles) Unused() (unused []Permission) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// condition reports whether a leaf's value fits; present is false where the field is missing.
+// condition reports whether a leaf's value matches; present is false if the field is missing.
 type condition func(v any, present bool) bool
 
-// conditions reads the list of a field.
+// conditions parses the list of a field.
 func (r *reader) conditions(list []any) ([]condition, error) {
 	if len(list) == 0 {
 		return nil, errorf("Empty arrays are not allowed")
@@ -28,13 +28,13 @@ func (r *reader) conditions(list []any) ([]condition, error) {
 			points, wildcards = points+n, wildcards+1
 		}
 	}
-	// SNS counts a field's wildcards by their sum times their number. Source: "Filter policy constraints", SNS
+	// For SNS, a field's wildcards cost their sum times their number. Source: "Filter policy constraints", SNS
 	// developer guide.
 	r.wildcards += points * wildcards
 	return all, nil
 }
 
-// condition reads a literal or an operator.
+// condition parses a literal or an operator.
 func (r *reader) condition(v any) (condition, error) {
 	object, is := v.(map[string]any)
 	if !is {
@@ -58,7 +58,7 @@ func (r *reader) condition(v any) (condition, error) {
 	return onText(name, argument)
 }
 
-// single takes an object with one member apart.
+// single splits an object with one member into name and argument.
 func single(object map[string]any) (name string, argument any, err error) {
 	if len(object) != 1 {
 		return "", nil, errorf("Only one key allowed in match expression")
@@ -68,7 +68,7 @@ func single(object map[string]any) (name string, argument any, err error) {
 	return name, argument, nil
 }
 
-// literal is equality with a text, a number, true, false or null.
+// literal matches a value equal to a text, a number, true, false or null.
 func (r *reader) literal(want any) (condition, error) {
 	switch want := want.(type) {
 	case json.Number:
@@ -92,7 +92,7 @@ func comparable(v any) bool {
 	return false
 }
 
-// number is a number's value, within the dialect's range.
+// number returns a number's value, within the dialect's range.
 func (r *reader) number(v json.Number) (float64, error) {
 	n, err := v.Float64()
 	if most := r.dialect.MaxNumber; err == nil && most > 0 && (n < -most || n > most) {
@@ -110,7 +110,7 @@ func numberOf(v any) (float64, bool) {
 	return n, err == nil
 }
 
-// exists looks at leaves only: an object is an intermediate node, for which it never holds.
+// exists considers only leaves: an object is an intermediate node, for which it never holds.
 func (r *reader) exists(argument any) (condition, error) {
 	want, is := argument.(bool)
 	if !is {
@@ -125,7 +125,7 @@ func (r *reader) exists(argument any) (condition, error) {
 	}, nil
 }
 
-// anythingBut holds for a value that is there and is not one of those given.
+// anythingBut holds for a value that is present and not among those given.
 func (r *reader) anythingBut(argument any) (condition, error) {
 	var unwanted []condition
 	switch argument := argument.(type) {
@@ -155,7 +155,7 @@ func (r *reader) anythingBut(argument any) (condition, error) {
 	}, nil
 }
 
-// butLiterals reads a text, a number, or a list of either.
+// butLiterals parses a text, a number, or a list of either.
 func (r *reader) butLiterals(argument any) (unwanted []condition, err error) {
 	list, is := argument.([]any)
 	if !is {
@@ -185,7 +185,7 @@ func (r *reader) butLiterals(argument any) (unwanted []condition, err error) {
 	return unwanted, nil
 }
 
-// onText reads the operators that look at a text.
+// onText parses the operators on texts.
 func onText(name string, argument any) (condition, error) {
 	want, is := argument.(string)
 	if !is {
@@ -234,7 +234,7 @@ func network(text string) (netip.Prefix, error) {
 	return network, nil
 }
 
-// numeric reads ["=", n], one bound such as [">", n], or a lower and an upper one: [">", 0, "<=", 150].
+// numeric parses ["=", n], one bound such as [">", n], or a lower and an upper one: [">", 0, "<=", 150].
 func (r *reader) numeric(argument any) (condition, error) {
 	parts, _ := argument.([]any)
 	if len(parts) != 2 && len(parts) != 4 {
@@ -269,7 +269,7 @@ func (r *reader) numeric(argument any) (condition, error) {
 	}, nil
 }
 
-// checkRange: of two bounds the first is the lower one.
+// checkRange requires that the first of two bounds is the lower one.
 func checkRange(operators []string, bounds []float64) error {
 	switch {
 	case len(operators) == 1:
@@ -295,7 +295,7 @@ var comparisons = map[string]func(a, b float64) bool{
 // maxStars is how many stars one wildcard may have. Source: "Filter policy constraints", SNS developer guide.
 const maxStars = 3
 
-// wildcardParts are the texts between a wildcard's stars. A backslash makes a star, or a backslash, a plain character.
+// wildcardParts splits a wildcard at its stars. A backslash makes a star, or a backslash, a plain character.
 func wildcardParts(text string) ([]string, error) {
 	parts := []string{""}
 	for i := 0; i < len(text); i++ {
@@ -331,12 +331,12 @@ func matchParts(parts []string, s string) bool {
 		if i < 0 {
 			return false
 		}
-		s = s[i+len(part):] // the earliest place leaves the most for the others
+		s = s[i+len(part):] // the earliest match leaves the most for the others
 	}
 	return ok && strings.HasSuffix(s, parts[len(parts)-1])
 }
 
-// wildcardPoints is what a condition's wildcard costs: one star a point, several three each.
+// wildcardPoints is the cost of a condition's wildcard: one point for one star, three for each of several.
 func wildcardPoints(v any) int {
 	object, _ := v.(map[string]any)
 	if but, is := object["anything-but"].(map[string]any); is {

@@ -1,10 +1,10 @@
-// Package pattern is the event pattern language that AWS's services share: a JSON object that names fields and, for
-// each, a list of conditions of which one must hold. Lambda's event source filters and SNS's filter policies are both
-// written in it, and each takes its own part of it: that part is a Dialect.
+// Package pattern implements the event pattern language that AWS's services share: a JSON object that names fields and,
+// for each, a list of conditions of which one must hold. Lambda's event source filters and SNS's filter policies are
+// both written in it, and each supports its own subset: a Dialect.
 //
-// Parse reads a pattern and refuses what the dialect does not take, in the words that AWS uses; Match then can't fail.
-// The errors are those of EventBridge's rule compiler, which AWS publishes as aws/event-ruler and which the services
-// answer with.
+// Parse parses a pattern and refuses what the dialect does not support, in AWS's wording; Match then can't fail. The
+// errors are those of EventBridge's rule compiler, which AWS publishes as aws/event-ruler and which the services
+// return.
 package pattern
 
 import (
@@ -16,42 +16,42 @@ import (
 	"slices"
 )
 
-// Dialect is what one service takes of the language. The zero value takes literal values in nested objects only.
+// Dialect is one service's subset of the language. The zero value supports only literal values in nested objects.
 type Dialect struct {
-	// Operators are the match types that a condition may have, such as "prefix".
+	// Operators are the supported match types of a condition, such as "prefix".
 	Operators []string
-	// AnythingBut are the match types that anything-but takes besides literal values.
+	// AnythingBut are the match types that anything-but supports besides literal values.
 	AnythingBut []string
-	// Flat is the reason for which nested objects are refused; empty: they are taken.
+	// Flat is the reason for refusing nested objects; empty: they are supported.
 	Flat string
 	// MaxNumber is the greatest magnitude of numbers in numeric conditions, and in literals unless
 	// NumbersAsText; 0 means any.
 	MaxNumber float64
-	// NumbersAsText compares literal numbers by how they are written: 300, 300.0 and 3.0e2 all differ.
+	// NumbersAsText compares literal numbers as written: 300, 300.0 and 3.0e2 all differ.
 	NumbersAsText bool
-	// ExistsNeedsValue lets {"exists": true} pass over null and the empty text.
+	// ExistsNeedsValue makes {"exists": true} skip null and the empty text.
 	ExistsNeedsValue bool
-	// MaxKeys is how many fields with conditions a pattern may have, MaxCombinations how many combinations of their
-	// conditions (nested ones count by their depth), MaxWildcards how much its wildcards may cost; 0 means any.
+	// MaxKeys bounds the fields with conditions, MaxCombinations the combinations of their conditions (nested ones
+	// count by their depth), and MaxWildcards the cost of wildcards; 0 means any.
 	MaxKeys, MaxCombinations, MaxWildcards int
 }
 
-// Pattern is a pattern that was read. The zero Pattern matches everything.
+// Pattern is a parsed pattern. The zero Pattern matches everything.
 type Pattern struct {
 	fields map[string]field
-	or     []Pattern // of which one must match, if there are any
+	or     []Pattern // one of which must match, if there are any
 }
 
-// field is what a pattern asks of one field: a nested pattern, or conditions of which one must hold.
+// field is a pattern's requirement on one field: a nested pattern, or conditions of which one must hold.
 type field struct {
 	nested     *Pattern
 	conditions []condition
 }
 
-// Opaque is the value of a field that is present and that nothing can be compared with, as SNS's binary attributes.
+// Opaque is the value of a field that is present but can't be compared with anything, such as SNS's binary attributes.
 type Opaque struct{}
 
-// Parse reads a pattern. Its error says what is wrong where.
+// Parse parses a pattern. Its error says what is wrong, and where.
 func (d Dialect) Parse(text string) (Pattern, error) {
 	object, err := Decode[map[string]any]([]byte(text))
 	if err != nil {
@@ -72,7 +72,7 @@ func (d Dialect) Parse(text string) (Pattern, error) {
 	return p, nil
 }
 
-// Decode reads one JSON object, or list, and keeps numbers as they were written: what Match takes. Anything else is an
+// Decode decodes one JSON object, or list, into the form that Match takes, with numbers as written. Anything else is an
 // error.
 func Decode[T map[string]any | []any](text []byte) (T, error) {
 	var v T
@@ -90,16 +90,17 @@ func Decode[T map[string]any | []any](text []byte) (T, error) {
 	return v, nil
 }
 
-// errorf is an error in AWS's words, which begin with a capital.
+// errorf is an error in AWS's wording, which begins with a capital.
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-// reader reads one pattern, and counts what the dialect limits.
+// reader parses one pattern, and counts what the dialect limits.
 type reader struct {
 	dialect         Dialect
 	keys, wildcards int
 }
 
-// pattern reads an object at a depth. combinations is what the fields before it multiply to; the result includes its own.
+// pattern parses an object at a depth. combinations is the product over the preceding fields; the result includes its
+// own.
 func (r *reader) pattern(object map[string]any, depth, combinations int) (Pattern, int, error) {
 	if len(object) == 0 {
 		return Pattern{}, 0, errorf("Empty objects are not allowed")
@@ -119,7 +120,8 @@ func (r *reader) pattern(object map[string]any, depth, combinations int) (Patter
 	return p, combinations, nil
 }
 
-// alternatives reads the list of $or. Each of its patterns is combined with what stands beside it, so they add up.
+// alternatives parses the list of $or. Each of its patterns is combined with its sibling fields, so their combinations
+// add up.
 func (r *reader) alternatives(v any, depth, combinations int) ([]Pattern, int, error) {
 	list, _ := v.([]any)
 	if len(list) < 2 {
@@ -141,6 +143,8 @@ func (r *reader) alternatives(v any, depth, combinations int) ([]Pattern, int, e
 	return all, sum, nil
 }
 
+// field parses what a pattern requires of one field. Conditions multiply the combinations, weighted by their depth, as
+// AWS counts them.
 func (r *reader) field(name string, v any, depth, combinations int) (field, int, error) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -163,7 +167,7 @@ func (r *reader) field(name string, v any, depth, combinations int) (field, int,
 	return field{}, 0, fmt.Errorf("%q must be an object or an array", name)
 }
 
-// Match reports whether an event, as Decode gives it, meets the pattern.
+// Match reports whether a decoded event (see Decode) matches the pattern.
 func (p Pattern) Match(event map[string]any) bool {
 	for name, field := range p.fields {
 		value, present := event[name]
@@ -174,7 +178,8 @@ func (p Pattern) Match(event map[string]any) bool {
 	return len(p.or) == 0 || slices.ContainsFunc(p.or, func(p Pattern) bool { return p.Match(event) })
 }
 
-// match: of a list one element is enough. A nested pattern must be met by one and the same element.
+// match reports whether a value matches. In a list one element is enough; a nested pattern must be met by one and the
+// same element.
 func (f field) match(v any, present bool) bool {
 	values := []any{v}
 	if list, is := v.([]any); is {
@@ -196,7 +201,7 @@ func (f field) match(v any, present bool) bool {
 		}
 		objects++
 	}
-	// An object that is not there has no fields, which {"exists": false} may ask for.
+	// A missing object has no fields, which {"exists": false} may ask for.
 	return objects == 0 && f.nested.Match(nil)
 }
 

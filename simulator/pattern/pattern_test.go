@@ -7,7 +7,7 @@ import (
 	"heliograph/simulator/pattern"
 )
 
-// all takes everything that the package knows.
+// all supports everything that the package knows.
 var all = pattern.Dialect{
 	Operators:   []string{"anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"},
 	AnythingBut: []string{"prefix", "suffix", "wildcard"},
@@ -88,7 +88,7 @@ func TestMatch(t *testing.T) {
 		{`{"a":{"$or":[{"b":["x"]},{"c":["y"]}]}}`, `{"a":{"c":"y"}}`, true},
 
 		{`{"a":{"b":["x"],"c":["y"]}}`, `{"a":[{"b":"x","c":"n"},{"b":"x","c":"y"}]}`, true},
-		{`{"a":{"b":["x"],"c":["y"]}}`, `{"a":[{"b":"x","c":"n"},{"b":"n","c":"y"}]}`, false}, // not of one element
+		{`{"a":{"b":["x"],"c":["y"]}}`, `{"a":[{"b":"x","c":"n"},{"b":"n","c":"y"}]}`, false}, // not within one element
 	} {
 		p, err := all.Parse(tt.pattern)
 		if err != nil {
@@ -104,7 +104,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestRefused proves that what the language does not have is refused in AWS's words.
+// TestRefused proves that anything outside the language is refused in AWS's wording.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
@@ -155,13 +155,13 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestDialect proves that each option of a dialect takes away what it says, and nothing without it.
+// TestDialect proves that each option of a dialect removes what it says, and nothing otherwise.
 func TestDialect(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		pattern, event string
 		restrict       func(*pattern.Dialect)
-		says           string // empty: the pattern is taken, and no longer matches
+		says           string // empty: the pattern is valid, and no longer matches
 	}{
 		"operators":       {`{"a":[{"suffix":"x"}]}`, `{"a":"x"}`, func(d *pattern.Dialect) { d.Operators = []string{"prefix"} }, "Unrecognized match type suffix; prefix are taken"},
 		"anything-but":    {`{"a":[{"anything-but":{"suffix":"x"}}]}`, `{"a":"y"}`, func(d *pattern.Dialect) { d.AnythingBut = nil }, "Unsupported anything-but pattern: suffix"},
@@ -195,7 +195,7 @@ func TestDialect(t *testing.T) {
 	}
 }
 
-// TestOpaque proves that a value that can't be compared exists, and that is all.
+// TestOpaque proves that a value that can't be compared matches only exists.
 func TestOpaque(t *testing.T) {
 	t.Parallel()
 	event := map[string]any{"a": pattern.Opaque{}}

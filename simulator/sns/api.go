@@ -10,7 +10,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Service is the server's API, to be registered with a wire.Endpoint.
+// Service returns the server's API, to be registered with a wire.Endpoint.
 func (s *Server) Service() wire.Service {
 	return wire.Service{
 		Name: "sns", QueryNamespace: "http://sns.amazonaws.com/doc/2010-03-31/", QueryVersion: "2010-03-31",
@@ -18,7 +18,7 @@ func (s *Server) Service() wire.Service {
 	}
 }
 
-// Inputs and outputs have the members of AWS's API that mean something here; any other is refused by wire.
+// Inputs and outputs have the members of AWS's API that are supported here; wire refuses any other.
 type (
 	empty struct{}
 
@@ -125,7 +125,7 @@ type (
 	}
 )
 
-// actions are the API. Actions that AWS checks against no resource touch "*".
+// actions are the API's actions. Those that AWS checks against no resource touch "*".
 func (s *Server) actions() map[string]wire.Action {
 	topic := func(arn TopicARN) []string { return []string{string(arn)} }
 	none := []string{"*"}
@@ -154,7 +154,7 @@ func (s *Server) createTopic(_ context.Context, in *createTopicInput) (*topicOut
 	return &topicOutput{arn}, err
 }
 
-// deleteTopic succeeds for a topic that is not there, as on AWS.
+// deleteTopic succeeds for a topic that does not exist, as on AWS.
 func (s *Server) deleteTopic(_ context.Context, in *topicInput) (*empty, error) {
 	s.DeleteTopic(in.TopicARN)
 	return &empty{}, nil
@@ -169,7 +169,7 @@ func (s *Server) listTopics(_ context.Context, in *pageInput) (*listTopicsOutput
 	return out, err
 }
 
-// TopicAttributes are a topic's attributes as GetTopicAttributes shows them; the error is NotFound.
+// TopicAttributes returns a topic's attributes as GetTopicAttributes shows them; the error is NotFound.
 func (s *Server) TopicAttributes(arn TopicARN) (map[string]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -218,8 +218,8 @@ func (s *Server) SetTopicAttribute(arn TopicARN, name, value string) error {
 	return nil
 }
 
-// checkTopicAttribute says what is wrong with an attribute. Those of HTTP delivery, FIFO topics and
-// delivery logs would mean something on AWS and nothing here, so they are refused.
+// checkTopicAttribute checks an attribute. Those of HTTP delivery, FIFO topics and delivery logs would have an effect
+// on AWS but none here, so they are refused.
 func checkTopicAttribute(name, value string) error {
 	var object map[string]any
 	valid := true
@@ -246,7 +246,7 @@ func (s *Server) setTopicAttributes(_ context.Context, in *setTopicAttributesInp
 	return &empty{}, s.SetTopicAttribute(in.TopicARN, in.AttributeName, in.AttributeValue)
 }
 
-// publish sends to a topic only: TargetArn and PhoneNumber are refused.
+// publish supports only topics: TargetArn and PhoneNumber are refused.
 func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput, error) {
 	if in.TopicARN == "" {
 		return nil, errInvalid("TopicArn", "it is missing (TargetArn and PhoneNumber are not simulated)")
@@ -261,7 +261,7 @@ func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput,
 	return &publishOutput{id}, err
 }
 
-// publishBatch publishes entry by entry: one that fails keeps no other back.
+// publishBatch publishes entry by entry: a failing entry does not affect the others.
 func (s *Server) publishBatch(ctx context.Context, in *publishBatchInput) (*publishBatchOutput, error) {
 	if _, err := s.of(in.TopicARN); err != nil {
 		return nil, err
@@ -282,7 +282,7 @@ func (s *Server) publishBatch(ctx context.Context, in *publishBatchInput) (*publ
 	return out, nil
 }
 
-// publishEntry publishes one entry as if it came alone.
+// publishEntry publishes one entry like a single message.
 func (s *Server) publishEntry(ctx context.Context, topicARN TopicARN, e batchEntry) (MessageID, error) {
 	p, err := e.publication()
 	if err != nil {
@@ -291,7 +291,7 @@ func (s *Server) publishEntry(ctx context.Context, topicARN TopicARN, e batchEnt
 	return s.Publish(ctx, topicARN, p)
 }
 
-// subscribe hides the ARN of what is not confirmed, unless it is asked for.
+// subscribe hides the ARN of an unconfirmed subscription, unless the request asks for it.
 func (s *Server) subscribe(_ context.Context, in *subscribeInput) (*subscriptionOutput, error) {
 	arn, err := s.Subscribe(in.TopicARN, in.Protocol, in.Endpoint, in.Attributes)
 	if err != nil {
@@ -333,8 +333,8 @@ func (s *Server) listed(subs []*subscription, token string) (*listSubscriptionsO
 	return out, err
 }
 
-// SubscriptionAttributes are a subscription's attributes as GetSubscriptionAttributes shows them; the
-// error is NotFound.
+// SubscriptionAttributes returns a subscription's attributes as GetSubscriptionAttributes shows them; the error is
+// NotFound.
 func (s *Server) SubscriptionAttributes(arn SubscriptionARN) (map[string]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

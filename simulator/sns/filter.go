@@ -14,9 +14,10 @@ const (
 	scopeBody       = "MessageBody"
 )
 
-// dialects are what SNS takes of event patterns in each scope. Source: "Filter policy constraints", "String value
-// matching" and the pages beside them, SNS developer guide. Of a nested policy all fields with conditions count here,
-// not only those at the top: where AWS's pages and its tests differ, the stricter rule is simulated.
+// dialects are SNS's supported subsets of event patterns in each scope. Source: "Filter policy constraints", "String
+// value matching" and the neighbouring pages, SNS developer guide. In a nested policy all fields with conditions count
+// here, not only those at the top: where AWS's pages and its actual behaviour differ, the simulator follows the
+// stricter rule.
 var dialects = map[string]pattern.Dialect{
 	scopeAttributes: dialect("Filter policy scope MessageAttributes does not support nested filter policy"),
 	scopeBody:       dialect(""),
@@ -35,14 +36,14 @@ func dialect(flat string) pattern.Dialect {
 	}
 }
 
-// filter is a filter policy that was read; the zero filter lets everything pass.
+// filter is a parsed filter policy; the zero filter passes everything.
 type filter struct {
-	policy  string // as it was given, "" for none
+	policy  string // as given, "" for none
 	scope   string // "" for MessageAttributes
 	pattern pattern.Pattern
 }
 
-// newFilter reads a policy. The empty text and the empty object mean no policy.
+// newFilter parses a policy. The empty text and the empty object mean no policy.
 func newFilter(policy, scope string) (filter, error) {
 	f := filter{scope: scope}
 	if policy == "" {
@@ -59,7 +60,7 @@ func newFilter(policy, scope string) (filter, error) {
 	return f, nil
 }
 
-// same reports whether two subscriptions filter alike.
+// same reports whether two subscriptions have equal filters.
 func (f filter) same(g filter) bool {
 	return f.policy == g.policy && (f.policy == "" || f.shownScope() == g.shownScope())
 }
@@ -71,7 +72,7 @@ func (f filter) shownScope() string {
 	return f.scope
 }
 
-// matches reports whether a message passes. One without any attribute, or whose body is not an object with members,
+// matches reports whether a message passes. A message without attributes, or whose body is not an object with members,
 // passes no policy at all, not even {"exists": false}. Source: "Key matching", SNS developer guide.
 func (f filter) matches(p Publication) bool {
 	if f.policy == "" {
@@ -84,7 +85,7 @@ func (f filter) matches(p Publication) bool {
 	return len(event) > 0 && f.pattern.Match(event)
 }
 
-// fields are attributes as patterns compare them.
+// fields are attributes in the form that patterns compare.
 func fields(attributes map[string]Attribute) map[string]any {
 	event := make(map[string]any, len(attributes))
 	for name, a := range attributes {
@@ -93,8 +94,8 @@ func fields(attributes map[string]Attribute) map[string]any {
 	return event
 }
 
-// valueOf is an attribute's value by its type; ok is false if it does not fit the type. A text never equals a number:
-// "1" and 1 differ as their types do. Nothing in a policy can name a Binary value.
+// valueOf returns an attribute's value according to its type; ok is false if it does not fit the type. A text never
+// equals a number: "1" and 1 differ as their types do. A policy can't refer to a Binary value.
 func valueOf(a Attribute) (v any, ok bool) {
 	switch kind, _, _ := strings.Cut(a.DataType, "."); {
 	case kind == "Binary":

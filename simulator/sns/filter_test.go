@@ -7,8 +7,7 @@ import (
 	"heliograph/simulator/sns"
 )
 
-// TestFilter proves which messages a filter policy lets pass. Each message has the attribute "a", if it
-// has any.
+// TestFilter proves which messages a filter policy passes. Each message has at most the attribute "a".
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	text, number, list, none := "String", "Number", "String.Array", ""
@@ -97,8 +96,8 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestBodyFilter proves that a policy of scope MessageBody looks into the body, nested objects included, and that a
-// body which is no JSON object with members passes none.
+// TestBodyFilter proves that a policy of scope MessageBody examines the body, nested objects included, and that a body
+// that is not a JSON object with members passes none.
 func TestBodyFilter(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -126,7 +125,7 @@ func TestBodyFilter(t *testing.T) {
 	}
 }
 
-// TestScopeBindsPolicy proves that a scope and a policy are held against each other, whichever is set last.
+// TestScopeBindsPolicy proves that a scope and a policy are checked against each other, whichever is set last.
 func TestScopeBindsPolicy(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer()
@@ -141,7 +140,7 @@ func TestScopeBindsPolicy(t *testing.T) {
 	}
 }
 
-// TestBadFilters proves that what AWS does not take in a policy is refused.
+// TestBadFilters proves that a policy that AWS does not accept is refused.
 func TestBadFilters(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []string{

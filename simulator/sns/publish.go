@@ -17,15 +17,15 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Attribute is an attribute of a message: DataType String, String.Array, Number or Binary, optionally
-// followed by a dot and a label. A Binary one has a BinaryValue, the others a StringValue.
+// Attribute is a message attribute: DataType String, String.Array, Number or Binary, optionally followed by a dot and a
+// label. A Binary one has a BinaryValue, the others a StringValue.
 type Attribute struct {
 	StringValue string `json:",omitempty"`
 	BinaryValue []byte `json:",omitempty"`
 	DataType    string
 }
 
-// binary says which of the two values counts.
+// binary reports which of the two values counts.
 func (a Attribute) binary() bool { return strings.HasPrefix(a.DataType, "Binary") }
 
 // Publication is a message to be published.
@@ -34,17 +34,17 @@ type Publication struct {
 	Message string
 	// Subject is at most 100 printable ASCII characters; empty for none.
 	Subject string
-	// PerProtocol says that Message is a JSON object with a text for each protocol and one called
-	// "default" (MessageStructure "json" of the API).
+	// PerProtocol means that Message is a JSON object with a text for each protocol and one called "default"
+	// (MessageStructure "json" of the API).
 	PerProtocol bool
-	// Attributes are at most 10.
+	// Attributes: at most 10.
 	Attributes map[string]Attribute
 }
 
 // maxSize is the largest message. Source: "Amazon SNS quotas".
 const maxSize = 262144
 
-// size is what counts towards the size limit: the message, and each attribute's name, type and value.
+// size counts towards the size limit: the message, and each attribute's name, type and value.
 func (p Publication) size() int {
 	n := len(p.Message)
 	for name, a := range p.Attributes {
@@ -53,7 +53,7 @@ func (p Publication) size() int {
 	return n
 }
 
-// check says what is wrong with a publication.
+// check checks a publication.
 func (p Publication) check() error {
 	switch {
 	case p.Message == "":
@@ -80,13 +80,14 @@ func (p Publication) check() error {
 	return nil
 }
 
-// validSubject: a subject becomes that of an e-mail, hence the limits. Source: API_Publish.
+// validSubject reports whether a subject is valid. The limits come from e-mail, where it becomes the subject line.
+// Source: API_Publish.
 func validSubject(subject string) bool {
 	return len(subject) <= 100 && !strings.HasPrefix(subject, " ") &&
 		!strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// perProtocol reads the texts for the protocols.
+// perProtocol parses the texts for the protocols.
 func (p Publication) perProtocol() (map[string]string, error) {
 	var texts map[string]string
 	if json.Unmarshal([]byte(p.Message), &texts) != nil {
@@ -98,7 +99,7 @@ func (p Publication) perProtocol() (map[string]string, error) {
 	return texts, nil
 }
 
-// textFor is what a protocol is sent.
+// textFor returns the text for a protocol.
 func (p Publication) textFor(protocol string) string {
 	if !p.PerProtocol {
 		return p.Message
@@ -116,8 +117,7 @@ var (
 	attributeType = regexp.MustCompile(`^(String|Number|Binary)(\.[^.].*)?$`)
 )
 
-// checkAttribute says what is wrong with an attribute. Source: the developer guide, "Amazon SNS message
-// attributes".
+// checkAttribute checks an attribute. Source: the developer guide, "Amazon SNS message attributes".
 func checkAttribute(name string, a Attribute) error {
 	values := 0
 	if a.StringValue != "" {
@@ -143,9 +143,9 @@ func checkAttribute(name string, a Attribute) error {
 	return nil
 }
 
-// Publish publishes a message, and returns when all queues have it whose subscriptions' filters let it
-// pass. A queue that refuses it is reported to Options.Undelivered and does not fail Publish. Errors:
-// NotFound for the topic, InvalidParameter, ParameterValueInvalid.
+// Publish publishes a message, and returns once every queue whose subscription's filter passes it has received it. A
+// refusal by a queue is reported to Options.Undelivered and does not fail Publish. Errors: NotFound for the topic,
+// InvalidParameter, ParameterValueInvalid.
 func (s *Server) Publish(ctx context.Context, topicARN TopicARN, p Publication) (MessageID, error) {
 	subs, err := s.of(topicARN)
 	if err != nil {
@@ -174,8 +174,8 @@ func (s *Server) Publish(ctx context.Context, topicARN TopicARN, p Publication) 
 	return id, nil
 }
 
-// deliver sends to one queue, raw or in an envelope. The context's end does not keep a message, once
-// published, from some of the queues.
+// deliver sends to one queue, raw or in an envelope. Cancelling the context does not keep a published message from some
+// of the queues.
 func (s *Server) deliver(ctx context.Context, sub *subscription, id MessageID, now time.Time, p Publication) error {
 	ctx = context.WithoutCancel(ctx)
 	if sub.raw {
@@ -205,10 +205,10 @@ type envelope struct {
 
 type envelopeAttribute struct{ Type, Value string }
 
-// noSignature stands where AWS has one.
+// noSignature stands in for AWS's signature.
 var noSignature = base64.StdEncoding.EncodeToString([]byte("not signed: this message was published by a simulator"))
 
-// envelope writes the envelope as SNS lays it out, a member a line.
+// envelope encodes the envelope in SNS's layout, one member per line.
 func (s *Server) envelope(sub *subscription, id MessageID, now time.Time, p Publication) (string, error) {
 	host := "https://sns." + s.options.Region + ".amazonaws.com/"
 	e := envelope{
@@ -236,7 +236,7 @@ func (s *Server) envelope(sub *subscription, id MessageID, now time.Time, p Publ
 	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
-// signatureVersion is what the topic asks for, though nothing is signed: consumers may look at it.
+// signatureVersion is the topic's setting, though nothing is signed: consumers may look at it.
 func (s *Server) signatureVersion(arn TopicARN) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -255,7 +255,7 @@ type batchEntry struct {
 	MessageAttributes map[string]Attribute `query:",Name,Value"`
 }
 
-// publication is the message of an entry.
+// publication returns the message of an entry.
 func (e batchEntry) publication() (Publication, error) {
 	if e.Message == nil {
 		return Publication{}, errMissing("message")
@@ -273,7 +273,7 @@ func (e batchEntry) publication() (Publication, error) {
 	return p, nil
 }
 
-// checkBatch says what is wrong with a batch as a whole.
+// checkBatch checks a batch as a whole.
 func checkBatch(entries []batchEntry) error {
 	switch {
 	case len(entries) == 0:

@@ -22,7 +22,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// TestSDKPublish proves what arrives in an envelope and raw.
+// TestSDKPublish proves what arrives, in an envelope and raw.
 func TestSDKPublish(t *testing.T) {
 	t.Parallel()
 	s, q := newServer()
@@ -91,7 +91,7 @@ func TestSDKPublish(t *testing.T) {
 	}
 }
 
-// TestUndelivered proves that a queue which takes nothing is told of, and keeps the others from nothing.
+// TestUndelivered proves that a refusal by a queue is reported, and does not affect the other queues.
 func TestUndelivered(t *testing.T) {
 	t.Parallel()
 	q := &queues{}
@@ -106,7 +106,7 @@ func TestUndelivered(t *testing.T) {
 	broken := mustSubscribe(t, s, "arn:aws:sqs:eu-west-1:123456789012:broken", nil)
 	mustSubscribe(t, s, queueARN, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // who publishes may go away: the message is on its way
+	cancel() // the publisher may go away: the message is on its way
 	id, err := s.Publish(ctx, topicARN, sns.Publication{Message: "x"})
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +228,7 @@ func TestSDKBatch(t *testing.T) {
 	}
 }
 
-// sqsQueues is how a program lets topics reach real queues.
+// sqsQueues shows how a program connects topics to real queues.
 type sqsQueues struct{ *sqs.Server }
 
 func (q sqsQueues) Send(_ context.Context, queueARN, body string, attributes map[string]sns.Attribute) error {
@@ -244,7 +244,7 @@ func (q sqsQueues) Send(_ context.Context, queueARN, body string, attributes map
 	return err
 }
 
-// TestFanOut proves that topics and queues fit together.
+// TestFanOut proves that topics and queues work together.
 func TestFanOut(t *testing.T) {
 	t.Parallel()
 	queues := sqs.New(sqs.Options{Region: "eu-west-1", Account: account})
@@ -271,7 +271,7 @@ func TestFanOut(t *testing.T) {
 	}
 }
 
-// TestQuery compares whole answers with the form of AWS's API reference.
+// TestQuery proves that whole responses have the form in AWS's API reference.
 func TestQuery(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer()

@@ -1,9 +1,10 @@
 // Package sns is Amazon SNS, standard topics only, in memory: publish to topics, and fan out to SQS queues
 // with filter policies, in the JSON envelope or raw, over AWS's own protocol or by Go methods.
 //
-// Differences from AWS: a message is delivered before Publish returns, in one attempt; the queue's policy
-// is not consulted; the Signature of an envelope is a placeholder, because Amazon's key is not available here; email
-// and HTTP subscriptions stay pending for ever, so nothing is sent to them. Anything unknown is refused: FIFO topics, other protocols and attributes.
+// Differences from AWS: a message is delivered before Publish returns, in one attempt; the queue's policy is not
+// consulted; the Signature of an envelope is a placeholder, because Amazon's key is not available here; email and HTTP
+// subscriptions stay pending for ever, so nothing is sent to them. Anything unsupported is refused: FIFO topics, other
+// protocols and attributes.
 package sns
 
 import (
@@ -29,28 +30,28 @@ type (
 	MessageID       string
 )
 
-// Queues is where subscriptions of protocol sqs deliver to.
+// Queues is the destination of subscriptions with protocol sqs.
 type Queues interface {
-	// Send puts a message on the queue of an ARN. Of attributes, those of type Binary have a BinaryValue.
+	// Send puts a message on the queue of an ARN. Attributes of type Binary have a BinaryValue.
 	Send(ctx context.Context, queueARN, body string, attributes map[string]Attribute) error
 }
 
-// Options give a Server its place in AWS and the queues it delivers to.
+// Options configure a Server: its account and Region, and the queues it delivers to.
 type Options struct {
 	// Region and Account are part of each topic's ARN; both are required.
 	Region, Account string
-	// Queues takes what is delivered. Required.
+	// Queues receives the deliveries. Required.
 	Queues Queues
-	// Undelivered takes each message that a queue refused. On AWS such a message is lost silently.
-	// Nil means nowhere.
+	// Undelivered receives each message that a queue refused. On AWS such a message is lost silently. nil: not
+	// reported.
 	Undelivered func(SubscriptionARN, MessageID, error)
-	// Metric takes the topics' metrics, as CloudWatch has them in AWS/SNS. nil: nobody measures.
+	// Metric receives the topics' metrics, as in CloudWatch's AWS/SNS. nil: not measured.
 	Metric func(topic TopicARN, name string, value float64)
-	// Now is the time; nil: the computer's.
+	// Now is the time source; nil: the system clock.
 	Now func() time.Time
 }
 
-// Server is the topics of one account in one Region. It is safe for concurrent use.
+// Server holds the topics of one account in one Region. It is safe for concurrent use.
 type Server struct {
 	options Options
 
@@ -61,12 +62,12 @@ type Server struct {
 type topic struct {
 	arn        TopicARN
 	attributes map[string]string // those that were set
-	subs       []*subscription   // in the order in which they were made
-	deleted    int               // subscriptions that were deleted
+	subs       []*subscription   // in order of creation
+	deleted    int               // how many subscriptions were deleted
 }
 
-// subscription is one endpoint of a topic. Once published it is replaced, never changed, so that
-// Publish can use it without the lock.
+// subscription is one endpoint of a topic. Once stored it is replaced, never changed, so that Publish can use it
+// without the lock.
 type subscription struct {
 	arn      SubscriptionARN
 	topic    TopicARN
@@ -91,9 +92,9 @@ func New(o Options) *Server {
 	return &Server{options: o, topics: map[TopicARN]*topic{}}
 }
 
-// CreateTopic makes a topic. attributes have AWS's names and text values: DisplayName, Policy,
-// KmsMasterKeyId, SignatureVersion and TracingConfig are kept, and mean nothing here. A topic that exists
-// and agrees with the attributes given is returned as it is. The error is InvalidParameter.
+// CreateTopic makes a topic. attributes have AWS's names and text values: DisplayName, Policy, KmsMasterKeyId,
+// SignatureVersion and TracingConfig are stored, and have no effect here. A topic that exists and matches the
+// attributes given is returned unchanged. The error is InvalidParameter.
 func (s *Server) CreateTopic(name string, attributes map[string]string) (TopicARN, error) {
 	if strings.HasSuffix(name, ".fifo") {
 		return "", errInvalid("Topic Name", "FIFO topics are not simulated")
@@ -122,30 +123,30 @@ func (s *Server) CreateTopic(name string, attributes map[string]string) (TopicAR
 	return arn, nil
 }
 
-// DeleteTopic deletes a topic with its subscriptions, if there is such a topic.
+// DeleteTopic deletes a topic with its subscriptions, if it exists.
 func (s *Server) DeleteTopic(arn TopicARN) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.topics, arn)
 }
 
-// Topics are the ARNs of all topics, sorted.
+// Topics returns the ARNs of all topics, sorted.
 func (s *Server) Topics() []TopicARN {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.topics))
 }
 
-// Subscribe subscribes an endpoint to a topic: protocol sqs and a queue's ARN; or email, email-json, http,
-// https, which stay pending. attributes are RawMessageDelivery, FilterPolicy and FilterPolicyScope. The
-// same endpoint again is the same subscription. Errors: NotFound for the topic, InvalidParameter.
+// Subscribe subscribes an endpoint to a topic: protocol sqs and a queue's ARN; or email, email-json, http, https, which
+// stay pending. attributes are RawMessageDelivery, FilterPolicy and FilterPolicyScope. Subscribing the same endpoint
+// again returns the same subscription. Errors: NotFound for the topic, InvalidParameter.
 func (s *Server) Subscribe(topicARN TopicARN, protocol, endpoint string, attributes map[string]string) (SubscriptionARN, error) {
 	pending, err := checkEndpoint(protocol, endpoint)
 	if err != nil {
 		return "", err
 	}
 	sub := &subscription{topic: topicARN, protocol: protocol, endpoint: endpoint, pending: pending}
-	// Backwards, so that the policy's scope is known when the policy is read.
+	// Backwards, so that the policy's scope is known when the policy is parsed.
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(attributes))) {
 		if err := sub.set(name, attributes[name]); err != nil {
 			return "", err
@@ -171,7 +172,7 @@ func (s *Server) Subscribe(topicARN TopicARN, protocol, endpoint string, attribu
 	return sub.arn, nil
 }
 
-// checkEndpoint reports whether a subscription of a protocol waits for its endpoint to confirm it.
+// checkEndpoint checks an endpoint, and reports whether its subscription waits for a confirmation.
 func checkEndpoint(protocol, endpoint string) (pending bool, err error) {
 	bad := errInvalid("Endpoint", "%q is none of protocol %s", endpoint, protocol)
 	switch protocol {
@@ -233,8 +234,7 @@ func (s *Server) SetSubscriptionAttribute(arn SubscriptionARN, name, value strin
 	return nil
 }
 
-// Unsubscribe ends a subscription; an unknown one succeeds. One that is pending can't be
-// ended: InvalidParameter.
+// Unsubscribe ends a subscription; an unknown one succeeds. A pending one can't be ended: InvalidParameter.
 func (s *Server) Unsubscribe(arn SubscriptionARN) error {
 	if strings.Count(string(arn), ":") != 6 {
 		return errInvalid("SubscriptionArn", "%q is no ARN of a subscription", arn)
@@ -253,7 +253,7 @@ func (s *Server) Unsubscribe(arn SubscriptionARN) error {
 	return nil
 }
 
-// find is a subscription's topic and place there; or nil. The lock is held.
+// find returns a subscription's topic and its index there, or nil. The lock is held.
 func (s *Server) find(arn SubscriptionARN) (*topic, int) {
 	end := strings.LastIndexByte(string(arn), ':')
 	if end < 0 {
@@ -270,7 +270,7 @@ func (s *Server) find(arn SubscriptionARN) (*topic, int) {
 	return t, i
 }
 
-// all are the subscriptions of all topics, sorted by topic.
+// all returns the subscriptions of all topics, sorted by topic.
 func (s *Server) all() (subs []*subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -280,7 +280,7 @@ func (s *Server) all() (subs []*subscription) {
 	return subs
 }
 
-// of are the subscriptions of one topic.
+// of returns the subscriptions of one topic.
 func (s *Server) of(arn TopicARN) ([]*subscription, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -291,7 +291,7 @@ func (s *Server) of(arn TopicARN) ([]*subscription, error) {
 	return slices.Clone(t.subs), nil
 }
 
-// topicARN is the ARN that a topic of a name has, whether there is one or not.
+// topicARN is the ARN for a topic name, whether or not the topic exists.
 func (s *Server) topicARN(name string) TopicARN {
 	return TopicARN("arn:aws:sns:" + s.options.Region + ":" + s.options.Account + ":" + name)
 }
@@ -303,22 +303,22 @@ func isToken(text string) bool {
 	})
 }
 
-// errInvalid is a bad parameter. Source: API_Publish and its like, "Errors".
+// errInvalid is an invalid parameter. Source: API_Publish and similar, "Errors".
 func errInvalid(parameter, reason string, args ...any) *wire.Error {
 	return wire.Errorf("InvalidParameter", "Invalid parameter: %s Reason: %s", parameter, fmt.Sprintf(reason, args...))
 }
 
-// errMissing is a parameter that must be there.
+// errMissing is a missing required parameter.
 func errMissing(parameter string) *wire.Error {
 	return wire.Errorf("ValidationError", "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", parameter)
 }
 
-// errNotFound is a topic or subscription that is not there.
+// errNotFound is a topic or subscription that does not exist.
 func errNotFound(what string) *wire.Error {
 	return &wire.Error{Code: "NotFound", Message: what + " does not exist", Status: 404}
 }
 
-// page cuts a page of at most 100 out of a list; the token is the place of the next one.
+// page returns a page of at most 100 of a list; the token is the position of the next one.
 func page[T any](list []T, token string) (part []T, next string, err error) {
 	start := 0
 	if token != "" {
@@ -334,5 +334,5 @@ func page[T any](list []T, token string) (part []T, next string, err error) {
 	return list[start:end], next, nil
 }
 
-// text is the value of a pointer, "" for nil.
+// text is a pointer's value, "" for nil.
 func text(p *string) string { return *cmp.Or(p, new(string)) }

@@ -27,13 +27,13 @@ const (
 	queueARN = "arn:aws:sqs:eu-west-1:123456789012:q"
 )
 
-// delivery is what a queue was sent.
+// delivery is one message sent to a queue.
 type delivery struct {
 	Queue, Body string
 	Attributes  map[string]sns.Attribute
 }
 
-// queues takes down what is delivered; a queue whose name begins with "broken" takes nothing.
+// queues records deliveries; a queue whose name begins with "broken" accepts none.
 type queues struct {
 	mu        sync.Mutex
 	delivered []delivery
@@ -52,7 +52,7 @@ func (q *queues) Send(ctx context.Context, queueARN, body string, attributes map
 	return nil
 }
 
-// take gives what was delivered since the last time.
+// take returns the deliveries since the last call.
 func (q *queues) take() []delivery {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -67,7 +67,7 @@ func newServer() (*sns.Server, *queues) {
 	return sns.New(sns.Options{Region: "eu-west-1", Account: account, Queues: q, Now: now}), q
 }
 
-// serve gives the SDK's client for a server.
+// serve returns the SDK's client for a server.
 func serve(t *testing.T, s *sns.Server) *awssns.Client {
 	t.Helper()
 	return awssns.NewFromConfig(wiretest.Serve(t, s.Service(), wire.Options{}))
@@ -150,7 +150,7 @@ func TestSDKTopics(t *testing.T) {
 	if diff := cmp.Diff(want, got.Attributes); diff != "" {
 		t.Error(diff)
 	}
-	for range 2 { // a second time does no harm
+	for range 2 { // the second call does no harm
 		_, err = client.DeleteTopic(ctx, &awssns.DeleteTopicInput{TopicArn: aws.String(topicARN)})
 		wantCode(t, err, "")
 	}
@@ -162,7 +162,7 @@ func TestSDKTopics(t *testing.T) {
 	wantCode(t, set("DisplayName", "x"), "NotFound")
 }
 
-// subscriber subscribes to the topic of the tests by the API.
+// subscriber returns a function that subscribes to the tests' topic by the API.
 func subscriber(t *testing.T, client *awssns.Client) func(protocol, endpoint string, returnARN bool, attributes map[string]string) (string, error) {
 	return func(protocol, endpoint string, returnARN bool, attributes map[string]string) (string, error) {
 		out, err := client.Subscribe(t.Context(), &awssns.SubscribeInput{
@@ -175,7 +175,7 @@ func subscriber(t *testing.T, client *awssns.Client) func(protocol, endpoint str
 	}
 }
 
-// TestSDKSubscribe proves which endpoints and attributes are taken, and what a subscription is called.
+// TestSDKSubscribe proves which endpoints and attributes are accepted, and what ARN a subscription gets.
 func TestSDKSubscribe(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer()
@@ -196,7 +196,7 @@ func TestSDKSubscribe(t *testing.T) {
 		protocol, endpoint string
 		attributes         map[string]string
 	}{
-		{"sqs", queueARN, map[string]string{"RawMessageDelivery": "false"}}, // exists otherwise
+		{"sqs", queueARN, map[string]string{"RawMessageDelivery": "false"}}, // exists with another value
 		{"sqs", "q", nil},
 		{"sqs", queueARN + ".fifo", nil},
 		{"email", "nobody", nil},

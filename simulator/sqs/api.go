@@ -11,8 +11,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Inputs and outputs below have the members of AWS's API that mean something here; any other is refused
-// by wire. The query tags are the names of flattened lists and maps in the query protocol.
+// Inputs and outputs have the members of AWS's API that are supported here; wire refuses any other. The query tags are
+// the names of flattened lists and maps in the query protocol.
 type (
 	empty struct{}
 
@@ -60,8 +60,8 @@ type (
 	}
 )
 
-// actions are the API. A batch action needs the permission of its single one; one that AWS checks against
-// no resource touches "*".
+// actions are the API's actions. A batch action needs the permission of its single-message counterpart; an action that
+// AWS checks against no resource touches "*".
 func (s *Server) actions() map[string]wire.Action {
 	return map[string]wire.Action{
 		"CreateQueue":        wire.Do(s.createQueue, func(in *createQueueInput) []string { return []string{s.arn(in.QueueName)} }),
@@ -86,7 +86,7 @@ func (s *Server) actions() map[string]wire.Action {
 	}
 }
 
-// queueName reads the name out of a queue URL, of whatever host: clients reach the simulator by different names.
+// queueName extracts the name from a queue URL, of any host: clients reach the simulator under different names.
 func (s *Server) queueName(queueURL string) (string, bool) {
 	u, err := url.Parse(queueURL)
 	if err != nil {
@@ -96,8 +96,7 @@ func (s *Server) queueName(queueURL string) (string, bool) {
 	return name, ok && isToken(name)
 }
 
-// touches is the ARN of the queue that a call names, for IAM; a URL that names none touches nothing and
-// fails afterwards.
+// touches is the ARN of the queue that a call names, for IAM; a URL that names none touches nothing and fails later.
 func (s *Server) touches(queueURL string) []string {
 	if name, ok := s.queueName(queueURL); ok {
 		return []string{s.arn(name)}
@@ -105,7 +104,7 @@ func (s *Server) touches(queueURL string) []string {
 	return nil
 }
 
-// byURL is the queue of a URL; the error is QueueDoesNotExist.
+// byURL returns the queue of a URL; the error is QueueDoesNotExist.
 func (s *Server) byURL(queueURL string) (*Queue, error) {
 	name, ok := s.queueName(queueURL)
 	if !ok {
@@ -114,7 +113,7 @@ func (s *Server) byURL(queueURL string) (*Queue, error) {
 	return s.Queue(name)
 }
 
-// createQueue has no way to tag a queue: tags are refused, not lost.
+// createQueue does not support tags: it refuses them rather than dropping them.
 func (s *Server) createQueue(_ context.Context, in *createQueueInput) (*queueURLOutput, error) {
 	if in.QueueName == "" {
 		return nil, errMissing("QueueName")
@@ -126,7 +125,7 @@ func (s *Server) createQueue(_ context.Context, in *createQueueInput) (*queueURL
 	return &queueURLOutput{q.URL()}, nil
 }
 
-// getQueueURL finds only queues of this account; that of another is as if there were none.
+// getQueueURL finds only queues of this account; a queue of another account does not exist here.
 func (s *Server) getQueueURL(_ context.Context, in *getQueueURLInput) (*queueURLOutput, error) {
 	if in.QueueName == "" {
 		return nil, errInvalid("Value for parameter QueueName is invalid. Reason: Must specify a queue name.")
@@ -141,7 +140,7 @@ func (s *Server) getQueueURL(_ context.Context, in *getQueueURLInput) (*queueURL
 	return &queueURLOutput{q.URL()}, nil
 }
 
-// listQueues pages only where MaxResults asks for it, as AWS does.
+// listQueues pages only if MaxResults is set, as AWS does.
 func (s *Server) listQueues(_ context.Context, in *listQueuesInput) (*listQueuesOutput, error) {
 	page := 1000
 	if in.MaxResults != nil {
@@ -170,7 +169,7 @@ func (s *Server) listQueues(_ context.Context, in *listQueuesInput) (*listQueues
 	return out, nil
 }
 
-// getQueueAttributes gives what was asked for by name; without names that is nothing, as on AWS. A known
+// getQueueAttributes returns the attributes requested by name; without names it returns none, as on AWS. A known
 // attribute that the queue does not have is left out.
 func (s *Server) getQueueAttributes(_ context.Context, in *getQueueAttributesInput) (*getQueueAttributesOutput, error) {
 	q, err := s.byURL(in.QueueURL)
@@ -192,7 +191,7 @@ func (s *Server) getQueueAttributes(_ context.Context, in *getQueueAttributesInp
 	return &getQueueAttributesOutput{out}, nil
 }
 
-// unsetAttributes are the attributes that a queue need not have.
+// unsetAttributes are the attributes that a queue may lack.
 var unsetAttributes = []string{"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"}
 
 func (s *Server) setQueueAttributes(_ context.Context, in *setQueueAttributesInput) (*empty, error) {
@@ -222,7 +221,7 @@ func (s *Server) purgeQueue(_ context.Context, in *queueURLInput) (*empty, error
 	return &empty{}, q.Purge()
 }
 
-// seconds is a parameter as a time; nil stays nil, which is the queue's own setting and not 0.
+// seconds converts a parameter to a duration; nil stays nil, which means the queue's own setting and not 0.
 func seconds(n *int) *time.Duration {
 	if n == nil {
 		return nil

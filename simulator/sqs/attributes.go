@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// settings are what can be set about a queue.
+// settings are a queue's configurable attributes.
 type settings struct {
-	numbers map[string]int // by attribute name, all of limits
-	// texts are kept and shown, but mean nothing here: the policy, and how the queue is encrypted.
+	numbers map[string]int // by attribute name, for every name in limits
+	// texts are stored and returned, but have no effect here: the policy, and the queue's encryption.
 	texts   map[string]string
 	redrive *redrivePolicy
 	allow   *redriveAllowPolicy
 }
 
-// limits are the attributes that are whole numbers. Source: API_SetQueueAttributes. The largest message is
-// that of pulumi-aws v6; AWS itself takes up to 1 MiB.
+// limits are the integer attributes. Source: API_SetQueueAttributes. The largest message is that of pulumi-aws v6; AWS
+// itself accepts up to 1 MiB.
 var limits = map[string]struct{ min, max, standard int }{
 	"DelaySeconds":                  {0, 900, 0},
 	"MaximumMessageSize":            {1024, maxMessageSize, maxMessageSize},
@@ -32,7 +32,7 @@ const (
 	maxVisibility  = 43200 // seconds: 12 hours
 )
 
-// defaults are the settings of a queue that was made without any.
+// defaults are the settings of a queue created without attributes.
 func defaults() settings {
 	s := settings{numbers: map[string]int{}, texts: map[string]string{"SqsManagedSseEnabled": "true"}}
 	for name, l := range limits {
@@ -41,7 +41,7 @@ func defaults() settings {
 	return s
 }
 
-// seconds is a number as a time.
+// seconds returns a number as a duration.
 func (s settings) seconds(name string) time.Duration {
 	return time.Duration(s.numbers[name]) * time.Second
 }
@@ -52,24 +52,24 @@ type redrivePolicy struct {
 	MaxReceiveCount     int    `json:"maxReceiveCount"`
 }
 
-// redriveAllowPolicy is the attribute RedriveAllowPolicy: whose dead-letter queue a queue may be.
+// redriveAllowPolicy is the attribute RedriveAllowPolicy: the queues that may use this one as their dead-letter queue.
 type redriveAllowPolicy struct {
 	RedrivePermission string   `json:"redrivePermission"`
 	SourceQueueARNs   []string `json:"sourceQueueArns,omitempty"`
 }
 
-// allows reports whether a queue may send its dead letters here. AWS asks when the source's policy is set,
-// not when a message moves.
+// allows reports whether a queue may send its dead letters here. AWS checks when the source's policy is set, not when a
+// message moves.
 func (p *redriveAllowPolicy) allows(sourceARN string) bool {
 	return p == nil || p.RedrivePermission == "allowAll" ||
 		p.RedrivePermission == "byQueue" && slices.Contains(p.SourceQueueARNs, sourceARN)
 }
 
-// change works out a queue's settings after some attributes were set. The lock is held.
+// change computes a queue's settings after setting some attributes. The lock is held.
 func (q *Queue) change(attributes map[string]string) (settings, error) {
 	s := q.settings
 	s.numbers, s.texts = maps.Clone(s.numbers), maps.Clone(s.texts)
-	// In order of name, so that of several faults the same one is always named.
+	// In order of name, so that the same one of several faults is always reported.
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		if err := q.changeOne(&s, name, attributes[name]); err != nil {
 			return settings{}, err
@@ -84,7 +84,7 @@ func (q *Queue) change(attributes map[string]string) (settings, error) {
 	return s, nil
 }
 
-// changeOne works out one attribute. What must fit to other attributes is checked afterwards, by change.
+// changeOne computes one attribute. change checks afterwards that the attributes are consistent.
 func (q *Queue) changeOne(s *settings, name, value string) (err error) {
 	switch name {
 	case "RedrivePolicy":
@@ -115,7 +115,7 @@ func (q *Queue) changeOne(s *settings, name, value string) (err error) {
 	return err
 }
 
-// setText sets an attribute that is only kept; an empty text removes it.
+// setText sets an attribute without effect here; an empty text removes it.
 func setText(s *settings, name, value string, valid bool) error {
 	switch {
 	case value == "":
@@ -128,18 +128,18 @@ func setText(s *settings, name, value string, valid bool) error {
 	return nil
 }
 
-// isObject is as far as policies are looked at here: they are kept for others to enforce.
+// isObject is the only check of policies here: they are stored for others to enforce.
 func isObject(text string) bool {
 	var object map[string]any
 	return json.Unmarshal([]byte(text), &object) == nil && object != nil
 }
 
-// parseRedrive reads and checks a RedrivePolicy; an empty one means no policy.
+// parseRedrive parses and checks a RedrivePolicy; an empty one means no policy.
 func (q *Queue) parseRedrive(text string) (*redrivePolicy, error) {
 	if text == "" {
 		return nil, nil
 	}
-	// AWS takes the count as a number or as a text.
+	// AWS accepts the count as a number or as text.
 	var raw struct {
 		DeadLetterTargetARN string      `json:"deadLetterTargetArn"`
 		MaxReceiveCount     json.Number `json:"maxReceiveCount"`
@@ -155,7 +155,7 @@ func (q *Queue) parseRedrive(text string) (*redrivePolicy, error) {
 	target := q.server.deadLetterQueue(p)
 	switch {
 	case p.DeadLetterTargetARN == q.arn || q.server.leadsTo(target, q.arn):
-		// AWS takes it, and moves messages in the circle without end.
+		// AWS accepts it, and moves messages in a circle for ever.
 		return nil, errValue(text, "RedrivePolicy", "A queue can't be its own dead-letter queue, neither directly nor through others.")
 	case target == nil:
 		return nil, errValue(text, "RedrivePolicy", "Dead letter target does not exist.")
@@ -176,7 +176,7 @@ func (s *Server) leadsTo(from *Queue, arn string) bool {
 	return false
 }
 
-// parseRedriveAllow reads and checks a RedriveAllowPolicy; an empty one means no policy.
+// parseRedriveAllow parses and checks a RedriveAllowPolicy; an empty one means no policy.
 func parseRedriveAllow(text string) (*redriveAllowPolicy, error) {
 	if text == "" {
 		return nil, nil
@@ -200,7 +200,7 @@ func parseRedriveAllow(text string) (*redriveAllowPolicy, error) {
 	return p, nil
 }
 
-// agrees is QueueNameExists unless the queue has all the attributes given. The lock is held.
+// agrees returns QueueNameExists unless the queue has all the given attributes. The lock is held.
 func (q *Queue) agrees(attributes map[string]string) error {
 	set, err := q.change(attributes)
 	if err != nil {
@@ -215,7 +215,7 @@ func (q *Queue) agrees(attributes map[string]string) error {
 	return nil
 }
 
-// show is the settings as attributes.
+// show returns the settings as attributes.
 func (s settings) show() map[string]string {
 	shown := maps.Clone(s.texts)
 	for name, value := range s.numbers {
@@ -230,20 +230,20 @@ func (s settings) show() map[string]string {
 	return shown
 }
 
-// toJSON writes a policy in one form, however its owner wrote it, so that two of them can be compared.
+// toJSON encodes a policy in canonical form, however its owner wrote it, so that two can be compared.
 func toJSON(v any) string {
-	text, _ := json.Marshal(v) // of texts and numbers: never fails
+	text, _ := json.Marshal(v) // texts and numbers never fail
 	return string(text)
 }
 
-// computed are the attributes that can be read, but not set.
+// computed are the read-only attributes.
 var computed = []string{
 	"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed", "ApproximateNumberOfMessagesNotVisible",
 	"CreatedTimestamp", "LastModifiedTimestamp", "QueueArn",
 }
 
-// Attributes are all attributes of the queue as GetQueueAttributes shows them. Numbers of messages are
-// exact here, though their names say "approximate".
+// Attributes returns all attributes of the queue as GetQueueAttributes shows them. The message counts are exact,
+// although their names say "approximate".
 func (q *Queue) Attributes() map[string]string {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()
@@ -258,11 +258,11 @@ func (q *Queue) Attributes() map[string]string {
 	return shown
 }
 
-// unix is a time as queue attributes have it, in seconds; those of messages are in milliseconds.
+// unix formats a time for queue attributes, in seconds; those of messages are in milliseconds.
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// SetAttributes changes attributes, named and written as for Create. Messages that are there keep their
-// delay and their visibility time-out. Errors: as for Create, and QueueDoesNotExist.
+// SetAttributes changes attributes, named and written as for Create. Existing messages keep their delay and their
+// visibility time-out. Errors: as for Create, and QueueDoesNotExist.
 func (q *Queue) SetAttributes(attributes map[string]string) error {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()
@@ -274,7 +274,7 @@ func (q *Queue) SetAttributes(attributes map[string]string) error {
 		return err
 	}
 	q.settings, q.modified = set, q.server.clock.Now()
-	// A receiver may be waiting for what retention or redrive now says otherwise.
+	// The new retention or redrive may affect a waiting receiver.
 	q.wake()
 	return nil
 }

@@ -21,7 +21,7 @@ type (
 		Entries  []sendMessageEntry `query:"SendMessageBatchRequestEntry"`
 	}
 
-	// sentEntry is Sent with the entry's id.
+	// sentEntry is Sent plus the entry's id.
 	sentEntry struct {
 		ID                    string `json:"Id"`
 		MessageID             string `json:"MessageId"`
@@ -45,7 +45,7 @@ type (
 		Entries  []deleteMessageEntry `query:"DeleteMessageBatchRequestEntry"`
 	}
 
-	// doneEntry is an entry that was carried out.
+	// doneEntry is an entry that succeeded.
 	doneEntry struct {
 		ID string `json:"Id"`
 	}
@@ -79,13 +79,13 @@ type (
 	}
 )
 
-// The entries of all batches have an id, unique in the batch, by which results are matched to them.
+// The entries of every batch have an id, unique in the batch, by which results are matched to them.
 
 func (e sendMessageEntry) id() string             { return e.ID }
 func (e deleteMessageEntry) id() string           { return e.ID }
 func (e changeMessageVisibilityEntry) id() string { return e.ID }
 
-// checkBatch says what is wrong with a batch as a whole. action is the name of its entries in AWS's words.
+// checkBatch checks a batch as a whole. action is AWS's name for its entries.
 func checkBatch[E interface{ id() string }](action string, entries []E) error {
 	fail := func(code, message string) error { return special(code, code, message) }
 	switch n := len(entries); {
@@ -107,14 +107,14 @@ func checkBatch[E interface{ id() string }](action string, entries []E) error {
 	return nil
 }
 
-// failed is an entry's error. Its code is that of the query protocol, also in JSON.
+// failed is an entry's error. Its code is that of the query protocol, even in JSON.
 func failed(id string, err error) failedEntry {
 	e := wire.AsError(err)
 	return failedEntry{ID: id, SenderFault: e.HTTPStatus() < http.StatusInternalServerError, Code: e.QueryName(), Message: e.Message}
 }
 
-// sendMessageBatch sends entry by entry: one that fails keeps no other from the queue. Their sizes count
-// together, before any is sent.
+// sendMessageBatch sends entry by entry: a failing entry does not affect the others. Their total size is checked before
+// any is sent.
 func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) (*sendMessageBatchOutput, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput
 	return out, nil
 }
 
-// sendEntry sends one entry as if it came alone.
+// sendEntry sends one entry like a single message.
 func (s *Server) sendEntry(ctx context.Context, q *Queue, e sendMessageEntry) (Sent, error) {
 	o, err := s.outgoing(ctx, &sendMessageInput{
 		MessageBody: e.MessageBody, DelaySeconds: e.DelaySeconds,

@@ -78,7 +78,7 @@ func TestSDKBatches(t *testing.T) {
 	}
 }
 
-// TestSDKBatchRules proves what makes a batch fail as a whole.
+// TestSDKBatchRules proves which faults make a batch fail as a whole.
 func TestSDKBatchRules(t *testing.T) {
 	t.Parallel()
 	s := newServer(newClock())

@@ -12,7 +12,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// BenchmarkQueue is a message's way through a queue with 10,000 others in flight, by the Go methods.
+// BenchmarkQueue measures a message's passage through a queue with 10,000 others in flight, by the Go methods.
 func BenchmarkQueue(b *testing.B) {
 	q := mustCreate(b, newServer(nil), "q", "VisibilityTimeout", "43200")
 	for range 10_000 {
@@ -32,7 +32,7 @@ func BenchmarkQueue(b *testing.B) {
 	}
 }
 
-// BenchmarkSDKSend is one SendMessage by the SDK's client over loopback.
+// BenchmarkSDKSend measures one SendMessage by the SDK's client over loopback.
 func BenchmarkSDKSend(b *testing.B) {
 	s := newServer(nil)
 	q := mustCreate(b, s, "q")

@@ -2,10 +2,10 @@ package sqs
 
 import "time"
 
-// Clock is the time that queues live by.
+// Clock is the queues' time source.
 type Clock interface {
 	Now() time.Time
-	// After sends once on fired when d has passed. Call stop when no longer waiting.
+	// After sends once on fired when d has passed. Call stop to cancel the wait.
 	After(d time.Duration) (fired <-chan time.Time, stop func())
 }
 

@@ -8,7 +8,7 @@ import (
 	"heliograph/simulator/sqs"
 )
 
-// TestOutOfOrder proves that Options.Pick chooses the order of messages, and that each still comes exactly once.
+// TestOutOfOrder proves that Options.Pick chooses the order of messages, and that each is still delivered exactly once.
 func TestOutOfOrder(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))

@@ -7,11 +7,11 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// The errors below have the codes, statuses and, where known, the words of AWS. Names are those of the
-// JSON protocol; QueryCode is what the query protocol says instead. Source: the service's API reference
-// ("Errors" of each action) and the error traits of the SDK's model.
+// The errors below have AWS's codes, statuses and, where known, wording. Names are those of the JSON protocol;
+// QueryCode is the query protocol's equivalent. Source: the service's API reference ("Errors" of each action) and the
+// error traits of the SDK's model.
 
-// errInvalid is a bad parameter of no special kind.
+// errInvalid is an invalid parameter without a more specific error.
 func errInvalid(format string, args ...any) *wire.Error {
 	return &wire.Error{
 		Code: "InvalidParameterValueException", QueryCode: "InvalidParameterValue", Prefix: wire.Coral,
@@ -19,12 +19,12 @@ func errInvalid(format string, args ...any) *wire.Error {
 	}
 }
 
-// errValue is a parameter out of range, in AWS's sentence.
+// errValue is a parameter out of range, in AWS's wording.
 func errValue(value any, parameter, reason string) *wire.Error {
 	return errInvalid("Value %v for parameter %s is invalid. Reason: %s", value, parameter, reason)
 }
 
-// errMissing is a parameter that must be there. AWS gives its name as the query protocol has it.
+// errMissing is a missing required parameter. AWS names it as in the query protocol.
 func errMissing(parameter string) *wire.Error {
 	return &wire.Error{
 		Code: "MissingRequiredParameterException", QueryCode: "MissingParameter", Prefix: wire.Coral,
@@ -32,12 +32,12 @@ func errMissing(parameter string) *wire.Error {
 	}
 }
 
-// errNoQueue is also the answer to a URL that could be no queue's, as on AWS.
+// errNoQueue is also the response to a URL that no queue could have, as on AWS.
 func errNoQueue() *wire.Error {
 	return special("QueueDoesNotExist", "NonExistentQueue", "The specified queue does not exist.")
 }
 
-// errNameExists keeps a second program from changing a queue unawares.
+// errNameExists keeps a second program from changing a queue inadvertently.
 func errNameExists(attribute string) *wire.Error {
 	return &wire.Error{
 		Code: "QueueNameExists", QueryCode: "QueueAlreadyExists",
@@ -45,13 +45,13 @@ func errNameExists(attribute string) *wire.Error {
 	}
 }
 
-// errDeletedRecently is for the minute that AWS needs to forget a queue.
+// errDeletedRecently covers the minute that AWS needs to forget a queue.
 func errDeletedRecently() *wire.Error {
 	return special("QueueDeletedRecently", "QueueDeletedRecently",
 		"You must wait 60 seconds after deleting a queue before you can create another with the same name.")
 }
 
-// errPurgeInProgress is for the minute that AWS takes to purge.
+// errPurgeInProgress covers the minute that AWS needs to purge.
 func errPurgeInProgress(name string) *wire.Error {
 	e := special("PurgeQueueInProgress", "PurgeQueueInProgress",
 		"Only one PurgeQueue operation on "+name+" is allowed every 60 seconds.")
@@ -59,18 +59,17 @@ func errPurgeInProgress(name string) *wire.Error {
 	return e
 }
 
-// errAttributeName is an attribute that queues or messages do not have.
+// errAttributeName is an attribute that neither queues nor messages have.
 func errAttributeName(name string) *wire.Error {
 	return wire.Errorf("InvalidAttributeName", "Unknown Attribute %s.", name)
 }
 
-// errAttributeValue is a value that an attribute can't have.
+// errAttributeValue is an invalid attribute value.
 func errAttributeValue(name string) *wire.Error {
 	return wire.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s.", name)
 }
 
-// errHandle is for a handle that was never given out for this queue; an outdated one is not an error
-// to DeleteMessage.
+// errHandle is a handle never issued for this queue; to DeleteMessage an outdated one is not an error.
 func errHandle(handle string) *wire.Error {
 	return &wire.Error{
 		Code: "ReceiptHandleIsInvalid", Status: http.StatusNotFound,
@@ -78,24 +77,24 @@ func errHandle(handle string) *wire.Error {
 	}
 }
 
-// errNotInflight is for a message that was received, and whose visibility time-out is over.
+// errNotInflight is a message that was received and whose visibility time-out is over.
 func errNotInflight() *wire.Error {
 	return special("MessageNotInflight", "MessageNotInflight", "The specified message isn't in flight.")
 }
 
-// errContents is for a character that XML 1.0 does not have.
+// errContents is a character outside XML 1.0.
 func errContents(r rune) *wire.Error {
 	return wire.Errorf("InvalidMessageContents", "Invalid binary character '#x%X' was found in the message body, "+
 		"the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
 }
 
-// errBatchTooLong is for messages that are each small enough, but not together.
+// errBatchTooLong is a batch whose messages are small enough each, but not together.
 func errBatchTooLong(total int) *wire.Error {
 	return special("BatchRequestTooLong", "BatchRequestTooLong",
 		fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessageSize, total))
 }
 
-// errOverLimit is for a receive that does not wait; one that waits gets nothing.
+// errOverLimit is for a receive that does not wait; a waiting one returns nothing instead.
 func errOverLimit(limit int) *wire.Error {
 	return &wire.Error{
 		Code: "OverLimit", Status: http.StatusForbidden,
@@ -103,7 +102,7 @@ func errOverLimit(limit int) *wire.Error {
 	}
 }
 
-// errClosed is not one of AWS's errors: it ends pollers, which would otherwise poll a closed server without pause.
+// errClosed is not an AWS error: it ends pollers, which would otherwise poll a closed server without pause.
 func errClosed() *wire.Error {
 	return &wire.Error{
 		Code: "ServiceUnavailable", Prefix: wire.Coral, Status: http.StatusServiceUnavailable,
@@ -111,7 +110,7 @@ func errClosed() *wire.Error {
 	}
 }
 
-// special is an error whose query code stands under AWS.SimpleQueueService.
+// special is an error whose query code is in the namespace AWS.SimpleQueueService.
 func special(code, queryCode, message string) *wire.Error {
 	return &wire.Error{Code: code, QueryCode: "AWS.SimpleQueueService." + queryCode, Message: message}
 }

@@ -8,14 +8,14 @@ import (
 	"heliograph/simulator/sqs"
 )
 
-// A poller receives, works, and deletes; what it does not delete comes again, and ends in the dead-letter
+// A poller receives, works, and deletes; a message that it does not delete comes again, and ends in the dead-letter
 // queue.
 func Example() {
 	server := sqs.New(sqs.Options{Region: "eu-west-1", Account: "123456789012", Endpoint: "http://127.0.0.1:4700"})
 	defer server.Close()
 	dead, _ := server.Create("dead", nil)
 	queue, _ := server.Create("work", map[string]string{
-		"VisibilityTimeout": "0", // for the example: come again at once
+		"VisibilityTimeout": "0", // for the example: redeliver at once
 		"RedrivePolicy":     `{"deadLetterTargetArn":"` + dead.ARN() + `","maxReceiveCount":2}`,
 	})
 	_, _ = queue.Send(sqs.Outgoing{Body: "hello"})

@@ -18,8 +18,8 @@ import (
 // MessageID is the id of a message, a UUID; it stays the same in a dead-letter queue.
 type MessageID string
 
-// MessageAttribute is an attribute that a sender gives a message. DataType is String, Number or Binary,
-// optionally followed by a dot and a label; a Binary one has a BinaryValue, the others a StringValue.
+// MessageAttribute is a sender's attribute of a message. DataType is String, Number or Binary, optionally followed by a
+// dot and a label; a Binary one has a BinaryValue, the others a StringValue.
 type MessageAttribute struct {
 	StringValue string `json:",omitempty"`
 	BinaryValue []byte `json:",omitempty"`
@@ -30,18 +30,17 @@ type MessageAttribute struct {
 type Outgoing struct {
 	// Body is 1 to 262,144 bytes, attributes included, or what the queue's MaximumMessageSize allows.
 	Body string
-	// Attributes are at most 10.
+	// Attributes: at most 10.
 	Attributes map[string]MessageAttribute
-	// Delay hides the message at first, in whole seconds up to 900; nil: the queue's own delay.
+	// Delay initially hides the message, in whole seconds up to 900; nil: the queue's own delay.
 	Delay *time.Duration
-	// TraceHeader is the system attribute AWSTraceHeader, empty for none.
+	// TraceHeader is the system attribute AWSTraceHeader; empty for none.
 	TraceHeader string
 	// SenderID is the system attribute SenderId.
 	SenderID string
 }
 
-// Sent is the receipt of a message that was sent. The checksums are MD5 in hex; without attributes those
-// of attributes are empty.
+// Sent is the receipt for a message. The checksums are MD5 in hex; those of attributes are empty if there are none.
 type Sent struct {
 	MessageID             MessageID `json:"MessageId"`
 	MD5OfBody             string    `json:"MD5OfMessageBody"`
@@ -49,21 +48,20 @@ type Sent struct {
 	MD5OfSystemAttributes string    `json:"MD5OfMessageSystemAttributes,omitempty"`
 }
 
-// Message is a message that was received.
+// Message is a received message.
 type Message struct {
 	MessageID     MessageID `json:"MessageId"`
 	ReceiptHandle string
 	MD5OfBody     string
 	Body          string
-	// Attributes are the system attributes: SenderId, SentTimestamp and ApproximateFirstReceiveTimestamp
-	// (Unix milliseconds), ApproximateReceiveCount, and where there is one AWSTraceHeader and
-	// DeadLetterQueueSourceArn.
+	// Attributes are the system attributes: SenderId, SentTimestamp and ApproximateFirstReceiveTimestamp (Unix
+	// milliseconds), ApproximateReceiveCount, and AWSTraceHeader and DeadLetterQueueSourceArn where they apply.
 	Attributes             map[string]string           `json:",omitempty" query:"Attribute"`
 	MD5OfMessageAttributes string                      `json:",omitempty"`
 	MessageAttributes      map[string]MessageAttribute `json:",omitempty" query:"MessageAttribute"`
 }
 
-// size is what counts towards the size limit: the body, and each attribute's name, type and value.
+// size counts towards the size limit: the body, and each attribute's name, type and value.
 func (o Outgoing) size() int {
 	n := len(o.Body)
 	for name, a := range o.Attributes {
@@ -72,7 +70,7 @@ func (o Outgoing) size() int {
 	return n
 }
 
-// check says what is wrong with a message but its size.
+// check checks everything about a message except its size.
 func (o Outgoing) check() error {
 	if o.Body == "" {
 		return errMissing("MessageBody")
@@ -94,8 +92,7 @@ func (o Outgoing) check() error {
 	return nil
 }
 
-// badRune finds the first character that SQS does not take: those of XML 1.0 are taken.
-// Source: API_SendMessage.
+// badRune finds the first character that SQS does not accept: it accepts those of XML 1.0. Source: API_SendMessage.
 func badRune(text string) (rune, bool) {
 	for i, r := range text {
 		switch {
@@ -112,14 +109,13 @@ func badRune(text string) (rune, bool) {
 	return 0, true
 }
 
-// attributeName has the characters of a name; checkAttribute has its other rules.
+// attributeName matches the characters of a name; checkAttribute has the other rules.
 var attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
 
-// reservedName begins as only AWS's own attributes may.
+// reservedName matches names reserved for AWS's own attributes.
 var reservedName = regexp.MustCompile(`(?i)^(aws|amazon)\.`)
 
-// checkAttribute says what is wrong with a message attribute. Source: the developer guide, "Amazon SQS
-// message metadata".
+// checkAttribute checks a message attribute. Source: the developer guide, "Amazon SQS message metadata".
 func checkAttribute(name string, a MessageAttribute) error {
 	kind, label, labelled := strings.Cut(a.DataType, ".")
 	switch {
@@ -144,7 +140,7 @@ func checkAttribute(name string, a MessageAttribute) error {
 	return nil
 }
 
-// isNumber reports whether a text is a number to SQS: up to 38 digits, between -10^128 and 10^126.
+// isNumber reports whether SQS accepts a text as a number: up to 38 digits, between -10^128 and 10^126.
 func isNumber(text string) bool {
 	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
 	digits := strings.Map(func(r rune) rune {
@@ -160,15 +156,15 @@ func isNumber(text string) bool {
 	return err == nil && value >= -1e128 && value <= 1e126
 }
 
-// md5Of is the checksum of a text; SQS has MD5 for what was lost on the way, not for security.
+// md5Of is the checksum of a text; SQS uses MD5 to detect corruption, not for security.
 func md5Of(text string) string {
 	sum := md5.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// md5OfAttributes is the checksum that SQS gives for attributes, which clients recompute: over each
-// attribute in order of name, its name, type, a byte for the kind of value, and value, with lengths as
-// 4 bytes, big endian. Source: the developer guide, "Calculating the MD5 message digest".
+// md5OfAttributes is SQS's checksum of attributes, which clients recompute: over each attribute in order of name, its
+// name, type, a byte for the kind of value, and value, with lengths as 4 bytes, big endian. Source: the developer
+// guide, "Calculating the MD5 message digest".
 func md5OfAttributes(attributes map[string]MessageAttribute) string {
 	if len(attributes) == 0 {
 		return ""
@@ -193,7 +189,7 @@ func md5OfAttributes(attributes map[string]MessageAttribute) string {
 	return md5Of(string(b))
 }
 
-// md5OfTraceHeader is the checksum of the one system attribute that can be sent.
+// md5OfTraceHeader is the checksum of the only system attribute that can be sent.
 func md5OfTraceHeader(header string) string {
 	if header == "" {
 		return ""
@@ -209,19 +205,19 @@ type message struct {
 	out       Outgoing
 	md5OfBody string
 	sent      time.Time
-	// source is the ARN of the queue that the message was moved here from, as a dead letter.
+	// source is the ARN of the queue from which the message was moved here, as a dead letter.
 	source string
 
-	receives      int // in all queues
+	receives      int // over all queues
 	receivesHere  int
 	firstReceived time.Time
 	received      time.Time
-	receipt       uint64 // the number of the newest receive, which alone can delete
+	receipt       uint64 // the number of the newest receive, whose handle alone can delete
 
-	asked bool      // whether it shall be delivered again
-	again time.Time // when that is; zero if it shall not, or has been
+	asked bool      // whether to deliver it again
+	again time.Time // when to deliver it again; zero if not planned, or done
 
-	// arrived is when the message came into this queue: later than sent for a dead letter.
+	// arrived is when the message entered this queue: later than sent for a dead letter.
 	arrived   time.Time
 	visibleAt time.Time
 	sequence  uint64 // orders messages that become visible at the same time
@@ -229,10 +225,10 @@ type message struct {
 	index     int // in the pile
 }
 
-// delayed reports whether the message has not been receivable yet; a message hidden for any other reason is in flight.
+// delayed reports whether the message has never been receivable; a message hidden for any other reason is in flight.
 func (m *message) delayed() bool { return m.receives == 0 }
 
-// show is the message as its receiver sees it.
+// show returns the message as its receiver sees it.
 func (m *message) show(handle string) Message {
 	attributes := map[string]string{
 		"SenderId":                         m.out.SenderID,

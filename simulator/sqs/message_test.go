@@ -15,8 +15,8 @@ import (
 	"heliograph/simulator/sqs"
 )
 
-// TestSDKMessage proves that a message with all it may have arrives as it was sent, and which of its
-// attributes are given to whom.
+// TestSDKMessage proves that a message with every optional part arrives as it was sent, and which of its attributes
+// each request returns.
 func TestSDKMessage(t *testing.T) {
 	t.Parallel()
 	client := serve(t, newServer(newClock()))
@@ -75,7 +75,7 @@ func TestSDKMessage(t *testing.T) {
 		}
 		want := base
 		tt.want(&want, strconv.Itoa(i+1))
-		// The checksum of a part of the attributes is that of a message which has no others.
+		// The checksum of some of the attributes equals that of a message that has no others.
 		if len(want.MessageAttributes) > 0 && len(want.MessageAttributes) < len(attributes) {
 			part, err := client.SendMessage(ctx, &awssqs.SendMessageInput{
 				QueueUrl: queue(t, client, "part"+strconv.Itoa(i), nil), MessageBody: &body, MessageAttributes: want.MessageAttributes,
@@ -96,9 +96,8 @@ func TestSDKMessage(t *testing.T) {
 	wantCode(t, err, "InvalidAttributeName")
 }
 
-// TestChecksums holds the checksums of body and attributes against AWS's worked example (the sample
-// request and response of API_SendMessage), and that of the system attribute against a computation by
-// another program.
+// TestChecksums proves the checksums of body and attributes against AWS's worked example (the sample request and
+// response of API_SendMessage), and that of the system attribute against another program's result.
 func TestChecksums(t *testing.T) {
 	t.Parallel()
 	q := mustCreate(t, newServer(newClock()), "q")
@@ -119,7 +118,7 @@ func TestChecksums(t *testing.T) {
 	}
 }
 
-// TestMessageRules proves which messages are taken.
+// TestMessageRules proves which messages are accepted.
 func TestMessageRules(t *testing.T) {
 	t.Parallel()
 	text := func(dataType, value string) sqs.MessageAttribute {

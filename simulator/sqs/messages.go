@@ -45,7 +45,7 @@ type (
 	}
 )
 
-// sendMessage: MessageGroupId and MessageDeduplicationId are refused, being of FIFO and fair queues.
+// sendMessage refuses MessageGroupId and MessageDeduplicationId, which belong to FIFO and fair queues.
 func (s *Server) sendMessage(ctx context.Context, in *sendMessageInput) (*Sent, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {
@@ -81,8 +81,8 @@ func (s *Server) outgoing(ctx context.Context, in *sendMessageInput) (Outgoing, 
 	return o, nil
 }
 
-// receiveMessage gives one message unless more are asked for, and waits as long as the queue says unless
-// another time is given.
+// receiveMessage returns one message unless more are requested, and waits for as long as the queue's setting unless the
+// request overrides it.
 func (s *Server) receiveMessage(ctx context.Context, in *receiveMessageInput) (*receiveMessageOutput, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {
@@ -106,20 +106,20 @@ func (s *Server) receiveMessage(ctx context.Context, in *receiveMessageInput) (*
 	return &receiveMessageOutput{messages}, err
 }
 
-// defaultWait is how long receivers of the API wait if they do not say.
+// defaultWait is how long the API's receivers wait by default.
 func (q *Queue) defaultWait() time.Duration {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()
 	return q.settings.seconds("ReceiveMessageWaitTimeSeconds")
 }
 
-// systemAttributes are what can be asked for; those of FIFO queues never have a value.
+// systemAttributes can be requested; those of FIFO queues never have a value.
 var systemAttributes = []string{
 	"All", "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
 	"SequenceNumber", "MessageDeduplicationId", "MessageGroupId", traceHeader, "DeadLetterQueueSourceArn",
 }
 
-// check says what is wrong with the parameters. Source: API_ReceiveMessage.
+// check checks the parameters. Source: API_ReceiveMessage.
 func (in *receiveMessageInput) check() error {
 	outside := func(n *int, from, to int) bool { return n != nil && (*n < from || *n > to) }
 	switch {
@@ -138,7 +138,7 @@ func (in *receiveMessageInput) check() error {
 	return nil
 }
 
-// pick leaves a message only the attributes that were asked for. The checksum is of those.
+// pick reduces a message to the requested attributes. The checksum covers only those.
 func (in *receiveMessageInput) pick(m *Message) {
 	names := slices.Concat(in.AttributeNames, in.MessageSystemAttributeNames)
 	if !slices.Contains(names, "All") {
@@ -153,7 +153,7 @@ func (in *receiveMessageInput) pick(m *Message) {
 	m.MessageAttributes, m.MD5OfMessageAttributes = picked, md5OfAttributes(picked)
 }
 
-// matches reports whether an attribute is asked for: by its name, by "All" or ".*", or by "prefix.*".
+// matches reports whether an attribute is requested: by its name, by "All" or ".*", or by "prefix.*".
 func matches(asked, name string) bool {
 	prefix, isPrefix := strings.CutSuffix(asked, ".*")
 	return asked == name || asked == "All" || isPrefix && strings.HasPrefix(name, prefix)
@@ -170,7 +170,7 @@ func (s *Server) deleteMessage(_ context.Context, in *deleteMessageInput) (*empt
 	return &empty{}, q.Delete(in.ReceiptHandle)
 }
 
-// changeMessageVisibility needs the time-out to be given: 0 would make the message visible at once.
+// changeMessageVisibility requires an explicit time-out: 0 would make the message visible at once.
 func (s *Server) changeMessageVisibility(_ context.Context, in *changeMessageVisibilityInput) (*empty, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {

@@ -9,5 +9,5 @@ import (
 //go:embed model.json
 var modelText []byte
 
-// model is what AWS publishes about the inputs of the actions here.
+// model is AWS's published description of the inputs of the actions here.
 var model = wire.ParseModel(modelText)

@@ -11,8 +11,8 @@ import (
 	"heliograph/simulator/sqs"
 )
 
-// model is what a queue with a dead-letter queue should do, told in the simplest way: a list of messages,
-// each with the time at which it is visible. It does not say in which order messages come.
+// model is the expected behaviour of a queue with a dead-letter queue, in the simplest form: a list of messages, each
+// with the time at which it is visible. It leaves the order of messages open.
 type model struct {
 	clock    *clock
 	queue    *sqs.Queue
@@ -54,7 +54,7 @@ func newModel(t *rapid.T) *model {
 	return m
 }
 
-// visible are the messages that may be given now, of one of the two queues.
+// visible are the messages of one of the two queues that may be received now.
 func (m *model) visible(dead bool) (visible []*modelMessage) {
 	for _, msg := range m.messages {
 		if msg.dead == dead && !msg.visibleAt.After(m.clock.Now()) {
@@ -79,6 +79,7 @@ func (m *model) send(t *rapid.T) {
 	m.messages = append(m.messages, msg)
 }
 
+// receive receives from one of the two queues, and accounts for every visible message that did not come.
 func (m *model) receive(t *rapid.T, dead bool) {
 	queue := m.queue
 	if dead {
@@ -98,7 +99,7 @@ func (m *model) receive(t *rapid.T, dead bool) {
 		m.given(t, visible[i], received, dead)
 		visible = slices.Delete(visible, i, i+1)
 	}
-	// What was visible and not given has moved, or there was no room for it.
+	// A visible message that was not returned has moved, or there was no room for it.
 	for _, msg := range visible {
 		switch {
 		case !dead && msg.receives >= modelReceives && len(got) < limit:
@@ -129,15 +130,15 @@ func (m *model) given(t *rapid.T, msg *modelMessage, received sqs.Message, dead 
 	msg.handle, msg.visibleAt = received.ReceiptHandle, m.clock.Now().Add(modelTimeout)
 }
 
-// maybeMoved settles a case that the model leaves open: a full receive may have passed a message by, or
-// have moved it. The handle tells: it is good for as long as the message is in its queue.
+// maybeMoved resolves a case that the model leaves open: a full receive may have skipped a message, or moved it. The
+// handle shows which: it is valid for as long as the message is in its queue.
 func (m *model) maybeMoved(msg *modelMessage) {
 	if code(m.queue.ChangeVisibility(msg.handle, 0)) != "MessageNotInflight" {
 		msg.dead, msg.handle = true, ""
 	}
 }
 
-// pick draws a message that has been received, or nil.
+// pick draws a received message, or nil.
 func (m *model) pick(t *rapid.T) *modelMessage {
 	var received []*modelMessage
 	for _, msg := range m.messages {
@@ -166,7 +167,7 @@ func (m *model) delete(t *rapid.T) {
 	m.forget(msg)
 }
 
-// deleteOld deletes by a handle that is no longer the newest, which must do nothing.
+// deleteOld deletes with an outdated handle, which must have no effect.
 func (m *model) deleteOld(t *rapid.T) {
 	msg := m.pick(t)
 	if len(msg.handles) == 0 || msg.dead {
@@ -199,7 +200,7 @@ func (m *model) advance(t *rapid.T) {
 	m.messages = slices.DeleteFunc(m.messages, func(msg *modelMessage) bool { return now.Sub(msg.sent) >= modelRetention })
 }
 
-// check holds the gauges against the model: a message that is in neither queue is lost.
+// check compares the gauges with the model: a message that is in neither queue is lost.
 func (m *model) check(t *rapid.T) {
 	for _, dead := range []bool{false, true} {
 		queue, want := m.queue, sqs.Stats{}
@@ -225,8 +226,8 @@ func (m *model) check(t *rapid.T) {
 	}
 }
 
-// TestModel proves by random use that a queue never loses a message, never gives one that is not visible,
-// and moves it after its receives.
+// TestModel proves by random use that a queue never loses a message, never returns one that is not visible, and moves
+// it after its last receive.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -242,7 +243,7 @@ func TestModel(t *testing.T) {
 			"advance":          m.advance,
 			"":                 m.check,
 		})
-		// Whatever is left comes out in the end, once, in one of the two queues.
+		// In the end every remaining message is received once, from one of the two queues.
 		m.clock.advance(20 * time.Second)
 		m.advance(t)
 		for _, dead := range []bool{false, true} {

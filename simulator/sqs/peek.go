@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// Peeked is a message that was looked at without being received, which only a simulator can do.
+// Peeked is a message viewed without receiving it, which only a simulator can do.
 type Peeked struct {
 	Message
 	// State is visible, in flight or delayed.
 	State string
 }
 
-// Peek shows up to max messages, the longest in the queue first, and changes nothing: no receive is counted, and no
-// message hidden. Their receipt handles are empty.
+// Peek returns up to max messages, the longest in the queue first, and changes nothing: it counts no receive and hides
+// no message. Their receipt handles are empty.
 func (q *Queue) Peek(max int) []Peeked {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()

@@ -5,15 +5,14 @@ import (
 	"time"
 )
 
-// pile is a heap of messages, the one that became or becomes visible first on top.
+// pile is a heap of messages; on top is the first to be, or become, visible.
 type pile []*message
 
 var _ heap.Interface = (*pile)(nil)
 
 func (p pile) Len() int { return len(p) }
 
-// Less orders by time, and messages of the same time by their arrival: a test that sends in one instant
-// receives in order.
+// Less orders by time, and messages of the same time by arrival: a test that sends in one instant receives in order.
 func (p pile) Less(i, j int) bool {
 	if c := p[i].visibleAt.Compare(p[j].visibleAt); c != 0 {
 		return c < 0
@@ -21,7 +20,7 @@ func (p pile) Less(i, j int) bool {
 	return p[i].sequence < p[j].sequence
 }
 
-// Swap keeps each message's place up to date, by which it can be removed from the middle.
+// Swap keeps each message's index current, so that it can be removed from the middle.
 func (p pile) Swap(i, j int) {
 	p[i], p[j] = p[j], p[i]
 	p[i].index, p[j].index = i, j
@@ -36,7 +35,7 @@ func (p *pile) Push(x any) {
 func (p *pile) Pop() any {
 	last := len(*p) - 1
 	m := (*p)[last]
-	(*p)[last] = nil // or the message would live as long as the array
+	(*p)[last] = nil // otherwise the message would live as long as the array
 	*p = (*p)[:last]
 	m.pile = nil
 	return m
@@ -44,7 +43,7 @@ func (p *pile) Pop() any {
 
 func (p *pile) add(m *message) { heap.Push(p, m) }
 
-// take removes a message: the one that pick chooses, or the top one.
+// take removes the message that pick chooses, or the top one.
 func (p *pile) take(pick func(n int) int) *message {
 	if pick == nil {
 		return heap.Pop(p).(*message)
@@ -55,5 +54,5 @@ func (p *pile) take(pick func(n int) int) *message {
 // due reports whether the top message is visible at a time.
 func (p pile) due(now time.Time) bool { return len(p) > 0 && !p[0].visibleAt.After(now) }
 
-// remove takes a message out of the pile that it is in.
+// remove takes a message out of its pile.
 func (m *message) remove() { heap.Remove(m.pile, m.index) }

@@ -15,8 +15,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// The tests of this file speak the query protocol as older tools do, among them the AWS CLI of Debian 12,
-// by requests written out by hand, and compare whole answers in the form of AWS's API reference.
+// The tests in this file use the query protocol as older tools do, among them the AWS CLI of Debian 12, with
+// hand-written requests, and compare whole responses with the form in AWS's API reference.
 
 var (
 	uuids   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
@@ -28,7 +28,7 @@ func mask(body string) string {
 	return handles.ReplaceAllString(body, "<ReceiptHandle>HANDLE</ReceiptHandle>")
 }
 
-// query sends an action's parameters, written as a form, and gives status and body of the answer.
+// query sends an action's parameters as a form, and returns the response's status and body.
 func query(t *testing.T, s *sqs.Server, form string) (int, string) {
 	t.Helper()
 	endpoint := wire.NewEndpoint(wire.Options{})
@@ -46,7 +46,7 @@ func query(t *testing.T, s *sqs.Server, form string) (int, string) {
 	return w.Code, string(body)
 }
 
-// answer is the XML that AWS documents for an action, with its result's content.
+// answer is AWS's documented XML for an action, around its result.
 func answer(action, result string) string {
 	if result != "" {
 		result = "<" + action + "Result>" + result + "</" + action + "Result>"
@@ -62,7 +62,7 @@ func failure(code, message string) string {
 
 const (
 	queueURL = "QueueUrl=http%3A%2F%2Fsqs.test%2F123456789012%2Fq"
-	// What a message of body "hello" looks like when it is sent, and when it is received with everything.
+	// A message with body "hello" as the response to sending it, and as received with everything.
 	sentHello = `<MessageId>UUID</MessageId><MD5OfMessageBody>5d41402abc4b2a76b9719d911017c592</MD5OfMessageBody>`
 )
 

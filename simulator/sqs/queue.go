@@ -8,14 +8,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// Queue is one queue. Its methods are what the API's actions do, for use within the process.
+// Queue is one queue. Its methods are the API's actions, for use within the process.
 type Queue struct {
 	server  *Server
 	name    string
 	arn     string
 	created time.Time
 
-	// All below is guarded by the server's lock.
+	// Everything below is guarded by the server's lock.
 	settings settings
 	modified time.Time
 	purged   time.Time
@@ -28,18 +28,18 @@ type Queue struct {
 	oldest   time.Time
 	counts   counts
 
-	// changed is closed when something may have become visible, or sooner visible than was known; nil
-	// while no receiver waits.
+	// changed is closed when something may have become visible, or will be sooner than was known; nil while no receiver
+	// waits.
 	changed chan struct{}
 }
 
-// counts are the events of a queue since it was made.
+// counts are a queue's event counts since its creation.
 type counts struct{ sent, received, deleted, emptyReceives uint64 }
 
 // maxInFlight is how many messages may be received and not deleted. Source: "Amazon SQS standard queue quotas".
 const maxInFlight = 120000
 
-// newQueue makes a queue that the server does not know yet.
+// newQueue makes a queue without registering it.
 func newQueue(s *Server, name string, now time.Time) *Queue {
 	return &Queue{
 		server: s, name: name, arn: s.arn(name), created: now, modified: now,
@@ -58,7 +58,7 @@ func (q *Queue) URL() string {
 	return q.server.options.Endpoint + "/" + q.server.options.Account + "/" + q.name
 }
 
-// usable is the error of a queue that was deleted or a server that was closed. The lock is held.
+// usable returns the error of a deleted queue or a closed server. The lock is held.
 func (q *Queue) usable() error {
 	switch {
 	case q.server.closed:
@@ -70,14 +70,14 @@ func (q *Queue) usable() error {
 }
 
 // Send puts a message on the queue. Errors: MissingRequiredParameterException for an empty body,
-// InvalidMessageContents, InvalidParameterValueException for a bad attribute or delay or a message that
-// is too long, QueueDoesNotExist.
+// InvalidMessageContents, InvalidParameterValueException for an invalid attribute or delay or a message that is too
+// long, QueueDoesNotExist.
 func (q *Queue) Send(o Outgoing) (Sent, error) {
 	if err := o.check(); err != nil {
 		return Sent{}, err
 	}
 	o.Attributes = maps.Clone(o.Attributes)
-	// Checksums are worked out before the lock is taken, which all queues share.
+	// Checksums are computed before taking the lock, which all queues share.
 	sent := Sent{
 		MessageID: MessageID(uuid.NewString()), MD5OfBody: md5Of(o.Body),
 		MD5OfAttributes: md5OfAttributes(o.Attributes), MD5OfSystemAttributes: md5OfTraceHeader(o.TraceHeader),
@@ -101,7 +101,7 @@ func (q *Queue) Send(o Outgoing) (Sent, error) {
 	return sent, nil
 }
 
-// put adds a message that is new to the queue.
+// put adds a new message to the queue.
 func (q *Queue) put(m *message, now time.Time) {
 	m.arrived, m.sequence = now, q.server.next()
 	if len(q.messages) == 0 || m.sent.Before(q.oldest) {
@@ -112,7 +112,7 @@ func (q *Queue) put(m *message, now time.Time) {
 	q.wake()
 }
 
-// place puts a message on the pile that it belongs on.
+// place puts a message on its proper pile.
 func (q *Queue) place(m *message, now time.Time) {
 	if !m.visibleAt.After(now) {
 		q.visible.add(m)
@@ -132,13 +132,13 @@ func (q *Queue) displace(m *message) {
 	m.remove()
 }
 
-// forget takes a message out of the queue.
+// forget removes a message from the queue.
 func (q *Queue) forget(m *message) {
 	q.displace(m)
 	delete(q.messages, m.id)
 }
 
-// settle brings the queue up to date: what is due becomes visible, what is over its retention period goes.
+// settle brings the queue up to date: due messages become visible, and those past their retention period are dropped.
 func (q *Queue) settle(now time.Time) {
 	for q.hidden.due(now) {
 		m := q.hidden[0]
@@ -149,8 +149,8 @@ func (q *Queue) settle(now time.Time) {
 	if len(q.messages) == 0 || now.Sub(q.oldest) < retention {
 		return
 	}
-	// oldest may be the time of a message that is gone already, so this looks at all of them; afterwards
-	// it is exact, and nothing is looked at until it, too, is over.
+	// oldest may be the time of a message that is already gone, so this checks all of them; afterwards it is exact, and
+	// nothing is checked until it, too, has passed.
 	oldest := now
 	for _, m := range q.messages {
 		switch {
@@ -163,7 +163,7 @@ func (q *Queue) settle(now time.Time) {
 	q.oldest = oldest
 }
 
-// wake makes all waiting receivers look again.
+// wake makes all waiting receivers try again.
 func (q *Queue) wake() {
 	if q.changed != nil {
 		close(q.changed)
@@ -171,15 +171,14 @@ func (q *Queue) wake() {
 	}
 }
 
-// Receive gives up to max (1 to 10) messages with all their attributes, and hides them for the queue's
-// visibility time-out. If there is none, it waits for the first one, up to wait, and may then give none.
-// Errors: QueueDoesNotExist, also when the queue is deleted meanwhile; ServiceUnavailable when the server
-// is closed; OverLimit; the context's own.
+// Receive returns up to max (1 to 10) messages with all their attributes, and hides them for the queue's visibility
+// time-out. Without any, it waits for the first one, up to wait, and may then return none. Errors: QueueDoesNotExist,
+// also when the queue is deleted meanwhile; ServiceUnavailable when the server is closed; OverLimit; the context's own.
 func (q *Queue) Receive(ctx context.Context, max int, wait time.Duration) ([]Message, error) {
 	return q.receive(ctx, max, wait, nil)
 }
 
-// receive is Receive with a visibility time-out of its own, if one is given.
+// receive is Receive with an optional visibility time-out of its own.
 func (q *Queue) receive(ctx context.Context, max int, wait time.Duration, visibility *time.Duration) ([]Message, error) {
 	deadline := q.server.clock.Now().Add(wait)
 	for {
@@ -200,14 +199,14 @@ func (q *Queue) receive(ctx context.Context, max int, wait time.Duration, visibi
 	}
 }
 
-// retry says when it is worth trying again to receive.
+// retry describes when to try again to receive.
 type retry struct {
 	in      time.Duration
 	changed <-chan struct{}
 }
 
-// try takes what can be received now. If that is nothing it says when to try again, nil meaning that the
-// deadline has passed.
+// try takes what can be received now. If that is nothing, it returns when to try again, nil meaning that the deadline
+// has passed.
 func (q *Queue) try(max int, visibility *time.Duration, deadline time.Time) ([]Message, *retry, error) {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()
@@ -237,8 +236,8 @@ func (q *Queue) try(max int, visibility *time.Duration, deadline time.Time) ([]M
 	return nil, &retry{left, q.changed}, nil
 }
 
-// take receives visible messages. One that has been received as often as the redrive policy allows is
-// moved to the dead-letter queue instead, which is when AWS does it, too.
+// take receives visible messages. A message received as often as the redrive policy allows is moved to the dead-letter
+// queue instead; AWS, too, moves it at that point.
 func (q *Queue) take(max int, visibility *time.Duration, now time.Time) []Message {
 	timeout := q.settings.seconds("VisibilityTimeout")
 	if visibility != nil {
@@ -263,14 +262,14 @@ func (q *Queue) take(max int, visibility *time.Duration, now time.Time) []Messag
 			m.firstReceived = now
 		}
 		q.redeliver(m, now)
-		q.place(m, now) // only now, or a time-out of 0 would give the message twice
+		q.place(m, now) // only now; otherwise a time-out of 0 would return the message twice
 		messages[i] = m.show(makeHandle(q.arn, m.id, m.receipt))
 	}
 	q.counts.received += uint64(len(taken))
 	return messages
 }
 
-// redeliver lets a message that is just being received be delivered once more, if Options.Redeliver says so.
+// redeliver schedules another delivery of the message being received, if Options.Redeliver asks for it.
 func (q *Queue) redeliver(m *message, now time.Time) {
 	m.again = time.Time{} // this may be the second time
 	if q.server.options.Redeliver == nil || m.asked {
@@ -286,7 +285,7 @@ func (q *Queue) redeliver(m *message, now time.Time) {
 	}
 }
 
-// outlive keeps a message that was deleted and is to be delivered again; false if it is not.
+// outlive keeps a deleted message that is to be delivered again, and reports whether it did.
 func (q *Queue) outlive(m *message, now time.Time) bool {
 	if m.again.IsZero() {
 		return false
@@ -298,17 +297,16 @@ func (q *Queue) outlive(m *message, now time.Time) bool {
 	return true
 }
 
-// bury puts a dead letter of another queue on this one. It keeps its id, its times and its count of
-// receives; its retention period goes on counting from when it was sent. Source: the developer guide,
-// "Using dead-letter queues in Amazon SQS".
+// bury puts a dead letter of another queue on this one. It keeps its id, its times and its receive count; its retention
+// period keeps running from when it was sent. Source: the developer guide, "Using dead-letter queues in Amazon SQS".
 func (q *Queue) bury(m *message, sourceARN string, now time.Time) {
 	m.source, m.visibleAt, m.receipt, m.receivesHere = sourceARN, now, 0, 0
 	q.settle(now)
 	q.put(m, now)
 }
 
-// Delete deletes a message by the handle of its newest receive. A handle of an older receive, or of a
-// message that is gone, does nothing, as on AWS. Errors: ReceiptHandleIsInvalid, QueueDoesNotExist.
+// Delete deletes a message by the handle of its newest receive. A handle of an older receive, or of a message that is
+// gone, has no effect, as on AWS. Errors: ReceiptHandleIsInvalid, QueueDoesNotExist.
 func (q *Queue) Delete(receiptHandle string) error {
 	id, receipt, err := parseHandle(q.arn, receiptHandle)
 	q.server.mu.Lock()
@@ -366,8 +364,7 @@ func (q *Queue) ChangeVisibility(receiptHandle string, timeout time.Duration) er
 	return nil
 }
 
-// Purge deletes all messages. Errors: PurgeQueueInProgress within 60 s of the last time,
-// QueueDoesNotExist.
+// Purge deletes all messages. Errors: PurgeQueueInProgress within 60 s of the previous purge, QueueDoesNotExist.
 func (q *Queue) Purge() error {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()

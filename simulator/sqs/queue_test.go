@@ -10,8 +10,8 @@ import (
 	"heliograph/simulator/sqs"
 )
 
-// TestVisibility proves that a received message is hidden for its time-out, counts its receives, and that
-// the newest handle alone deletes it.
+// TestVisibility proves that a received message is hidden for its time-out, counts its receives, and can be deleted
+// only with the newest handle.
 func TestVisibility(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -48,7 +48,7 @@ func TestVisibility(t *testing.T) {
 		t.Errorf("first receive moved to %s", got)
 	}
 
-	// AWS answers the old handle with success, and keeps the message.
+	// AWS reports success for the old handle, and keeps the message.
 	if err := q.Delete(first[0].ReceiptHandle); err != nil {
 		t.Error(err)
 	}
@@ -57,7 +57,7 @@ func TestVisibility(t *testing.T) {
 	if len(third) != 1 {
 		t.Fatal("an old handle deleted the message")
 	}
-	// The newest handle deletes even after its time-out, and again does no harm.
+	// The newest handle deletes even after its time-out, and does no harm a second time.
 	c.advance(11 * time.Second)
 	for range 2 {
 		if err := q.Delete(third[0].ReceiptHandle); err != nil {
@@ -69,7 +69,7 @@ func TestVisibility(t *testing.T) {
 	}
 }
 
-// TestVisibilityZero proves that a time-out of 0 gives a message once a call, and at once in the next.
+// TestVisibilityZero proves that a time-out of 0 returns a message once per call, and at once in the next.
 func TestVisibilityZero(t *testing.T) {
 	t.Parallel()
 	q := mustCreate(t, newServer(newClock()), "q", "VisibilityTimeout", "0")
@@ -103,7 +103,7 @@ func TestChangeVisibility(t *testing.T) {
 	if len(again) != 1 {
 		t.Fatal("not visible after its time-out was set to 0")
 	}
-	wantCode(t, change(time.Second), "InvalidParameterValueException") // the handle is old now
+	wantCode(t, change(time.Second), "InvalidParameterValueException") // the handle is outdated now
 	handle = again[0].ReceiptHandle
 	wantCode(t, change(43201*time.Second), "InvalidParameterValueException")
 	wantCode(t, change(-time.Second), "InvalidParameterValueException")
@@ -171,7 +171,7 @@ func TestDelay(t *testing.T) {
 	wantCode(t, err, "InvalidParameterValueException")
 }
 
-// TestRetention proves that messages go when their period is over, in flight or not.
+// TestRetention proves that messages are dropped at the end of their retention period, in flight or not.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -199,8 +199,8 @@ func redrive(target *sqs.Queue, count string) []string {
 	return []string{"RedrivePolicy", `{"deadLetterTargetArn":"` + target.ARN() + `","maxReceiveCount":` + count + `}`}
 }
 
-// TestRedrive proves that a message moves on the receive after the last allowed one, with its id,
-// attributes, times and count, and its retention period counted from when it was sent.
+// TestRedrive proves that a message moves on the receive after the last allowed one, with its id, attributes, times and
+// count, and its retention period counted from when it was sent.
 func TestRedrive(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -220,7 +220,7 @@ func TestRedrive(t *testing.T) {
 		}
 		c.advance(10 * time.Second)
 	}
-	// A time-out does not move it: a receive does.
+	// It moves at a receive, not at a time-out.
 	if got := q.Stats().Visible + 10*dead.Stats().Visible; got != 1 {
 		t.Errorf("moved before a receive: %d", got)
 	}
@@ -247,7 +247,7 @@ func TestRedrive(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	// The age is that in this queue, the end of life that of the message.
+	// The age counts from arrival in this queue, the retention from when the message was sent.
 	if got := dead.Stats().OldestAge; got != time.Second {
 		t.Errorf("oldest age %v", got)
 	}
@@ -257,7 +257,7 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// TestRedriveWithoutTarget proves that a message stays where it is when its dead-letter queue is deleted.
+// TestRedriveWithoutTarget proves that a message stays in its queue when its dead-letter queue is deleted.
 func TestRedriveWithoutTarget(t *testing.T) {
 	t.Parallel()
 	s := newServer(newClock())
@@ -274,7 +274,7 @@ func TestRedriveWithoutTarget(t *testing.T) {
 	}
 }
 
-// TestOldestAge proves that a message received over three times does not hide the age of others.
+// TestOldestAge proves that a message received more than three times does not hide the age of others.
 func TestOldestAge(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -295,7 +295,7 @@ func TestOldestAge(t *testing.T) {
 	}
 }
 
-// TestOldestAgeOfDeadLetter proves that receives from another queue do not make a message not count.
+// TestOldestAgeOfDeadLetter proves that receives from another queue do not exclude a message from the age.
 func TestOldestAgeOfDeadLetter(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -312,7 +312,7 @@ func TestOldestAgeOfDeadLetter(t *testing.T) {
 	}
 }
 
-// TestOrder proves that messages come in the order in which they became visible, and were sent.
+// TestOrder proves that messages are received in the order in which they became visible, and were sent.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -371,7 +371,7 @@ func TestPurgeAndDelete(t *testing.T) {
 	}
 }
 
-// TestClose proves that a closed server says so.
+// TestClose proves that a closed server returns its error.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	s := newServer(newClock())

@@ -18,8 +18,8 @@ func redelivering(c sqs.Clock, after time.Duration) *sqs.Server {
 	})
 }
 
-// TestRedelivery proves that a message which is to be delivered again comes exactly once more, whether or not it
-// was deleted before, at once or when its time has come, and that the second delivery can be deleted.
+// TestRedelivery proves that a message scheduled for redelivery comes exactly once more, whether or not it was deleted
+// before, at once or when its time has come, and that the second delivery can be deleted.
 func TestRedelivery(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -71,7 +71,7 @@ func mustDelete(t *testing.T, q *sqs.Queue, messages []sqs.Message) {
 	}
 }
 
-// TestRedeliveryWakes proves that a receiver that waits gets the second delivery as soon as it is due.
+// TestRedeliveryWakes proves that a waiting receiver gets the second delivery as soon as it is due.
 func TestRedeliveryWakes(t *testing.T) {
 	t.Parallel()
 	for name, deleted := range map[string]bool{"deleted": true, "not deleted": false} {

@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The tests of this file go through the SDK's own client, which checks the checksums of bodies by itself.
+// The tests in this file use the SDK's own client, which verifies the checksums of bodies itself.
 
-// queue makes a queue by the API and gives its URL.
+// queue makes a queue by the API and returns its URL.
 func queue(t *testing.T, client *awssqs.Client, name string, attributes map[string]string) *string {
 	t.Helper()
 	out, err := client.CreateQueue(t.Context(), &awssqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
@@ -35,7 +35,7 @@ func TestSDKQueues(t *testing.T) {
 	for _, name := range []string{"alpine", "beta", "gamma"} {
 		queue(t, client, name, nil)
 	}
-	// Again with attributes that agree, with none, and with one that does not.
+	// Again with matching attributes, with none, and with one that differs.
 	queue(t, client, "alpha", map[string]string{"VisibilityTimeout": "7", "DelaySeconds": "0"})
 	queue(t, client, "alpha", nil)
 	_, err := client.CreateQueue(ctx, &awssqs.CreateQueueInput{QueueName: aws.String("alpha"), Attributes: map[string]string{"VisibilityTimeout": "8"}})
@@ -141,7 +141,7 @@ func TestSDKAttributes(t *testing.T) {
 	wantCode(t, err, "InvalidAttributeName")
 }
 
-// TestAttributeRules proves which attributes and values a queue takes.
+// TestAttributeRules proves which attributes and values a queue accepts.
 func TestAttributeRules(t *testing.T) {
 	t.Parallel()
 	s := newServer(newClock())
@@ -234,7 +234,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestSDKParameters proves the ranges of parameters.
+// TestSDKParameters proves the valid ranges of parameters.
 func TestSDKParameters(t *testing.T) {
 	t.Parallel()
 	client := serve(t, newServer(newClock()))
@@ -258,7 +258,7 @@ func TestSDKParameters(t *testing.T) {
 	_, err = client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("")})
 	wantCode(t, err, "MissingParameter")
 	_, err = client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("x"), MessageGroupId: aws.String("g")})
-	wantCode(t, err, "MalformedInput") // said by name, not ignored
+	wantCode(t, err, "MalformedInput") // reported by name, not ignored
 	for _, bad := range []string{"http://sqs.test/q", "http://sqs.test/210987654321/q", "q", "::", "http://sqs.test/123456789012/"} {
 		_, err = client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: &bad, MessageBody: aws.String("x")})
 		wantCode(t, err, "AWS.SimpleQueueService.NonExistentQueue")
@@ -280,7 +280,7 @@ func TestSDKParameters(t *testing.T) {
 	wantCode(t, err, "AWS.SimpleQueueService.PurgeQueueInProgress")
 }
 
-// waitingClock is the computer's clock, and says when somebody begins to wait. Its alarm never rings.
+// waitingClock is the system clock, and signals when a receiver begins to wait. Its alarm never rings.
 type waitingClock chan struct{}
 
 func (waitingClock) Now() time.Time { return time.Now() }
@@ -290,7 +290,7 @@ func (c waitingClock) After(time.Duration) (<-chan time.Time, func()) {
 	return nil, func() {}
 }
 
-// TestSDKLongPoll proves over the network that a receive which waits ends with the message that comes.
+// TestSDKLongPoll proves over the network that a waiting receive ends with the message that arrives.
 func TestSDKLongPoll(t *testing.T) {
 	t.Parallel()
 	waits := make(waitingClock)

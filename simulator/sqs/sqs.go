@@ -2,14 +2,13 @@
 // delays, retention and dead-letter queues by the rules that AWS documents, over AWS's own protocols
 // (JSON, and the query protocol of older tools) or by the Go methods of a Queue.
 //
-// Where AWS is vague, it is stricter than AWS: the newest receipt handle alone counts, messages are
-// delivered once while their visibility time-out lasts, unless Options.Redeliver has some delivered again, and in the
-// order in which they became visible, unless Options.Pick chooses another.
-// Anything it does not know, such as FIFO queues, is an error.
+// Where AWS is vague, the package is stricter than AWS: only the newest receipt handle counts, messages are delivered
+// once while their visibility time-out lasts (unless Options.Redeliver has some delivered again), and in the order in
+// which they became visible (unless Options.Pick chooses another). Anything unsupported, such as FIFO queues, is an
+// error.
 //
-// Nothing runs in the background. Time-outs, delays and retention are settled on access, and a
-// receiver that waits sleeps until the next message is due; so a queue costs nothing while it is idle and
-// leaves nothing behind.
+// Nothing runs in the background. Time-outs, delays and retention are settled on access, and a waiting receiver sleeps
+// until the next message is due; so an idle queue costs nothing and leaves nothing behind.
 package sqs
 
 import (
@@ -22,34 +21,34 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Options give a Server its place in AWS and its clock.
+// Options configure a Server: its account, Region and clock, and how it deviates from strict delivery.
 type Options struct {
 	// Region and Account are part of each queue's ARN; both are required.
 	Region, Account string
-	// Endpoint is what queue URLs begin with, such as "http://127.0.0.1:4700". Requests may use any host.
+	// Endpoint is the prefix of queue URLs, such as "http://127.0.0.1:4700". Requests may use any host.
 	Endpoint string
-	// SenderID gives the SenderId of messages for an access key id; nil: the key itself. AWS gives the
-	// unique id of the user, or of the role and its session.
+	// SenderID returns the SenderId of messages for an access key id; nil: the key itself. AWS uses the unique id of
+	// the user, or of the role and its session.
 	SenderID func(accessKey string) string
-	// Redeliver is asked at each message's first receive whether it is delivered once more, and how long
-	// after; that it was deleted meanwhile does not help, since delivery is at least once. It must not call the server.
-	// nil: none is.
+	// Redeliver is called at each message's first receive, and decides whether to deliver it once more and how long
+	// after. Deleting the message meanwhile does not prevent that, since delivery is at least once. It must not call
+	// the server. nil: never.
 	Redeliver func(queueARN string) (after time.Duration, again bool)
-	// Pick chooses which of n visible messages is received next, by a number from 0 to n-1: a standard queue promises no
-	// order. It must not call the server. nil: the one that became visible first.
+	// Pick chooses which of n visible messages is received next, by a number from 0 to n-1: a standard queue guarantees
+	// no order. It must not call the server. nil: the one that became visible first.
 	Pick func(n int) int
-	// Clock is the time; nil: the computer's.
+	// Clock is the time source; nil: the system clock.
 	Clock Clock
 }
 
-// Server is the queues of one account in one Region. It is safe for concurrent use.
+// Server holds the queues of one account in one Region. It is safe for concurrent use.
 type Server struct {
 	options     Options
 	clock       Clock
 	maxInFlight int // of a queue
 
-	// One lock for all queues, so that a message is never seen in two queues, or in none, while it is
-	// moved to a dead-letter queue. What is done under it takes microseconds.
+	// One lock for all queues, so that a message being moved to a dead-letter queue is never seen in two queues, or in
+	// none. It is held only for microseconds at a time.
 	mu       sync.Mutex
 	queues   map[string]*Queue    // by name
 	deleted  map[string]time.Time // when queues of a name were deleted
@@ -69,14 +68,14 @@ func New(o Options) *Server {
 	return s
 }
 
-// recreate is how long the name of a deleted queue can't be used again, see API_CreateQueue.
+// recreate is how long the name of a deleted queue can't be reused, see API_CreateQueue.
 const recreate = 60 * time.Second
 
-// Create makes a queue. attributes have AWS's names and text values, such as "VisibilityTimeout": "30";
-// what is missing has AWS's default, but MaximumMessageSize, which is 262,144. A queue that exists and
-// agrees with the attributes given is returned as it is.
+// Create makes a queue. attributes have AWS's names and text values, such as "VisibilityTimeout": "30"; missing ones
+// have AWS's default, except MaximumMessageSize, whose default is 262,144. A queue that exists and matches the
+// attributes given is returned unchanged.
 //
-// Errors, all of type *wire.Error: InvalidParameterValueException for a bad name and for FIFO,
+// Errors, all of type *wire.Error: InvalidParameterValueException for an invalid name and for FIFO,
 // InvalidAttributeName, InvalidAttributeValue, QueueNameExists, QueueDeletedRecently.
 func (s *Server) Create(name string, attributes map[string]string) (*Queue, error) {
 	if err := checkName(name); err != nil {
@@ -108,7 +107,7 @@ func (s *Server) Create(name string, attributes map[string]string) (*Queue, erro
 	return q, nil
 }
 
-// Queue is the queue of a name; the error is QueueDoesNotExist.
+// Queue returns the queue of a name; the error is QueueDoesNotExist.
 func (s *Server) Queue(name string) (*Queue, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +117,7 @@ func (s *Server) Queue(name string) (*Queue, error) {
 	return nil, errNoQueue()
 }
 
-// QueueByARN is the queue of an ARN; the error is QueueDoesNotExist.
+// QueueByARN returns the queue of an ARN; the error is QueueDoesNotExist.
 func (s *Server) QueueByARN(arn string) (*Queue, error) {
 	name, ok := strings.CutPrefix(arn, s.arn(""))
 	if !ok {
@@ -127,7 +126,7 @@ func (s *Server) QueueByARN(arn string) (*Queue, error) {
 	return s.Queue(name)
 }
 
-// Queues are all queues by name.
+// Queues returns all queues by name.
 func (s *Server) Queues() []*Queue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,8 +137,8 @@ func (s *Server) Queues() []*Queue {
 	return queues
 }
 
-// Delete deletes a queue with its messages; waiting receivers get QueueDoesNotExist. Deleting a
-// queue that does not exist is QueueDoesNotExist, too.
+// Delete deletes a queue with its messages; waiting receivers get QueueDoesNotExist. Deleting a queue that does not
+// exist also returns QueueDoesNotExist.
 func (s *Server) Delete(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +153,7 @@ func (s *Server) Delete(name string) error {
 	return nil
 }
 
-// Close ends all waiting receives. Afterwards every call is answered by ServiceUnavailable.
+// Close ends all waiting receives. Every later call returns ServiceUnavailable.
 func (s *Server) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,12 +163,12 @@ func (s *Server) Close() {
 	}
 }
 
-// arn is the ARN that a queue of a name has, whether there is one or not.
+// arn is the ARN for a queue name, whether or not the queue exists.
 func (s *Server) arn(name string) string {
 	return "arn:aws:sqs:" + s.options.Region + ":" + s.options.Account + ":" + name
 }
 
-// deadLetterQueue is the queue that a policy names, or nil. The lock is held.
+// deadLetterQueue returns the queue that a policy names, or nil. The lock is held.
 func (s *Server) deadLetterQueue(p *redrivePolicy) *Queue {
 	if p == nil {
 		return nil
@@ -181,13 +180,13 @@ func (s *Server) deadLetterQueue(p *redrivePolicy) *Queue {
 	return s.queues[name]
 }
 
-// next is a number that was never given before. The lock is held.
+// next returns a unique number. The lock is held.
 func (s *Server) next() uint64 {
 	s.sequence++
 	return s.sequence
 }
 
-// checkName says what is wrong with a queue's name. Source: API_CreateQueue, "QueueName".
+// checkName checks a queue's name. Source: API_CreateQueue, "QueueName".
 func checkName(name string) error {
 	if strings.HasSuffix(name, ".fifo") {
 		return errInvalid("FIFO queues are not simulated: %s", name)
@@ -208,12 +207,12 @@ func isToken(text string) bool {
 	return text != ""
 }
 
-// isAlphanumeric is about ASCII: AWS takes no other letters and digits in names.
+// isAlphanumeric covers ASCII only: AWS accepts no other letters and digits in names.
 func isAlphanumeric(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }
 
-// Service is the server's API, to be registered with a wire.Endpoint.
+// Service returns the server's API, to be registered with a wire.Endpoint.
 func (s *Server) Service() wire.Service {
 	return wire.Service{
 		Name: "sqs", TargetPrefix: "AmazonSQS", JSONVersion: "1.0", ErrorPrefix: "com.amazonaws.sqs",

@@ -14,8 +14,8 @@ import (
 
 const account = "123456789012"
 
-// clock is a clock that a test moves by hand. It rings for nobody: tests that wait run in a bubble of
-// testing/synctest, with the computer's clock.
+// clock is a clock that a test moves by hand. It wakes no waiter: tests that wait run in a bubble of testing/synctest,
+// with the system clock.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -41,7 +41,7 @@ func newServer(c sqs.Clock) *sqs.Server {
 	return sqs.New(sqs.Options{Region: "eu-west-1", Account: account, Endpoint: "http://sqs.test", Clock: c})
 }
 
-// serve gives the SDK's client for a server.
+// serve returns the SDK's client for a server.
 func serve(t *testing.T, s *sqs.Server) *awssqs.Client {
 	t.Helper()
 	return awssqs.NewFromConfig(wiretest.Serve(t, s.Service(), wire.Options{}))
@@ -49,7 +49,7 @@ func serve(t *testing.T, s *sqs.Server) *awssqs.Client {
 
 var code, wantCode = wiretest.Code, wiretest.WantCode
 
-// mustCreate makes a queue; the attributes come in pairs of name and value.
+// mustCreate makes a queue; the attributes are pairs of name and value.
 func mustCreate(t testing.TB, s *sqs.Server, name string, attributes ...string) *sqs.Queue {
 	t.Helper()
 	set := map[string]string{}

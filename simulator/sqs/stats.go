@@ -2,21 +2,19 @@ package sqs
 
 import "time"
 
-// Stats are a queue's gauges and counters, from which CloudWatch's metrics of it can be made.
+// Stats are a queue's gauges and counters, from which its CloudWatch metrics can be derived.
 type Stats struct {
-	// Visible messages can be received, NotVisible ones have been and are in flight, Delayed ones never
-	// could be.
+	// Visible messages can be received, NotVisible ones are in flight, Delayed ones have never been receivable.
 	Visible, NotVisible, Delayed int
-	// OldestAge is how long the oldest message is in the queue; 0 without one. A message that was
-	// received here more than three times does not count, as on AWS, where a poison message would hide the
-	// others.
+	// OldestAge is how long the oldest message has been in the queue; 0 without one. A message received here more than
+	// three times does not count, as on AWS, where a poison message would hide the others.
 	OldestAge time.Duration
-	// Sent, Received and Deleted count messages, EmptyReceives the receives that gave none, all since the
-	// queue was made. A dead letter that was moved here was not sent.
+	// Sent, Received and Deleted count messages, EmptyReceives the receives that returned none, all since the queue was
+	// made. A dead letter moved here does not count as sent.
 	Sent, Received, Deleted, EmptyReceives uint64
 }
 
-// Stats are the queue's as of now.
+// Stats returns the queue's current statistics.
 func (q *Queue) Stats() Stats {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()

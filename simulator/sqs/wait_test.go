@@ -15,15 +15,15 @@ import (
 	"heliograph/simulator/sqs"
 )
 
-// receipt is what a waiting receive gave, and after how long.
+// receipt is the result of a waiting receive, and how long it took.
 type receipt struct {
 	Bodies []string
 	Code   string
 	After  time.Duration
 }
 
-// waiting starts a receive that waits, and returns when it does. Tests that use it run in a synctest
-// bubble, where time passes when everybody sleeps, and which fails if somebody never wakes.
+// waiting starts a receive, and returns once it waits. Tests that use it run in a synctest bubble, where time passes
+// when every goroutine sleeps, and which fails if one never wakes.
 func waiting(ctx context.Context, q *sqs.Queue, wait time.Duration) <-chan receipt {
 	done := make(chan receipt, 1)
 	start := time.Now()
@@ -39,7 +39,7 @@ func waiting(ctx context.Context, q *sqs.Queue, wait time.Duration) <-chan recei
 	return done
 }
 
-// TestWait proves when a receive that waits ends, and with what.
+// TestWait proves when a waiting receive ends, and with what result.
 func TestWait(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -79,8 +79,8 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// TestWaitVisibility proves that a waiting receive gets a message as soon as its time-out ends, also if
-// that is moved nearer meanwhile.
+// TestWaitVisibility proves that a waiting receive gets a message as soon as its time-out ends, even if that is
+// shortened meanwhile.
 func TestWaitVisibility(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestWaitVisibility(t *testing.T) {
 	})
 }
 
-// TestWaitDeadLetter proves that who waits at the dead-letter queue gets a message when it is moved.
+// TestWaitDeadLetter proves that a receiver waiting at the dead-letter queue gets a message when it is moved.
 func TestWaitDeadLetter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -124,8 +124,8 @@ func TestWaitDeadLetter(t *testing.T) {
 	})
 }
 
-// TestConcurrency proves that many senders and many waiting receivers share a queue without a message
-// being lost, or given twice while it is in flight.
+// TestConcurrency proves that many senders and many waiting receivers share a queue without a message being lost, or
+// received twice while it is in flight.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	const senders, receivers, each = 8, 8, 200

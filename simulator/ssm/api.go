@@ -9,7 +9,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Service is the server's API, to be registered with a wire.Endpoint.
+// Service returns the server's API, to be registered with a wire.Endpoint.
 func (s *Server) Service() wire.Service {
 	one := func(name string) []string {
 		name, _, _ = strings.Cut(s.nameOf(name), ":") // a version is not part of the resource
@@ -34,7 +34,7 @@ func (s *Server) Service() wire.Service {
 	}
 }
 
-// Inputs and outputs have the members of AWS's API that mean something here; any other is refused by wire.
+// Inputs and outputs have the members of AWS's API that are supported here; wire refuses any other.
 type (
 	putParameterInput struct {
 		Name        string
@@ -122,7 +122,7 @@ type (
 	empty struct{}
 )
 
-// putParameter takes the tier and data type that are simulated, for clients that always send them.
+// putParameter accepts the simulated tier and data type, for clients that always send them.
 func (s *Server) putParameter(_ context.Context, in *putParameterInput) (*putParameterOutput, error) {
 	switch {
 	case in.Tier != "" && in.Tier != "Standard":
@@ -136,7 +136,7 @@ func (s *Server) putParameter(_ context.Context, in *putParameterInput) (*putPar
 	return &putParameterOutput{version, "Standard"}, err
 }
 
-// show is a parameter as it is answered, its value in clear only where that was asked for.
+// show returns a parameter for a response, its value decrypted only on request.
 func (s *Server) show(p Parameter, selector string, decrypt bool) shownParameter {
 	value := p.Value
 	if p.Type == SecureString && !decrypt {
@@ -148,7 +148,7 @@ func (s *Server) show(p Parameter, selector string, decrypt bool) shownParameter
 	}
 }
 
-// unix is a parameter's time in seconds, to the millisecond, as AWS's JSON has times.
+// unix is a parameter's time in seconds, to the millisecond, as in AWS's JSON.
 func unix(p Parameter) float64 { return float64(p.Modified.UnixMilli()) / 1000 }
 
 func (s *Server) getParameter(_ context.Context, in *getParameterInput) (*getParameterOutput, error) {
@@ -159,7 +159,7 @@ func (s *Server) getParameter(_ context.Context, in *getParameterInput) (*getPar
 	return &getParameterOutput{s.show(p, selector, in.WithDecryption)}, nil
 }
 
-// getParameters returns the parameters it finds, and lists the other names separately: they are not an error.
+// getParameters returns the existing parameters, and lists the other names separately, without an error.
 func (s *Server) getParameters(_ context.Context, in *getParametersInput) (*getParametersOutput, error) {
 	if n := len(in.Names); n < 1 || n > 10 {
 		return nil, errValidation(fmt.Sprintf("Names must be 1 to 10, not %d.", n))
@@ -179,7 +179,7 @@ func (s *Server) getParameters(_ context.Context, in *getParametersInput) (*getP
 	return out, nil
 }
 
-// getParametersByPath gives what is directly in a folder, or anywhere below it.
+// getParametersByPath returns the parameters directly in a folder, or anywhere below it.
 func (s *Server) getParametersByPath(_ context.Context, in *getParametersByPathInput) (*getParametersByPathOutput, error) {
 	if !strings.HasPrefix(in.Path, "/") {
 		return nil, errValidation("The parameter path must begin with /.")
@@ -200,7 +200,7 @@ func (s *Server) getParametersByPath(_ context.Context, in *getParametersByPathI
 	return out, err
 }
 
-// describeParameters shows no values, so that it can be allowed to more people.
+// describeParameters shows no values, so that more people can be allowed to call it.
 func (s *Server) describeParameters(_ context.Context, in *describeParametersInput) (*describeParametersOutput, error) {
 	found, next, err := page(s.Parameters(), in.MaxResults, 50, in.NextToken)
 	out := &describeParametersOutput{Parameters: []describedParameter{}, NextToken: next}
@@ -213,7 +213,7 @@ func (s *Server) describeParameters(_ context.Context, in *describeParametersInp
 	return out, err
 }
 
-// page cuts a page out of parameters in order of name; the token is the last name of the one before.
+// page returns a page of parameters in order of name; the token is the last name of the previous page.
 func page(all []Parameter, size *int, most int, token string) (part []Parameter, next string, err error) {
 	limit := most
 	if size != nil {

@@ -1,9 +1,9 @@
 // Package ssm is AWS Systems Manager's Parameter Store in memory: parameters of type String and
 // SecureString with their versions, over AWS's own protocol or by Go methods.
 //
-// A SecureString without decryption is an opaque text unrelated to its value; use of the key is not
-// checked, as with the key aws/ssm, which everybody in an account may use.
-// Anything unknown is refused: StringList, other tiers, policies, filters, tags, labels.
+// A SecureString without decryption is an opaque text unrelated to its value; use of the key is not checked, as with
+// the key aws/ssm, which everyone in an account may use. Anything unsupported is refused: StringList, other tiers,
+// policies, filters, tags, labels.
 package ssm
 
 import (
@@ -21,7 +21,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Type is what a parameter's value is.
+// Type is the type of a parameter's value.
 type Type string
 
 // The types.
@@ -36,29 +36,29 @@ type Parameter struct {
 	Type        Type
 	Value       string
 	Description string
-	// KeyID is the key that a SecureString is encrypted by; empty means alias/aws/ssm.
+	// KeyID is the key that encrypts a SecureString; empty means alias/aws/ssm.
 	KeyID string
-	// Version counts from 1, and Modified is when the version was made; Put sets both.
+	// Version counts from 1, and Modified is when the version was created; Put sets both.
 	Version  int
 	Modified time.Time
 
-	encrypted string // what is seen of a SecureString without decryption
+	encrypted string // what a SecureString shows without decryption
 }
 
-// Options give a Server its place in AWS.
+// Options configure a Server.
 type Options struct {
 	// Region and Account are part of each parameter's ARN; both are required.
 	Region, Account string
-	// Now is the time; nil: the computer's.
+	// Now is the time source; nil: the system clock.
 	Now func() time.Time
 }
 
-// Server is the parameters of one account in one Region. It is safe for concurrent use.
+// Server holds the parameters of one account in one Region. It is safe for concurrent use.
 type Server struct {
 	options Options
 
 	mu         sync.Mutex
-	parameters map[string][]Parameter // by name, all versions that are kept, the newest last
+	parameters map[string][]Parameter // by name, all versions kept, the newest last
 }
 
 // New makes a server without parameters.
@@ -69,12 +69,12 @@ func New(o Options) *Server {
 	return &Server{options: o, parameters: map[string][]Parameter{}}
 }
 
-// maxVersions are kept of a parameter. Source: "Working with parameter versions".
+// maxVersions is how many versions of a parameter are kept. Source: "Working with parameter versions".
 const maxVersions = 100
 
-// Put makes a parameter, or with overwrite a new version of it, and gives its version. Errors, of type
-// *wire.Error: ValidationException, UnsupportedParameterType, ParameterAlreadyExists,
-// HierarchyTypeMismatchException where the type would change.
+// Put makes a parameter, or with overwrite a new version of it, and returns its version. Errors, of type *wire.Error:
+// ValidationException, UnsupportedParameterType, ParameterAlreadyExists, HierarchyTypeMismatchException if the type
+// would change.
 func (s *Server) Put(p Parameter, overwrite bool) (int, error) {
 	if err := checkName(p.Name); err != nil {
 		return 0, err
@@ -112,7 +112,7 @@ func (s *Server) Put(p Parameter, overwrite bool) (int, error) {
 	return p.Version, nil
 }
 
-// opaque looks like what KMS makes of a value of a length.
+// opaque resembles KMS's encryption of a value of the given length.
 func opaque(length int) string {
 	b := make([]byte, length+160)
 	_, _ = rand.Read(b) // never fails
@@ -120,7 +120,7 @@ func opaque(length int) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// check says what is wrong with a parameter but its name. Source: API_PutParameter.
+// check checks everything about a parameter except its name. Source: API_PutParameter.
 func (p Parameter) check() error {
 	switch {
 	case p.Type != "" && p.Type != String && p.Type != SecureString:
@@ -140,7 +140,7 @@ var (
 	reservedName   = regexp.MustCompile(`(?i)^/?(aws|ssm)`)
 )
 
-// checkName says what is wrong with a name. Source: API_PutParameter, "Name".
+// checkName checks a name. Source: API_PutParameter, "Name".
 func checkName(name string) error {
 	switch {
 	case !nameCharacters.MatchString(name) || len(name) > 1011:
@@ -157,14 +157,14 @@ func checkName(name string) error {
 	return nil
 }
 
-// Get is the newest version of a parameter, or, of a name such as "/a/b:3", that version. An ARN is as
-// good as a name. Its value is in clear. Errors: ParameterNotFound, ParameterVersionNotFound.
+// Get returns the newest version of a parameter, or, for a name such as "/a/b:3", that version. An ARN works like a
+// name. The value is decrypted. Errors: ParameterNotFound, ParameterVersionNotFound.
 func (s *Server) Get(name string) (Parameter, error) {
 	p, _, err := s.get(name)
 	return p, err
 }
 
-// get gives the selector, too: ":3" of the name "/a/b:3".
+// get also returns the selector: ":3" of the name "/a/b:3".
 func (s *Server) get(name string) (Parameter, string, error) {
 	name, version, selected := strings.Cut(s.nameOf(name), ":")
 	s.mu.Lock()
@@ -195,7 +195,7 @@ func (s *Server) Delete(name string) error {
 	return nil
 }
 
-// Parameters are the newest versions of all parameters, by name.
+// Parameters returns the newest versions of all parameters, by name.
 func (s *Server) Parameters() (all []Parameter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,18 +206,18 @@ func (s *Server) Parameters() (all []Parameter) {
 	return all
 }
 
-// ARN is the ARN of the parameter, or path, of a name.
+// ARN is the ARN for the name of a parameter or path.
 func (s *Server) ARN(name string) string {
 	return s.arnPrefix() + "/" + strings.TrimPrefix(name, "/")
 }
 
-// arnPrefix is what all ARNs here begin with; the name's slash follows.
+// arnPrefix is the prefix of all ARNs here; the name's slash follows.
 func (s *Server) arnPrefix() string {
 	return "arn:aws:ssm:" + s.options.Region + ":" + s.options.Account + ":parameter"
 }
 
-// nameOf turns an ARN into a name. A name without a slash has one in its ARN all the same, so of the two
-// names that it may stand for the one that exists counts.
+// nameOf converts an ARN to a name. A name without a slash has one in its ARN all the same, so an ARN may stand for two
+// names, and the one that exists counts.
 func (s *Server) nameOf(nameOrARN string) string {
 	name, isARN := strings.CutPrefix(nameOrARN, s.arnPrefix())
 	if !isARN {
@@ -232,12 +232,12 @@ func (s *Server) nameOf(nameOrARN string) string {
 	return name
 }
 
-// errValidation is what AWS answers to most that is wrong with a request.
+// errValidation is AWS's error for most invalid requests.
 func errValidation(message string) *wire.Error {
 	return wire.Errorf("ValidationException", "%s", message)
 }
 
-// errNotFound names the parameter, which AWS does not: a wrong name is what one looks for here.
+// errNotFound names the parameter, which AWS does not: here, a wrong name is the usual cause.
 func errNotFound(name string) *wire.Error {
 	return wire.Errorf("ParameterNotFound", "Parameter %s not found.", name)
 }

@@ -25,7 +25,7 @@ func newServer() *ssm.Server {
 	return ssm.New(ssm.Options{Region: "eu-west-1", Account: "123456789012", Now: func() time.Time { return start }})
 }
 
-// serve gives the SDK's client for a server, and the calls that the server sees.
+// serve returns the SDK's client for a server, and the calls that the server receives.
 func serve(t *testing.T, s *ssm.Server) (*awsssm.Client, *[]wire.Call) {
 	t.Helper()
 	var calls []wire.Call
@@ -60,7 +60,7 @@ func parameter(name, kind, value string, version int64) types.Parameter {
 	}
 }
 
-// TestSDKVersions proves that a parameter is made once, overwritten on request, and each version found.
+// TestSDKVersions proves that a parameter is made once and overwritten on request, and that each version can be read.
 func TestSDKVersions(t *testing.T) {
 	t.Parallel()
 	client, _ := serve(t, newServer())
@@ -120,7 +120,7 @@ func TestSDKVersions(t *testing.T) {
 	}
 }
 
-// TestSDKSecureString proves that a secret shows only to who asks for it in clear.
+// TestSDKSecureString proves that a secret's value is shown only on a request for decryption.
 func TestSDKSecureString(t *testing.T) {
 	t.Parallel()
 	s := newServer()
@@ -156,7 +156,7 @@ func TestSDKSecureString(t *testing.T) {
 	}
 }
 
-// withTree is a server with parameters in a hierarchy and beside it, and a client for it.
+// withTree is a server with parameters inside and outside a hierarchy, and a client for it.
 func withTree(t *testing.T) (*awsssm.Client, *[]wire.Call) {
 	t.Helper()
 	s := newServer()
@@ -261,10 +261,10 @@ func TestSDKDescribe(t *testing.T) {
 		t.Error(diff)
 	}
 	_, err = client.DescribeParameters(t.Context(), &awsssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{{Key: aws.String("Name")}}})
-	wantCode(t, err, "SerializationException") // said, not ignored
+	wantCode(t, err, "SerializationException") // reported, not ignored
 }
 
-// TestRules proves which parameters are taken.
+// TestRules proves which parameters are accepted.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

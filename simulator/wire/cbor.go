@@ -11,12 +11,12 @@ import (
 	"github.com/aws/smithy-go/encoding/cbor"
 )
 
-// rpcProtocol is the header Smithy-Protocol of requests and answers in CBOR.
+// rpcProtocol is the header Smithy-Protocol of requests and responses in CBOR.
 // https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 const rpcProtocol = "rpc-v2-cbor"
 
-// readCBOR finds service and action of a CBOR request by its path, /service/<service>/operation/<action>. What it
-// says is read as JSON is, and as strictly.
+// readCBOR determines the service and action of a CBOR request from its path, /service/<service>/operation/<action>.
+// The body is then read like JSON, and as strictly.
 func (e *Endpoint) readCBOR(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
 	parts := strings.Split(r.URL.Path, "/")
 	if r.Method != http.MethodPost || len(parts) != 5 || parts[1] != "service" || parts[3] != "operation" {
@@ -35,7 +35,7 @@ func (e *Endpoint) readCBOR(r *http.Request, service string, body []byte, a *ans
 	}, nil
 }
 
-// jsonOf turns a CBOR body into JSON.
+// jsonOf converts a CBOR body to JSON.
 func jsonOf(body []byte) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, nil
@@ -50,7 +50,7 @@ func jsonOf(body []byte) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// untagged takes the tags off times and turns undefined into null. encoding/json does the rest.
+// untagged removes the tags from times and converts undefined to null. encoding/json does the rest.
 func untagged(v cbor.Value) (_ cbor.Value, err error) {
 	switch v := v.(type) {
 	case *cbor.Tag:
@@ -79,7 +79,7 @@ func untagged(v cbor.Value) (_ cbor.Value, err error) {
 	return v, nil
 }
 
-// encodeCBOR is the body of a CBOR answer.
+// encodeCBOR encodes the body of a CBOR response.
 func encodeCBOR(out any) ([]byte, error) {
 	v, err := cborOf(reflect.ValueOf(out))
 	if err != nil {
@@ -88,7 +88,7 @@ func encodeCBOR(out any) ([]byte, error) {
 	return cbor.Encode(v), nil
 }
 
-// cborOf writes values by the same field tags as JSON.
+// cborOf encodes values by the same field tags as JSON.
 func cborOf(v reflect.Value) (cbor.Value, error) {
 	if v.Kind() == reflect.Pointer {
 		return cborOf(v.Elem())
@@ -158,7 +158,7 @@ func cborScalar(v reflect.Value) (cbor.Value, error) {
 	return nil, errors.New("a " + v.Type().String() + " has no CBOR form")
 }
 
-// errorCBOR is the body of an error.
+// errorCBOR encodes the body of an error.
 func errorCBOR(prefix string, e *Error) []byte {
 	code := e.Code
 	if prefix != "" {

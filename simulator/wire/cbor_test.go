@@ -15,7 +15,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// sendCBOR posts an input to an action of the service Echo_1, and gives status and answer.
+// sendCBOR posts an input to an action of the service Echo_1, and returns the status and the response.
 func sendCBOR(t *testing.T, path string, body []byte, encoding string) (int, http.Header, cbor.Value) {
 	t.Helper()
 	e := wire.NewEndpoint(wire.Options{MaxBody: 1000})

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Calls of services that are not served are answered in these services' own protocols, so that every client prints what
-// was missing instead of stumbling over the answer's form. Most of the protocols show in the request itself; the two that
-// look alike, REST with JSON and with XML, are told apart by the service that the request was signed for.
+// Calls of unsupported services are refused in these services' own protocols, so that every client prints what is
+// missing instead of failing on the response's form. Most protocols can be recognized from the request itself; the two
+// that look alike, REST with JSON and with XML, are distinguished by the service for which the request was signed.
 //
 // https://smithy.io/2.0/aws/protocols/index.html
 
-// restXML are the services that speak REST with XML, by their signing names.
+// restXML are the services that use REST with XML, by signing name.
 var restXML = map[string]bool{"s3": true, "s3express": true, "s3-object-lambda": true, "s3-outposts": true, "route53": true, "cloudfront": true}
 
-// foreignProtocol is the protocol of a request of a service that is not served.
+// foreignProtocol is the protocol of a request to an unsupported service.
 func foreignProtocol(r *http.Request, service string) protocol {
 	switch p := protocolOf(r); {
 	case p != queryProtocol:
@@ -32,7 +32,7 @@ func foreignProtocol(r *http.Request, service string) protocol {
 	return restJSONProtocol
 }
 
-// foreign refuses a call of a service that is not served, and says where to look instead.
+// foreign refuses a call of an unsupported service, with a hint where to look instead.
 func (e *Endpoint) foreign(r *http.Request, a *answer, service string) error {
 	a.protocol = foreignProtocol(r, service)
 	a.service = Service{Name: service}
@@ -53,7 +53,7 @@ func (e *Endpoint) foreign(r *http.Request, a *answer, service string) error {
 	return err
 }
 
-// foreignError is the body of an error in a protocol that no served service speaks.
+// foreignError is the body of an error in a protocol that no registered service uses.
 func (a *answer) foreignError(e *Error) []byte {
 	w := &xmlWriter{}
 	w.WriteString(xml.Header)
@@ -65,7 +65,7 @@ func (a *answer) foreignError(e *Error) []byte {
 		w.WriteString("</Error></Errors>")
 		w.text("RequestID", a.requestID)
 		w.close("Response")
-	case strings.HasPrefix(a.service.Name, "s3"): // S3 alone has no ErrorResponse around its Error
+	case strings.HasPrefix(a.service.Name, "s3"): // only S3 has no ErrorResponse around its Error
 		w.open("Error")
 		w.text("Code", e.QueryName())
 		w.text("Message", e.Message)

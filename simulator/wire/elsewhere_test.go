@@ -12,8 +12,8 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// TestForeignServices proves that a call of a service that is not served is refused by the service's name and in its own
-// protocol, with a word on where to look instead. The requests are those that the AWS CLI sends.
+// TestForeignServices proves that a call of an unsupported service is refused by the service's name and in its own
+// protocol, with a hint where to look instead. The requests are those that the AWS CLI sends.
 func TestForeignServices(t *testing.T) {
 	t.Parallel()
 	const form, says = "application/x-www-form-urlencoded; charset=utf-8", ` is not simulated: look here (served are: echo)`

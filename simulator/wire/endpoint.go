@@ -20,28 +20,27 @@ import (
 	"github.com/google/uuid"
 )
 
-// Options say how an Endpoint treats calls.
+// Options configure how an Endpoint handles calls.
 type Options struct {
-	// Before is called with every call that names a known action, before it is carried out, and may
-	// wait, to add latency. Its error is the answer: an *Error as it is, any other as InternalFailure
-	// (500). ErrAnswerLost lets the call be carried out. nil: nothing is called.
+	// Before runs before every call that names a known action, and may wait, to add latency. Its error becomes the
+	// response: an *Error unchanged, any other as InternalFailure (500). With ErrAnswerLost the call is carried out all
+	// the same. nil: no hook.
 	Before func(ctx context.Context, call Call) error
-	// After is called with every call that Before was called with, how long it took from then on, and its error. nil:
-	// nothing is called.
+	// After runs after every call for which Before ran, with the time it took from then on, and its error. nil: no
+	// hook.
 	After func(call Call, took time.Duration, err error)
 	// MaxBody is the largest request body in bytes; 0 means 16 MB, DynamoDB's own limit.
 	MaxBody int64
-	// Elsewhere says where to look instead of a service that is not served, by its signing name, or "" if it can't say.
-	// nil can't say of any.
+	// Elsewhere hints where to look instead of an unsupported service, given its signing name, or returns "". nil:
+	// never a hint.
 	Elsewhere func(service string) string
 }
 
-// ErrAnswerLost says that a call is carried out, and then its connection breaks off instead of an answer. What
-// happened, the caller can't know.
+// ErrAnswerLost means that a call is carried out, and then its connection is cut instead of answered. The caller can't
+// know whether it took effect.
 var ErrAnswerLost = errors.New("the answer gets lost")
 
-// Endpoint serves the APIs of the services that are registered with it, on any path, and can be used
-// while services are added.
+// Endpoint serves the APIs of all registered services, on any path. Services may be registered while it is in use.
 type Endpoint struct {
 	options Options
 
@@ -51,7 +50,7 @@ type Endpoint struct {
 
 var _ http.Handler = (*Endpoint)(nil)
 
-// NewEndpoint makes an endpoint that knows no service yet.
+// NewEndpoint makes an endpoint without services.
 func NewEndpoint(options Options) *Endpoint {
 	if options.MaxBody == 0 {
 		options.MaxBody = 16 << 20
@@ -59,7 +58,7 @@ func NewEndpoint(options Options) *Endpoint {
 	return &Endpoint{options: options, services: map[string]Service{}}
 }
 
-// Register adds a service, or replaces the one of that name.
+// Register adds a service, or replaces one of the same name.
 func (e *Endpoint) Register(s Service) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -89,7 +88,7 @@ type request struct {
 	in     any
 }
 
-// carryOut asks the hook, then runs the action. A call whose answer a hook takes away is not measured.
+// carryOut runs the hooks around the action. A call whose response a hook suppresses is not measured.
 func (e *Endpoint) carryOut(ctx context.Context, req request) (any, error) {
 	began := time.Now()
 	out, err := e.perform(ctx, req)
@@ -99,7 +98,7 @@ func (e *Endpoint) carryOut(ctx context.Context, req request) (any, error) {
 	return out, err
 }
 
-// perform runs the action, which finds the call in its context, unless the hook has an error.
+// perform runs the action, with the call in its context, unless the hook returns an error.
 func (e *Endpoint) perform(ctx context.Context, req request) (any, error) {
 	lost := false
 	if e.options.Before != nil {
@@ -110,12 +109,12 @@ func (e *Endpoint) perform(ctx context.Context, req request) (any, error) {
 	}
 	out, err := req.action.do(context.WithValue(ctx, callKey{}, req.call), req.in)
 	if lost {
-		panic(http.ErrAbortHandler) // which is how net/http cuts a connection, in silence
+		panic(http.ErrAbortHandler) // net/http's way to cut a connection silently
 	}
 	return out, err
 }
 
-// read identifies the call, and sets the shape of the answer as soon as it is known.
+// read identifies the call, and sets the form of the response as soon as it is known.
 func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (request, error) {
 	body, err := e.body(w, r)
 	if err != nil {
@@ -134,7 +133,7 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (requ
 	}
 	call.Service = a.service.Name
 	switch {
-	case authErr != nil: // said first: without a signature, the service of a query request is not known
+	case authErr != nil: // reported first: without a signature, the service of a query request is not known
 		return request{}, authErr
 	case err != nil:
 		return request{}, err
@@ -147,7 +146,7 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, a *answer) (requ
 	return decode(call, a, in)
 }
 
-// body is a request's body. SDKs compress metrics.
+// body reads a request's body. SDKs compress metrics.
 func (e *Endpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	from := http.MaxBytesReader(w, r.Body, e.options.MaxBody)
 	if r.Header.Get("Content-Encoding") != "gzip" {
@@ -160,10 +159,10 @@ func (e *Endpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	return io.ReadAll(http.MaxBytesReader(w, plain, e.options.MaxBody))
 }
 
-// decoder reads the input of an action from a body that is already at hand.
+// decoder decodes the input of an action from a body already read.
 type decoder func(Action, *Shape) (any, error)
 
-// readJSON finds service and action of a JSON request by its target, "AmazonSQS.SendMessage".
+// readJSON determines the service and action of a JSON request from its target, "AmazonSQS.SendMessage".
 func (e *Endpoint) readJSON(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
 	target := r.Header.Get("X-Amz-Target")
 	prefix, action, _ := strings.Cut(target, ".")
@@ -180,8 +179,8 @@ func (e *Endpoint) readJSON(r *http.Request, service string, body []byte, a *ans
 	return action, func(a Action, shape *Shape) (any, error) { return a.decodeJSON(body, shape) }, nil
 }
 
-// readQuery finds the service of a query request by what it was signed for, since only its action is in
-// the form. Older clients post to a queue's path, so the path says nothing.
+// readQuery determines the service of a query request from its signature, since the form contains only the action.
+// Older clients post to a queue's path, so the path is ignored.
 func (e *Endpoint) readQuery(r *http.Request, service string, body []byte, a *answer) (string, decoder, error) {
 	s, known := e.find(func(s Service) bool { return s.QueryNamespace != "" && s.Name == service })
 	if a.service = s; !known {
@@ -203,7 +202,7 @@ func (e *Endpoint) readQuery(r *http.Request, service string, body []byte, a *an
 	return action, func(a Action, shape *Shape) (any, error) { return a.decodeQuery(form, shape) }, nil
 }
 
-// find gives the one service that a test holds for. There are a handful, so a walk is as good as an index.
+// find returns the one service for which a test holds. There are a handful, so a scan is as good as an index.
 func (e *Endpoint) find(is func(Service) bool) (Service, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -215,7 +214,7 @@ func (e *Endpoint) find(is func(Service) bool) (Service, bool) {
 	return Service{}, false
 }
 
-// unknownService refuses a call of a service that is not served. service is the one it was signed for, "" if unsigned.
+// unknownService refuses a call of an unsupported service. service is the one for which it was signed, "" if unsigned.
 func (e *Endpoint) unknownService(r *http.Request, a *answer, service, what string) error {
 	if _, served := e.find(func(s Service) bool { return s.Name == service }); !served && service != "" {
 		return e.foreign(r, a, service)
@@ -223,14 +222,14 @@ func (e *Endpoint) unknownService(r *http.Request, a *answer, service, what stri
 	return coralf("UnknownOperationException", "%s belongs to no service that is simulated; these are: %s", what, strings.Join(e.names(), ", "))
 }
 
-// names are the signing names of the services that are served.
+// names are the signing names of the registered services.
 func (e *Endpoint) names() []string {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return slices.Sorted(maps.Keys(e.services))
 }
 
-// decode finds the action and reads its input.
+// decode finds the action and decodes its input.
 func decode(call Call, a *answer, in decoder) (request, error) {
 	action, known := a.service.Actions[call.Action]
 	if !known {
@@ -258,7 +257,7 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 	return request{call: call, action: action, in: input}, nil
 }
 
-// bodyError distinguishes a body that is too large from one that broke off.
+// bodyError distinguishes a body that is too large from one that was cut off.
 func bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &Error{
@@ -271,23 +270,23 @@ func bodyError(err error) error {
 
 func (s Service) contentType() string { return "application/x-amz-json-" + s.JSONVersion }
 
-// answer writes the answer of one call in the shape of its service and protocol.
+// answer writes the response to one call in the form of its service and protocol.
 type answer struct {
 	w         http.ResponseWriter
 	r         *http.Request
 	requestID string
-	service   Service // the zero Service while it is not known
+	service   Service // zero until known
 	protocol  protocol
 }
 
-// protocol is how a request is written, and how its answer will be.
+// protocol is the protocol of a request and its response.
 type protocol int
 
 const (
 	queryProtocol protocol = iota
 	jsonProtocol
 	cborProtocol
-	// No served service speaks these.
+	// No registered service uses these.
 	restJSONProtocol
 	restXMLProtocol
 	ec2Protocol
@@ -323,7 +322,7 @@ func (a *answer) succeed(action string, out any) {
 	a.write(http.StatusOK, body)
 }
 
-// fail writes an error in the shape that the client understands, as far as that is known by then.
+// fail writes an error in the form that the client understands, as far as it is known by then.
 func (a *answer) fail(err error) {
 	e := AsError(err)
 	body := queryError(a.service, a.requestID, e)
@@ -338,8 +337,8 @@ func (a *answer) fail(err error) {
 	case cborProtocol:
 		body = errorCBOR(prefix, e)
 	}
-	// A service that moved away from the query protocol keeps the old codes in this header, for clients that ask
-	// for them.
+	// A service that moved away from the query protocol keeps the old codes in this header, for clients that request
+	// them.
 	if a.protocol != queryProtocol && a.service.QueryNamespace != "" && a.r.Header.Get("X-Amzn-Query-Mode") == "true" {
 		a.w.Header().Set("X-Amzn-Query-Error", e.QueryName()+";"+e.fault())
 	}
@@ -349,7 +348,7 @@ func (a *answer) fail(err error) {
 	a.write(e.HTTPStatus(), body)
 }
 
-// write sends head and body. The Content-Type is the client's only hint at the protocol of an answer.
+// write sends header and body. The Content-Type is the client's only indication of the response's protocol.
 func (a *answer) write(status int, body []byte) {
 	h := a.w.Header()
 	h.Set("X-Amzn-RequestId", a.requestID)
@@ -365,15 +364,15 @@ func (a *answer) write(status int, body []byte) {
 		if a.service.JSONVersion != "" {
 			h.Set("Content-Type", a.service.contentType())
 		}
-		// DynamoDB sends it, and the Go SDK warns about each of its answers that lacks it.
+		// DynamoDB sends it, and the Go SDK warns about each DynamoDB response without it.
 		h.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	a.w.WriteHeader(status)
-	_, _ = a.w.Write(body) // a client that is gone needs no answer
+	_, _ = a.w.Write(body) // a client that is gone needs no response
 }
 
-// coralf makes an error of the endpoint itself, with a prefix that tells it from a service's.
+// coralf makes an error of the endpoint itself, with a prefix that distinguishes it from a service's.
 func coralf(code, format string, args ...any) *Error {
 	e := Errorf(code, format, args...)
 	e.Prefix = Coral

@@ -14,7 +14,7 @@ type (
 	greetOutput struct{ Greeting string }
 )
 
-// A service is its actions, made from typed functions; the endpoint does the rest.
+// A service is a set of actions, made from typed functions; the endpoint does the rest.
 func Example() {
 	endpoint := wire.NewEndpoint(wire.Options{Before: func(_ context.Context, c wire.Call) error {
 		fmt.Println(c.AccessKey, "needs", c.Permission, "on", c.Resources)

@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// field is what the two protocols know about one field of an input or output.
+// field is what the protocols need to know about one field of an input or output.
 type field struct {
-	index []int // the way through embedded structs
+	index []int // the path through embedded structs
 	// name is the member's name in JSON, and in the query protocol unless it is flattened.
 	name string
-	// omitEmpty leaves a zero value out of an answer.
+	// omitEmpty omits a zero value from a response.
 	omitEmpty bool
-	// flat is the name under which a list or map is flattened in the query protocol, "" if it is not.
+	// flat is the name under which a list or map is flattened in the query protocol, "" if it is not flattened.
 	flat string
 	// key and value are the names of a map's keys and values in the query protocol.
 	key, value string
@@ -27,7 +27,7 @@ func (f field) queryName() string {
 	return f.name
 }
 
-// fieldSet is a struct type's fields, in order and by their names in the two protocols.
+// fieldSet is a struct type's fields, in order and by name in the two protocols.
 type fieldSet struct {
 	list    []field
 	byJSON  map[string]field
@@ -36,7 +36,7 @@ type fieldSet struct {
 
 var fieldSets sync.Map // of reflect.Type to fieldSet
 
-// fieldsOf reads a struct type once.
+// fieldsOf returns the fields of a struct type, which it inspects only once.
 func fieldsOf(t reflect.Type) fieldSet {
 	if known, ok := fieldSets.Load(t); ok {
 		return known.(fieldSet)
@@ -55,7 +55,7 @@ func fieldsOf(t reflect.Type) fieldSet {
 	return set
 }
 
-// newField reads a field's tags, see Do.
+// newField parses a field's tags, see Do.
 func newField(sf reflect.StructField) field {
 	f := field{index: sf.Index, name: sf.Name, key: "key", value: "value"}
 	name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")

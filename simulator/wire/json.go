@@ -11,17 +11,17 @@ import (
 	"unicode/utf8"
 )
 
-// decodeJSON reads a JSON object into a struct and refuses what encoding/json lets pass: a member that
-// the struct does not have, or has in another case, a member that stands twice, and invalid UTF-8.
-// Types with an UnmarshalJSON of their own read themselves. What breaks a rule of shape is an error of type violations.
+// decodeJSON decodes a JSON object into a struct, and refuses what encoding/json accepts: a member that the struct
+// lacks, or has in another case, a duplicate member, and invalid UTF-8. Types with their own UnmarshalJSON decode
+// themselves. Violated rules of the shape are an error of type violations.
 func decodeJSON(body []byte, into any, shape *Shape) error {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
-		body = []byte("{}") // AWS takes an empty body for an empty input
+		body = []byte("{}") // AWS accepts an empty body as an empty input
 	case !utf8.Valid(body):
 		return errors.New("the body is not valid UTF-8")
 	}
-	// encoding/json tells where a syntax error is; past it the walk below may trust the syntax.
+	// encoding/json reports the position of a syntax error; after this check the walk below may rely on the syntax.
 	var syntax json.RawMessage
 	if err := json.Unmarshal(body, &syntax); err != nil {
 		return err
@@ -37,8 +37,8 @@ func decodeJSON(body []byte, into any, shape *Shape) error {
 	return err
 }
 
-// loneSurrogate finds an escape such as \ud83d without its other half, which encoding/json would replace.
-// In valid JSON a backslash begins an escape wherever it stands.
+// loneSurrogate finds an escape such as \ud83d without its other half, which encoding/json would replace. In valid JSON
+// every backslash begins an escape.
 func loneSurrogate(body []byte) bool {
 	for i := bytes.IndexByte(body, '\\'); i >= 0 && i < len(body); i++ {
 		if body[i] != '\\' {
@@ -48,14 +48,14 @@ func loneSurrogate(body []byte) bool {
 			if utf16.DecodeRune(r, escaped(body[i+6:])) == utf8.RuneError {
 				return true
 			}
-			i += 6 // at the second half, which is passed over as any escape
+			i += 6 // at the second half, which is skipped like any escape
 		}
-		i++ // what follows a backslash may be one itself
+		i++ // the character after a backslash may be a backslash
 	}
 	return false
 }
 
-// escaped is the character of an escape \uXXXX at the start of a text, -1 if there is none.
+// escaped returns the character of an escape \uXXXX at the start of a text, -1 if there is none.
 func escaped(text []byte) rune {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return -1
@@ -67,11 +67,11 @@ func escaped(text []byte) rune {
 	return rune(r)
 }
 
-// decodeValue reads one value at a place, whose path is such as "Entries[0].Id", "" being the input itself.
+// decodeValue decodes one value at a place, with a path such as "Entries[0].Id", "" being the input itself.
 func decodeValue(raw []byte, into reflect.Value, at place) error {
 	switch {
 	case at.path != "" && string(raw) == "null":
-		return nil // as on AWS: a null member is one that is not there
+		return nil // as on AWS, a null member counts as absent
 	case !walked(into.Type()):
 		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
 			return fmt.Errorf("member %s: %w", at.path, err)
@@ -92,7 +92,7 @@ func decodeValue(raw []byte, into reflect.Value, at place) error {
 	}
 }
 
-// decodeStruct reads an object member by member, so that each error can name its own.
+// decodeStruct decodes an object member by member, so that each error can name its member.
 func decodeStruct(raw []byte, into reflect.Value, at place) error {
 	fields := fieldsOf(into.Type())
 	seen, there := map[string]bool{}, map[string]bool{}
@@ -111,8 +111,7 @@ func decodeStruct(raw []byte, into reflect.Value, at place) error {
 	return err
 }
 
-// decodeMap reads an object whose names are data. encoding/json would let the second of two equal names
-// win in silence.
+// decodeMap decodes an object whose names are data. encoding/json would silently keep the second of two equal names.
 func decodeMap(raw []byte, into reflect.Value, at place) error {
 	into.Set(reflect.MakeMap(into.Type()))
 	err := eachMember(raw, at.path, func(name string, value []byte) error {
@@ -132,7 +131,7 @@ func decodeMap(raw []byte, into reflect.Value, at place) error {
 	return err
 }
 
-// decodeList reads a list element by element.
+// decodeList decodes a list element by element.
 func decodeList(raw []byte, into reflect.Value, at place) error {
 	if raw[0] != '[' {
 		return fmt.Errorf("member %s must be a list", at.path)
@@ -151,7 +150,7 @@ func decodeList(raw []byte, into reflect.Value, at place) error {
 	return nil
 }
 
-// decodeElem reads an element of a list or map, which unlike a member may not be null.
+// decodeElem decodes an element of a list or map, which unlike a member may not be null.
 func decodeElem(raw []byte, t reflect.Type, at place) (reflect.Value, error) {
 	elem := reflect.New(t).Elem()
 	if string(raw) == "null" {
@@ -160,7 +159,7 @@ func decodeElem(raw []byte, t reflect.Type, at place) (reflect.Value, error) {
 	return elem, decodeValue(raw, elem, at)
 }
 
-// walked reports whether values of a type are walked here, member by member, because they hold a struct:
+// walked reports whether values of a type are walked here, member by member, because they contain a struct:
 // encoding/json alone would not be strict about it.
 func walked(t reflect.Type) bool {
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
@@ -170,7 +169,7 @@ func walked(t reflect.Type) bool {
 	case reflect.Struct:
 		return true
 	case reflect.Map:
-		// Maps are always walked, so that a key that stands twice is seen.
+		// Maps are always walked, so that a duplicate key is noticed.
 		return t.Key().Kind() == reflect.String
 	case reflect.Pointer, reflect.Slice:
 		return walked(t.Elem())
@@ -179,7 +178,7 @@ func walked(t reflect.Type) bool {
 	}
 }
 
-// eachMember calls do for each member of an object whose syntax is known to be right.
+// eachMember calls do for each member of a syntactically valid object.
 func eachMember(raw []byte, path string, do func(name string, value []byte) error) error {
 	if raw[0] != '{' {
 		if path == "" {
@@ -203,7 +202,7 @@ func eachMember(raw []byte, path string, do func(name string, value []byte) erro
 	return nil
 }
 
-// skipValue is where the value that starts at i ends.
+// skipValue returns where the value that starts at i ends.
 func skipValue(raw []byte, i int) int {
 	switch raw[i] {
 	case '"':
@@ -217,7 +216,7 @@ func skipValue(raw []byte, i int) int {
 	return i
 }
 
-// skipString goes from the opening quote past the closing one; a backslash escapes the next character.
+// skipString skips from the opening quote past the closing one; a backslash escapes the next character.
 func skipString(raw []byte, i int) int {
 	for i++; raw[i] != '"'; i++ {
 		if raw[i] == '\\' {
@@ -227,8 +226,8 @@ func skipString(raw []byte, i int) int {
 	return i + 1
 }
 
-// skipNested goes behind the bracket that closes the one at i. Objects and lists need not be told apart,
-// since the syntax is known to be right; only brackets inside texts must be passed over.
+// skipNested skips past the bracket that closes the one at i. Objects and lists need not be distinguished, since the
+// syntax is valid; only brackets inside texts must be ignored.
 func skipNested(raw []byte, i int) int {
 	for depth := 0; ; i++ {
 		switch raw[i] {
@@ -244,7 +243,7 @@ func skipNested(raw []byte, i int) int {
 	}
 }
 
-// skipSpace goes to the next character that is not JSON white space.
+// skipSpace skips to the next character that is not JSON white space.
 func skipSpace(raw []byte, i int) int {
 	for raw[i] == ' ' || raw[i] == '\t' || raw[i] == '\r' || raw[i] == '\n' {
 		i++
@@ -252,7 +251,7 @@ func skipSpace(raw []byte, i int) int {
 	return i
 }
 
-// skipComma goes from the end of a value to the start of the next one, or to the closing bracket.
+// skipComma skips from the end of a value to the start of the next one, or to the closing bracket.
 func skipComma(raw []byte, i int) int {
 	if i = skipSpace(raw, i); raw[i] == ',' {
 		i = skipSpace(raw, i+1)
@@ -260,7 +259,7 @@ func skipComma(raw []byte, i int) int {
 	return i
 }
 
-// join names a member of what stands at a path.
+// join returns the path of a member.
 func join(path, name string) string {
 	if path == "" {
 		return name
@@ -268,8 +267,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// encodeJSON is the body of a JSON answer. AWS does not escape <, > and &, and a message that is compared
-// byte by byte is easier to recognize without.
+// encodeJSON encodes the body of a JSON response. AWS does not escape <, > and &, and unescaped messages are easier to
+// recognize in byte-by-byte comparisons.
 func encodeJSON(out any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -280,7 +279,7 @@ func encodeJSON(out any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// errorJSON is the body of an error in the JSON protocol.
+// errorJSON encodes the body of an error in the JSON protocol.
 func errorJSON(prefix string, e *Error) ([]byte, error) {
 	body := map[string]any{}
 	for name, value := range e.Fields {

@@ -11,8 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// Model is what AWS publishes about a service's requests: members, which of them are required, and the rules for their
-// values. It has botocore's form, of the served actions' inputs alone; wiretest.HoldAgainstModel writes it.
+// Model is AWS's published description of a service's requests: members, which of them are required, and the rules for
+// their values. It has botocore's form, restricted to the inputs of the supported actions; wiretest.HoldAgainstModel
+// writes it.
 type Model struct {
 	// Operations are the names of the actions' input shapes; an action without an input has none.
 	Operations map[string]string
@@ -36,12 +37,12 @@ type Shape struct {
 	pattern *regexp.Regexp
 }
 
-// Ref names a shape. It is empty for a member that only the SDK knows: its name counts, and nothing else is known.
+// Ref names a shape. It is empty for a member that only the SDK has: only its name is known.
 type Ref struct {
 	Shape string `json:"shape,omitempty"`
 }
 
-// ParseModel reads a model that is compiled in.
+// ParseModel parses an embedded model.
 func ParseModel(text []byte) *Model {
 	m := &Model{}
 	if err := json.Unmarshal(text, m); err != nil {
@@ -56,7 +57,7 @@ func ParseModel(text []byte) *Model {
 	return m
 }
 
-// input is the shape of an action's input, nil if there is no model.
+// input returns the shape of an action's input, nil if there is no model.
 func (m *Model) input(action string) *Shape {
 	if m == nil {
 		return nil
@@ -64,10 +65,10 @@ func (m *Model) input(action string) *Shape {
 	return m.Shapes[m.Operations[action]]
 }
 
-// violation is a value that breaks a rule of the model.
+// violation is a violated rule of the model.
 type violation struct {
 	path string
-	// missing is set for a required member that is not there; then there is neither value nor rule.
+	// missing is set for an absent required member; value and rule are then empty.
 	missing     bool
 	value, rule string
 }
@@ -85,7 +86,7 @@ func (v violation) String() string {
 	return fmt.Sprintf("Value '%s' at '%s' failed to satisfy constraint: Member must %s", v.value, at, v.rule)
 }
 
-// violations are an error once there are any.
+// violations are an error if there are any.
 type violations []violation
 
 func (vs violations) Error() string {
@@ -100,7 +101,7 @@ func (vs violations) Error() string {
 	return fmt.Sprintf("%d validation error%s detected: %s", len(vs), plural, strings.Join(sentences, "; "))
 }
 
-// answer gives violations the code of most services, or of SQS, which names its parameters otherwise.
+// answer converts violations to the error of most services, or of SQS, which names its parameters differently.
 func (vs violations) answer(service string) *Error {
 	switch {
 	case service != "sqs":
@@ -115,7 +116,7 @@ func (vs violations) answer(service string) *Error {
 	}
 }
 
-// place is where in an input a value is read, with what the model says of it. A nil shape has no rules.
+// place is the position of a value in an input, with the model's rules for it. A nil shape has no rules.
 type place struct {
 	path  string
 	shape *Shape
@@ -126,7 +127,7 @@ func (p place) fail(value, format string, args ...any) {
 	*p.found = append(*p.found, violation{path: p.path, value: value, rule: fmt.Sprintf(format, args...)})
 }
 
-// to is the place of a part of this one.
+// to returns the place of a part of this one.
 func (p place) to(path string, ref *Ref) place {
 	next := place{path: path, found: p.found}
 	if p.shape != nil && ref != nil {
@@ -154,7 +155,7 @@ func (p place) element(path string) place {
 	}
 }
 
-// unknown is the error of a member that no field takes: one that AWS has is refused by its name.
+// unknown is the error of a member without a field: a member that AWS has is refused by name.
 func (p place) unknown(kind, name string) error {
 	if p.shape != nil {
 		if _, real := p.shape.Members[name]; real {
@@ -164,7 +165,7 @@ func (p place) unknown(kind, name string) error {
 	return fmt.Errorf("there is no %s %s here", kind, join(p.path, name))
 }
 
-// require notes the required members of a structure that are not there.
+// require records the missing required members of a structure.
 func (p place) require(there func(name string) bool) {
 	if p.shape == nil {
 		return
@@ -176,8 +177,8 @@ func (p place) require(there func(name string) bool) {
 	}
 }
 
-// check holds a value that was read against the rules of its shape; the parts of lists and maps that are walked have been
-// checked by then.
+// check checks a decoded value against the rules of its shape; the parts of walked lists and maps have been checked by
+// then.
 func (p place) check(v reflect.Value) {
 	if p.shape == nil {
 		return
@@ -202,7 +203,7 @@ func (p place) check(v reflect.Value) {
 	}
 }
 
-// elements stand for a list in an error, which would grow as long as the list.
+// elements stands for a list in an error, which would otherwise grow with the list.
 func elements(v reflect.Value) string { return fmt.Sprintf("[%d elements]", v.Len()) }
 
 func (p place) checkText(text string) {

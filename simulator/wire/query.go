@@ -10,17 +10,15 @@ import (
 	"strings"
 )
 
-// node is a part of a query request's parameters, whose names are paths such as
-// "MessageAttribute.1.Value.StringValue".
+// node is a part of a query request's parameters, whose names are paths such as "MessageAttribute.1.Value.StringValue".
 type node struct {
 	path  string
 	value *string
 	kids  map[string]*node
 }
 
-// decodeQuery reads a query request's parameters into a struct. A parameter that the struct has no
-// place for is an error that names it. Action and Version must have been taken out. What breaks a rule of shape is an
-// error of type violations.
+// decodeQuery decodes a query request's parameters into a struct. A parameter without a field is an error that names
+// it. Action and Version must have been removed. Violated rules of the shape are an error of type violations.
 func decodeQuery(form map[string][]string, into any, shape *Shape) error {
 	root, err := tree(form)
 	if err != nil {
@@ -34,8 +32,7 @@ func decodeQuery(form map[string][]string, into any, shape *Shape) error {
 	return err
 }
 
-// tree takes the parameters' names apart at their dots. A name that stands twice would have two values
-// for one member.
+// tree splits the parameters' names at their dots. A duplicate name would give one member two values.
 func tree(form map[string][]string) (*node, error) {
 	root := &node{kids: map[string]*node{}}
 	for name, values := range form {
@@ -51,7 +48,7 @@ func tree(form map[string][]string) (*node, error) {
 	return root, nil
 }
 
-// kid is the node one step further down, made if need be.
+// kid returns the node one level down, creating it if necessary.
 func (n *node) kid(name string) *node {
 	if n.kids[name] == nil {
 		n.kids[name] = &node{path: join(n.path, name), kids: map[string]*node{}}
@@ -59,7 +56,7 @@ func (n *node) kid(name string) *node {
 	return n.kids[name]
 }
 
-// read puts a node into a Go value; f says how its list or map is written.
+// read decodes a node into a Go value; f describes how its list or map is encoded.
 func (n *node) read(into reflect.Value, f field, at place) error {
 	switch {
 	case into.Kind() == reflect.Pointer:
@@ -82,13 +79,13 @@ func (n *node) read(into reflect.Value, f field, at place) error {
 	return nil
 }
 
-// readStruct reads the members that are there; one that the struct has no field for is an error.
+// readStruct decodes the members that are present; one without a field is an error.
 func (n *node) readStruct(into reflect.Value, at place) error {
 	if n.value != nil {
 		return fmt.Errorf("parameter %s must have members", n.path)
 	}
 	fields := fieldsOf(into.Type())
-	// In order of name, so that of several faults the same one is always named.
+	// In order of name, so that the same one of several faults is always reported.
 	for _, name := range slices.Sorted(maps.Keys(n.kids)) {
 		f, ok := fields.byQuery[name]
 		if !ok && n.kids[name].isEmptyList(fields.byJSON[name], into) {
@@ -111,7 +108,7 @@ func (n *node) isEmptyList(f field, of reflect.Value) bool {
 	return f.flat != "" && of.FieldByIndex(f.index).Kind() == reflect.Slice && n.value != nil && *n.value == "" && len(n.kids) == 0
 }
 
-// readList reads numbered elements.
+// readList decodes numbered elements.
 func (n *node) readList(into reflect.Value, f field, at place) error {
 	items, err := n.items(f, "member")
 	if err != nil {
@@ -127,7 +124,7 @@ func (n *node) readList(into reflect.Value, f field, at place) error {
 	return nil
 }
 
-// readMap reads numbered pairs of a key and a value.
+// readMap decodes numbered pairs of a key and a value.
 func (n *node) readMap(into reflect.Value, f field, at place) error {
 	items, err := n.items(f, "entry")
 	if err != nil {
@@ -154,8 +151,8 @@ func (n *node) readMap(into reflect.Value, f field, at place) error {
 	return nil
 }
 
-// items are the numbered parts of a list or map in order; unflattened ones stand one step deeper,
-// under "member" or "entry". An empty list is sent as an empty value.
+// items returns the numbered parts of a list or map in order; unflattened ones are one level deeper, under "member" or
+// "entry". An empty list is sent as an empty value.
 func (n *node) items(f field, under string) ([]*node, error) {
 	if n.value != nil {
 		if *n.value != "" || len(n.kids) > 0 {
@@ -184,7 +181,7 @@ func (n *node) items(f field, under string) ([]*node, error) {
 	return items, nil
 }
 
-// readScalar reads a text as AWS writes it: binary as base64, true and false as these words.
+// readScalar decodes a text in AWS's encoding: binary as base64, booleans as true and false.
 func readScalar(text string, into reflect.Value) (err error) {
 	switch into.Kind() {
 	case reflect.String:
@@ -214,7 +211,7 @@ func readScalar(text string, into reflect.Value) (err error) {
 	return err
 }
 
-// isBytes tells binary values from lists, which Go has one kind for.
+// isBytes distinguishes binary values from lists, which share a Go kind.
 func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }

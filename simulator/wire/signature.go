@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// scope is what a Signature Version 4 Authorization header says about its caller.
+// scope is the caller's credential scope in a Signature Version 4 Authorization header.
 type scope struct{ accessKey, region, service string }
 
-// parseAuthorization reads the credential of an Authorization header:
+// parseAuthorization parses the credential of an Authorization header:
 //
 //	AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/eu-west-1/sqs/aws4_request, SignedHeaders=…, Signature=…
 //
@@ -42,7 +42,7 @@ func parseAuthorization(header string) (scope, error) {
 	return scope{accessKey: parts[0], region: parts[2], service: parts[3]}, nil
 }
 
-// incomplete is the answer to a header that can't be read; AWS has the same for all its faults.
+// incomplete is the error for a malformed header; AWS has the same for all its faults.
 func incomplete(message string) error {
 	return &Error{
 		Prefix: Coral, Code: "IncompleteSignatureException", QueryCode: "IncompleteSignature",

@@ -18,7 +18,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// The service of these tests, "echo", has an input and output of every kind that AWS's services use.
+// The service of these tests, "echo", has inputs and outputs of every kind that AWS's services use.
 type (
 	inner struct {
 		Text string            `json:",omitempty"`
@@ -66,7 +66,7 @@ func echoService() wire.Service {
 
 const signature = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/eu-west-1/echo/aws4_request, SignedHeaders=host, Signature=abc"
 
-// call is a request by hand; the empty header fields are left out.
+// call is a hand-written request; empty header fields are left out.
 type call struct {
 	method, target, contentType, authorization, body string
 	queryMode                                        bool
@@ -89,7 +89,7 @@ type reply struct {
 
 var requestIDs = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// send has the call answered; request ids, which are random, become "ID".
+// send sends the call and returns the reply; request ids, which are random, become "ID".
 func send(t *testing.T, h http.Handler, c call) reply {
 	t.Helper()
 	method := c.method
@@ -134,7 +134,7 @@ func TestJSON(t *testing.T) {
 		`"Flat":[{"Text":"one"},{"Blob":"AP8="}],"Inner":{"Deep":{"k\"":"v"}},"Map":{"m":{"Text":"t"}}}`
 	tests := map[string]struct {
 		body string
-		want string // an input that is taken comes back as it is; else what the error says
+		want string // a valid input is returned unchanged; otherwise the error's text
 	}{
 		"every kind of member":     {everything, everything},
 		"nothing":                  {``, `{}`},
@@ -182,7 +182,7 @@ func TestQuery(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		body string
-		want string // the XML inside EchoResult; else, without a "<", what the error says
+		want string // the XML inside EchoResult; without a "<", the error's text
 	}{
 		"nothing":                        {"", ""},
 		"scalars":                        {"Name=a%20%3Cb%3E%0A&Count=3&Exact=true&Share=0.5", "<Name>a &lt;b&gt;&#xA;</Name><Count>3</Count><Exact>true</Exact><Share>0.5</Share>"},
@@ -236,7 +236,7 @@ func queryErrorBody(code, message string) string {
 		`</Code><Message>` + message + `</Message><Detail/></Error><RequestId>ID</RequestId></ErrorResponse>`
 }
 
-// TestErrors proves the shapes of errors, and what is said about requests that ask for nothing known.
+// TestErrors proves the forms of errors, including those for requests that name nothing known.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	const version = "&Version=2020-01-01"
@@ -307,7 +307,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestNoOutput proves that an action without output answers an empty object, or no Result element.
+// TestNoOutput proves that an action without output returns an empty object, or no Result element.
 func TestNoOutput(t *testing.T) {
 	t.Parallel()
 	if got := send(t, endpoint(), jsonCall("Nothing", "{}")).Body; got != "{}" {
@@ -319,7 +319,7 @@ func TestNoOutput(t *testing.T) {
 	}
 }
 
-// TestBefore proves that the hook sees each known call with its resources, and that its error is the answer.
+// TestBefore proves that the hook gets each known call with its resources, and that its error becomes the response.
 func TestBefore(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -335,7 +335,7 @@ func TestBefore(t *testing.T) {
 	}})
 	e.Register(echoService())
 	send(t, e, jsonCall("Echo", `{"Name":"n"}`))
-	send(t, e, jsonCall("Echo", `{"Nmae":"n"}`)) // not decoded, so never called
+	send(t, e, jsonCall("Echo", `{"Nmae":"n"}`)) // can't be decoded, so never called
 	denied := send(t, e, jsonCall("Fail", ``))
 	want := []wire.Call{
 		{Service: "echo", Action: "Echo", Permission: "echo:Echo", AccessKey: "AKIDEXAMPLE", Region: "eu-west-1", Resources: []string{"arn:aws:echo:::n"}},
@@ -367,8 +367,8 @@ func TestAccessDenied(t *testing.T) {
 	}
 }
 
-// FuzzJSON proves that the strict reader takes nothing that encoding/json refuses, reads what it takes
-// as encoding/json does, and never panics.
+// FuzzJSON proves that the strict decoder accepts nothing that encoding/json refuses, decodes what it accepts like
+// encoding/json, and never panics.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, ` { "Name" : "a\"}" , "Count":1e2 } `, `{"Flat":[{"Deep":{"":""}},{}],"Map":{"x":{}}}`,

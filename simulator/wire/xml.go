@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// queryAnswer is the XML of a query request's result. An action without any output has no Result
-// element, as on AWS.
+// queryAnswer encodes a query request's result as XML. An action without any output has no Result element, as on AWS.
 func queryAnswer(s Service, action, requestID string, out any) ([]byte, error) {
 	w := &xmlWriter{}
 	w.WriteString(`<?xml version="1.0"?><` + action + `Response xmlns="` + s.QueryNamespace + `">`)
@@ -26,7 +25,7 @@ func queryAnswer(s Service, action, requestID string, out any) ([]byte, error) {
 	return w.Bytes(), w.err
 }
 
-// queryError is the XML of an error.
+// queryError encodes an error as XML.
 func queryError(s Service, requestID string, e *Error) []byte {
 	w := &xmlWriter{}
 	w.WriteString(`<?xml version="1.0"?><ErrorResponse xmlns="` + s.QueryNamespace + `"><Error>`)
@@ -39,7 +38,7 @@ func queryError(s Service, requestID string, e *Error) []byte {
 	return w.Bytes()
 }
 
-// xmlWriter writes outputs by the same field tags that inputs are read by.
+// xmlWriter encodes outputs by the same field tags by which inputs are decoded.
 type xmlWriter struct {
 	bytes.Buffer
 	err error
@@ -48,10 +47,10 @@ type xmlWriter struct {
 func (w *xmlWriter) open(name string)  { w.WriteString("<" + name + ">") }
 func (w *xmlWriter) close(name string) { w.WriteString("</" + name + ">") }
 
-// text writes an element of text; XML's own characters are escaped.
+// text writes a text element; XML's own characters are escaped.
 func (w *xmlWriter) text(name, text string) {
 	w.open(name)
-	_ = xml.EscapeText(w, []byte(text)) // a Buffer takes everything
+	_ = xml.EscapeText(w, []byte(text)) // a Buffer accepts everything
 	w.close(name)
 }
 
@@ -71,7 +70,7 @@ func (w *xmlWriter) members(v reflect.Value) {
 	}
 }
 
-// empty is what encoding/json's omitempty leaves out.
+// empty reports whether encoding/json's omitempty omits a value.
 func empty(v reflect.Value) bool {
 	if v.Kind() == reflect.Slice || v.Kind() == reflect.Map {
 		return v.Len() == 0
@@ -92,7 +91,7 @@ func (w *xmlWriter) list(f field, v reflect.Value) {
 	}
 }
 
-// mapOf writes a map's pairs in order of key, so that answers can be compared.
+// mapOf writes a map's pairs in key order, so that responses can be compared.
 func (w *xmlWriter) mapOf(f field, v reflect.Value) {
 	item := f.flat
 	if item == "" {

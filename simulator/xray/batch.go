@@ -2,20 +2,20 @@ package xray
 
 import "encoding/json"
 
-// BatchedTrace is a trace as BatchGetTraces gives it.
+// BatchedTrace is a trace in the form of BatchGetTraces.
 type BatchedTrace struct {
 	ID       TraceID `json:"Id"`
 	Duration float64
 	Segments []SegmentDocument
 }
 
-// SegmentDocument is a segment with all that is nested in it, as JSON.
+// SegmentDocument is a segment with everything nested in it, as JSON.
 type SegmentDocument struct {
 	ID       string `json:"Id"`
 	Document string
 }
 
-// Document is the trace as BatchGetTraces gives it.
+// Document returns the trace in the form of BatchGetTraces.
 func (t Trace) Document() BatchedTrace {
 	d := BatchedTrace{ID: t.ID, Duration: t.Duration.Seconds(), Segments: []SegmentDocument{}}
 	for _, root := range t.Roots {
@@ -24,13 +24,13 @@ func (t Trace) Document() BatchedTrace {
 		if root.ParentID != "" {
 			members["parent_id"] = root.ParentID
 		}
-		text, _ := json.Marshal(members) // all of it came as JSON
+		text, _ := json.Marshal(members) // all of it was received as JSON
 		d.Segments = append(d.Segments, SegmentDocument{root.ID, string(text)})
 	}
 	return d
 }
 
-// segmentMembers are a segment's members in a segment document; those that are not set are left out.
+// segmentMembers returns a segment's members in a segment document; unset ones are left out.
 func segmentMembers(s *Segment) map[string]any {
 	m := map[string]any{"id": s.ID, "name": s.Name, "start_time": float64(s.Start.UnixMicro()) / 1e6}
 	if !s.End.IsZero() {

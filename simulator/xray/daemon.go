@@ -8,17 +8,18 @@ import (
 	"sync"
 )
 
-// Options configure a Daemon. The zero value of a field means what its comment says.
+// Options configure a Daemon. The comments give the meaning of zero values.
 type Options struct {
-	// Address is the UDP address to listen at. Empty means a free port of 127.0.0.1.
+	// Address is the UDP address to listen on. Empty means a free port of 127.0.0.1.
 	Address string
-	// Traces is how many traces are kept; the oldest of the most frequent kind go first. 0 means 1,000.
+	// Traces is how many traces are kept; the oldest of the most frequent kind are dropped first. 0 means 1,000.
 	Traces int
-	// Rejected takes the reason why a document was dropped. Nil means nowhere.
+	// Rejected receives the reason why a document was dropped. nil: not reported.
 	Rejected func(reason string)
 }
 
-// Daemon receives segment documents over UDP, as the X-Ray daemon does, and keeps the traces. It is safe for concurrent use.
+// Daemon receives segment documents over UDP, as the X-Ray daemon does, and keeps the traces. It is safe for concurrent
+// use.
 type Daemon struct {
 	options Options
 	conn    *net.UDPConn
@@ -50,13 +51,13 @@ func Listen(o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for X-Ray segments: %w", err)
 	}
-	_ = conn.SetReadBuffer(4 << 20) // a burst waits here while traces are listed; the kernel may give less
+	_ = conn.SetReadBuffer(4 << 20) // buffers a burst while traces are listed; the kernel may grant less
 	d := &Daemon{options: o, conn: conn, done: make(chan struct{}), traces: map[TraceID]*trace{}, kinds: map[string]int{}}
 	go d.receive()
 	return d, nil
 }
 
-// Address is host:port, as AWS_XRAY_DAEMON_ADDRESS wants it.
+// Address returns host:port, as expected in AWS_XRAY_DAEMON_ADDRESS.
 func (d *Daemon) Address() string { return d.conn.LocalAddr().String() }
 
 // Close stops listening and waits for the receiver to end. The traces can still be read.
@@ -83,7 +84,7 @@ func (d *Daemon) receive() {
 	}
 }
 
-// takeDatagram takes a header line and a document.
+// takeDatagram processes a header line and a document.
 func (d *Daemon) takeDatagram(datagram []byte) error {
 	header, document, found := bytes.Cut(datagram, []byte("\n"))
 	if !found {

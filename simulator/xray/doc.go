@@ -1,3 +1,3 @@
-// Package xray is the simulated X-Ray: a daemon that takes segment documents over UDP, and a bounded store of
-// the recent traces that they make up.
+// Package xray is the simulated X-Ray: a daemon that receives segment documents over UDP, and a bounded store of the
+// recent traces built from them.
 package xray

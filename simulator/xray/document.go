@@ -16,15 +16,15 @@ type Segment struct {
 	ID, ParentID, Name, Namespace string
 	// Origin is AWS::Lambda, AWS::Lambda::Function and so on; empty for subsegments.
 	Origin string
-	// End is zero while it is in progress.
+	// End is zero while the segment is in progress.
 	Start, End             time.Time
 	InProgress             bool
 	Error, Fault, Throttle bool
 	// Annotations are strings, numbers (float64) and booleans.
 	Annotations map[string]any
-	// Metadata, HTTP, AWS and Cause are as they were sent, nil if they were not.
+	// Metadata, HTTP, AWS and Cause are as received, nil if absent.
 	Metadata, HTTP, AWS, Cause json.RawMessage
-	// Children are in the order of their starts.
+	// Children are in order of start.
 	Children []*Segment
 }
 
@@ -58,7 +58,7 @@ var (
 	annotationName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 )
 
-// maxDocument is the most that X-Ray takes as one document, in bytes.
+// maxDocument is the largest document that X-Ray accepts, in bytes.
 const maxDocument = 64 << 10
 
 func checkHeader(line []byte) error {
@@ -72,7 +72,7 @@ func checkHeader(line []byte) error {
 	return nil
 }
 
-// readDocument reads a document and refuses what X-Ray refuses.
+// readDocument parses a document, and refuses what X-Ray refuses.
 func readDocument(text []byte) (document, error) {
 	var doc document
 	if len(text) > maxDocument {
@@ -90,6 +90,7 @@ func readDocument(text []byte) (document, error) {
 	return doc, doc.check()
 }
 
+// check refuses what X-Ray would drop silently, and reports the reason.
 func (d document) check() error {
 	switch {
 	case d.Name == "" || len(d.Name) > 200:
@@ -120,7 +121,7 @@ func (d document) check() error {
 	return errors.Join(errs...)
 }
 
-// segments gives the document and what is nested in it, flat.
+// segments collects the document and everything nested in it, flat.
 func (d document) segments(parent string, to map[string]*Segment) {
 	s := &Segment{
 		ID: d.ID, ParentID: d.ParentID, Name: d.Name, Namespace: d.Namespace, Origin: d.Origin, Start: seconds(*d.StartTime),
@@ -133,7 +134,7 @@ func (d document) segments(parent string, to map[string]*Segment) {
 	if d.EndTime != nil {
 		s.End = seconds(*d.EndTime)
 	}
-	if old := to[s.ID]; old == nil || old.InProgress { // the end of one replaces its beginning, not the other way round
+	if old := to[s.ID]; old == nil || old.InProgress { // a finished segment replaces one in progress, never the reverse
 		to[s.ID] = s
 	}
 	for _, sub := range d.Subsegments {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Summary is a trace in one line.
+// Summary summarizes a trace in one line.
 type Summary struct {
 	ID TraceID
-	// Name is that of the first root.
+	// Name is the name of the first root.
 	Name string
 	// Start is the earliest start, Duration the time from there to the latest end.
 	Start    time.Time
@@ -19,14 +19,14 @@ type Summary struct {
 	Error, Fault, Throttle bool
 	// Segments counts segments and subsegments.
 	Segments int
-	// Annotations are those of all segments together.
+	// Annotations are those of all segments combined.
 	Annotations map[string]any
 }
 
 // Trace is a trace with its segments as a tree.
 type Trace struct {
 	Summary
-	// Roots are the segments whose parent is unknown or not there yet, in the order of their starts.
+	// Roots are the segments whose parent is unknown or has not arrived yet, in order of start.
 	Roots []*Segment
 }
 
@@ -38,10 +38,10 @@ type trace struct {
 	id       TraceID
 	kind     string // the name of its first document; see evict
 	segments map[string]*Segment
-	summary  *Summary // nil when segments have arrived since it was made
+	summary  *Summary // nil if segments have arrived since it was made
 }
 
-// Put takes one segment document, as it would come over UDP without its header line.
+// Put adds one segment document, as it would arrive over UDP without its header line.
 func (d *Daemon) Put(text []byte) error {
 	doc, err := readDocument(text)
 	if err != nil {
@@ -67,8 +67,8 @@ func (d *Daemon) Put(text []byte) error {
 	return nil
 }
 
-// evict drops the oldest trace of the most frequent kind, so that what runs every minute never crowds out what happened
-// once.
+// evict drops the oldest trace of the most frequent kind, so that traces that recur every minute never crowd out one
+// that occurred once.
 func (d *Daemon) evict() {
 	most := ""
 	for kind, n := range d.kinds {
@@ -84,7 +84,7 @@ func (d *Daemon) evict() {
 	}
 }
 
-// Documents counts the segment documents that were taken: a reader that polls can skip what has not changed.
+// Documents counts the segment documents received: a polling reader can skip unchanged data.
 func (d *Daemon) Documents() uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -105,7 +105,7 @@ func (d *Daemon) Traces(max int) []Summary {
 	return list
 }
 
-// Trace gives one trace, as far as it has arrived.
+// Trace returns one trace, as far as it has arrived.
 func (d *Daemon) Trace(id TraceID) (Trace, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -116,7 +116,7 @@ func (d *Daemon) Trace(id TraceID) (Trace, bool) {
 	return t.assemble(), true
 }
 
-// Find gives the traces of which any segment fits, oldest first.
+// Find returns the traces with a matching segment, oldest first.
 func (d *Daemon) Find(fits func(*Segment) bool) []Trace {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -141,7 +141,7 @@ func (t *trace) summarize() Summary {
 	return *t.summary
 }
 
-// assemble makes the tree of copies, so that its reader needs no lock.
+// assemble builds the tree from copies, so that its reader needs no lock.
 func (t *trace) assemble() Trace {
 	copies := make(map[string]*Segment, len(t.segments))
 	for id, s := range t.segments {
@@ -171,7 +171,7 @@ func (s *Summary) add(one *Segment) {
 	if end.IsZero() {
 		end = one.Start
 	}
-	if s.Start.IsZero() { // they come in the order of their starts
+	if s.Start.IsZero() { // they arrive in the order of their starts
 		s.Start = one.Start
 	}
 	s.Duration = max(s.Duration, end.Sub(s.Start))

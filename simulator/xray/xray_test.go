@@ -41,7 +41,7 @@ func daemon(t *testing.T, o Options) *Daemon {
 	return d
 }
 
-// await waits until a trace has as many segments.
+// await waits until a trace has that many segments.
 func await(t *testing.T, d *Daemon, segments int) Trace {
 	t.Helper()
 	for range 1000 {
@@ -49,7 +49,7 @@ func await(t *testing.T, d *Daemon, segments int) Trace {
 			trace, _ := d.Trace(all[0].ID)
 			return trace
 		}
-		time.Sleep(5 * time.Millisecond) // datagrams tell nobody that they have arrived
+		time.Sleep(5 * time.Millisecond) // the arrival of a datagram can't be observed
 	}
 	t.Fatalf("the traces are %+v", d.Traces(0))
 	return Trace{}
@@ -61,9 +61,9 @@ func (always) ShouldTrace(*sampling.Request) *sampling.Decision {
 	return &sampling.Decision{Sample: true}
 }
 
-// What the real SDK sends is understood.
+// TestSegmentsOfTheSDK proves that segments sent by the real SDK are parsed.
 func TestSegmentsOfTheSDK(t *testing.T) {
-	d := daemon(t, Options{}) // not parallel: the SDK has one configuration for all
+	d := daemon(t, Options{}) // not parallel: the SDK has one global configuration
 	if err := sdk.Configure(sdk.Config{DaemonAddr: d.Address(), SamplingStrategy: always{}}); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestSegmentsOfTheSDK(t *testing.T) {
 	}
 }
 
-// tree writes segments as name(children), with ! for a fault and … for one in progress.
+// tree formats segments as name(children), with ! for a fault and … for one in progress.
 func tree(segments []*Segment) string {
 	var all []string
 	for _, s := range segments {
@@ -112,7 +112,7 @@ func tree(segments []*Segment) string {
 
 const trace1 = "1-5759e988-bd862e3fe1be46a994272793"
 
-// segment is a document; more is further members.
+// segment is a document; more adds members.
 func segment(name, id, parent string, start int, more string) string {
 	if parent != "" {
 		more += `,"parent_id":"` + parent + `"`
@@ -204,7 +204,7 @@ func TestOldTracesGoFirst(t *testing.T) {
 	}
 }
 
-// What X-Ray refuses is refused, and its sender is told of here.
+// TestDocumentsThatAreRefused proves that documents that X-Ray refuses are refused, and that the reason is reported.
 func TestDocumentsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	good := segment("a", a, "", 1, "")

@@ -1,4 +1,4 @@
-// Package topic publishes events on the stack's topic, all in the one form that its subscribers know.
+// Package topic publishes events on the stack's topic, all in the form that its subscribers expect.
 package topic
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 )
 
-// Publisher is what a Topic needs of SNS.
+// Publisher is the part of SNS that a Topic uses.
 type Publisher interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
@@ -24,8 +24,8 @@ type Topic struct {
 	ARN    string
 }
 
-// Publish publishes {"EventName": name, "Data": data}. Those who subscribe can filter by the message attribute EventName,
-// and by further ones. An error of SNS comes back as it is.
+// Publish publishes {"EventName": name, "Data": data}. Subscribers can filter by the message attribute EventName, and
+// by the further ones. An error of SNS is returned unchanged.
 func (t Topic) Publish(ctx context.Context, name string, data any, further map[string]string) error {
 	body, err := json.Marshal(struct {
 		EventName string
@@ -46,5 +46,5 @@ func stringAttribute(value string) types.MessageAttributeValue {
 	return types.MessageAttributeValue{DataType: new("String"), StringValue: &value}
 }
 
-// Time is a time as events tell it: UTC, always with three digits of milliseconds, as the contract's are.
+// Time formats a time for events: UTC, always with three digits of milliseconds, as in the contract.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

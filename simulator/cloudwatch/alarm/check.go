@@ -20,7 +20,7 @@ const (
 	day         = 24 * time.Hour
 )
 
-// plan checks what CloudWatch would refuse, and gives the queries as they are evaluated.
+// plan rejects what CloudWatch would refuse, and returns the queries in the form in which they are evaluated.
 func (a *metricAlarm) plan() (err error) {
 	queries := a.Queries
 	if a.Metric != nil {
@@ -83,6 +83,7 @@ func (a *metricAlarm) checkCounts() error {
 	return nil
 }
 
+// checkQueries checks that the alarm watches a metric or queries, but not both, and that exactly one result is watched.
 func (a *metricAlarm) checkQueries() error {
 	if (a.Metric == nil) == (len(a.Queries) == 0) {
 		return errors.New("it must watch either a metric or metric queries")
@@ -122,7 +123,7 @@ func (a *metricAlarm) checkBand() error {
 	return nil
 }
 
-// checkSpan holds the limit of what an alarm may look back to.
+// checkSpan enforces the limit on how far an alarm may look back.
 func (a *metricAlarm) checkSpan() error {
 	most := day
 	if a.period >= time.Hour {
@@ -134,7 +135,7 @@ func (a *metricAlarm) checkSpan() error {
 	return nil
 }
 
-// checkSingle refuses to watch an array of series.
+// checkSingle rejects an alarm on an array of series.
 func (a *metricAlarm) checkSingle() error {
 	data, err := a.queries.On(cloudwatch.New(cloudwatch.Options{}), cloudwatch.Grid{Period: int64(a.period / time.Second), N: 1})
 	if err != nil {

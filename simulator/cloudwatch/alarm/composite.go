@@ -11,7 +11,7 @@ import (
 type compositeAlarm struct {
 	CompositeAlarm
 	rule       rule
-	suppressor string // the name, or nothing
+	suppressor string // the name, or empty
 
 	pending bool      // a change whose actions are held back
 	until   time.Time // when the wait or extension period is over
@@ -31,7 +31,7 @@ func newComposite(a CompositeAlarm) (*compositeAlarm, error) {
 	return &compositeAlarm{CompositeAlarm: a, rule: r, suppressor: nameOf(a.Suppressor)}, nil
 }
 
-// needs are the alarms that must be there first.
+// needs are the alarms that must exist before this one.
 func (c *compositeAlarm) needs() []string {
 	if c.suppressor == "" {
 		return c.rule.children
@@ -59,15 +59,15 @@ func (e *Engine) evaluateComposite(a *entry, at time.Time) []outgoing {
 	return out
 }
 
-// What holds back a composite's actions, in CloudWatch's words.
+// Reasons for holding back a composite's actions, in CloudWatch's terms.
 const (
 	byAlarm     = "Alarm"
 	byWait      = "WaitPeriod"
 	byExtension = "ExtensionPeriod"
 )
 
-// suppress holds actions back, or lets them go. A change waits for the suppressor to begin; while that is in ALARM the
-// actions rest; its end is waited out. Then the actions are those of the state as it is by then.
+// suppress holds back the actions or releases them. A change waits for the suppressor to fire; while it is in ALARM no
+// actions are taken; after it ends, the extension period must pass. Then the actions are those of the current state.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create_Composite_Alarm_Suppression.html
 func (e *Engine) suppress(a *entry, at time.Time, changed bool, out []outgoing) []outgoing {
 	c := a.composite
@@ -88,13 +88,13 @@ func (e *Engine) suppress(a *entry, at time.Time, changed bool, out []outgoing) 
 		return nil
 	}
 	c.pending, a.SuppressedBy = false, ""
-	if out == nil { // the change was noted before
+	if out == nil { // the change was recorded before
 		out = e.outgoing(a, c.before(a.State))
 	}
 	return out
 }
 
-// before is the state that a notification which was held back names as the old one.
+// before is the old state named in a notification that was held back.
 func (c *compositeAlarm) before(s State) State {
 	if s == Alarming {
 		return OK

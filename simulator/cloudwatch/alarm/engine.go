@@ -20,10 +20,10 @@ type Engine struct {
 
 	mu     sync.Mutex
 	alarms map[string]*entry
-	order  []*entry // as they were made: a composite comes after the alarms that it names
+	order  []*entry // in order of creation: a composite comes after the alarms that it names
 }
 
-// entry is an alarm with its state. One of metric and composite is set.
+// entry is an alarm with its state. Exactly one of metric and composite is set.
 type entry struct {
 	Alarm
 	actions   Actions
@@ -57,7 +57,8 @@ func New(store *cloudwatch.Store, o Options) *Engine {
 	return &Engine{store: store, options: o, alarms: map[string]*entry{}}
 }
 
-// PutMetric adds an alarm. What CloudWatch would refuse is an error, and so is a name that is taken.
+// PutMetric adds an alarm. It returns an error for an alarm that CloudWatch would refuse, and for a name already in
+// use.
 func (e *Engine) PutMetric(a MetricAlarm) error {
 	m := &metricAlarm{MetricAlarm: a}
 	if err := m.plan(); err != nil {
@@ -72,7 +73,7 @@ func (e *Engine) PutMetric(a MetricAlarm) error {
 	})
 }
 
-// PutComposite adds an alarm. The alarms that it names must be there, as on AWS.
+// PutComposite adds an alarm. The alarms that it names must exist, as on AWS.
 func (e *Engine) PutComposite(a CompositeAlarm) error {
 	c, err := newComposite(a)
 	if err != nil {
@@ -84,6 +85,8 @@ func (e *Engine) PutComposite(a CompositeAlarm) error {
 	})
 }
 
+// put adds an alarm in its initial state. Unlike CloudWatch it refuses to replace one, since that would hide a
+// duplicate name, and it requires a composite's alarms to exist as on AWS.
 func (e *Engine) put(a *entry) error {
 	now := e.store.Now()
 	a.ARN = "arn:aws:cloudwatch:" + e.options.Region + ":" + e.options.Account + ":alarm:" + a.Name
@@ -108,7 +111,7 @@ func (e *Engine) put(a *entry) error {
 	return nil
 }
 
-// said is what an alarm's tag, or else its description, says.
+// said returns the value of an alarm's tag, or otherwise the value given in its description.
 func said(what string, a *entry) string {
 	for name, value := range a.tags {
 		if strings.EqualFold(name, what) {
@@ -118,7 +121,7 @@ func said(what string, a *entry) string {
 	return Said(a.Description, what)
 }
 
-// Said is the word after a name and a colon in an alarm's description: "Runbook: docs/runbooks/x.md".
+// Said returns the word after a name and a colon in an alarm's description: "Runbook: docs/runbooks/x.md".
 func Said(description, what string) string {
 	_, after, _ := strings.Cut(description, what+": ")
 	word, _, _ := strings.Cut(after, " ")
@@ -143,7 +146,7 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 }
 
-// step is how often there is something to evaluate: each minute, and with an alarm of high resolution every 10 seconds.
+// step is the evaluation interval in simulated seconds: 60, or 10 if an alarm has high resolution.
 func (e *Engine) step() int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -153,7 +156,7 @@ func (e *Engine) step() int64 {
 	return 60
 }
 
-// Evaluate looks at the periods that have ended at a time, and publishes what has changed.
+// Evaluate evaluates the periods that have ended at a time, and publishes the changes.
 func (e *Engine) Evaluate(ctx context.Context, at time.Time) {
 	e.evaluating.Lock()
 	defer e.evaluating.Unlock()
@@ -170,7 +173,7 @@ func (e *Engine) Evaluate(ctx context.Context, at time.Time) {
 	e.send(ctx, out)
 }
 
-// evaluateMetric looks at one metric alarm. One that spans more than a day is evaluated each hour, as on AWS.
+// evaluateMetric evaluates one metric alarm. An alarm that spans more than a day is evaluated every hour, as on AWS.
 func (e *Engine) evaluateMetric(a *entry, at time.Time) []outgoing {
 	m, second := a.metric, e.store.Second(at)
 	every := int64(60)
@@ -183,12 +186,12 @@ func (e *Engine) evaluateMetric(a *entry, at time.Time) []outgoing {
 		return nil
 	}
 	points, err := e.points(m, second-second%min(every, 60), m.EvaluationPeriods+extraPoints)
-	if err != nil { // the queries were tried when the alarm was made
+	if err != nil { // the queries were tried when the alarm was created
 		return e.transition(a, at, InsufficientData, "Error: "+err.Error(), "")
 	}
 	v := judge(points, m.m(), m.EvaluationPeriods, m.missing())
 	a.Datapoints = points
-	if v.state == a.State || v.retain || m.tooFew(points) { // the reason, which takes long to write, is of a change only
+	if v.state == a.State || v.retain || m.tooFew(points) { // only a change needs the reason, which is slow to write
 		return nil
 	}
 	return e.transition(a, at, v.state, m.reason(a.State, v, points), m.reasonData(at, points))
@@ -205,7 +208,7 @@ func (e *Engine) points(m *metricAlarm, end int64, n int) ([]Datapoint, error) {
 	return m.datapoints(data), nil
 }
 
-// missing is how missing data is treated. Alarms on metrics of DynamoDB always ignore it.
+// missing is the treatment of missing data. Alarms on DynamoDB metrics always ignore it.
 func (a *metricAlarm) missing() string {
 	for _, q := range a.queries.Queries() {
 		if q.Metric != nil && q.Metric.Namespace == "AWS/DynamoDB" {
@@ -215,7 +218,7 @@ func (a *metricAlarm) missing() string {
 	return a.Missing
 }
 
-// transition changes a state, if it is another one, and gives the notifications of that.
+// transition changes the state, if it differs, and returns the resulting notifications.
 func (e *Engine) transition(a *entry, at time.Time, to State, reason, data string) []outgoing {
 	if a.State == to {
 		return nil
@@ -227,7 +230,7 @@ func (e *Engine) transition(a *entry, at time.Time, to State, reason, data strin
 	return out
 }
 
-// change notes a change of state.
+// change records a change of state.
 func (e *Engine) change(a *entry, at time.Time, to State, reason, data string) []outgoing {
 	old := a.Alarm
 	a.State, a.Reason, a.ReasonData, a.Since, a.Updated = to, reason, data, at, at
@@ -235,7 +238,7 @@ func (e *Engine) change(a *entry, at time.Time, to State, reason, data string) [
 	return e.outgoing(a, old.State)
 }
 
-// SetState sets a state until the next evaluation, as SetAlarmState does to try an alarm's actions.
+// SetState sets a state until the next evaluation, like SetAlarmState, to try out an alarm's actions.
 func (e *Engine) SetState(ctx context.Context, name string, to State, reason, data string) error {
 	e.evaluating.Lock()
 	defer e.evaluating.Unlock()

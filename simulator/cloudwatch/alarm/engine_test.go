@@ -20,7 +20,7 @@ var start = time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 
 const topic = "arn:aws:sns:eu-west-1:000000000000:alarms"
 
-// world is a store and an engine whose time passes by hand.
+// world is a store and an engine whose time is advanced by hand.
 type world struct {
 	*testing.T
 	now    time.Time
@@ -58,7 +58,7 @@ func (w *world) putComposite(a CompositeAlarm) {
 	}
 }
 
-// value puts a value of a metric into the running minute.
+// value puts values of a metric into the current minute.
 func (w *world) value(name string, values ...float64) {
 	w.Helper()
 	for _, v := range values {
@@ -68,7 +68,7 @@ func (w *world) value(name string, values ...float64) {
 	}
 }
 
-// minute lets the running minute end, and is what an alarm says then.
+// minute ends the current minute, and returns an alarm's state then.
 func (w *world) minute(name string) State {
 	w.now = w.now.Add(time.Minute)
 	w.engine.Evaluate(w.Context(), w.now)
@@ -76,7 +76,7 @@ func (w *world) minute(name string) State {
 	return a.State
 }
 
-// plain watches the sum of the metric M for m of n minutes of 1 and more.
+// plain alarms if the sum of the metric M reaches 1 in m of n minutes.
 func plain(name string, m, n int, missing string) MetricAlarm {
 	return MetricAlarm{
 		Name: name, Metric: stat("M", "Sum"), Period: time.Minute, Comparison: "GreaterThanOrEqualToThreshold", Threshold: 1,
@@ -103,7 +103,7 @@ func TestThreeOfFive(t *testing.T) {
 		}
 		states = append(states, w.minute("a"))
 	}
-	// The range is 7 minutes; missing ones are good, and are made up only as far as real ones lack.
+	// The range is 7 minutes; missing values are good, and are filled in only as far as real ones lack.
 	want := []State{OK, OK, OK, OK, Alarming, Alarming, Alarming, Alarming, Alarming, OK, OK}
 	if diff := cmp.Diff(want, states); diff != "" {
 		t.Error(diff)
@@ -113,7 +113,8 @@ func TestThreeOfFive(t *testing.T) {
 	}
 }
 
-// A period of 5 minutes is looked at each minute: at the end of minute 6 it is minutes 2 to 6.
+// TestPeriodsSlide proves that the periods slide: a period of 5 minutes is evaluated each minute, at the end of minute
+// 6 over minutes 2 to 6.
 func TestPeriodsSlide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -136,7 +137,7 @@ func TestReasons(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		alarm  MetricAlarm
-		values []float64 // of the minutes, NaN for none
+		values []float64 // of the minutes, NaN for no value
 		want   string
 	}{
 		"one bad":         {plain("a", 1, 1, ""), []float64{3}, "Threshold Crossed: 1 out of the last 1 datapoint [3.0 (02/01/26 03:00:00)] was greater than or equal to the threshold (1.0) (minimum 1 datapoint for INSUFFICIENT_DATA -> ALARM transition)."},
@@ -164,7 +165,7 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// ratio is the share of a in both, in percent, if there are at least 10.
+// ratio is the share of a in both, in percent, if together they are at least 10.
 func ratio(name string) MetricAlarm {
 	a := plain(name, 1, 1, "notBreaching")
 	a.Metric, a.Period, a.Threshold = nil, 0, 5
@@ -199,7 +200,7 @@ func TestMetricMath(t *testing.T) {
 	}
 }
 
-// Alarms on a metric of DynamoDB ignore missing data, whatever they ask for.
+// TestDynamoDBIgnoresMissingData proves that alarms on a metric of DynamoDB ignore missing data, whatever they specify.
 func TestDynamoDBIgnoresMissingData(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -216,7 +217,7 @@ func TestDynamoDBIgnoresMissingData(t *testing.T) {
 	}
 }
 
-// p99 needs 1,000 values, p10 100, where few are to be ignored.
+// TestLowSampleCounts proves that p99 needs 1,000 values, and p10 needs 100, if few values are to be ignored.
 func TestLowSampleCounts(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -261,7 +262,7 @@ func TestAnomalyBand(t *testing.T) {
 			t.Fatalf("minute %d: %s", i, got)
 		}
 	}
-	w.value("M", 114) // 5 % of the mean are 5.05, three times that is the band
+	w.value("M", 114) // 5 % of the mean are 5.05; the band is three times that
 	if got := w.minute("a"); got != OK {
 		t.Error("114 is unusual")
 	}
@@ -316,8 +317,8 @@ func TestComposite(t *testing.T) {
 	}
 }
 
-// The examples of AWS's page about suppression, with a wait period of 2 and an extension period of 3 minutes. Each word is
-// a minute: the composite's alarm, the suppressor, what is told.
+// TestSuppression proves that suppression follows the examples of AWS's page about it, with a wait period of 2 and an
+// extension period of 3 minutes. Each word is a minute: the composite's alarm, the suppressor, and the notifications.
 func TestSuppression(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ composite, suppressor, told string }{
@@ -340,7 +341,7 @@ func TestSuppression(t *testing.T) {
 			}
 			actions := Actions{OK: []string{topic}, Alarm: []string{topic}}
 			w.putComposite(CompositeAlarm{Name: "a", Rule: "ALARM(C)", Suppressor: "S", Wait: 2 * time.Minute, Extension: 3 * time.Minute, Actions: actions})
-			w.minute("a") // OK at first, for which it waits, too
+			w.minute("a") // OK at first, which it also waits for
 			w.now = w.now.Add(time.Minute)
 			w.minute("a")
 			w.told = nil
@@ -449,7 +450,8 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// With a minute of a second, Run evaluates each second; an alarm of high resolution six times as often.
+// TestRunOnAShortMinute proves that with a minute of a second, Run evaluates each second, and six times as often with
+// an alarm of high resolution.
 func TestRunOnAShortMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -502,7 +504,7 @@ func TestHighResolution(t *testing.T) {
 		got, _ := w.engine.Alarm("a")
 		states = append(states, got.State)
 	}
-	// The range is 3 periods, and the only value counts until it has left it.
+	// The range is 3 periods, and the only value counts until it has left the range.
 	if diff := cmp.Diff([]State{OK, OK, Alarming, Alarming, Alarming, OK}, states); diff != "" {
 		t.Error(diff)
 	}

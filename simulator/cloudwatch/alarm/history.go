@@ -40,7 +40,7 @@ func historyData(from, to Alarm) string {
 	return string(text)
 }
 
-// Alarms are all alarms, by name.
+// Alarms returns all alarms, by name.
 func (e *Engine) Alarms() []Alarm {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -58,7 +58,7 @@ func (a *entry) snapshot() Alarm {
 	return s
 }
 
-// Alarm is one alarm.
+// Alarm returns one alarm.
 func (e *Engine) Alarm(name string) (Alarm, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -69,7 +69,7 @@ func (e *Engine) Alarm(name string) (Alarm, bool) {
 	return a.snapshot(), true
 }
 
-// History is what happened to an alarm, newest first; of all alarms if the name is empty.
+// History returns the history of an alarm, newest first; of all alarms if the name is empty.
 func (e *Engine) History(name string) []HistoryItem {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -83,8 +83,8 @@ func (e *Engine) History(name string) []HistoryItem {
 	return items
 }
 
-// Inputs are the series that a metric alarm is made of, hidden ones included, over its last n periods: what a graph of
-// the alarm shows. The periods slide as those of the evaluation do. A composite has none.
+// Inputs returns the series behind a metric alarm, hidden ones included, over its last n periods, for a graph of the
+// alarm. The periods slide as in the evaluation. A composite has none.
 func (e *Engine) Inputs(name string, n int) ([]cloudwatch.Data, error) {
 	e.mu.Lock()
 	a := e.alarms[nameOf(name)]

@@ -6,20 +6,20 @@ import (
 	"heliograph/simulator/cloudwatch"
 )
 
-// extraPoints is how many more periods than EvaluationPeriods are looked at. CloudWatch's documentation shows 2, in
-// its example of a period of 5 minutes, and leaves the number open for others.
+// extraPoints is how many periods are examined beyond EvaluationPeriods. CloudWatch's documentation shows 2, in its
+// example of a period of 5 minutes, and leaves the number open for others.
 const extraPoints = 2
 
-// verdict is what an evaluation found.
+// verdict is the result of an evaluation.
 type verdict struct {
 	state  State
-	retain bool // whatever the state is, it stays
-	// counted is how many real values decided, breaching how many of them are bad, filled how many were made up.
+	retain bool // the state stays, whatever it is
+	// counted is how many real values decided, breaching how many of them are bad, filled how many were filled in.
 	counted, breaching, filled int
 }
 
-// judge decides by the datapoints of the evaluation range, oldest first, and marks those that decided. It follows
-// "How alarm state is evaluated when data is missing":
+// judge decides by the datapoints of the evaluation range, oldest first, and marks those that decided. It follows "How
+// alarm state is evaluated when data is missing":
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 func judge(points []Datapoint, m, n int, missing string) verdict {
 	v := verdict{}
@@ -53,8 +53,8 @@ func judge(points []Datapoint, m, n int, missing string) verdict {
 	return v
 }
 
-// premature is the verdict where only bad values came, and fewer than are needed: the alarm does not fire until the
-// first of them is old enough, since the next value may be good.
+// premature is the verdict on values that are all bad, but too few: the alarm does not fire until the oldest of them is
+// old enough, since the next value may be good.
 func (v verdict) premature(old bool, missing string) verdict {
 	switch {
 	case missing == "ignore":
@@ -67,7 +67,7 @@ func (v verdict) premature(old bool, missing string) verdict {
 	return v
 }
 
-// comparisons are CloudWatch's operators, with the words that its reasons use for them.
+// comparisons are CloudWatch's operators, with the words for them in its reasons.
 var comparisons = map[string]struct {
 	breaches func(v, threshold float64) bool
 	words    string
@@ -119,8 +119,8 @@ func (a *metricAlarm) datapoints(all []cloudwatch.Data) []Datapoint {
 	return points
 }
 
-// tooFew reports whether a percentile that is to ignore few values has too few of them:
-// 10/(1-p) for percentiles of 50 and more, 10/p for those below.
+// tooFew reports whether a percentile that ignores low sample counts has too few values: it needs 10/(1-p) for
+// percentiles of 50 and more, 10/p for those below.
 func (a *metricAlarm) tooFew(points []Datapoint) bool {
 	if a.LowSamples != "ignore" || a.Metric == nil {
 		return false

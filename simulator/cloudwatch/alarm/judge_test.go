@@ -8,9 +8,9 @@ import (
 
 const retained = State("retained")
 
-// TestMissingData holds the verdicts against every row of the tables of "How alarm state is evaluated when data is
-// missing" and "Avoiding premature transitions to alarm state". 0 is good, X is bad, - is missing; the newest is on
-// the right.
+// TestMissingData proves the verdicts against every row of the tables of "How alarm state is evaluated when data is
+// missing" and "Avoiding premature transitions to alarm state". 0 is good, X is bad, - is missing; the newest is on the
+// right.
 func TestMissingData(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -12,14 +12,14 @@ import (
 	"heliograph/simulator/cloudwatch"
 )
 
-// outgoing is a notification on its way.
+// outgoing is a notification still to be sent.
 type outgoing struct {
 	alarm *entry
 	topic string
 	Notification
 }
 
-// outgoing are the notifications of an alarm's state.
+// outgoing returns the notifications of an alarm's state.
 func (e *Engine) outgoing(a *entry, old State) []outgoing {
 	var out []outgoing
 	n := Notification{
@@ -32,7 +32,7 @@ func (e *Engine) outgoing(a *entry, old State) []outgoing {
 	return out
 }
 
-// send publishes. The history tells of each try.
+// send publishes the notifications. The history records each attempt.
 func (e *Engine) send(ctx context.Context, all []outgoing) {
 	for _, o := range all {
 		summary := "Successfully executed action " + o.topic
@@ -47,7 +47,7 @@ func (e *Engine) send(ctx context.Context, all []outgoing) {
 	}
 }
 
-// message is the JSON that CloudWatch publishes, its members in CloudWatch's order.
+// message is the JSON that CloudWatch publishes, with members in CloudWatch's order.
 type message struct {
 	AlarmName                          string
 	AlarmDescription                   string
@@ -98,7 +98,7 @@ func (e *Engine) message(a *entry, old State) string {
 // list is never null in JSON.
 func list(s []string) []string { return append([]string{}, s...) }
 
-// triggerDimension is a dimension as CloudWatch writes it in a Trigger.
+// triggerDimension is a dimension in the form of CloudWatch's Trigger.
 type triggerDimension struct {
 	Value string `json:"value"`
 	Name  string `json:"name"`
@@ -112,7 +112,7 @@ func triggerDimensions(all []cloudwatch.Dimension) []triggerDimension {
 	return out
 }
 
-// trigger is what the alarm watches, in CloudWatch's words.
+// trigger describes what the alarm watches, in CloudWatch's form.
 func (a *metricAlarm) trigger() map[string]any {
 	t := map[string]any{
 		"Period": int(a.period / time.Second), "EvaluationPeriods": a.EvaluationPeriods, "DatapointsToAlarm": a.m(),

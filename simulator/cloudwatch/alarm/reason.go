@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// stamp is a time as CloudWatch writes it in JSON.
+// stamp formats a time as in CloudWatch's JSON.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000-0700") }
 
-// decimal writes a number as CloudWatch's reasons do: 3.0, 0.25, 1.0E-7.
+// decimal formats a number as in CloudWatch's reasons: 3.0, 0.25, 1.0E-7.
 func decimal(v float64) string {
 	text := strconv.FormatFloat(v, 'f', -1, 64)
 	if !strings.Contains(text, ".") {
@@ -28,7 +28,7 @@ func plural(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
-// reason says, in CloudWatch's words, why an alarm leaves a state.
+// reason explains, in CloudWatch's wording, why an alarm leaves a state.
 func (a *metricAlarm) reason(from State, v verdict, points []Datapoint) string {
 	if v.state == InsufficientData {
 		return "Insufficient Data: " + plural(v.filled, "datapoint") + " " + were(v.filled) + " unknown."
@@ -58,7 +58,7 @@ func were(n int) string {
 	return "were"
 }
 
-// needed is how many datapoints a state takes: m bad ones, or so many good ones that m bad ones are impossible.
+// needed is how many datapoints a state requires: m bad ones, or enough good ones to make m bad ones impossible.
 func (a *metricAlarm) needed(to State) int {
 	if to == OK {
 		return a.EvaluationPeriods - a.m() + 1
@@ -77,7 +77,7 @@ func (a *metricAlarm) listed(points []Datapoint) string {
 	return strings.Join(values, ", ")
 }
 
-// limitWords are what the values were compared with, in words.
+// limitWords describe what the values were compared with.
 func (a *metricAlarm) limitWords(points []Datapoint) string {
 	if a.Band == "" {
 		return comparisons[a.Comparison].words + " (" + decimal(a.Threshold) + ")"
@@ -91,13 +91,13 @@ func (a *metricAlarm) limitWords(points []Datapoint) string {
 	return fmt.Sprintf("%s [%s] or [%s]", bandComparisons[a.Comparison].words, strings.Join(lower, ", "), strings.Join(upper, ", "))
 }
 
-// operatorSigns are the comparisons for a person in a hurry.
+// operatorSigns are the comparisons in short form.
 var operatorSigns = map[string]string{
 	"GreaterThanOrEqualToThreshold": ">=", "GreaterThanThreshold": ">", "LessThanThreshold": "<", "LessThanOrEqualToThreshold": "<=",
 	"LessThanLowerOrGreaterThanUpperThreshold": "outside", "LessThanLowerThreshold": "below", "GreaterThanUpperThreshold": "above",
 }
 
-// condition is when the alarm fires: "Sum of AWS/SQS Age >= 60 for 3 of 5 periods of 1m".
+// condition describes when the alarm fires: "Sum of AWS/SQS Age >= 60 for 3 of 5 periods of 1m".
 func (a *metricAlarm) condition() string {
 	subject := ""
 	for _, q := range a.queries.Queries() {
@@ -116,7 +116,7 @@ func (a *metricAlarm) condition() string {
 	return fmt.Sprintf("%s %s %s for %d of %s of %v", subject, operatorSigns[a.Comparison], limit, a.m(), plural(a.EvaluationPeriods, "period"), short(a.period))
 }
 
-// short is a duration without its zeros: 1m, not 1m0s.
+// short formats a duration without trailing zeros: 1m, not 1m0s.
 func short(d time.Duration) string {
 	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "h0m") + map[bool]string{true: "h"}[strings.HasSuffix(d.String(), "h0m0s")]
 }

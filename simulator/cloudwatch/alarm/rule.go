@@ -11,14 +11,14 @@ import (
 type rule struct {
 	holds    func(state func(name string) State) bool
 	children []string
-	elements int // alarms, constants and pairs of parentheses, of which CloudWatch takes 500
+	elements int // alarms, constants and pairs of parentheses, of which CloudWatch accepts 500
 }
 
 const maxElements = 500
 
 var ruleToken = regexp.MustCompile(`^(?:[()]|"[^"]*"|'[^']*'|[^\s()"']+)`)
 
-// parseRule reads a rule. Alarms may be named by their ARN.
+// parseRule parses a rule. Alarms may be named by ARN.
 func parseRule(text string) (rule, error) {
 	p := &ruleParser{}
 	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimSpace(rest) {
@@ -49,7 +49,7 @@ type ruleParser struct {
 	tokens []string
 }
 
-// accept takes the next token if it is the wanted one.
+// accept consumes the next token if it is the wanted one.
 func (p *ruleParser) accept(want string) bool {
 	if len(p.tokens) == 0 || p.tokens[0] != want {
 		return false
@@ -80,6 +80,7 @@ func (p *ruleParser) and() (condition, error) {
 	return left, err
 }
 
+// not parses a negation or an operand. CloudWatch limits the number of operands, so each is counted.
 func (p *ruleParser) not() (condition, error) {
 	if p.accept("NOT") {
 		of, err := p.not()
@@ -101,7 +102,7 @@ func (p *ruleParser) not() (condition, error) {
 	return p.state()
 }
 
-// state reads ALARM(name), OK(name) or INSUFFICIENT_DATA(name).
+// state parses ALARM(name), OK(name) or INSUFFICIENT_DATA(name).
 func (p *ruleParser) state() (condition, error) {
 	for _, want := range []State{OK, Alarming, InsufficientData} {
 		if !p.accept(string(want)) {

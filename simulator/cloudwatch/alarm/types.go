@@ -7,7 +7,7 @@ import (
 	"heliograph/simulator/cloudwatch"
 )
 
-// State is what an alarm says.
+// State is the state of an alarm.
 type State string
 
 // The states of an alarm.
@@ -21,24 +21,25 @@ const (
 type Options struct {
 	// Region and Account are part of the alarms' ARNs.
 	Region, Account string
-	// Notify publishes a notification to an SNS topic. Its error is kept in the alarm's history. Nil means nowhere.
+	// Notify publishes a notification to an SNS topic. Its error is recorded in the alarm's history. nil: not
+	// published.
 	Notify func(ctx context.Context, topicARN string, n Notification) error
-	// Delay is how long after its end a period is evaluated, for values that come late. 0 means a quarter of a minute
-	// of the store, and at most a second.
+	// Delay is how long after its end a period is evaluated, to allow for late values. 0 means a quarter of a minute of
+	// the store, and at most a second.
 	Delay time.Duration
 }
 
-// Notification is what an alarm publishes.
+// Notification is the message that an alarm publishes.
 type Notification struct{ Subject, Message string }
 
-// Actions are the topics that are told about state changes, by their ARNs.
+// Actions are the topics, by ARN, that are notified of state changes.
 type Actions struct {
-	// Disabled changes states silently.
+	// Disabled suppresses notifications; the state still changes.
 	Disabled                    bool
 	OK, Alarm, InsufficientData []string
 }
 
-// of are the topics of a state.
+// of returns the topics of a state.
 func (a Actions) of(s State) []string {
 	switch s {
 	case OK:
@@ -56,21 +57,21 @@ type MetricAlarm struct {
 	Actions           Actions
 	Tags              map[string]string
 
-	// Metric and Period are those of a plain alarm; Queries those of any other one. Exactly one query is not Hidden.
+	// Metric and Period belong to a plain alarm; Queries to any other one. Exactly one query is not Hidden.
 	Metric  *cloudwatch.MetricStat
 	Period  time.Duration
 	Queries []cloudwatch.DataQuery
 
-	// Comparison is CloudWatch's ComparisonOperator. Those with a band compare with the query Band, not with Threshold.
+	// Comparison is CloudWatch's ComparisonOperator. Band operators compare with the query Band, not with Threshold.
 	Comparison string
 	Threshold  float64
 	Band       string
 
-	// Of the last EvaluationPeriods, DatapointsToAlarm must be bad; 0 means all of them.
+	// DatapointsToAlarm of the last EvaluationPeriods must be bad; 0 means all of them.
 	EvaluationPeriods, DatapointsToAlarm int
-	// Missing is how periods without a value are treated: missing (also if empty), notBreaching, breaching or ignore.
+	// Missing is the treatment of periods without a value: missing (the default), notBreaching, breaching or ignore.
 	Missing string
-	// LowSamples is what a percentile of few values does: evaluate (also if empty) or ignore.
+	// LowSamples is the treatment of a percentile over few values: evaluate (the default) or ignore.
 	LowSamples string
 }
 
@@ -82,31 +83,31 @@ type CompositeAlarm struct {
 
 	// Rule is CloudWatch's AlarmRule: ALARM("a") AND NOT (OK(b) OR INSUFFICIENT_DATA(c)).
 	Rule string
-	// Suppressor is the name or ARN of the alarm that, while it is in ALARM, holds back the actions. Wait is how long a
-	// change waits for it to begin, Extension how long its end is waited out.
+	// Suppressor is the name or ARN of the alarm that holds back the actions while it is in ALARM. Wait is how long a
+	// change waits for the suppressor to fire, Extension how long the actions stay held back after it ends.
 	Suppressor      string
 	Wait, Extension time.Duration
 }
 
-// Alarm is an alarm as it stands.
+// Alarm is the current state of an alarm.
 type Alarm struct {
 	Name, ARN, Description string
 	// Severity and Runbook come from the tags of these names, or from the description: "Runbook: docs/runbooks/x.md".
 	Severity, Runbook string
 	State             State
-	// Reason says why, ReasonData the same as JSON with the deciding values.
+	// Reason explains the state; ReasonData is the same as JSON, with the deciding values.
 	Reason, ReasonData string
-	// Since is when the state began, Updated when its reason was last written, Configured when the alarm was made.
+	// Since is when the state began, Updated when its reason was last written, Configured when the alarm was created.
 	Since, Updated, Configured time.Time
-	// Condition is when it fires, for a person: an expression with its threshold, or a composite's rule.
+	// Condition describes, in readable form, when it fires: an expression with its threshold, or a composite's rule.
 	Condition string
 	// Datapoints are those of the last evaluation, oldest first. A composite has none.
 	Datapoints []Datapoint
 	// Children are the alarms that a composite's rule names.
 	Children []string
-	// SuppressedBy is why a composite's actions are held back: Alarm, WaitPeriod, ExtensionPeriod, or nothing.
+	// SuppressedBy is why a composite's actions are held back: Alarm, WaitPeriod, ExtensionPeriod, or empty.
 	SuppressedBy string
-	// Metric or Composite is what was declared.
+	// Metric or Composite is the declaration.
 	Metric    *MetricAlarm
 	Composite *CompositeAlarm
 }
@@ -118,13 +119,13 @@ type Datapoint struct {
 	Value float64
 	// Upper and Lower are the limits of an anomaly band, NaN for other alarms.
 	Upper, Lower float64
-	// Samples is how many values a plain metric's statistic is made of.
+	// Samples is how many values a plain metric's statistic is computed from.
 	Samples float64
 	// Breaching reports whether the value is bad, Counted whether it was among those that decided.
 	Breaching, Counted bool
 }
 
-// HistoryItem is what happened to an alarm.
+// HistoryItem is one event in an alarm's history.
 type HistoryItem struct {
 	Alarm string
 	Time  time.Time

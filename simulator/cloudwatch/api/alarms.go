@@ -30,7 +30,7 @@ type describeOutput struct {
 	NextToken       string `json:",omitempty"`
 }
 
-// compositeAlarm and metricAlarm repeat what they have in common: the members of a protocol are not embedded.
+// compositeAlarm and metricAlarm repeat their common members, since protocol members are not embedded.
 type compositeAlarm struct {
 	AlarmName                          string
 	AlarmArn                           string
@@ -84,7 +84,7 @@ type metricAlarm struct {
 	Metrics                            []dataQuery `json:",omitempty"`
 }
 
-// pageOfAlarms is how many alarms an answer has unless it is told otherwise.
+// pageOfAlarms is the default number of alarms in a response.
 const pageOfAlarms = 50
 
 func (s service) describeAlarms(_ context.Context, in *describeInput) (*describeOutput, error) {
@@ -107,7 +107,7 @@ func (s service) describeAlarms(_ context.Context, in *describeInput) (*describe
 	return out, nil
 }
 
-// wants reports whether an alarm was asked for. Without a type, composites are not.
+// wants reports whether an alarm was requested. Without a type, composites are not.
 func (in *describeInput) wants(a alarm.Alarm) bool {
 	kind, actions := "MetricAlarm", alarm.Actions{}
 	if a.Composite != nil {
@@ -144,6 +144,7 @@ func compositeOf(a alarm.Alarm) compositeAlarm {
 	return out
 }
 
+// metricOf converts an alarm to the API's form, in which a plain alarm's metric is spread over several members.
 func metricOf(a alarm.Alarm) metricAlarm {
 	m := a.Metric
 	out := metricAlarm{

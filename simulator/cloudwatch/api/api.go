@@ -1,4 +1,5 @@
-// Package api is CloudWatch's API over HTTP: alarms with their history, metrics and dashboards, for the AWS CLI and SDKs.
+// Package api is CloudWatch's API over HTTP: alarms with their history, metrics and dashboards, for the AWS CLI and
+// SDKs.
 package api
 
 import (
@@ -14,17 +15,17 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Options are what the API answers from.
+// Options are the data behind the API.
 type Options struct {
 	Store  *cloudwatch.Store
 	Alarms *alarm.Engine
-	// Dashboard gives the body of a dashboard.
+	// Dashboard returns the body of a dashboard.
 	Dashboard func(name string) (body string, ok bool)
 	// Account is part of dashboards' ARNs.
 	Account string
 }
 
-// Service is the API. Newer clients speak CBOR, older ones the query protocol.
+// Service returns the API. Newer clients use CBOR, older ones the query protocol.
 func Service(o Options) wire.Service {
 	s := service{o}
 	return wire.Service{
@@ -50,7 +51,7 @@ func Service(o Options) wire.Service {
 
 type service struct{ Options }
 
-// everything is the resource of actions that IAM does not narrow down.
+// everything is the resource of actions that IAM cannot restrict.
 func everything[In any](*In) []string { return []string{"*"} }
 
 func invalid(format string, args ...any) error {
@@ -61,7 +62,7 @@ func notFound(code, format string, args ...any) error {
 	return &wire.Error{Code: code, QueryCode: "ResourceNotFound", Message: fmt.Sprintf(format, args...), Status: http.StatusNotFound}
 }
 
-// page gives a part of a list, and the token of the next one: how many elements are behind.
+// page returns part of a list, and the token of the next page: the number of elements already returned.
 func page[T any](all []T, token string, size int) (part []T, next string, err error) {
 	from := 0
 	if token != "" {

@@ -26,7 +26,8 @@ import (
 
 var start = time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 
-// served is an API with an alarm "a" on the metric N M, whose minute 0 has 1 and 3, and a composite "c" on it.
+// served is an API with an alarm "a" on the metric N M, whose minute 0 has the values 1 and 3, and a composite "c" on
+// it.
 func served(t *testing.T) (*sdk.Client, string) {
 	t.Helper()
 	now := start
@@ -67,7 +68,7 @@ func served(t *testing.T) (*sdk.Client, string) {
 
 var stage = []cloudwatch.Dimension{{Name: "Stage", Value: "dev"}}
 
-// ask calls an action and ends the test if it fails.
+// ask calls an action, and fails the test on an error.
 func ask[In, Out any](t *testing.T, do func(In) (Out, error), in In) Out {
 	t.Helper()
 	out, err := do(in)
@@ -234,7 +235,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Debian's AWS CLI speaks the query protocol.
+// TestQueryProtocol proves that the query protocol works, which Debian's AWS CLI uses.
 func TestQueryProtocol(t *testing.T) {
 	t.Parallel()
 	_, address := served(t)

@@ -98,6 +98,8 @@ type dataResult struct {
 	StatusCode string
 }
 
+// metricData implements GetMetricData: missing values have no datapoint, and the newest comes first unless requested
+// otherwise.
 func (s service) metricData(_ context.Context, in *dataInput) (*dataOutput, error) {
 	var queries []cloudwatch.DataQuery
 	for _, q := range in.MetricDataQueries {
@@ -195,7 +197,7 @@ func (s service) statistics(_ context.Context, in *statisticsInput) (*statistics
 	return out, nil
 }
 
-// unit is the one that was asked for, or that of the metric's values.
+// unit is the requested unit, or that of the metric's values.
 func (s service) unit(in *statisticsInput) string {
 	if in.Unit != "" {
 		return in.Unit
@@ -220,14 +222,14 @@ type listOutput struct {
 	NextToken string `json:",omitempty"`
 }
 
-// pageOfMetrics is how many metrics an answer has.
+// pageOfMetrics is how many metrics a response has.
 const pageOfMetrics = 500
 
 func (s service) listMetrics(_ context.Context, in *listInput) (*listOutput, error) {
 	metrics := []metric{}
 	for _, m := range s.Store.Series() {
 		found := metric{m.Namespace, m.Name, dimensionsOf(m.Dimensions)}
-		twice := len(metrics) > 0 && reflect.DeepEqual(metrics[len(metrics)-1], found) // with another unit: it comes right behind
+		twice := len(metrics) > 0 && reflect.DeepEqual(metrics[len(metrics)-1], found) // in another unit: it directly follows
 		if in.wants(found) && !twice {
 			metrics = append(metrics, found)
 		}
@@ -272,6 +274,7 @@ func (s service) putMetricData(_ context.Context, in *putInput) (*nothing, error
 	return &nothing{}, nil
 }
 
+// putDatum stores one datum, each of its values as often as its count says.
 func (s service) putDatum(namespace string, d datum) error {
 	values := d.Values
 	if d.Value != nil {

@@ -50,7 +50,7 @@ func (env Env) all(nodes []node) ([]Value, error) {
 	return values, nil
 }
 
-// join makes one array of what an array's brackets enclose; arrays in it are flattened.
+// join makes one array of the elements in brackets; nested arrays are flattened.
 func join(parts []Value) (Value, error) {
 	joined := Value{kind: array}
 	for _, part := range parts {
@@ -63,7 +63,7 @@ func join(parts []Value) (Value, error) {
 	return joined, nil
 }
 
-// operators are the functions of the binary operators. What is divided by zero is no finite number, and dropped.
+// operators are the functions of the binary operators. A division by zero yields no finite number, and is dropped.
 var operators = map[string]func(a, b float64) float64{
 	"+":  func(a, b float64) float64 { return a + b },
 	"-":  func(a, b float64) float64 { return a - b },
@@ -103,7 +103,7 @@ func (env Env) combine(f func(a, b float64) float64, a, b Value) (Value, error) 
 	}
 }
 
-// row is a single series, or a number as one.
+// row returns a single series, or a number as one.
 func (v Value) row(n int) []float64 {
 	if v.kind != scalar {
 		return v.rows[0].Values
@@ -119,7 +119,7 @@ func constant(v float64, n int) []float64 {
 	return values
 }
 
-// combineRows takes a missing value for 0 if the other side, unless it is a number, has one.
+// combineRows treats a missing value as 0 if the other side, unless it is a number, has one.
 func combineRows(f func(a, b float64) float64, a, b []float64, aNumber, bNumber bool) []float64 {
 	out := make([]float64, len(a))
 	for i := range out {

@@ -15,13 +15,13 @@ type function struct {
 	do          func(env Env, n node, args []Value) (Value, error)
 }
 
-// words are the options of functions.
+// words are options of functions.
 var words = []string{"REPEAT", "LINEAR"}
 
-// functions are those that are simulated. An expression with another one is refused.
+// functions are the simulated functions. An expression with any other is refused.
 var functions map[string]function
 
-func init() { // which breaks the circle from a function to the evaluation of its arguments
+func init() { // in init, to break the cycle from a function to the evaluation of its arguments
 	functions = map[string]function{
 		"ABS": values(math.Abs), "CEIL": values(math.Ceil), "FLOOR": values(math.Floor),
 		"LOG": values(math.Log), "LOG10": values(math.Log10),
@@ -51,7 +51,7 @@ func (env Env) call(n node) (Value, error) {
 	return v, nil
 }
 
-// needRows is an error unless a value is a series or an array.
+// needRows returns an error unless a value is a series or an array.
 func needRows(v Value) error {
 	if v.kind == series || v.kind == array {
 		return nil
@@ -59,7 +59,7 @@ func needRows(v Value) error {
 	return fmt.Errorf("its argument is %v; it must be a time series or an array", v.kind)
 }
 
-// mapped is a function that makes a series of each series.
+// mapped makes a function that maps each series to a series.
 func mapped(f func(env Env, row []float64) []float64) function {
 	return function{1, 1, func(env Env, _ node, args []Value) (Value, error) {
 		if err := needRows(args[0]); err != nil {
@@ -69,7 +69,7 @@ func mapped(f func(env Env, row []float64) []float64) function {
 	}}
 }
 
-// values is a function of each value.
+// values makes a function of each value.
 func values(f func(float64) float64) function {
 	return mapped(func(_ Env, row []float64) []float64 {
 		out := make([]float64, len(row))
@@ -82,7 +82,7 @@ func values(f func(float64) float64) function {
 	})
 }
 
-// steps is a function of the way from a value to the next: by how much, in how many seconds. The first value has no
+// steps makes a function of the step from a value to the next: by how much, in how many seconds. The first value has no
 // predecessor.
 func steps(f func(by, seconds float64) float64) function {
 	return mapped(func(env Env, row []float64) []float64 {
@@ -100,7 +100,7 @@ func steps(f func(by, seconds float64) float64) function {
 	})
 }
 
-// moments is a function of the time at which each period begins.
+// moments makes a function of the time at which each period begins.
 func moments(f func(time.Time) int) function {
 	return mapped(func(env Env, row []float64) []float64 {
 		out := make([]float64, len(row))
@@ -111,8 +111,8 @@ func moments(f func(time.Time) int) function {
 	})
 }
 
-// reduction is a function that makes a number of a series, and a series of an array. f gets the values that there
-// are, at least one, and how many there could be.
+// reduction makes a function that reduces a series to a number, and an array to a series. f gets the present values, at
+// least one, and the number of periods.
 func reduction(f func(present []float64, all int) float64) function {
 	return function{1, 1, func(env Env, _ node, args []Value) (Value, error) {
 		if err := needRows(args[0]); err != nil {
@@ -133,7 +133,7 @@ func reduction(f func(present []float64, all int) float64) function {
 	}}
 }
 
-// reduce gives NaN for no value at all, which is dropped wherever it is used.
+// reduce returns NaN for no value at all, which is dropped wherever it is used.
 func reduce(f func(present []float64, all int) float64, all []float64) float64 {
 	present := slices.DeleteFunc(slices.Clone(all), math.IsNaN)
 	if len(present) == 0 {
@@ -149,7 +149,7 @@ func sum(present []float64, _ int) (total float64) {
 	return total
 }
 
-// average takes missing values for 0, as AWS documents it.
+// average counts missing values as 0, as AWS documents it.
 func average(present []float64, all int) float64 { return sum(present, all) / float64(all) }
 
 func least(present []float64, _ int) float64 { return slices.Min(present) }
@@ -180,7 +180,7 @@ func runningSum(_ Env, _ node, args []Value) (Value, error) {
 	}), nil
 }
 
-// fill puts a number, another series' values, the last value or a straight line where values are missing.
+// fill replaces missing values by a number, another series' values, the last value or a straight line.
 func fill(env Env, _ node, args []Value) (Value, error) {
 	if err := needRows(args[0]); err != nil {
 		return Value{}, err
@@ -210,8 +210,8 @@ func fill(env Env, _ node, args []Value) (Value, error) {
 	return args[0].each(with), nil
 }
 
-// between fills the gaps by the values on both sides; part is how far a gap's period lies from the left one. What
-// nothing precedes stays missing, and so does the end of a line that leads nowhere.
+// between fills the gaps from the values on both sides; part is the relative distance of a gap's period from the left
+// one. A gap at the beginning stays missing, and so does the end of a line without a right end.
 func between(row []float64, f func(a, b, part float64) float64) []float64 {
 	out, last := slices.Clone(row), -1
 	for i := range row {
@@ -235,7 +235,7 @@ func between(row []float64, f func(a, b, part float64) float64) []float64 {
 	return out
 }
 
-// choose is IF. A condition that is missing drops the value; a missing one of the branch for true counts as 0.
+// choose is IF. A missing condition drops the value; a missing value of the true branch counts as 0.
 func choose(env Env, _ node, args []Value) (Value, error) {
 	if len(args) == 2 {
 		args = append(args, Value{kind: scalar, number: math.NaN()})
@@ -271,7 +271,7 @@ func choose(env Env, _ node, args []Value) (Value, error) {
 	return Series("", out), nil
 }
 
-// metrics are all metrics, or those with a text in their id.
+// metrics returns all metrics, or those whose id contains a text.
 func metrics(env Env, _ node, args []Value) (Value, error) {
 	all := Value{kind: array}
 	if len(args) == 1 && args[0].kind != text {
@@ -294,7 +294,7 @@ func metricCount(_ Env, _ node, args []Value) (Value, error) {
 	return Value{kind: scalar, number: float64(len(args[0].rows))}, needRows(args[0])
 }
 
-// period is that of a metric; CloudWatch takes no expression here.
+// period returns the period of a metric; CloudWatch accepts no expression here.
 func period(env Env, n node, _ []Value) (Value, error) {
 	if !slices.Contains(env.Metrics, n.kids[0].text) {
 		return Value{}, errors.New("its argument must be the id of a metric")
@@ -324,7 +324,7 @@ func pick(from Value, which func([]Row) Row) (Value, error) {
 	return Value{kind: series, rows: []Row{which(from.rows)}}, nil
 }
 
-// band gives the upper and the lower limit, in this order: FIRST of it is the upper one.
+// band returns the upper and the lower limit, in this order: its FIRST is the upper one.
 func band(env Env, n node, args []Value) (Value, error) {
 	width := 2.0
 	switch {

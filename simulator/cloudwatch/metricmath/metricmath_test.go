@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// values are written as in AWS's tables: numbers, and - for a missing value.
+// Values are written as in AWS's tables: numbers, and - for a missing value.
 func parse(text string) []float64 {
 	var values []float64
 	for _, word := range strings.Fields(strings.ReplaceAll(text, ",", " ")) {
@@ -26,7 +26,7 @@ func parse(text string) []float64 {
 	return values
 }
 
-// env has a minute's period from 2026-11-27 10:58:00 UTC, a Friday, on.
+// env has periods of a minute from 2026-11-27 10:58:00 UTC, a Friday.
 func env(series map[string]string) Env {
 	e := Env{Start: 1795777080, Period: 60, Metrics: nil}
 	for id, text := range series {
@@ -58,7 +58,7 @@ func eval(source string, e Env) ([]Row, error) {
 	return v.Rows()
 }
 
-// The examples of the documentation, and what it says in words.
+// TestDocumented proves that expressions evaluate as in the documentation's examples, and as its prose says.
 func TestDocumented(t *testing.T) {
 	t.Parallel()
 	compared := map[string]string{"metric1": "30 20 0 0", "metric2": "20 - 20 -"}

@@ -13,11 +13,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The oracle computes an expression as one would by hand: a series is a map from period to value, an absent key a
-// missing value. It shares nothing with the package but the syntax of its texts.
+// The oracle computes an expression as by hand: a series is a map from period to value, and an absent key is a missing
+// value. It shares only the syntax of expressions with the package.
 type oracle struct {
 	text string
-	// number is set for a number, else values.
+	// number is set for a number, otherwise values.
 	number *float64
 	values map[int]float64
 }
@@ -26,7 +26,7 @@ const periods = 6
 
 func ofNumber(text string, v float64) oracle { return oracle{text: text, number: &v} }
 
-// at is a value in a period; a number has one in each.
+// at is the value in a period; a number has one in each.
 func (o oracle) at(i int) (float64, bool) {
 	if o.number != nil {
 		return *o.number, true
@@ -43,7 +43,7 @@ func (o oracle) row() []float64 {
 	return row
 }
 
-// settle drops what is no finite number.
+// settle drops non-finite numbers.
 func settle(o oracle) oracle {
 	maps.DeleteFunc(o.values, func(_ int, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 	return o
@@ -103,7 +103,7 @@ func conditional(c, a, b oracle) oracle {
 	o := oracle{text: fmt.Sprintf("IF(%s, %s, %s)", c.text, a.text, b.text), values: map[int]float64{}}
 	for i, v := range c.values {
 		if v != 0 {
-			o.values[i], _ = a.at(i) // 0 if it is missing
+			o.values[i], _ = a.at(i) // 0 if missing
 		} else if w, ok := b.at(i); ok {
 			o.values[i] = w
 		}
@@ -132,6 +132,7 @@ func difference(a oracle) oracle {
 	return o
 }
 
+// reduced is a reduction of several series to one. AVG divides by all series, missing values included.
 func reduced(name string, of ...oracle) oracle {
 	texts, o := []string{}, oracle{values: map[int]float64{}}
 	for i := range periods {

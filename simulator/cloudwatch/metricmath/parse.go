@@ -15,7 +15,7 @@ type Expression struct {
 	root   node
 }
 
-// Parse reads an expression. A function that is not known is an error that names it.
+// Parse parses an expression. An unknown function is an error that names it.
 func Parse(source string) (*Expression, error) {
 	tokens, err := lex(source)
 	if err != nil {
@@ -32,7 +32,7 @@ func Parse(source string) (*Expression, error) {
 	return &Expression{source, root}, nil
 }
 
-// References are the ids that the expression uses, in order of their names.
+// References are the ids that the expression refers to, sorted.
 func (e *Expression) References() []string {
 	ids := map[string]bool{}
 	walk(e.root, func(n node) {
@@ -59,7 +59,7 @@ func walk(n node, do func(node)) {
 // node is a part of an expression.
 type node struct {
 	op   op
-	text string // the operator, the function, the id, the text
+	text string // the operator, the function, the id, or the text
 	kids []node
 }
 
@@ -94,7 +94,7 @@ type parser struct {
 	at     int
 }
 
-// peek is the next token, "" at the end.
+// peek returns the next token, "" at the end.
 func (p *parser) peek() string {
 	if p.at == len(p.tokens) {
 		return ""
@@ -115,13 +115,13 @@ func (p *parser) expect(want string) error {
 	return nil
 }
 
-// synonyms are the operators that have two spellings.
+// synonyms are the operators with two spellings.
 var synonyms = map[string]string{"AND": "&&", "OR": "||"}
 
-// levels are the operators, those that bind least first.
+// levels are the operators by precedence, lowest first.
 var levels = [][]string{{"||"}, {"&&"}, {"==", "!=", "<", "<=", ">", ">="}, {"+", "-"}, {"*", "/"}}
 
-// binary reads operators of a level and above, from left to right.
+// binary parses operators of a level and above, from left to right.
 func (p *parser) binary(level int) (node, error) {
 	if level == len(levels) {
 		return p.unary()
@@ -158,6 +158,7 @@ func (p *parser) unary() (node, error) {
 	return node{opBinary, "^", []node{base, exponent}}, err
 }
 
+// primary parses an operand: a number, a text, an id, an array, a call, or an expression in parentheses.
 func (p *parser) primary() (node, error) {
 	switch t := p.next(); {
 	case t == "":
@@ -182,7 +183,7 @@ func (p *parser) primary() (node, error) {
 	}
 }
 
-// function reads a call, or a word that is an option of one.
+// function parses a call, or a word that is an option of one.
 func (p *parser) function(name string) (node, error) {
 	if p.peek() != "(" {
 		if slices.Contains(words, name) {
@@ -202,7 +203,7 @@ func (p *parser) function(name string) (node, error) {
 	return node{opCall, name, kids}, err
 }
 
-// list reads what stands between commas.
+// list parses comma-separated elements.
 func (p *parser) list(end string) (kids []node, err error) {
 	if p.peek() == end {
 		p.next()
@@ -222,6 +223,6 @@ func (p *parser) list(end string) (kids []node, err error) {
 }
 
 func number(text string) Value {
-	v, _ := strconv.ParseFloat(text, 64) // the lexer takes nothing else
+	v, _ := strconv.ParseFloat(text, 64) // the lexer accepts nothing else
 	return Value{kind: scalar, number: v}
 }

@@ -14,7 +14,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// driver asks a service's actions, in JSON whatever its protocol, and learns whether a request gets as far as to be
+// driver calls a service's actions, in JSON whatever its protocol, and observes whether a request gets as far as being
 // carried out.
 type driver struct {
 	t        *testing.T
@@ -26,7 +26,7 @@ type driver struct {
 	asked    int
 }
 
-// drive asks each action with a request for each rule of its input and for each member.
+// drive calls each action with a request for each rule of its input and for each member.
 func drive(t *testing.T, service wire.Service, rules *wire.Model, p Published) {
 	t.Helper()
 	service.TargetPrefix, service.JSONVersion = "Driven", "1.0"
@@ -49,10 +49,10 @@ func drive(t *testing.T, service wire.Service, rules *wire.Model, p Published) {
 	}
 }
 
-// taken is what ask gives for a request that keeps all rules.
+// taken is ask's result for a request that keeps all rules.
 const taken = ""
 
-// ask gives taken, or the error.
+// ask returns taken, or the error.
 func (d *driver) ask(action string, input any) string {
 	d.asked++
 	body, err := json.Marshal(input)
@@ -77,7 +77,7 @@ func (d *driver) ask(action string, input any) string {
 	return w.Body.String()
 }
 
-// walk breaks each rule of a shape once. ask sends the input in which a value stands for the shape's.
+// walk breaks each rule of a shape once. ask sends the input with a given value in the shape's place.
 func (d *driver) walk(at, name string, ask func(any) string) {
 	s := d.rules.Shapes[name]
 	for what, value := range d.broken(s) {
@@ -95,7 +95,7 @@ func (d *driver) walk(at, name string, ask func(any) string) {
 	}
 }
 
-// broken are values that break a shape's rules, one each.
+// broken returns values that break one rule of a shape each.
 func (d *driver) broken(s *wire.Shape) map[string]any {
 	values := map[string]any{}
 	if len(s.Enum) > 0 {
@@ -121,6 +121,8 @@ func (d *driver) broken(s *wire.Shape) map[string]any {
 	return values
 }
 
+// walkMembers checks that each required member is required, that each member of AWS's is known, and walks the accepted
+// ones.
 func (d *driver) walkMembers(at, name string, ask func(any) string) {
 	s := d.rules.Shapes[name]
 	for _, required := range s.Required {
@@ -150,7 +152,7 @@ func (d *driver) walkMembers(at, name string, ask func(any) string) {
 	}
 }
 
-// sample is a value that keeps a shape's rules.
+// sample returns a value that keeps a shape's rules.
 func (d *driver) sample(name string) any {
 	s := d.rules.Shapes[name]
 	switch s.Type {

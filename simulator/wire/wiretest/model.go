@@ -16,7 +16,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Published is where a service's requests and answers are published.
+// Published locates the published description of a service's requests and responses.
 type Published struct {
 	// Folder is the service's folder in botocore's data, with the API's version: "sqs/2012-11-05".
 	Folder string
@@ -24,23 +24,23 @@ type Published struct {
 	Client any
 	// Own are shapes whose rules the service enforces itself, with the reason.
 	Own map[string]string
-	// Taken is the error of a call that keeps all rules, of a service that is asked for what it does not have. Empty: calls
-	// are not carried out, and Own is not tried.
+	// Taken is the service's error for a call that keeps all rules but names a resource that does not exist. Empty:
+	// calls are not carried out, and Own is not tried.
 	Taken string
-	// Samples are members that a structure needs beyond those that its model requires.
+	// Samples are members that a structure needs in addition to those that its model requires.
 	Samples map[string]map[string]any
 }
 
 var update = flag.Bool("update-model", false, "write model.json anew from botocore's model and the SDK")
 
-// botocore are the places where the AWS CLI keeps its models: Debian's package, and the installer's version 2.
+// botocore lists where the AWS CLI keeps its models: Debian's package, and the installer's version 2.
 var botocore = []string{
 	"/usr/lib/python3/dist-packages/awscli/botocore/data",
 	"/usr/lib/python3/dist-packages/botocore/data",
 	"/usr/local/aws-cli/v2/current/dist/awscli/botocore/data",
 }
 
-// shape is a wire.Shape with what only botocore's file has.
+// shape is a wire.Shape plus the members that only botocore's file has.
 type shape struct {
 	wire.Shape
 	Flattened bool `json:"flattened"`
@@ -55,9 +55,9 @@ type botocoreModel struct {
 	Shapes     map[string]*shape
 }
 
-// HoldAgainstModel proves that a service's actions take and answer only members that AWS has, of the same kind; that the
-// service's Model says all that is published about its inputs; and, by a request for each rule and member, that each rule
-// is enforced and each member is taken or refused by its name.
+// HoldAgainstModel proves that a service's actions accept and return only members that AWS has, of the same kind; that
+// the service's Model contains everything published about its inputs; and, by a request for each rule and member, that
+// each rule is enforced and each member is either accepted or refused by name.
 func HoldAgainstModel(t *testing.T, service wire.Service, p Published) {
 	t.Helper()
 	holdAgainstSDK(t, service, p.Client)
@@ -74,7 +74,7 @@ func HoldAgainstModel(t *testing.T, service wire.Service, p Published) {
 	drive(t, service, rules, p)
 }
 
-// published is the model as it is published, or nil where botocore is not installed, which is an error in CI.
+// published returns the published model, or nil if botocore is not installed, which is an error in CI.
 func published(t *testing.T, service wire.Service, p Published) *wire.Model {
 	t.Helper()
 	text := find(p.Folder)
@@ -101,7 +101,7 @@ func published(t *testing.T, service wire.Service, p Published) *wire.Model {
 	return m
 }
 
-// find gives the text of a model, plain or compressed.
+// find returns the text of a model, plain or compressed.
 func find(folder string) []byte {
 	for _, root := range botocore {
 		file := filepath.Join(root, folder, "service-2.json")
@@ -121,7 +121,7 @@ func find(folder string) []byte {
 	return nil
 }
 
-// add copies a shape with all it refers to. Members that only the SDK has are added by their names, and so are the names
+// add copies a shape with everything it refers to. It adds by name the members that only the SDK has, and the names
 // that flattened lists have in the query protocol.
 func (from botocoreModel) add(m *wire.Model, name string, sdk reflect.Type) {
 	if m.Shapes[name] != nil {
@@ -149,7 +149,7 @@ func (from botocoreModel) add(m *wire.Model, name string, sdk reflect.Type) {
 	}
 }
 
-// addNames adds members of which only the names are known.
+// addNames adds members of which only the name is known.
 func addNames(members map[string]wire.Ref, names []string) {
 	for _, name := range names {
 		if _, known := members[name]; !known {
@@ -158,7 +158,7 @@ func addNames(members map[string]wire.Ref, names []string) {
 	}
 }
 
-// write writes model.json, without the rules that the service enforces itself, and gives what it will be read as.
+// write writes model.json, without the rules that the service enforces itself, and returns it as it will be parsed.
 func write(t *testing.T, fresh *wire.Model, own map[string]string) *wire.Model {
 	t.Helper()
 	m := wire.Model{Operations: fresh.Operations, Shapes: maps.Clone(fresh.Shapes)}
@@ -177,7 +177,7 @@ func write(t *testing.T, fresh *wire.Model, own map[string]string) *wire.Model {
 	return wire.ParseModel(text)
 }
 
-// compare reports where a model is laxer than what is published.
+// compare reports where a model is laxer than the published one.
 func compare(t *testing.T, have, want *wire.Model, own map[string]string) {
 	t.Helper()
 	for name, w := range want.Shapes {

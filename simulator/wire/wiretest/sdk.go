@@ -11,7 +11,7 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// sdkTypes are the SDK's input and output of an action, nil if it has no such action.
+// sdkTypes returns the SDK's input and output of an action, nil if it has no such action.
 func sdkTypes(client any, action string) (input, output reflect.Type) {
 	method, ok := reflect.TypeOf(client).MethodByName(action)
 	if !ok {
@@ -20,7 +20,7 @@ func sdkTypes(client any, action string) (input, output reflect.Type) {
 	return method.Type.In(2).Elem(), method.Type.Out(0).Elem()
 }
 
-// membersOf are the names of a structure's members in the SDK.
+// membersOf returns the names of a structure's members in the SDK.
 func membersOf(sdk reflect.Type) (names []string) {
 	if sdk == nil || sdk.Kind() != reflect.Struct || sdk == reflect.TypeFor[time.Time]() {
 		return nil
@@ -33,7 +33,7 @@ func membersOf(sdk reflect.Type) (names []string) {
 	return names
 }
 
-// part is the type of a structure's member, or of the elements of a list or map.
+// part returns the type of a structure's member, or of the elements of a list or map.
 func part(sdk reflect.Type, member string) reflect.Type {
 	switch {
 	case sdk == nil:
@@ -48,7 +48,7 @@ func part(sdk reflect.Type, member string) reflect.Type {
 	}
 }
 
-// plain takes the pointer off a type.
+// plain removes the pointer from a type.
 func plain(t reflect.Type) reflect.Type {
 	if t != nil && t.Kind() == reflect.Pointer {
 		return t.Elem()
@@ -56,7 +56,7 @@ func plain(t reflect.Type) reflect.Type {
 	return t
 }
 
-// holdAgainstSDK proves that the actions' inputs and outputs have members of the SDK's alone, of the same kind.
+// holdAgainstSDK proves that the actions' inputs and outputs have only members that the SDK has, of the same kind.
 func holdAgainstSDK(t *testing.T, service wire.Service, client any) {
 	t.Helper()
 	for action, a := range service.Actions {
@@ -71,12 +71,12 @@ func holdAgainstSDK(t *testing.T, service wire.Service, client any) {
 	}
 }
 
-// sameMembers walks one of our types beside the SDK's.
+// sameMembers compares one of our types with the SDK's.
 func sameMembers(t *testing.T, at string, ours, sdk reflect.Type) {
 	t.Helper()
 	ours, sdk = plain(ours), plain(sdk)
 	if readsItself(ours) || sdk.Kind() == reflect.Interface {
-		return // DynamoDB's values, and times: their own tests hold them
+		return // DynamoDB's values, and times: their own tests cover them
 	}
 	if a, b := kind(ours), kind(sdk); a != b {
 		t.Errorf("%s is a %s; AWS has a %s", at, a, b)
@@ -109,7 +109,7 @@ func readsItself(t reflect.Type) bool {
 	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[json.Marshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// kind is a type's kind as JSON tells them apart; a time is a number of seconds.
+// kind is a type's kind as distinguished in JSON; a time is a number of seconds.
 func kind(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Float64:

@@ -1,5 +1,5 @@
-// Package wiretest is what the tests of simulated services share: a service on the network, with a configuration of the
-// SDK that leads there, and errors as the SDK or a caller in Go sees them.
+// Package wiretest is shared by the tests of simulated services: it puts a service on the network, with an SDK
+// configuration for it, and compares errors as seen by the SDK or a caller in Go.
 package wiretest
 
 import (
@@ -14,9 +14,9 @@ import (
 	"heliograph/simulator/wire"
 )
 
-// Serve puts a service on the network until the test ends, and gives the configuration for the SDK's client of it. The
-// client retries: its request body races with the end of net/http's write loop, so that a large answer is now and then
-// cut off.
+// Serve puts a service on the network until the test ends, and returns the configuration for the SDK's client of it.
+// The client retries: its request body races with the end of net/http's write loop, so a large response is cut off now
+// and then.
 func Serve(t testing.TB, service wire.Service, o wire.Options) aws.Config {
 	t.Helper()
 	endpoint := wire.NewEndpoint(o)
@@ -31,7 +31,7 @@ func Serve(t testing.TB, service wire.Service, o wire.Options) aws.Config {
 	}
 }
 
-// Code is an error's code, as a client of the SDK or a caller of the Go methods sees it; empty for no error.
+// Code returns an error's code, as seen by a client of the SDK or a caller of the Go methods; empty for no error.
 func Code(err error) string {
 	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e.Code
@@ -45,7 +45,7 @@ func Code(err error) string {
 	return ""
 }
 
-// WantCode fails a test whose error has another code.
+// WantCode fails the test if the error has another code.
 func WantCode(t testing.TB, err error, want string) {
 	t.Helper()
 	if got := Code(err); got != want {
