@@ -1,4 +1,4 @@
-// Command infra is the Pulumi program of Heliograph: `pulumi up` runs it with this folder as its working directory.
+// Command infra is Heliograph's Pulumi program: `pulumi up` runs it with this folder as its working directory.
 package main
 
 import (

@@ -13,10 +13,10 @@ import (
 	"github.com/aws/smithy-go/logging"
 )
 
-// AWSConfig configures the AWS SDK for the stack. For a local stack nothing is read from the environment or from ~/.aws:
-// a developer's profile, proxy endpoint or retry mode is meant for AWS, and could only lead elsewhere or fail.
+// AWSConfig configures the AWS SDK for the stack. For a local stack it reads nothing from the environment or from
+// ~/.aws: a developer's profile, proxy endpoint or retry mode is meant for AWS, and could only lead elsewhere or fail.
 func (e Endpoints) AWSConfig(ctx context.Context) (aws.Config, error) {
-	quiet := logging.Nop{} // the SDK warns of connections that it can't reuse; what matters comes as an error
+	quiet := logging.Nop{} // the SDK warns of connections that it can't reuse; real problems are returned as errors
 	if e.AWSEndpointURL != "" {
 		return aws.Config{
 			Region: e.Region, BaseEndpoint: aws.String(e.AWSEndpointURL), Logger: quiet, HTTPClient: loopbackClient{http.DefaultClient},
@@ -32,15 +32,16 @@ func (e Endpoints) AWSConfig(ctx context.Context) (aws.Config, error) {
 
 // loopbackClient is an HTTP client for AWS calls to a server on this machine.
 //
-// The SDK closes a request's body as soon as the answer's head has arrived. A server on the same machine can answer before
-// net/http is done with the body; net/http then takes the closing for a failed write and cuts the connection, and whatever
-// exceeds the 4 KB that are buffered is lost. The SDK tries again, but what a ReceiveMessage has hidden stays hidden. So
-// net/http reads a copy that the SDK can't close. (smithy-go v1.28.8, transport/http/client.go.)
+// The SDK closes a request's body as soon as the head of the response has arrived. A server on the same machine can
+// respond before net/http has finished with the body; net/http then takes the close for a failed write and cuts the
+// connection, and everything beyond the 4 KB already buffered is lost. The SDK retries, but messages hidden by a
+// ReceiveMessage stay hidden. So net/http reads a copy that the SDK can't close. (smithy-go v1.28.8,
+// transport/http/client.go.)
 type loopbackClient struct{ client *http.Client }
 
 var _ aws.HTTPClient = loopbackClient{}
 
-// Do sends a request. Its body is a few KB at most.
+// Do sends a request. Its body must be small, a few KB at most, since it is copied.
 func (l loopbackClient) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		body, err := io.ReadAll(r.Body)

@@ -19,8 +19,8 @@ import (
 	"heliograph"
 )
 
-// TestLargeAnswers proves that no large answer of a server on the same machine is lost. With the SDK's own client, some ten of
-// these calls fail.
+// TestLargeAnswers proves that no large response of a server on the same machine is lost. With the SDK's own client,
+// about ten of these calls fail.
 func TestLargeAnswers(t *testing.T) {
 	t.Parallel()
 	answer := `{"Messages":[{"MessageId":"1","Body":"` + strings.Repeat("x", 131<<10) + `"}]}`
@@ -41,8 +41,8 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
-// sdkVariables are the environment variables that the AWS SDK's configuration is made from, found in its source, so that a
-// newer SDK's are among them.
+// sdkVariables returns the environment variables that configure the AWS SDK. They are read from its source, so that
+// those of a newer SDK are included.
 func sdkVariables(t *testing.T) []string {
 	t.Helper()
 	folder, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2/config").Output()
@@ -53,7 +53,7 @@ func sdkVariables(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, names := map[string]bool{}, []string{"AWS_ENDPOINT_URL_SQS"} // one for each service, not spelled out there
+	seen, names := map[string]bool{}, []string{"AWS_ENDPOINT_URL_SQS"} // one per service, not spelled out there
 	for _, quoted := range regexp.MustCompile(`"AWS_[A-Z0-9_]+"`).FindAllString(string(source), -1) {
 		if name := strings.Trim(quoted, `"`); !seen[name] {
 			seen[name] = true
@@ -66,8 +66,9 @@ func sdkVariables(t *testing.T) []string {
 	return names
 }
 
-// TestSurroundings proves that nothing of a developer's AWS configuration reaches a call to a local stack: each variable that
-// the SDK reads is set to a value that would lead elsewhere or fail, alone and all together, over a ~/.aws that does the same.
+// TestSurroundings proves that nothing in a developer's AWS configuration reaches a call to a local stack: each
+// variable that the SDK reads is set to a value that would lead elsewhere or fail, alone and all together, along with a
+// ~/.aws that does the same.
 func TestSurroundings(t *testing.T) {
 	home := t.TempDir()
 	if err := os.Mkdir(filepath.Join(home, ".aws"), 0o700); err != nil {
@@ -82,7 +83,7 @@ func TestSurroundings(t *testing.T) {
 	names := sdkVariables(t)
 	for _, name := range names {
 		t.Setenv(name, "")
-		_ = os.Unsetenv(name) // t.Setenv puts it back when the test ends
+		_ = os.Unsetenv(name) // t.Setenv restores it when the test ends
 	}
 	t.Setenv("HOME", home)
 	var signed string

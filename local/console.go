@@ -22,13 +22,13 @@ import (
 	"heliograph/simulator/xray"
 )
 
-// app is what only Heliograph can tell the console about a cloud that it runs in.
+// app gives the console Heliograph's own view of the cloud: the console itself knows only AWS.
 type app struct {
 	*cloud.Cloud
 	root string // the module's folder
 }
 
-// consoleOf tells the console what only Heliograph knows.
+// consoleOf returns the constructor of the app, for the simulator to call with its cloud.
 func consoleOf(root string) func(*cloud.Cloud) console.App {
 	return func(c *cloud.Cloud) console.App {
 		a := app{c, root}
@@ -41,10 +41,10 @@ func consoleOf(root string) func(*cloud.Cloud) console.App {
 	}
 }
 
-// physical is the name of a resource of the local stack on the simulator.
+// physical is the physical name of a resource of the local stack.
 func physical(short string) string { return project + "-" + name + "-" + short }
 
-// presets are the troubles that runbooks are about.
+// presets are the faults that the runbooks deal with.
 var presets = []console.Preset{
 	{
 		Name: "429 storm", Meaning: "API Gateway throttles every post: messages are tried again, then dead-lettered.", Proves: []string{"send-failures"},
@@ -60,7 +60,7 @@ var presets = []console.Preset{
 	},
 }
 
-// details reads what the table knows of connections, without being metered as a reader.
+// details reads the table's entries for connections, bypassing the meter that counts reads.
 func (a app) details(open []gateway.Connection) map[gateway.ConnectionID][]console.Detail {
 	all := map[gateway.ConnectionID][]console.Detail{}
 	table := a.Tables.Table(project + "-" + name)
@@ -82,7 +82,7 @@ func (a app) details(open []gateway.Connection) map[gateway.ConnectionID][]conso
 	return all
 }
 
-// unix reads Unix seconds; what is no number gives the zero time.
+// unix parses Unix seconds; a text that is not a number gives the zero time.
 func unix(text string) time.Time {
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || seconds == 0 {
@@ -91,6 +91,7 @@ func unix(text string) time.Time {
 	return time.Unix(seconds, 0).UTC()
 }
 
+// send queues a message as a producer would, without an Id.
 func (a app) send(_ context.Context, user, body string) (string, error) {
 	queue, err := a.Queues.Queue(physical(heliograph.Send))
 	if err != nil {
@@ -104,7 +105,7 @@ func (a app) send(_ context.Context, user, body string) (string, error) {
 	return string(sent.MessageID), err
 }
 
-// reason tells why a dead letter died.
+// reason returns why a message ended in the dead-letter queue.
 func reason(m sqs.Message) (string, string) {
 	why, given := m.MessageAttributes[message.ReasonAttribute]
 	if _, moved := m.Attributes["DeadLetterQueueSourceArn"]; moved || !given {
@@ -114,7 +115,7 @@ func reason(m sqs.Message) (string, string) {
 	return short, detail
 }
 
-// revive is a dead letter as it was before it died; whom it did not reach stays in it.
+// revive is a dead letter as it was before it died; it still lists the users that it did not reach.
 func revive(m sqs.Message) sqs.Outgoing {
 	out := sqs.Outgoing{Body: m.Body, Attributes: map[string]sqs.MessageAttribute{}, TraceHeader: m.Attributes["AWSTraceHeader"]}
 	for attribute, value := range m.MessageAttributes {
@@ -136,7 +137,7 @@ func (a app) runbook(path string) (string, bool) {
 	return string(text), err == nil
 }
 
-// journey tells what became of a message, from the log of send and the traces that name the message.
+// journey reconstructs a message's way from the log of send and from the traces that name the message.
 func (a app) journey(_ context.Context, id string) (any, error) {
 	var lines []journey.Line
 	for _, e := range a.Metrics.Events("/aws/lambda/"+physical(heliograph.Send), 0, 0) {

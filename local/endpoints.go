@@ -16,20 +16,20 @@ import (
 	"heliograph/simulator/process"
 )
 
-// Endpoints says where a running stack is: the program's outputs, and what only a local stack has. It is the content of
-// .heliograph/local.json, and of the file that the end-to-end tests are pointed at.
+// Endpoints locates a running stack: the program's outputs, and the addresses that only a local stack has. It is the
+// content of .heliograph/local.json, and of the file that the end-to-end tests are pointed at.
 type Endpoints struct {
 	heliograph.Outputs
 	// AWSEndpointURL is where the AWS APIs are served; empty for a stack on AWS, where each service has its own.
 	AWSEndpointURL string `json:"awsEndpointUrl,omitempty"`
 	// ConsoleURL is the local stack's console; empty for a stack on AWS, which has a dashboard.
 	ConsoleURL string `json:"consoleUrl,omitempty"`
-	// PID is the process that the stack runs in; 0 for a stack on AWS.
+	// PID is the process of a local stack; 0 for a stack on AWS.
 	PID int `json:"pid,omitempty"`
 }
 
-// ReadEndpoints reads an endpoints file. The error wraps fs.ErrNotExist if there is no file, and names the first address
-// that the file lacks.
+// ReadEndpoints reads an endpoints file. The error wraps fs.ErrNotExist if there is no file; otherwise it names the
+// first address missing from the file.
 func ReadEndpoints(path string) (Endpoints, error) {
 	var e Endpoints
 	data, err := os.ReadFile(path)
@@ -45,11 +45,11 @@ func ReadEndpoints(path string) (Endpoints, error) {
 	return e, nil
 }
 
-// ErrNotRunning says that there is no stack where an endpoints file should lead to one.
+// ErrNotRunning: the endpoints file is missing, or was left behind by a stack that no longer runs.
 var ErrNotRunning = errors.New("the local stack is not running")
 
-// Find reads the endpoints file of a stack and, if that is a local one, makes sure that it still runs: a killed one leaves
-// its file behind. The error wraps ErrNotRunning where there is none; it comes at once.
+// Find reads a stack's endpoints file and, for a local stack, makes sure that the stack still runs: a killed one leaves
+// its file behind. The error wraps ErrNotRunning if it does not, and is returned at once.
 func Find(ctx context.Context, path string) (Endpoints, error) {
 	e, err := ReadEndpoints(path)
 	switch {
@@ -71,7 +71,7 @@ func Find(ctx context.Context, path string) (Endpoints, error) {
 	return e, socket.Close()
 }
 
-// check names the first missing address of those without which nothing works.
+// check names the first missing address among those that everything depends on.
 func (e Endpoints) check() error {
 	for _, needed := range []struct{ name, value string }{
 		{"webSocketUrl", e.WebSocketURL},
@@ -87,7 +87,7 @@ func (e Endpoints) check() error {
 	return nil
 }
 
-// write puts the whole file in place in one step, so that no reader sees half of it.
+// write replaces the whole file in one step, so that no reader sees half of it.
 func (e Endpoints) write(path string) error {
 	data, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
@@ -106,7 +106,7 @@ func (e Endpoints) write(path string) error {
 	return nil
 }
 
-// removeFile removes a file that may be gone already.
+// removeFile removes a file that may already be gone.
 func removeFile(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -13,8 +13,8 @@ import (
 	"heliograph"
 )
 
-// TestFind proves that a stack that runs is found, and that everything a stack may leave behind is told from one, at once
-// and in a line.
+// TestFind proves that a running stack is found, and that everything a stack may leave behind is told apart from one,
+// at once and in one line.
 func TestFind(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -35,7 +35,7 @@ func TestFind(t *testing.T) {
 	for name, tt := range map[string]struct {
 		url  string
 		pid  int
-		says string // "" where it is found
+		says string // "" if the stack is found
 	}{
 		"runs":                   {here, os.Getpid(), ""},
 		"runs, pid not known":    {here, 0, ""},
@@ -74,8 +74,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestAKilledStackLeavesNothing proves that the next stack takes over the folder of a killed one, whose endpoints file is
-// gone from the start: it would lead to addresses that are others' by now.
+// TestAKilledStackLeavesNothing proves that a new stack takes over the folder of a killed one and removes its endpoints
+// file first: the addresses in it may belong to other programs by now.
 func TestAKilledStackLeavesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "local.json")
@@ -92,7 +92,7 @@ func TestAKilledStackLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestReadOnlyFolder proves that a folder that can't be written to is an error that names the way out. A file in the
+// TestReadOnlyFolder proves that a folder that can't be written to is an error that names the remedy. A file in the
 // folder's place stands for it, since root may write everywhere.
 func TestReadOnlyFolder(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,7 @@
-// Package local runs Heliograph's own Pulumi program on the simulator, and says where the running stack is.
+// Package local runs Heliograph's own Pulumi program on the simulator and records where the running stack is.
 //
-// It is all that joins the two: infra/stack knows no simulator, and the simulator knows nothing of Heliograph. The
-// functions run as compiled programs here, as they do on AWS.
+// It is the only link between the two: infra/stack does not know the simulator, and the simulator does not know
+// Heliograph. The functions run as compiled programs, as they do on AWS.
 package local
 
 import (
@@ -35,33 +35,32 @@ const (
 	name    = "local"
 )
 
-// Options say what to run, and where.
+// Options select the program to run and its surroundings.
 type Options struct {
 	// Root is the module's folder, or one below it. Required.
 	Root string
-	// Port is the first of three: the AWS APIs; the WebSocket API and the HTTP API are on the next two. 0
-	// takes free ones.
+	// Port is the first of three: the AWS APIs; the WebSocket API and the HTTP API use the next two. 0 picks free ones.
 	Port int
-	// Config are config keys of the stack, without their namespace, as in Pulumi.<stack>.yaml.
+	// Config holds the stack's config keys, without their namespace, as in Pulumi.<stack>.yaml.
 	Config map[string]string
-	// EndpointsFile is written when the stack is ready and removed when it stops. Its folder holds the stack's other
-	// files, too. Required.
+	// EndpointsFile is written when the stack is ready and removed when it stops. Its folder also holds the stack's
+	// other files. Required.
 	EndpointsFile string
-	// BuildDir is where the functions are built; empty: in the module's folder, shared by all its local stacks.
+	// BuildDir is the folder to build the functions in; empty: one in the module's folder, shared by all its local
+	// stacks.
 	BuildDir string
-	// Hosts are names under which the stack may be called besides those of loopback. Pages served under them are trusted.
+	// Hosts are names for the stack besides those of loopback. Pages served under these names are trusted.
 	Hosts []string
-	// Progress takes a line for each step that takes long, and for each problem while the stack runs. Nil means
-	// nowhere.
+	// Progress gets a line for each step that takes long, and for each problem while the stack runs. Nil discards them.
 	Progress io.Writer
-	// Faults are in effect from the start; see fault.Typical for AWS's latency.
+	// Faults apply from the start; see fault.Typical for AWS's latency.
 	Faults []fault.Rule
-	// Stress makes the simulated services as unpleasant as AWS may be; the zero value leaves them at their kindest.
+	// Stress makes the simulated services as difficult as AWS may be; the zero value leaves them at their most lenient.
 	Stress cloud.Stress
-	// MetricPeriod is how long a minute of metrics and alarms really lasts: with a second, an alarm of 5 minutes takes
-	// 5 seconds. 0 means a minute.
+	// MetricPeriod is the real duration of a minute of metrics and alarms: with a second, an alarm of 5 minutes takes 5
+	// seconds. 0 means a minute.
 	MetricPeriod time.Duration
-	// Logs takes the functions' logs. Nil means nowhere.
+	// Logs gets the functions' logs. Nil discards them.
 	Logs io.Writer
 }
 
@@ -73,23 +72,23 @@ type Stack struct {
 	lock      *flock.Flock
 }
 
-// Endpoints says where the stack is.
+// Endpoints returns the addresses of the stack.
 func (s *Stack) Endpoints() Endpoints { return s.endpoints }
 
-// Faults are what goes wrong on purpose. Rules can be added and removed while the stack runs.
+// Faults returns the injected faults. Rules can be added and removed while the stack runs.
 func (s *Stack) Faults() *fault.Set { return s.cloud.Faults }
 
-// Alarms are the stack's alarms, as they are evaluated.
+// Alarms returns the stack's alarms, which are evaluated while it runs.
 func (s *Stack) Alarms() *alarm.Engine { return s.cloud.Alarms }
 
-// UnusedPermissions lists what the functions' roles allow and no call has needed so far.
+// UnusedPermissions lists permissions of the functions' roles that no call has needed so far.
 func (s *Stack) UnusedPermissions() []iam.Permission { return s.cloud.Roles.Unused() }
 
-// Denied lists the calls that were refused for want of a permission, in the words of AWS's answer.
+// Denied lists the calls refused for lack of a permission, in the words of AWS's response.
 func (s *Stack) Denied() []string { return s.cloud.Journal.Denied() }
 
-// Start brings the whole stack up, and returns when it is ready. An error says what is wrong with the configuration, the
-// program, a function that does not compile, or a port; nothing is left running then.
+// Start brings the whole stack up and returns when it is ready. The error names what is wrong with the configuration,
+// the program, a function that does not compile, or a port; in that case nothing is left running.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	if o.Progress == nil {
 		o.Progress = io.Discard
@@ -105,6 +104,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	return s, nil
 }
 
+// start runs the program on the simulator. On failure, Start closes whatever is already running.
 func (s *Stack) start(ctx context.Context, o Options) error {
 	config, err := namespaced(o.Config)
 	if err != nil {
@@ -130,8 +130,8 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	return s.publish(outputs)
 }
 
-// program is the local counterpart of stack.Program, which `pulumi up` runs: the same steps with the local defaults, for
-// this machine. The configuration comes before the build, so that a typing error does not cost the time of one.
+// program is the local counterpart of stack.Program, which `pulumi up` runs: the same steps with the local defaults,
+// for this machine. The configuration is read before the build, so that a typo does not cost a build.
 func program(ctx context.Context, target build.Target, outputs *map[string]string) pulumi.RunFunc {
 	return func(engine *pulumi.Context) error {
 		config, err := stack.LoadLocalConfig(engine)
@@ -151,7 +151,7 @@ func program(ctx context.Context, target build.Target, outputs *map[string]strin
 	}
 }
 
-// namespaced gives config keys their namespace. An unknown key is an error, which Pulumi itself would not notice.
+// namespaced gives config keys their namespace. An unknown key is an error; Pulumi itself would not notice it.
 func namespaced(values map[string]string) (map[string]string, error) {
 	config := map[string]string{}
 	for key, value := range values {
@@ -171,7 +171,7 @@ func lower(names []string) []string {
 	return lowered
 }
 
-// publish writes the endpoints file: the program's outputs, and what only a local stack has.
+// publish writes the endpoints file: the program's outputs, and the addresses that only a local stack has.
 func (s *Stack) publish(outputs map[string]string) error {
 	if outputs == nil {
 		return errors.New("run the Pulumi program: an output never became known")
@@ -185,12 +185,12 @@ func (s *Stack) publish(outputs map[string]string) error {
 	if err := json.Unmarshal(text, &e.Outputs); err != nil {
 		return fmt.Errorf("read the program's outputs: %w", err)
 	}
-	e.DashboardURL = e.ConsoleURL // the program's own would lead to AWS
+	e.DashboardURL = e.ConsoleURL // the program's own URL would lead to AWS
 	s.endpoints = e
 	return e.write(s.file)
 }
 
-// Close stops everything: no process, port or file is left.
+// Close stops everything: no process, port or file is left behind.
 func (s *Stack) Close() error {
 	var errs []error
 	if s.endpoints.PID != 0 {
@@ -203,8 +203,8 @@ func (s *Stack) Close() error {
 }
 
 // acquire takes the lock beside the endpoints file, which keeps a second stack out of its folder. The operating system
-// frees it when its holder dies, so no lock is ever stale. The file stays: removing it would let two others lock two
-// different ones.
+// frees it when its holder dies, so no lock is ever stale. The lock file is never removed: otherwise two other
+// processes could each lock a different file.
 func acquire(endpointsFile string) (*flock.Flock, error) {
 	if endpointsFile == "" {
 		return nil, errors.New("a local stack needs the path of an endpoints file")
@@ -222,7 +222,7 @@ func acquire(endpointsFile string) (*flock.Flock, error) {
 		running, _ := ReadEndpoints(endpointsFile)
 		return nil, alreadyRunning(endpointsFile, running)
 	}
-	// With the lock free, a file that is there was left by a stack that was killed.
+	// The lock was free, so an existing file was left by a stack that was killed.
 	if err := removeFile(endpointsFile); err != nil {
 		return nil, errors.Join(fmt.Errorf("remove a killed stack's endpoints: %w", err), lock.Close())
 	}

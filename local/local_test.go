@@ -13,7 +13,7 @@ import (
 	"heliograph"
 )
 
-// TestNothingIsLeft proves that a stack that was used and stopped leaves no goroutine behind. It runs alone, so that all
+// TestNothingIsLeft proves that a used and stopped stack leaves no goroutine behind. It runs alone, so that all
 // goroutines of the simulator are its own.
 func TestNothingIsLeft(t *testing.T) {
 	before := ownGoroutines()
@@ -47,8 +47,8 @@ func ownGoroutines() int {
 	return strings.Count(string(stacks), "created by heliograph/simulator")
 }
 
-// TestEndpointsFile proves that what is written can be read, and that a file that lacks an address is an error that
-// names it.
+// TestEndpointsFile proves that a written file can be read back, and that a missing address is an error that names the
+// address.
 func TestEndpointsFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "folder", "local.json")
@@ -75,7 +75,8 @@ func TestEndpointsFile(t *testing.T) {
 	}
 }
 
-// TestReadable proves that a person can read what functions log, and that other lines stay as they are.
+// TestReadable proves that the functions' logs are printed in a form that people can read, and that other lines stay
+// unchanged.
 func TestReadable(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{

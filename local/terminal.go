@@ -12,20 +12,21 @@ import (
 	"heliograph/simulator/lambda"
 )
 
-// terminal shows a person what happens in the stack, a line at a time.
+// terminal prints the stack's events for people, one line each.
 type terminal struct {
 	mu       sync.Mutex
 	progress io.Writer
 	logs     io.Writer // nil: not wanted
 }
 
+// problem prints a problem, whether or not logs are wanted.
 func (t *terminal) problem(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	fmt.Fprintln(t.progress, "! "+text)
 }
 
-// log prints a line of a function's log.
+// log prints a line from a function's log.
 func (t *terminal) log(line lambda.LogLine) {
 	if t.logs == nil {
 		return
@@ -36,7 +37,8 @@ func (t *terminal) log(line lambda.LogLine) {
 	fmt.Fprintf(t.logs, "%s %-10s %s\n", line.Time.Format("15:04:05.000"), short, readable(line.Text))
 }
 
-// readable turns a JSON line into level, message and the rest; EMF into its values. Other lines stay as they are.
+// readable turns a JSON line into level, message and the remaining fields, and EMF into its values. Other lines are
+// unchanged.
 func readable(line string) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(line), &fields) != nil {

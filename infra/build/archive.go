@@ -14,7 +14,7 @@ import (
 // Entry is the name of the program that Lambda's custom runtimes start.
 const Entry = "bootstrap"
 
-// packedAt is the modification time of every archive entry, so that packing the same binary again gives the same
+// packedAt is the modification time of every archive entry: fixed, so that packing the same binary twice gives the same
 // bytes. It is the earliest date that the format can express.
 var packedAt = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
@@ -45,12 +45,12 @@ func measure(r io.Reader) (uint64, uint32, error) {
 	return uint64(size), sum.Sum32(), err
 }
 
-// holds reports whether an archive's one entry is a program of that length and checksum. It reads the checksum from
+// holds reports whether an archive's only entry is a program of that length and checksum. It reads the checksum from
 // the archive's directory and unpacks nothing.
 func holds(path string, size uint64, sum uint32) bool {
 	z, err := zip.OpenReader(path)
 	if err != nil {
-		return false // missing or broken: packed anew either way
+		return false // missing or broken: packed again either way
 	}
 	defer z.Close()
 	return len(z.File) == 1 && z.File[0].Name == Entry && z.File[0].UncompressedSize64 == size && z.File[0].CRC32 == sum
@@ -72,7 +72,7 @@ func pack(w io.Writer, source io.Reader, level int) error {
 	return z.Close()
 }
 
-// replace writes a file atomically: a concurrent reader sees either the old file or the new one, whole.
+// replace writes a file atomically: a concurrent reader sees either the whole old file or the whole new one.
 func replace(path string, write func(io.Writer) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -17,8 +17,7 @@ import (
 	"heliograph"
 )
 
-// Packing takes minutes under the race detector, and a compressor has no races; build_test.go has the builds that run
-// side by side.
+// Packing takes minutes under the race detector, and a compressor has no races; build_test.go covers concurrent builds.
 
 // TestBuild proves that an archive holds one executable file named bootstrap, the program, and that the build reports its
 // progress.
@@ -91,15 +90,15 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 }
 
-// TestBuildIgnoresTheBuilder proves that no setting of whoever builds changes an archive, be it in the environment or in
-// Go's own settings file.
+// TestBuildIgnoresTheBuilder proves that no setting of the person who builds changes an archive, whether it comes from
+// the environment or from Go's own settings file.
 func TestBuildIgnoresTheBuilder(t *testing.T) {
 	root := newModule(t)
 	settings := map[string]string{
 		"GOFLAGS": "-gcflags=-N", "CGO_ENABLED": "1", "GOEXPERIMENT": "nogreenteagc", "GOFIPS140": "latest", "GOARM64": "v9.0",
 		"GOOS": "windows", "GOARCH": "amd64", "GO111MODULE": "off",
 	}
-	folder := t.TempDir() // on Linux, Go keeps its settings file in here
+	folder := t.TempDir() // on Linux, Go keeps its settings file here
 	var lines strings.Builder
 	for name, value := range settings {
 		fmt.Fprintf(&lines, "%s=%s\n", name, value)
@@ -121,8 +120,8 @@ func TestBuildIgnoresTheBuilder(t *testing.T) {
 	check("the environment")
 }
 
-// TestBuildIgnoresComments proves that a comment does not change an archive, as long as no line of code moves: Go records
-// line numbers for stack traces.
+// TestBuildIgnoresComments proves that a comment does not change an archive, as long as no line of code moves: Go
+// records line numbers for stack traces.
 func TestBuildIgnoresComments(t *testing.T) {
 	t.Parallel()
 	root := newModule(t)
@@ -134,7 +133,7 @@ func TestBuildIgnoresComments(t *testing.T) {
 	}
 }
 
-// TestBuildHereSharesTheCache proves that a build for this machine compiles nothing that `go run` has compiled already:
+// TestBuildHereSharesTheCache proves that a build for this machine compiles nothing that `go run` has already compiled:
 // neither the standard library nor a module that both import.
 func TestBuildHereSharesTheCache(t *testing.T) {
 	t.Parallel()
@@ -156,7 +155,7 @@ func TestBuildHereSharesTheCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan.Args = slices.Insert(plan.Args, 2, "-n") // prints the commands of what is not in the cache, and runs none
+	plan.Args = slices.Insert(plan.Args, 2, "-n") // prints the commands for anything not in the cache, and runs none
 	out, err := plan.CombinedOutput()
 	if err != nil {
 		t.Fatalf("go build -n: %v\n%s", err, out)

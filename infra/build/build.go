@@ -1,4 +1,4 @@
-// Package build compiles the functions and packs them into the archives that Lambda takes. It knows nothing of Pulumi:
+// Package build compiles the functions and packs them into the archives that Lambda takes. It does not know Pulumi:
 // infra/stack declares the functions from its result, on AWS and on a laptop.
 package build
 
@@ -19,43 +19,43 @@ import (
 	"heliograph"
 )
 
-// Target says where the functions will run, and where to build them.
+// Target describes where the functions will run and where to build them.
 type Target struct {
-	// Here builds for this machine, with the flags of `go run`: the packages that the functions share with a program
-	// started by `go run` are compiled once. Otherwise the functions are for Lambda, and the same source compiled by the
-	// same Go version gives the same bytes on every machine.
+	// Here builds for this machine, with the flags of `go run`: packages that the functions share with a program
+	// started by `go run` are compiled only once. Otherwise the functions are built for Lambda, and the same source
+	// compiled by the same Go version gives the same bytes on every machine.
 	Here bool
 
 	Root     string    // the module's folder, the one with go.mod
-	Out      string    // where binaries and archives are kept; empty: here or lambda, in <Root>/.heliograph/build
-	Progress io.Writer // gets a line for each step that takes long; nil: none
+	Out      string    // folder of binaries and archives; empty: here or lambda, in <Root>/.heliograph/build
+	Progress io.Writer // gets a line for each step that takes long; may be nil
 
 	goos, goarch string // set by complete
 }
 
 // Functions are the built functions.
 type Functions struct {
-	Architecture string              // Lambda's name of the machine: arm64 or x86_64
+	Architecture string              // the machine, as Lambda names it: arm64 or x86_64
 	Artifacts    map[string]Artifact // by short name, see heliograph.Functions
 }
 
 // Artifact is one built function.
 type Artifact struct {
 	Binary  string // path of the program
-	Archive string // path of the zip archive that Lambda gets: the program alone, named bootstrap
+	Archive string // path of the zip archive uploaded to Lambda: the program alone, named bootstrap
 }
 
-// architectures are the machines that Lambda offers, by Go's names.
+// architectures maps Go's names of the machines that Lambda offers to Lambda's.
 var architectures = map[string]string{"arm64": "arm64", "amd64": "x86_64"}
 
-// Build compiles all functions with one `go build` and packs each into an archive. What is up to date is left alone, so
-// a second call costs little. Of two concurrent calls into one folder, the later waits for the other. The error of a
-// function that does not compile holds the compiler's message.
+// Build compiles all functions with one `go build` and packs each into an archive. Up-to-date files are left alone, so
+// a second call costs little. Of two concurrent calls for one folder, the later one waits. If a function does not
+// compile, the error holds the compiler's message.
 func Build(ctx context.Context, target Target) (Functions, error) {
 	return build(ctx, target, heliograph.Functions())
 }
 
-// build is Build of some functions.
+// build is Build for a subset of the functions, so that tests can be quick.
 func build(ctx context.Context, target Target, names []string) (Functions, error) {
 	target, err := target.complete()
 	if err != nil {
@@ -72,7 +72,7 @@ func build(ctx context.Context, target Target, names []string) (Functions, error
 	return target.pack(names)
 }
 
-// complete fills in what was left out and makes the folder.
+// complete fills in omitted fields and creates the folder.
 func (t Target) complete() (Target, error) {
 	folder := "lambda"
 	t.goos, t.goarch = "linux", "arm64"
@@ -100,7 +100,8 @@ func (t Target) complete() (Target, error) {
 	return t, nil
 }
 
-// pack makes the archives. A deployment uploads them, so Lambda's are as small as can be; a laptop only unpacks its own.
+// pack writes the archives. Lambda's are uploaded, so they are compressed as far as possible; a laptop only unpacks its
+// own.
 func (t Target) pack(names []string) (Functions, error) {
 	functions := Functions{Architecture: architectures[t.goarch], Artifacts: map[string]Artifact{}}
 	level := flate.BestCompression
@@ -129,7 +130,7 @@ func (t Target) binary(name string) string {
 	return filepath.Join(t.Out, name)
 }
 
-// Check names a function that was not built, before Pulumi fails halfway on the missing file.
+// Check names a function that was not built, before Pulumi fails halfway through on the missing file.
 func (f Functions) Check() error {
 	if f.Architecture == "" {
 		return errors.New("the functions have no architecture: they were not made by Build")
@@ -142,7 +143,7 @@ func (f Functions) Check() error {
 	return nil
 }
 
-// FindRoot finds the folder of go.mod, at or above a folder. Pulumi runs the program in infra/.
+// FindRoot returns the folder of go.mod, at or above the given one. Pulumi runs the program in infra/.
 func FindRoot(from string) (string, error) {
 	start, err := filepath.Abs(from)
 	if err != nil {

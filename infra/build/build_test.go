@@ -17,10 +17,11 @@ import (
 	"heliograph"
 )
 
-// few are enough functions to show what a build does: the rules are the same for all, and each costs a run of the linker.
+// few is a subset of functions large enough to show what a build does: the rules are the same for all, and each costs a
+// linker run.
 var few = []string{heliograph.Send, heliograph.Sweep, heliograph.Online}
 
-// newModule writes a module with a small program for each of them.
+// newModule writes a module with a small program for each of the few functions.
 func newModule(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -41,7 +42,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// here is a target of this machine, so that its programs can be run.
+// here is a target for this machine, so that the tests can run its programs.
 func here(root string) Target { return Target{Here: true, Root: root} }
 
 func buildFew(t *testing.T, target Target) Functions {
@@ -62,7 +63,7 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// TestBuildLeavesAlone proves that only what is out of date is built anew.
+// TestBuildLeavesAlone proves that only outdated files are rebuilt.
 func TestBuildLeavesAlone(t *testing.T) {
 	t.Parallel()
 	root := newModule(t)
@@ -92,7 +93,7 @@ func TestBuildLeavesAlone(t *testing.T) {
 	}
 }
 
-// TestBuildErrors proves that a function which does not compile ends in one error with the compiler's message.
+// TestBuildErrors proves that a function that does not compile ends in one error with the compiler's message.
 func TestBuildErrors(t *testing.T) {
 	t.Parallel()
 	broken := newModule(t)
@@ -119,7 +120,7 @@ func TestBuildErrors(t *testing.T) {
 	}
 }
 
-// TestBuildsAtOnce proves that two builds into one folder wait for each other and both end well.
+// TestBuildsAtOnce proves that of two builds for one folder, one waits for the other and both succeed.
 func TestBuildsAtOnce(t *testing.T) {
 	t.Parallel()
 	root := newModule(t)
@@ -145,7 +146,8 @@ func TestBuildsAtOnce(t *testing.T) {
 	}
 }
 
-// TestBuildsWaitForEachOther proves that a build waits for another into the same folder, and can be canceled meanwhile.
+// TestBuildsWaitForEachOther proves that a build waits for another one for the same folder, and can be canceled while
+// it waits.
 func TestBuildsWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	target := here(newModule(t))
@@ -168,7 +170,7 @@ func TestBuildsWaitForEachOther(t *testing.T) {
 	}
 }
 
-// TestReplaceKeepsTheOld proves that a failed write leaves the old file, and no temporary one beside it.
+// TestReplaceKeepsTheOld proves that a failed write keeps the old file and leaves no temporary one beside it.
 func TestReplaceKeepsTheOld(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
@@ -190,7 +192,8 @@ func TestReplaceKeepsTheOld(t *testing.T) {
 	}
 }
 
-// TestFindRoot proves that the module's root is found from a folder below it, and that a folder outside a module is an error.
+// TestFindRoot proves that the module's root is found from a folder below it, and that a folder outside any module is
+// an error.
 func TestFindRoot(t *testing.T) {
 	t.Parallel()
 	root := newModule(t)

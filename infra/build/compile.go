@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// compile runs the compiler.
+// compile runs the compiler, printing progress while it works.
 func (t Target) compile(ctx context.Context, names []string) error {
 	fmt.Fprintf(t.Progress, "compiling %d functions for %s/%s\n", len(names), t.goos, t.goarch)
 	command, err := t.command(ctx, names)
@@ -28,12 +28,13 @@ func (t Target) compile(ctx context.Context, names []string) error {
 	return nil
 }
 
-// command is the call of the compiler.
+// command returns the compiler call.
 //
-// For this machine it has the flags and the environment of `go run`: -trimpath, CGO_ENABLED, GOEXPERIMENT, GOAMD64 and the
-// compiler flags in GOFLAGS are part of every package's key in Go's build cache, and where one differs, the standard library
-// and the SDKs are compiled a second time. (-ldflags and -buildvcs are part of none, and -tags only matters to packages that
-// name a tag.) So a function on this machine may resolve names by the C library, as `go run` has it.
+// For this machine it uses the flags and the environment of `go run`: -trimpath, CGO_ENABLED, GOEXPERIMENT, GOAMD64 and
+// the compiler flags in GOFLAGS are part of every package's key in Go's build cache, and if one differs, the standard
+// library and the SDKs are compiled a second time. (-ldflags and -buildvcs are not part of any key, and -tags matters
+// only to packages that mention a tag.) As a side effect, a function on this machine may resolve names through the C
+// library, as under `go run`.
 //
 // For Lambda, everything that would make the binary differ from one machine or commit to the next is left out: paths,
 // version control, C code, and Go's build id, which hashes the source including its comments.
@@ -56,11 +57,11 @@ func (t Target) command(ctx context.Context, names []string) (*exec.Cmd, error) 
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = t.Root
 	command.Env = append(environment, "GOOS="+t.goos, "GOARCH="+t.goarch)
-	command.WaitDelay = time.Second // a compiler that outlives `go build` must not keep us
+	command.WaitDelay = time.Second // a compiler that outlives `go build` must not block the caller
 	return command, nil
 }
 
-// reportWhile prints a line now and then, so that a long step is not taken for a hang, until stop is called.
+// reportWhile prints a line now and then until stop is called, so that a long step is not mistaken for a hang.
 func (t Target) reportWhile(text string) (stop func()) {
 	began := time.Now()
 	ticker := time.NewTicker(10 * time.Second)

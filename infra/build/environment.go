@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// harmless are Go's settings that say where things are and how fast to work, and so never change a binary.
+// harmless lists Go's settings that only locate files or affect speed, and so never change a binary.
 var harmless = []string{
 	"GOAUTH", "GOCACHE", "GOCACHEPROG", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE",
 	"GOPROXY", "GOSUMDB", "GOTMPDIR", "GOTOOLCHAIN", "GOVCS",
 	"GOGC", "GOMAXPROCS", "GOMEMLIMIT",
 }
 
-// reproducible is an environment in which the go command gives the same binary for everyone. Of Go's own settings only the
-// harmless ones remain, whether they stand in the environment or were made by `go env -w`; so GOFLAGS, GOEXPERIMENT,
-// GOFIPS140 and those of later Go versions have the defaults of Go itself.
+// reproducible returns an environment in which the go command gives the same binary for everyone. Of Go's own settings
+// only the harmless ones are kept, whether they come from the environment or from `go env -w`; GOFLAGS, GOEXPERIMENT,
+// GOFIPS140 and any setting added by a later Go version fall back to Go's defaults.
 func reproducible(ctx context.Context, folder string, environment []string) ([]string, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"env", "-json"}, harmless...)...)
 	command.Dir, command.Env = folder, environment

@@ -12,7 +12,7 @@ import (
 	"heliograph"
 )
 
-// realFunctions builds the deployed functions once for all tests, into the folder that is kept: the first run compiles for
+// realFunctions builds the deployed functions once for all tests, into the permanent folder: the first run compiles for
 // some minutes, later ones find everything up to date.
 var realFunctions = sync.OnceValues(func() (Functions, error) {
 	root, err := FindRoot(".")
@@ -22,8 +22,8 @@ var realFunctions = sync.OnceValues(func() (Functions, error) {
 	return Build(context.Background(), Target{Root: root})
 })
 
-// TestRealArchives proves that the deployed functions are small, static programs for arm64: the smaller the archive, the
-// faster a cold start.
+// TestRealArchives proves that the deployed functions are small, static programs for arm64: the smaller the archive,
+// the faster a cold start.
 func TestRealArchives(t *testing.T) {
 	t.Parallel()
 	functions, err := realFunctions()
@@ -53,7 +53,7 @@ func TestRealArchives(t *testing.T) {
 	}
 }
 
-// BenchmarkBuildWarm measures a build of unchanged source, which every `pulumi up` pays.
+// BenchmarkBuildWarm measures a build of unchanged source: a cost that every `pulumi up` pays.
 func BenchmarkBuildWarm(b *testing.B) {
 	if _, err := realFunctions(); err != nil {
 		b.Fatal(err)

@@ -10,11 +10,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 )
 
-// Access logs hold no query string, since tokens travel there, and no user id. `$context.path` of an HTTP API is
-// the path alone. `$context.error.message` is the raw text; messageString has quotes around it, but only where there is an
-// error, so no JSON format is right for both. Sources: AWS's pages "Configure logging for WebSocket APIs" and "Customize HTTP API access logs".
+// Access logs hold no query string, since it may contain a token, and no user id. `$context.path` of an HTTP API is the
+// path alone. `$context.error.message` is the raw text; messageString adds quotes, but only if there is an error, so no
+// JSON format is right for both cases. Sources: AWS's pages "Configure logging for WebSocket APIs" and "Customize HTTP
+// API access logs".
 
-// webSocketLog is one line for each connect, disconnect and message.
+// webSocketLog is the format of the WebSocket API's access log: a line for each connect, disconnect and message.
 func webSocketLog() string {
 	return logFormat(map[string]string{
 		"requestId":        "$context.requestId",
@@ -32,7 +33,7 @@ func webSocketLog() string {
 	})
 }
 
-// httpLog is one line for each request.
+// httpLog is the format of the HTTP API's access log: a line for each request.
 func httpLog() string {
 	return logFormat(map[string]string{
 		"requestId":        "$context.requestId",
@@ -49,29 +50,30 @@ func httpLog() string {
 	})
 }
 
-// logFormat is a JSON object on one line; the gateway fills in the variables.
+// logFormat returns a JSON object on one line; the gateway fills in the variables.
 func logFormat(fields map[string]string) string {
 	text, err := json.Marshal(fields)
 	if err != nil {
-		panic(err) // a map of strings always marshals
+		panic(err) // a map of strings can always be marshaled
 	}
 	return string(text)
 }
 
-// The setting apiGatewayLogRole.
+// Values of the setting apiGatewayLogRole.
 const (
-	autoLogRole     = "auto"     // use the Region's role; set one where there is none
-	createLogRole   = "create"   // set ours, in place of any other
-	existingLogRole = "existing" // rely on the Region's role without looking
+	autoLogRole     = "auto"     // use the Region's role; set ours if there is none
+	createLogRole   = "create"   // set ours, replacing any other
+	existingLogRole = "existing" // assume that the Region has a role, without looking
 	offLogRole      = "off"      // no access logs on the WebSocket stage
 )
 
-// accessLogRole is the physical name, below deployment.global, of the role by which API Gateway writes logs.
+// accessLogRole is the physical name, below deployment.global, of the role that API Gateway writes logs with.
 const accessLogRole = "apigateway"
 
-// declareAccessLogRole declares the role by which API Gateway writes access logs of WebSocket APIs, and gives what their
-// stage must wait for. API Gateway has one such role for all APIs of an account and Region, so a role that is set already
-// stays, and ours outlives the stack. docs/decisions/0017-gateway-log-role.md says why the program looks.
+// declareAccessLogRole declares the role that API Gateway writes access logs of WebSocket APIs with, and returns the
+// resources that their stage must wait for. API Gateway has one such role for all APIs of an account and Region, so an
+// existing role is kept, and ours outlives the stack. docs/decisions/0017-gateway-log-role.md explains why the program
+// looks it up.
 func declareAccessLogRole(d *deployment) []pulumi.Resource {
 	mode := d.config.APIGatewayLogRole
 	if mode != autoLogRole && mode != createLogRole {
@@ -87,8 +89,8 @@ func declareAccessLogRole(d *deployment) []pulumi.Resource {
 	return []pulumi.Resource{c.setLogRole(current == ours)}
 }
 
-// currentLogRole is the ARN of the role that the Region has; empty without one. The provider reads it, so it is that of
-// the account and Region that the stack goes to, and `pulumi preview` reads it too.
+// currentLogRole returns the ARN of the Region's role; empty if it has none. The provider looks it up, in the account
+// and Region that the stack is deployed to, even in `pulumi preview`.
 func (c *component) currentLogRole() string {
 	const id = "api-gateway-account" // every Region has exactly one
 	account, err := apigateway.GetAccount(c.ctx, c.name+"-current", pulumi.ID(id), nil, pulumi.Parent(c))
@@ -103,8 +105,9 @@ func (c *component) currentLogRole() string {
 	return arn
 }
 
-// setLogRole makes our role the Region's. kept says that it is already, perhaps since an earlier life of the stack: then
-// the role is imported, which changes nothing where the stack knows it. AWS demands this managed policy, wildcards and all.
+// setLogRole makes our role the Region's. kept means that it already is, perhaps since an earlier life of the stack: it
+// is then imported, which changes nothing if the stack already has it. AWS demands this managed policy, wildcards and
+// all.
 func (c *component) setLogRole(kept bool) pulumi.Resource {
 	keep, name := pulumi.RetainOnDelete(true), c.global(accessLogRole)
 	known := []pulumi.ResourceOption{keep}

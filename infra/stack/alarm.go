@@ -10,40 +10,40 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// severity says where an alarm goes.
+// severity decides where an alarm's notifications go.
 type severity string
 
 const (
-	page   severity = "page"   // somebody is woken
-	ticket severity = "ticket" // somebody looks in working hours
-	silent severity = "none"   // nobody is told: a child of a composite alarm
+	page   severity = "page"   // wakes the operator on call
+	ticket severity = "ticket" // waits for working hours
+	silent severity = "none"   // notifies no one: a child of a composite alarm
 )
 
-// alarm is a state of a stack that somebody must know of. alarms.go lists them all.
+// alarm is a condition of a stack that its operators must know about. alarms.go lists them all.
 type alarm struct {
-	kind     string // the name of its threshold and severity in Config
+	kind     string // the key of its threshold and severity in Config
 	runbook  string // docs/runbooks/<runbook>.md; empty: the kind
-	of       string // which of several functions, queues or windows, or empty
+	of       string // which function, queue or window, if there are several; otherwise empty
 	meaning  string // what is wrong, in one sentence
 	severity severity
-	pages    bool // by default, whatever is configured
+	pages    bool // by default, whatever the configuration says
 
-	// expression is metric math over the inputs' ids. Without one, the first input is what the alarm watches.
+	// expression is metric math over the inputs' ids. Without one, the alarm watches the first input.
 	expression string
 	inputs     []input
-	stat       string        // of inputs that name none
+	stat       string        // of inputs without one of their own
 	period     time.Duration // of every input
-	m, n       int           // in alarm if m of the last n periods are bad
-	below      bool          // bad is below the threshold; otherwise at or above it
+	m, n       int           // the alarm fires if m of the last n periods are bad
+	below      bool          // values below the threshold are bad; otherwise, those at or above it
 	threshold  float64
-	unit       string // of the threshold, for people
-	missing    string // what a period without a value counts as
-	fewSamples string // "ignore": percentiles of few samples say nothing
-	band       bool   // bad is outside of the expression's anomaly band; there is no threshold
+	unit       string // of the threshold, for display
+	missing    string // how a period without a value counts
+	fewSamples string // "ignore": percentiles of few samples mean nothing
+	band       bool   // values outside the expression's anomaly band are bad; there is no threshold
 
-	// rule makes it a composite alarm: a rule over other alarms' names, instead of everything from expression on.
+	// rule makes this a composite alarm: a rule over other alarms' names replaces all fields from expression on.
 	rule string
-	// suppressor is the name of the alarm under which this composite keeps quiet.
+	// suppressor is the name of the alarm that silences this composite while it fires.
 	suppressor string
 }
 
@@ -54,15 +54,15 @@ type input struct {
 	stat string
 }
 
-// What a period without a value counts as.
+// How a period without a value counts.
 const (
 	missingIsGood    = "notBreaching" // counters: nothing happened
-	missingIsBad     = "breaching"    // heartbeats
-	missingIsSame    = "ignore"       // gauges: the last state stays
+	missingIsBad     = "breaching"    // heartbeats: silence is the fault
+	missingIsSame    = "ignore"       // gauges: the last state is kept
 	missingIsUnknown = "missing"      // the state is INSUFFICIENT_DATA
 )
 
-// name tells alarms apart: dead-letters-send.
+// name identifies the alarm within the stack: dead-letters-send.
 func (a alarm) name() string {
 	if a.of == "" {
 		return a.kind
@@ -72,13 +72,13 @@ func (a alarm) name() string {
 
 func (a alarm) runbookName() string { return cmp.Or(a.runbook, a.kind) }
 
-// description is what somebody who is woken reads first. `heliograph alarms` and the console take it apart by its last two
-// sentences.
+// description is the first thing that the operator on call reads. `heliograph alarms` and the console parse its last
+// two sentences.
 func (a alarm) description(runbooks string) string {
 	return fmt.Sprintf("%s Severity: %s. Runbook: %s%s.md", a.meaning, a.severity, runbooks, a.runbookName())
 }
 
-// declareAlarms declares the alarms and gives them as they were declared, for the dashboard.
+// declareAlarms declares the alarms and returns them as declared, for the dashboard.
 func declareAlarms(d *deployment, q queues, ids apiIDs) []alarm {
 	c := d.newComponent("Alarms", "alarms")
 	defer c.complete()
@@ -90,7 +90,7 @@ func declareAlarms(d *deployment, q queues, ids apiIDs) []alarm {
 			declared[a.name()] = declare(c, a.name(), cloudwatch.NewMetricAlarm, c.metricAlarm(a, ids, targets))
 		}
 	}
-	for _, a := range alarms { // composites name the others, so those must exist
+	for _, a := range alarms { // composites name other alarms, which must exist first
 		if a.rule != "" {
 			declared[a.name()] = declare(c, a.name(), cloudwatch.NewCompositeAlarm, c.compositeAlarm(a, targets),
 				pulumi.DependsOn(c.children(a, declared)))
@@ -99,7 +99,7 @@ func declareAlarms(d *deployment, q queues, ids apiIDs) []alarm {
 	return alarms
 }
 
-// children are the alarms that a composite's rule names.
+// children returns the alarms named by a composite's rule.
 func (c *component) children(a alarm, declared map[string]pulumi.Resource) (children []pulumi.Resource) {
 	for name, r := range declared {
 		if strings.Contains(a.rule, c.quoted(name)) || name == a.suppressor {
@@ -109,7 +109,7 @@ func (c *component) children(a alarm, declared map[string]pulumi.Resource) (chil
 	return children
 }
 
-// quoted is an alarm's physical name as a rule has it.
+// quoted is an alarm's physical name as written in a rule.
 func (d *deployment) quoted(name string) string { return `"` + d.physical(name) + `"` }
 
 func (c *component) metricAlarm(a alarm, ids apiIDs, targets alarmTargets) *cloudwatch.MetricAlarmArgs {
@@ -155,7 +155,7 @@ func (a alarm) operator() string {
 // resultID is the id of an alarm's expression among its queries.
 const resultID = "result"
 
-// queries are the expression and its inputs, one of which the alarm watches.
+// queries returns the expression and its inputs; the alarm watches exactly one of them.
 func (a alarm) queries(ids apiIDs) cloudwatch.MetricAlarmMetricQueryArray {
 	var queries cloudwatch.MetricAlarmMetricQueryArray
 	for _, in := range a.inputs {
@@ -181,7 +181,7 @@ func (a alarm) queries(ids apiIDs) cloudwatch.MetricAlarmMetricQueryArray {
 	})
 }
 
-// suppression is how long a suppressed alarm waits for its suppressor, and how long it keeps quiet after it.
+// suppression is how long a suppressed alarm waits for its suppressor to fire, and how long it stays silent afterwards.
 const suppression = 2 * time.Minute
 
 func (c *component) compositeAlarm(a alarm, targets alarmTargets) *cloudwatch.CompositeAlarmArgs {

@@ -10,8 +10,8 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// alarms are all alarms of a stack, promises first, then what keeps them, in the order of a message's way. Each has a
-// runbook. Their thresholds and severities are defaults: see Config.
+// alarms lists all alarms of a stack: first the promises, then the parts that keep them, in the order a message meets
+// them. Each has a runbook. Thresholds and severities are defaults: see Config.
 func (d *deployment) alarms(q queues, targets alarmTargets) []alarm {
 	all := d.burns()
 	all = append(all, d.openConnectionAlarms()...)
@@ -37,8 +37,9 @@ func (d *deployment) alarms(q queues, targets alarmTargets) []alarm {
 	return all
 }
 
-// essential are the alarms that page by default, their children and suppressors: fewer to pay for on a stack that nobody relies on.
-// Severities don't change the choice, since there all of them may be tickets.
+// essential keeps the alarms that page by default, with their children and suppressors: a stack that no one relies on
+// pays for fewer alarms. Configured severities don't change the choice, since such a stack may make all of them
+// tickets.
 func essential(all []alarm) []alarm {
 	needed := map[string]bool{}
 	for _, a := range all {
@@ -49,7 +50,7 @@ func essential(all []alarm) []alarm {
 	return slices.DeleteFunc(all, func(a alarm) bool { return !needed[a.kind] })
 }
 
-// configure puts the configured threshold and severity in the place of the defaults.
+// configure replaces an alarm's default threshold and severity by the configured ones.
 func (d *deployment) configure(a *alarm) {
 	a.pages = a.severity == page
 	if threshold, ok := d.config.Thresholds[a.kind]; ok {
@@ -66,23 +67,23 @@ func (d *deployment) configure(a *alarm) {
 	}
 }
 
-// ratio is the percentage of a in b, or 0 while b is under a floor: a share of a few says nothing. Both are filled, since a
-// counter without a value counted nothing.
+// ratio is the percentage of a in b, or 0 while b is below a floor: a share of a few events means nothing. Both are
+// filled, since a counter without a value counted nothing.
 func ratio(a, b string, floor int) string {
 	return fmt.Sprintf("IF(%s>=%d,100*(%s)/(%s),0)", b, floor, a, b)
 }
 
-// filled is a series whose missing values are 0.
+// filled treats a series' missing values as 0.
 func filled(id string) string { return "FILL(" + id + ",0)" }
 
-// gauge is a queue's gauge without gaps: SQS writes none while a queue is idle, so the first message comes after no value at
-// all, and a missing minute in between is no message that left and came back.
+// gauge is a queue's gauge without gaps. SQS writes no values while a queue is idle, so the first message must count as
+// a rise from 0; and a single missing minute must not look like messages that left and came back.
 func gauge(id string) string { return "FILL(FILL(" + id + ",REPEAT),0)" }
 
-// grown is by how much a gauge has risen since the last period: what came new to a queue that may hold old things.
+// grown is the rise of a gauge since the last period: it shows new messages in a queue that may hold old ones.
 func grown(id string) string { return fmt.Sprintf("IF(DIFF(%[1]s)>0,DIFF(%[1]s),0)", gauge(id)) }
 
-// sum adds series up, and counts 0 for missing values.
+// sum adds up series, treating missing values as 0.
 func sum(ids ...string) string {
 	terms := make([]string, len(ids))
 	for i, id := range ids {
@@ -91,11 +92,13 @@ func sum(ids ...string) string {
 	return "(" + strings.Join(terms, "+") + ")"
 }
 
-// counts is a counter of our own as an input.
+// counts makes one of our own counters an input.
 func (d *deployment) counts(id string, m catalogue.Metric) input {
 	return input{id: id, series: d.own(m)[0]}
 }
 
+// openConnectionAlarms watch the number of connections. A drop matters only from 100 connections on: below, a single
+// user who leaves would be a large share.
 func (d *deployment) openConnectionAlarms() []alarm {
 	open := input{id: "m", series: d.own(catalogue.ActiveConnections)[0]}
 	return []alarm{
@@ -126,6 +129,8 @@ func (d *deployment) openConnectionAlarms() []alarm {
 	}
 }
 
+// tokenAlarms watch the authorizer. Rejected tokens are the clients' doing, and so a ticket, unless no token at all is
+// accepted.
 func (d *deployment) tokenAlarms() []alarm {
 	rejected, accepted := d.counts("rejected", catalogue.TokensRejected), d.counts("accepted", catalogue.TokensAccepted)
 	return []alarm{
@@ -151,20 +156,21 @@ func (d *deployment) tokenAlarms() []alarm {
 			kind: "keys-ending", severity: page,
 			meaning: "The last good secret or keys are about to end, and nobody will get in.",
 			inputs:  []input{d.counts("left", catalogue.KeyTimeLeft)},
-			// One function that was idle for long and fails once is not it, so one minute is not enough.
+			// A single failure of a function that was idle for long doesn't matter, so one minute is not enough.
 			stat: "Minimum", period: time.Minute, m: 2, n: 3, below: true, threshold: d.config.KeyGrace.Seconds() / 2, unit: "seconds left", missing: missingIsGood,
 		},
 	}
 }
 
+// gatewayAlarms watch the WebSocket API by the gateway's own counts: they include failures that no function sees.
 func (d *deployment) gatewayAlarms() []alarm {
 	connects, messages := d.ofSockets("ConnectCount"), d.ofSockets("MessageCount")
 	return []alarm{
 		{
 			kind: "gateway-errors", severity: page,
 			meaning: "API Gateway can't invoke the functions of the WebSocket API, or they fail.",
-			// What fails before $connect is in neither count, so errors count as attempts, too: else a lost permission, which
-			// lets nobody in, would be a share of nothing.
+			// A failure before $connect is in neither count, so errors count as attempts, too. Otherwise a lost
+			// permission, which refuses every client, would be a share of nothing.
 			expression: ratio(sum("e", "i"), sum("c", "m", "e", "i"), 50),
 			inputs: []input{
 				{id: "e", series: d.ofSockets("ExecutionError")},
@@ -184,9 +190,11 @@ func (d *deployment) gatewayAlarms() []alarm {
 	}
 }
 
-// maxInFlight is how many messages of a standard queue may be received and not yet deleted.
+// maxInFlight is SQS's limit on messages of a standard queue that are received but not yet deleted.
 const maxInFlight = 120_000
 
+// postAlarms watch posts to connections. Failed posts page, except while API Gateway throttles: that passes on its own,
+// so it is only a ticket.
 func (d *deployment) postAlarms() []alarm {
 	failed, delivered := d.counts("failed", catalogue.PostsFailed), d.counts("delivered", catalogue.PostsDelivered)
 	return []alarm{
@@ -211,6 +219,8 @@ func (d *deployment) postAlarms() []alarm {
 	}
 }
 
+// messageAlarms watch the way of messages through the send queue. Rejected messages are a producer's fault, so they are
+// kept apart from lost ones.
 func (d *deployment) messageAlarms(q queues) []alarm {
 	received, rejected := d.counts("received", catalogue.MessagesReceived), d.counts("rejected", catalogue.MessagesRejected)
 	return []alarm{
@@ -241,6 +251,9 @@ func (d *deployment) messageAlarms(q queues) []alarm {
 	}
 }
 
+// deadLetterAlarms fire when dead letters arrive, and again before SQS deletes them. They watch the rise of a queue,
+// not its length, so that letters awaiting a decision don't hide new ones. The crash alarm subtracts the letters that
+// send wrote itself: SQS moved the rest.
 func (d *deployment) deadLetterAlarms(q queues) []alarm {
 	visible := func(q queue) input {
 		return input{id: "v", series: ofQueue("ApproximateNumberOfMessagesVisible", q), stat: "Maximum"}
@@ -277,6 +290,8 @@ func (d *deployment) deadLetterAlarms(q queues) []alarm {
 	return all
 }
 
+// sweepAlarms watch sweep, whose gauges are its heartbeat. A new stack has had no run yet, so the page waits until a
+// first one has been seen.
 func (d *deployment) sweepAlarms() []alarm {
 	beat := input{id: "m", series: d.own(catalogue.ActiveConnections)[0]}
 	return []alarm{
@@ -306,6 +321,8 @@ func (d *deployment) sweepAlarms() []alarm {
 	}
 }
 
+// eventAlarms watch the way of presence events: the stream, the grace queue, the topic, and the records that were given
+// up.
 func (d *deployment) eventAlarms(q queues) []alarm {
 	return []alarm{
 		{
@@ -335,11 +352,11 @@ func (d *deployment) eventAlarms(q queues) []alarm {
 	}
 }
 
-// urgent are the functions that users wait for.
+// urgent lists the functions that users wait for.
 var urgent = map[string]severity{heliograph.Authorizer: page, heliograph.Connect: page, heliograph.Online: page, heliograph.Send: page}
 
-// functionErrors watches Lambda's count, which knows time-outs and crashes, and ours, which knows the failures that a
-// function answers itself. The larger counts, so that one cause is one alarm.
+// functionErrors watches both Lambda's count, which includes timeouts and crashes, and ours, which includes failures
+// that a function answers itself. The larger of the two counts, so that one cause raises one alarm.
 func (d *deployment) functionErrors(name string) alarm {
 	s, ok := urgent[name]
 	if !ok {
@@ -359,6 +376,8 @@ func (d *deployment) functionErrors(name string) alarm {
 	}
 }
 
+// nearTimeout warns before a function times out. A minute with few invocations has no meaningful p99, so CloudWatch
+// ignores it.
 func (d *deployment) nearTimeout(name string) alarm {
 	return alarm{
 		kind: "near-timeout", of: name, severity: ticket,
@@ -368,7 +387,7 @@ func (d *deployment) nearTimeout(name string) alarm {
 	}
 }
 
-// each makes an input of a series of every function, and gives their ids.
+// each makes an input of each series, and returns their ids as well.
 func each(all []series) (inputs []input, ids []string) {
 	for i, s := range all {
 		id := fmt.Sprintf("f%d", i)
@@ -401,11 +420,11 @@ func (d *deployment) functionAlarms() []alarm {
 	}
 }
 
-// tableOperations are the calls that DynamoDB meters apart and that the functions make.
+// tableOperations are the calls that the functions make, which DynamoDB meters one by one.
 var tableOperations = []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "BatchGetItem"}
 
-// tableAlarms fill every series, since CloudWatch always ignores missing data of AWS/DynamoDB: without that an alarm would
-// never come back.
+// tableAlarms fill every series: CloudWatch always ignores missing data of AWS/DynamoDB, so an unfilled alarm would
+// never recover.
 func (d *deployment) tableAlarms() []alarm {
 	throttles, throttleIDs := each([]series{
 		d.ofTable("ReadThrottleEvents"), d.ofTable("WriteThrottleEvents"),
@@ -443,6 +462,7 @@ func (d *deployment) tableAlarms() []alarm {
 	}
 }
 
+// telemetryAlarms watch the telemetry itself: AWS's own metrics reveal when ours are lost.
 func (d *deployment) telemetryAlarms(targets alarmTargets) []alarm {
 	all := []alarm{
 		{
@@ -464,7 +484,7 @@ func (d *deployment) telemetryAlarms(targets alarmTargets) []alarm {
 		for _, name := range heliograph.Functions() {
 			groups = append(groups, series{"AWS/Logs", metric.name, map[string]string{"LogGroupName": d.logGroup(name)}})
 		}
-		inputs, ids := each(groups) // two alarms, since math takes ten metrics at most
+		inputs, ids := each(groups) // two alarms, since metric math takes ten metrics at most
 		all = append(all, alarm{
 			kind: "metrics-broken", of: metric.of, severity: ticket,
 			meaning:    "CloudWatch can't read metrics that the functions write.",

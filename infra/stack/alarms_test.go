@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/alarms.md anew")
 
-// everyAlarm is what the program declares when all is turned on.
+// everyAlarm returns the alarms of a stack with everything turned on.
 func everyAlarm() []alarm {
 	d := &deployment{stage: testStage, config: testConfig(everything)}
 	return d.alarms(queues{
@@ -28,8 +28,8 @@ func everyAlarm() []alarm {
 	}, alarmTargets{pages: []alarmTarget{{topic: "pager"}, {topic: "pages"}}})
 }
 
-// TestRunbooks proves that whoever an alarm wakes finds what to do: each alarm has a runbook with an answer to each
-// question, and no runbook is of an alarm that is no more.
+// TestRunbooks proves that the operator on call finds instructions: each alarm has a runbook that answers each
+// question, and no runbook belongs to a removed alarm.
 func TestRunbooks(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join("..", "..", "docs", "runbooks")
@@ -68,7 +68,8 @@ func TestRunbooks(t *testing.T) {
 	}
 }
 
-// TestAlarmsDocument holds docs/alarms.md equal to the alarms: a change of any is seen in a review. Run it with -update.
+// TestAlarmsDocument holds docs/alarms.md equal to the alarms, so that a review shows every change. Run it with
+// -update.
 func TestAlarmsDocument(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("..", "..", "docs", "alarms.md")
@@ -137,8 +138,9 @@ func watched(a alarm) string {
 
 var mathID = regexp.MustCompile(`\b[a-z][a-z0-9]*\b`)
 
-// TestAlarmsAreSound proves what CloudWatch would refuse, or never evaluate: an expression with an unknown id or without one
-// of its inputs, too many metrics, too long a range, a rule over alarms that are not there, two alarms of one name.
+// TestAlarmsAreSound proves the absence of alarms that CloudWatch would refuse or never evaluate: an expression with an
+// unknown id or without one of its inputs, too many metrics, too long a range, a rule over missing alarms, two alarms
+// of one name.
 func TestAlarmsAreSound(t *testing.T) {
 	t.Parallel()
 	all := everyAlarm()
@@ -207,7 +209,7 @@ func TestAlarmConfig(t *testing.T) {
 		c.Severities = map[string]string{"*": "ticket", "message-age": "page", "ghosts": "none"}
 		c.Objectives["connect"] = 99
 	}))
-	for name, want := range map[string][]any{ // threshold, then where it goes
+	for name, want := range map[string][]any{ // threshold, then the alarm's targets
 		"alarms-message-age": {17.0, []any{"arn:aws:sns:eu-west-1:123456789012:pages"}},
 		"alarms-throttled":   {1.0, []any{"arn:aws:sns:eu-west-1:123456789012:tickets"}},
 		"alarms-ghosts":      {10_000.0, []any{}},
@@ -223,7 +225,8 @@ func TestAlarmConfig(t *testing.T) {
 	}
 }
 
-// TestEssentialAlarms proves that a small stack keeps what pages by default, with all that it needs, whatever severity is configured.
+// TestEssentialAlarms proves that a small stack keeps the alarms that page by default, with the alarms they depend on,
+// whatever severities are configured.
 func TestEssentialAlarms(t *testing.T) {
 	t.Parallel()
 	d := &deployment{stage: testStage, config: testConfig(func(c *Config) {
@@ -243,7 +246,7 @@ func TestEssentialAlarms(t *testing.T) {
 	}
 }
 
-// TestAlarmTargets proves where alarms go, and that nobody is woken when one is over.
+// TestAlarmTargets proves where alarms go, and that a recovery never pages.
 func TestAlarmTargets(t *testing.T) {
 	t.Parallel()
 	const arn = "arn:aws:sns:eu-west-1:123456789012:"
@@ -287,7 +290,7 @@ func TestAlarmTargets(t *testing.T) {
 	}
 }
 
-// TestCloudWatchCanPublish proves that pages don't vanish: the topic of alarms and its key both let CloudWatch in, for
+// TestCloudWatchCanPublish proves that pages are not lost: the topic of alarms and its key both admit CloudWatch, for
 // our alarms alone.
 func TestCloudWatchCanPublish(t *testing.T) {
 	t.Parallel()

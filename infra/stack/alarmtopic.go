@@ -14,10 +14,10 @@ type alarmTarget struct {
 	arn   pulumi.StringInput
 }
 
-// alarmTargets are where alarms go, by severity. Without any, alarms only change their colour.
+// alarmTargets are where alarms go, by severity. Without any, an alarm only changes its state.
 type alarmTargets struct{ pages, tickets []alarmTarget }
 
-// declareAlarmTargets gives the configured topics, and two of our own where somebody is to be mailed.
+// declareAlarmTargets returns the configured topics, and two topics of our own if an email address is configured.
 func (c *component) declareAlarmTargets() (targets alarmTargets) {
 	existing := func(arn string) []alarmTarget {
 		if arn == "" {
@@ -37,7 +37,7 @@ func (c *component) declareAlarmTargets() (targets alarmTargets) {
 	return targets
 }
 
-// of are the topics that an alarm of a severity goes to.
+// of returns the topics for an alarm of a severity.
 func (t alarmTargets) of(s severity) alarmTopics {
 	switch s {
 	case page:
@@ -48,7 +48,7 @@ func (t alarmTargets) of(s severity) alarmTopics {
 	return topics(nil)
 }
 
-// okOf are the topics that are told when an alarm is over. Nobody is woken for that.
+// okOf returns the topics for an alarm that is over. Recovery never pages.
 func (t alarmTargets) okOf(s severity) alarmTopics {
 	if s == silent {
 		return topics(nil)
@@ -56,7 +56,7 @@ func (t alarmTargets) okOf(s severity) alarmTopics {
 	return topics(t.tickets)
 }
 
-// topicNames are the names of the topics that pages go to.
+// topicNames returns the names of the topics that receive pages.
 func (t alarmTargets) topicNames() (names []string) {
 	for _, target := range t.pages {
 		names = append(names, target.topic)
@@ -64,7 +64,7 @@ func (t alarmTargets) topicNames() (names []string) {
 	return names
 }
 
-// alarmTopics are ARNs as the two kinds of alarms take them.
+// alarmTopics holds ARNs, in the forms that the two kinds of alarms require.
 type alarmTopics pulumi.StringArray
 
 func topics(targets []alarmTarget) alarmTopics {
@@ -85,8 +85,8 @@ func (a alarmTopics) values() pulumi.Array {
 	return all
 }
 
-// declareAlarmKey declares the key of our own alarm topics. Alarms can't publish to a topic that the managed key encrypts,
-// since its policy does not know CloudWatch, and the pages would vanish without a word.
+// declareAlarmKey declares the key of our own alarm topics. The AWS managed key's policy does not admit CloudWatch, so
+// with that key pages would be lost silently.
 func (c *component) declareAlarmKey() *kms.Key {
 	return declare(c, "key", kms.NewKey, &kms.KeyArgs{
 		Description:       pulumi.String("Encrypts the alarms of " + c.physical("")),
@@ -95,7 +95,7 @@ func (c *component) declareAlarmKey() *kms.Key {
 	})
 }
 
-// declareAlarmTopic declares an encrypted topic that mails what it gets.
+// declareAlarmTopic declares an encrypted topic that mails every notification.
 func (c *component) declareAlarmTopic(name string, key *kms.Key) alarmTarget {
 	physical := c.physical(name)
 	topic := declare(c, name, sns.NewTopic, &sns.TopicArgs{
@@ -117,9 +117,9 @@ func (c *component) declareAlarmTopic(name string, key *kms.Key) alarmTarget {
 // alarmService is the principal that alarms publish as.
 var alarmService = map[string]any{"Service": "cloudwatch.amazonaws.com"}
 
-// alarmKeyPolicy lets CloudWatch use the key for our alarms, and the account's administrators look after it. In a
-// key's policy the resource is always the key itself, written *; and without a statement for the account's root
-// nobody could ever change or delete the key, so AWS refuses to create it.
+// alarmKeyPolicy lets CloudWatch use the key for our alarms, and lets the account's administrators manage it. In a
+// key's policy the resource is always the key itself, written *. Without a statement for the account's root no one
+// could ever change or delete the key, so AWS refuses to create it.
 func (c *component) alarmKeyPolicy() pulumi.StringOutput {
 	root := "arn:" + c.home.partition + ":iam::" + c.home.account + ":root"
 	return c.resourcePolicy(
@@ -131,7 +131,7 @@ func (c *component) alarmKeyPolicy() pulumi.StringOutput {
 	)
 }
 
-// onlyOurAlarms keeps other accounts' alarms from using what CloudWatch may use.
+// onlyOurAlarms keeps other accounts' alarms from using CloudWatch's permission.
 func (c *component) onlyOurAlarms() map[string]any {
 	return map[string]any{
 		"StringEquals": map[string]any{"aws:SourceAccount": c.home.account},
@@ -139,6 +139,7 @@ func (c *component) onlyOurAlarms() map[string]any {
 	}
 }
 
+// resourcePolicy returns the JSON of a policy attached to a resource.
 func (c *component) resourcePolicy(statements ...any) pulumi.StringOutput {
 	return pulumi.JSONMarshal(map[string]any{"Version": policyVersion, "Statement": statements})
 }

@@ -16,7 +16,7 @@ import (
 	"heliograph"
 )
 
-// properties are a resource's plain inputs, without those that need not be told here.
+// properties returns a resource's plain inputs, without those that don't matter to a test.
 func properties(r recorded, without ...string) map[string]any {
 	all := plain(resource.NewProperty(r.inputs)).(map[string]any)
 	for _, key := range append(without, "apiId") {
@@ -28,7 +28,7 @@ func properties(r recorded, without ...string) map[string]any {
 const authorizerURI = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/" +
 	"arn:aws:lambda:eu-west-1:123456789012:function:heliograph-test-authorizer/invocations"
 
-// TestWebSocketAPI proves the routes that devices meet.
+// TestWebSocketAPI proves the routes that clients use.
 func TestWebSocketAPI(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -72,7 +72,7 @@ func TestWebSocketAPI(t *testing.T) {
 	}
 }
 
-// TestHTTPAPI proves that the presence query asks the authorizer each time, by the Authorization header.
+// TestHTTPAPI proves that each presence query is authorized, by its Authorization header.
 func TestHTTPAPI(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -104,7 +104,7 @@ func TestHTTPAPI(t *testing.T) {
 	}
 }
 
-// TestCORS proves that browsers of the configured origins, and of no others, may ask.
+// TestCORS proves that browsers may query on pages of the configured origins, and of no others.
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	if got := record(t, testConfig()).get(t, "http-api").at("corsConfiguration"); got != nil {
@@ -119,8 +119,8 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// TestStages proves that stages log each access without query string, where tokens may stand, and that the throttle
-// is not the provider's 0, which refuses every request.
+// TestStages proves that stages log each access without the query string, which may contain a token, and that the
+// throttle is not the provider's 0, which refuses every request.
 func TestStages(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -160,8 +160,8 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// TestDeployment proves that the WebSocket stage shows the routes as they are: its deployment comes after every one
-// of them, and changes with them.
+// TestDeployment proves that the WebSocket stage serves the current routes: its deployment comes after all of them, and
+// changes with each.
 func TestDeployment(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -183,8 +183,8 @@ func TestDeployment(t *testing.T) {
 	}
 }
 
-// TestFingerprint proves that every property of whatever a deployment freezes counts: each kind of part is declared with
-// nothing, and then with one property more.
+// TestFingerprint proves that every property of a frozen part counts: each kind of part is declared empty, and then
+// with one property more.
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]any{
@@ -216,7 +216,7 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// set gives a property a value, and reports whether it is of a type that set knows.
+// set gives a property a value, and reports whether it knows the property's type.
 func set(property reflect.Value) bool {
 	for _, v := range []any{
 		pulumi.String("x"), pulumi.Bool(true), pulumi.Int(1), pulumi.StringArray{pulumi.String("x")}, pulumi.StringMap{"x": pulumi.String("y")},
@@ -240,7 +240,7 @@ func fingerprintOf(t *testing.T, args any) string {
 	return hash.Value.(string)
 }
 
-// TestManagementAddress proves where @connections is called, on AWS and on one's own machine.
+// TestManagementAddress proves the address of @connections, on AWS and on a local stack.
 func TestManagementAddress(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ want string }{
@@ -264,7 +264,7 @@ func TestManagementAddress(t *testing.T) {
 	}
 }
 
-// TestDomains proves that each domain serves its own API's stage, and that DNS leads to it.
+// TestDomains proves that each domain serves the stage of its own API, and that DNS leads to it.
 func TestDomains(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(everything))
@@ -289,8 +289,8 @@ func TestDomains(t *testing.T) {
 	}
 }
 
-// TestAccessLogRole proves that a Region's log role is made where it is missing, that nobody's is taken away, and that ours
-// is found again, in this life of the stack or the next.
+// TestAccessLogRole proves that a Region's log role is created if it is missing, that another owner's is never
+// replaced, and that ours is recognized, in this life of the stack or the next.
 func TestAccessLogRole(t *testing.T) {
 	t.Parallel()
 	const ours, theirs = "arn:aws:iam::123456789012:role/heliograph-test-eu-west-1-apigateway", "arn:aws:iam::123456789012:role/theirs"

@@ -15,30 +15,30 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// PublicSecret is the default JWT secret of the system that Heliograph replaces. It stands in public
-// documentation, so a deployment to AWS refuses it; a stack on one's own machine uses it by default.
+// PublicSecret is the default JWT secret of the system that Heliograph replaces. It appears in public documentation, so
+// a deployment to AWS refuses it; a local stack uses it by default.
 const PublicSecret = "fdre4t5y6u7i8o9p0o9i8u7y6t5r4e3w2q1"
 
 // Config is a stack's configuration: the keys of `heliograph:` in Pulumi.<stack>.yaml. Pulumi.yaml declares and
-// describes each; settings.go says what each may be.
+// describes each key; settings.go defines the allowed values.
 type Config struct {
 	JWTSecret         string // shared secret of HS256, HS384 and HS512 tokens; empty with JWKSURL
-	JWTSecretPrevious string // still accepted while a secret is being rotated
+	JWTSecretPrevious string // still accepted while the secret is being rotated
 	JWKSURL           string // address of the public keys of RS, ES and EdDSA tokens
 	JWTIssuer         string // required value of the claim iss; empty: not checked
 	JWTAudience       string // required value of the claim aud; empty: not checked
 	UserIDClaim       string // the claim that names the user
 
-	KeyGrace time.Duration // how old the secret or the keys may get while they can't be read again
+	KeyGrace time.Duration // how old the secret or the keys may get while refreshing them fails
 
-	Stage           string            // in every name in AWS; empty: the stack's name
-	Imports         map[string]string // by logical name: the id in AWS of a resource that an earlier life of the stack left
-	ParameterPrefix string            // SSM path of the stack's parameters, no slash at the end
+	Stage           string            // part of every name in AWS; empty: the stack's name
+	Imports         map[string]string // by logical name: the id in AWS of a resource left by an earlier life of the stack
+	ParameterPrefix string            // SSM path of the stack's parameters, without a trailing slash
 
-	AlarmEmail     string             // an address that pages and tickets are mailed to
+	AlarmEmail     string             // an address that receives pages and tickets
 	AlarmTopicARN  string             // an existing SNS topic that pages go to
 	TicketTopicARN string             // an existing SNS topic that tickets go to; empty: where pages go
-	Thresholds     map[string]float64 // by kind of alarm, in the alarm's unit; what is missing has its default
+	Thresholds     map[string]float64 // by kind of alarm, in the alarm's unit; missing kinds keep their default
 	Severities     map[string]string  // by kind of alarm, or * for all others: page, ticket or none
 	Objectives     map[string]float64 // by promise: which share of it is kept, in percent
 	RunbookURL     string             // prefix of every runbook's address
@@ -48,26 +48,26 @@ type Config struct {
 
 	LogRetentionDays int        // of every log group
 	LogLevel         slog.Level // of every function
-	LogSampling      float64    // 0 to 1: share of the invocations whose lines below the level are written, too
-	TraceSampling    float64    // 0 to 1: share of the invocations sampled by Lambda whose steps are recorded
+	LogSampling      float64    // 0 to 1: share of invocations whose lines below the level are written, too
+	TraceSampling    float64    // 0 to 1: share of the invocations sampled by Lambda whose steps are traced
 
-	MaxConnectionsPerUser int // a connect beyond it is refused
+	MaxConnectionsPerUser int // further connects are refused
 
-	PresenceGrace     time.Duration // how long a user may be gone before it is announced
-	ConnectionLease   time.Duration // how long a connection is believed in without looking
-	SweepRate         int           // the most GetConnection calls a second that sweep makes
+	PresenceGrace     time.Duration // delay before a user who left is announced as offline
+	ConnectionLease   time.Duration // how long a connection counts as live without a check
+	SweepRate         int           // the most GetConnection calls a second by sweep
 	ExpiredTokens     string        // "close" or "keep": connections whose token has expired
-	ThrottleRate      int           // requests a second that each API takes
-	ThrottleBurst     int           // requests at once that each API takes
-	MaxConcurrency    int           // how many batches send works on at once
-	BroadcastRate     int           // users a second that a broadcast goes through
-	IdempotencyWindow time.Duration // how long the Id of a message is remembered
+	ThrottleRate      int           // requests a second that each API admits
+	ThrottleBurst     int           // requests at once that each API admits
+	MaxConcurrency    int           // how many batches send processes at once
+	BroadcastRate     int           // users a second that a broadcast reaches at most
+	IdempotencyWindow time.Duration // how long a message's Id is remembered
 	CORSOrigins       []string      // web origins that may call the HTTP API from a browser
 
 	WebSocketDomain, HTTPDomain  string // custom domains, one for each API
 	CertificateARN, HostedZoneID string // the domains' ACM certificate and Route 53 zone
 
-	APIGatewayLogRole string // "auto", "create", "existing" or "off": the Region-wide role that WebSocket access logs need
+	APIGatewayLogRole string // "auto", "create", "existing" or "off": the Region-wide role for WebSocket access logs
 	Protect           bool   // deletion protection; the table outlives the stack
 
 	// Local accepts values that are safe on a developer's machine only: PublicSecret, and keys from http://localhost. No
@@ -108,14 +108,14 @@ func DefaultConfig() Config {
 	}
 }
 
-// namespace is that of the configuration keys: the project's name in Pulumi.yaml.
+// namespace prefixes the configuration keys: it is the project's name in Pulumi.yaml.
 const namespace = "heliograph:"
 
-// LoadConfig reads the stack's configuration over the defaults and validates it. The error names everything
-// that is wrong.
+// LoadConfig applies the stack's configuration to the defaults and validates the result. The error names every fault at
+// once.
 func LoadConfig(ctx *pulumi.Context) (Config, error) { return load(ctx, DefaultConfig()) }
 
-// LoadLocalConfig is LoadConfig for a stack on one's own machine: there, PublicSecret is the default secret.
+// LoadLocalConfig is LoadConfig for a local stack: its default secret is PublicSecret.
 func LoadLocalConfig(ctx *pulumi.Context) (Config, error) {
 	config := DefaultConfig()
 	config.Local = true
@@ -125,7 +125,7 @@ func LoadLocalConfig(ctx *pulumi.Context) (Config, error) {
 	return load(ctx, config)
 }
 
-// ConfigKeys are all keys that a stack's configuration may have, without their namespace.
+// ConfigKeys lists all keys that a stack's configuration may have, without their namespace.
 func ConfigKeys() []string {
 	keys := make([]string, len(settings))
 	for i, s := range settings {
@@ -134,7 +134,7 @@ func ConfigKeys() []string {
 	return keys
 }
 
-// load reads the stack's configuration over some defaults.
+// load applies the stack's configuration to some defaults.
 func load(ctx *pulumi.Context, config Config) (Config, error) {
 	var faults []error
 	for _, s := range settings {
@@ -147,7 +147,7 @@ func load(ctx *pulumi.Context, config Config) (Config, error) {
 		}
 		parsed := config
 		if err := s.parse(&parsed, text); err != nil {
-			faults = append(faults, s.fault(text)) // and keep the default, which is valid, for the checks below
+			faults = append(faults, s.fault(text)) // and keep the default, which is valid, so that the checks below still work
 			continue
 		}
 		config = parsed
@@ -181,8 +181,7 @@ func unknownKeys(all string) error {
 // stage names the stack in AWS: the stack's own name, unless it was renamed since.
 func (c Config) stage(stack string) string { return cmp.Or(c.Stage, stack) }
 
-// Validate tells everything that is wrong with the configuration of a stack. An error names the
-// key, the value (never a secret's) and what is allowed.
+// Validate names every fault in a stack's configuration: the key, the value (never a secret's) and the allowed values.
 func (c Config) Validate(stack string) error {
 	var faults []error
 	if !stageName.MatchString(c.stage(stack)) {
@@ -197,11 +196,11 @@ func (c Config) Validate(stack string) error {
 	return errors.Join(append(faults, c.contradictions()...)...)
 }
 
-// stageName is what the gateway takes for a stage and every service takes inside a name: the longest, the role
-// heliograph-<stage>-ap-southeast-1-disconnect, may have 64 characters.
+// stageName matches names that the gateway accepts as a stage and every service accepts as part of a name: the longest,
+// the role heliograph-<stage>-ap-southeast-1-disconnect, may have 64 characters.
 var stageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,26}$`)
 
-// contradictions are values that are good alone and bad together.
+// contradictions returns faults in combinations of values, each of them allowed on its own.
 func (c Config) contradictions() []error {
 	var faults []error
 	deny := func(wrong bool, format string, args ...any) {

@@ -13,7 +13,7 @@ import (
 	"heliograph"
 )
 
-// loadKeys runs LoadConfig as Pulumi does, with keys as they stand in a stack file. Keys named in secrets are encrypted.
+// loadKeys runs LoadConfig as Pulumi does, with keys as written in a stack file. Keys named in secrets are encrypted.
 func loadKeys(stage string, keys map[string]string, secrets ...string) (Config, error) {
 	return loadWith(LoadConfig, stage, keys, secrets...)
 }
@@ -75,7 +75,7 @@ func TestLoadConfig(t *testing.T) {
 	}
 }
 
-// TestLoadConfigDefaults proves that a secret is all that a stack has to set.
+// TestLoadConfigDefaults proves that a stack has to set a secret and nothing else.
 func TestLoadConfigDefaults(t *testing.T) {
 	t.Parallel()
 	got, err := loadKeys("dev", map[string]string{"jwtSecret": testSecret}, "jwtSecret")
@@ -87,8 +87,8 @@ func TestLoadConfigDefaults(t *testing.T) {
 	}
 }
 
-// TestLoadConfigRefuses proves that every bad value is an error that names the key, shows the value (of a secret its
-// length alone) and tells what is allowed.
+// TestLoadConfigRefuses proves that every bad value is an error that names the key, shows the value (only its length
+// for a secret) and lists the allowed values.
 func TestLoadConfigRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -171,7 +171,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 	}
 }
 
-// TestContradictions proves that values which are good alone are refused where they can't both be.
+// TestContradictions proves that values allowed on their own are refused in combinations that can't work.
 func TestContradictions(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -193,7 +193,7 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// TestValidateTellsAll proves that one run shows everything that is wrong.
+// TestValidateTellsAll proves that one run reports every fault.
 func TestValidateTellsAll(t *testing.T) {
 	t.Parallel()
 	err := testConfig(func(c *Config) { c.SweepRate, c.MaxConcurrency, c.ExpiredTokens = 0, 0, "" }).Validate("a stage")
@@ -204,8 +204,8 @@ func TestValidateTellsAll(t *testing.T) {
 	}
 }
 
-// TestLoadConfigTellsAll proves that one run shows every wrong value, whatever is wrong with it: in plain text, not of the
-// key's type, out of bounds, or in contradiction to another.
+// TestLoadConfigTellsAll proves that one run reports every wrong value, whatever the fault: a secret in plain text, a
+// wrong type, out of bounds, or a contradiction with another value.
 func TestLoadConfigTellsAll(t *testing.T) {
 	t.Parallel()
 	_, err := loadKeys("dev", map[string]string{
@@ -244,7 +244,7 @@ func TestUnknownKeys(t *testing.T) {
 	}
 }
 
-// TestPlainSecret proves that a secret which stands in plain text in a stack file, and so in version control, is refused.
+// TestPlainSecret proves that a secret in plain text in a stack file, and so in version control, is refused.
 func TestPlainSecret(t *testing.T) {
 	t.Parallel()
 	_, err := loadKeys("dev", map[string]string{"jwtSecret": testSecret})
@@ -253,7 +253,8 @@ func TestPlainSecret(t *testing.T) {
 	}
 }
 
-// TestStageNames proves which stack names can name a stage: the longest role's name still fits into IAM's 64 characters.
+// TestStageNames proves which stack names are valid stages: the longest role's name must still fit into IAM's 64
+// characters.
 func TestStageNames(t *testing.T) {
 	t.Parallel()
 	good := []string{"dev", "prod-eu", "feature_1", "A", "0", strings.Repeat("s", 27)}
@@ -297,7 +298,7 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-// TestLoadLocalConfig proves that a stack on one's own machine needs no configuration at all, and takes the same keys.
+// TestLoadLocalConfig proves that a local stack needs no configuration at all, and accepts the same keys.
 func TestLoadLocalConfig(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -318,7 +319,7 @@ func TestLoadLocalConfig(t *testing.T) {
 	}
 }
 
-// TestSettingsRoundTrip proves that each setting reads back what it shows.
+// TestSettingsRoundTrip proves that each setting's parse reads back the output of its show.
 func TestSettingsRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, config := range configurations {

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	queueBatch  = 10  // messages an invocation
-	streamBatch = 100 // records an invocation
-	// streamLanes is how many invocations work on one shard of the stream at once. Lambda keeps the order of each item's
-	// records, which is all that announce needs: see docs/decisions/0016-stream-order.md. A table has a few shards, and a
-	// new account 10 concurrent executions.
+	queueBatch  = 10  // messages per invocation
+	streamBatch = 100 // records per invocation
+	// streamLanes is how many invocations process one shard of the stream at once. Lambda preserves the order of each
+	// item's records, and announce needs no more: see docs/decisions/0016-stream-order.md. A table has a few shards,
+	// and a new account has 10 concurrent executions.
 	streamLanes = 2
-	// streamPatience is how long a record is tried again. A stream forgets after 24 h; an hour less, and what
-	// could not be announced still reaches the failure destination.
+	// streamPatience is how long a record is retried. A stream keeps records for 24 h; stopping an hour earlier lets
+	// those that could not be announced still reach the failure destination.
 	streamPatience = 23 * time.Hour
 )
 
-// graceConcurrency is how many batches of users who went offline are worked on at once, half as many as of messages; 2 is
-// Lambda's least. A new account has 10 concurrent executions in all: with 3 for send, 2 for these, 2 for the stream and 1
-// for sweep, clients that connect and ask find 2.
+// graceConcurrency is how many batches of users who went offline are processed at once: half as many as of messages,
+// but at least 2, which is Lambda's minimum. A new account has 10 concurrent executions in all: with 3 for send, 2 for
+// these, 2 for the stream and 1 for sweep, 2 remain for connects and queries.
 func graceConcurrency(sends int) int { return max(2, sends/2) }
 
-// onlyTheFailed has Lambda try again only the records that a function names.
+// onlyTheFailed makes Lambda retry only the records that a function reports as failed.
 var onlyTheFailed = pulumi.ToStringArray([]string{"ReportBatchItemFailures"})
 
-// declareConsumers connects queues and stream to the functions that work on them.
+// declareConsumers connects the queues and the stream to the functions that process them.
 func declareConsumers(d *deployment, f foundations, functions functionSet) {
 	c := d.newComponent("Consumers", "consumers")
 	defer c.complete()
@@ -54,7 +54,7 @@ func declareConsumers(d *deployment, f foundations, functions functionSet) {
 		BatchSize:                  pulumi.Int(streamBatch),
 		ParallelizationFactor:      pulumi.Int(streamLanes),
 		BisectBatchOnFunctionError: pulumi.Bool(true),
-		MaximumRetryAttempts:       pulumi.Int(-1), // as long as streamPatience lasts
+		MaximumRetryAttempts:       pulumi.Int(-1), // no limit but streamPatience
 		MaximumRecordAgeInSeconds:  seconds(streamPatience),
 		FunctionResponseTypes:      onlyTheFailed,
 		FilterCriteria:             streamFilters(),

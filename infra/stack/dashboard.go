@@ -13,7 +13,7 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// declareDashboard declares the stack's dashboard and gives its address in the console.
+// declareDashboard declares the stack's dashboard and returns its address in the console.
 func declareDashboard(d *deployment, q queues, alarms []alarm, apis apiIDs) pulumi.StringOutput {
 	c := d.newComponent("Dashboard", "dashboard")
 	defer c.complete()
@@ -32,7 +32,7 @@ func declareDashboard(d *deployment, q queues, alarms []alarm, apis apiIDs) pulu
 		d.home.region, d.home.console(), d.home.region, board.DashboardName)
 }
 
-// console is the host of the AWS console of a partition.
+// console is the host of the AWS console for a partition.
 func (h home) console() string {
 	switch h.partition {
 	case "aws-cn":
@@ -44,8 +44,8 @@ func (h home) console() string {
 	}
 }
 
-// dashboard is what the stack's dashboard shows: the promises that users rely on, then what keeps them, in the order of a
-// message's way, then what it costs, and last each alarm's own graph.
+// dashboard returns the content of the stack's dashboard: first the promises that users rely on, then the parts that
+// keep them, in the order a message meets them, then the cost, and finally each alarm's own graph.
 func (d *deployment) dashboard(q queues, alarms []alarm) dashboardBody {
 	b := board{annotations: d.deployed()}
 	b.row(4, d.header())
@@ -100,7 +100,7 @@ func (d *deployment) messages() widget {
 		catalogue.MessagesExpired, catalogue.MessagesRejected, catalogue.MessagesDeadLettered, catalogue.FollowUpsQueued))
 }
 
-// extras is what only some messages ask for.
+// extras shows features that only some messages request.
 func (d *deployment) extras() widget {
 	return d.graph("Broadcasts, receipts, duplicates, throttling", "Sum",
 		d.lines(catalogue.BroadcastUsers, catalogue.ReceiptsPublished, catalogue.DuplicatesDropped, catalogue.PostsThrottled))
@@ -151,7 +151,7 @@ func (d *deployment) httpGateway() widget {
 	return d.graph("HTTP API", "Sum", named(d.ofRequests, "Count", "4xx", "5xx"))
 }
 
-// named draws AWS's own metrics under their names.
+// named draws AWS's own metrics under their own names.
 func named(of func(metric string) series, metrics ...string) []line {
 	var all []line
 	for _, metric := range metrics {
@@ -160,7 +160,7 @@ func named(of func(metric string) series, metrics ...string) []line {
 	return all
 }
 
-// errors shows our own count beside Lambda's: what is in the second alone was a time-out or a crash.
+// errors shows our own count beside Lambda's: an error only in Lambda's was a timeout or a crash.
 func (d *deployment) errors() widget {
 	all := append(d.perFunction("Errors", ""), d.lines(catalogue.HandlerErrors, catalogue.RecordsFailed, catalogue.DeadlinesMissed)...)
 	return d.graph("Failed invocations", "Sum", append(all, d.perFunction("Throttles", "throttled")...))
@@ -200,7 +200,7 @@ func (d *deployment) tableUnits() widget {
 		line{series: d.ofIndex("ConsumedWriteCapacityUnits"), Label: "index: ConsumedWriteCapacityUnits"}))
 }
 
-// billed is what the bill is made of, by the hour.
+// billed shows the quantities that the bill consists of, by the hour.
 func (d *deployment) billed() []widget {
 	var logs []line
 	for _, name := range heliograph.Functions() {
@@ -220,7 +220,7 @@ func (d *deployment) billed() []widget {
 	return all
 }
 
-// lines draws metrics of our own, each under its name; those of one function each, under the function's name too.
+// lines draws metrics of our own, each under its name; a metric emitted by each function has a line per function.
 func (d *deployment) lines(metrics ...catalogue.Metric) []line {
 	var all []line
 	for _, m := range metrics {
@@ -235,7 +235,7 @@ func (d *deployment) lines(metrics ...catalogue.Metric) []line {
 	return all
 }
 
-// perFunction draws a metric of Lambda's for every function.
+// perFunction draws one of Lambda's metrics for every function.
 func (d *deployment) perFunction(metric, suffix string) []line {
 	var all []line
 	for i, s := range d.ofFunctions(metric) {
@@ -248,7 +248,7 @@ func (d *deployment) perFunction(metric, suffix string) []line {
 	return all
 }
 
-// graph is a widget of lines over time, a point a minute.
+// graph is a widget of lines over time, with one point a minute.
 func (d *deployment) graph(title, stat string, lines []line) widget {
 	return widget{Type: "metric", Properties: metricProperties{
 		Title: title, Region: d.home.region, View: "timeSeries", Stat: stat, Period: 60, Metrics: lines,
@@ -264,7 +264,7 @@ func stacked(w widget) widget {
 
 // board lays widgets out from top to bottom.
 type board struct {
-	annotations annotations // of every graph
+	annotations annotations // shown on every graph
 	widgets     []widget
 	y           int
 }
@@ -283,7 +283,7 @@ func (b *board) row(height int, widgets ...widget) {
 	b.y += height
 }
 
-// grid puts widgets into rows of some columns.
+// grid arranges widgets in rows with a given number of columns.
 func (b *board) grid(height, across int, widgets []widget) {
 	for row := range slices.Chunk(widgets, across) {
 		b.row(height, row...)

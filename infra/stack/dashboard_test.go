@@ -35,7 +35,7 @@ func readDashboard(t *testing.T, run recording) drawn {
 	return body
 }
 
-// shownOn are the series of a dashboard.
+// shownOn returns the series that a dashboard shows.
 func shownOn(t *testing.T, body drawn) []series {
 	t.Helper()
 	var all []series
@@ -77,7 +77,7 @@ func parseRow(row []any) (series, error) {
 	return s, nil
 }
 
-// alarmed are the series that alarms watch.
+// alarmed returns the series that alarms watch.
 func alarmed(run recording) []series {
 	var all []series
 	add := func(m map[string]any) {
@@ -104,8 +104,8 @@ func alarmed(run recording) []series {
 
 func (s series) String() string { return fmt.Sprint(s.namespace, " ", s.name, " ", s.dimensions) }
 
-// TestMetricsAreEmitted proves that every metric of ours which the dashboard or an alarm names is in the catalogue
-// with exactly those dimensions; and the other way round, that the dashboard leaves nothing out that is emitted.
+// TestMetricsAreEmitted proves that each of our metrics on the dashboard or in an alarm is in the catalogue with
+// exactly those dimensions and, conversely, that the dashboard shows every emitted metric.
 func TestMetricsAreEmitted(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -144,8 +144,8 @@ func TestMetricsAreEmitted(t *testing.T) {
 	}
 }
 
-// nativeMetrics are those of AWS that we may name, by their dimensions. Sources: AWS's pages on the metrics of Lambda,
-// SQS, DynamoDB, WebSocket and HTTP APIs.
+// nativeMetrics are the AWS metrics that this package may name, by their dimensions. Sources: AWS's pages on the
+// metrics of Lambda, SQS, DynamoDB, WebSocket and HTTP APIs.
 var nativeMetrics = map[string][]string{
 	"AWS/Lambda [FunctionName]":                         {"Duration", "Errors", "Invocations", "IteratorAge", "Throttles"},
 	"AWS/Lambda []":                                     {"ClaimedAccountConcurrency"},
@@ -158,7 +158,8 @@ var nativeMetrics = map[string][]string{
 	"AWS/ApiGateway [ApiId Stage]":                      {"4xx", "5xx", "ClientError", "ConnectCount", "Count", "ExecutionError", "IntegrationError", "Latency", "MessageCount"},
 }
 
-// TestNativeMetrics proves that AWS has the metrics we name, and that they are of resources of this stack.
+// TestNativeMetrics proves that AWS has the metrics that this package names, and that they belong to resources of this
+// stack.
 func TestNativeMetrics(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -198,8 +199,8 @@ func TestNativeMetrics(t *testing.T) {
 	}
 }
 
-// TestDashboardLimits proves that CloudWatch takes the dashboard: 500 widgets, 500 metrics each, 2,500 in all, within 24
-// columns and without overlap; and that people can read it.
+// TestDashboardLimits proves that CloudWatch accepts the dashboard: 500 widgets, 500 metrics each, 2,500 in all, within
+// 24 columns and without overlap; and that people can read it.
 func TestDashboardLimits(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -247,8 +248,8 @@ func TestDashboardLimits(t *testing.T) {
 	}
 }
 
-// TestDashboardShowsTheAlarms proves that the dashboard shows the state of every alarm that somebody is told of, and the
-// graph of every metric alarm with its threshold.
+// TestDashboardShowsTheAlarms proves that the dashboard shows the state of every alarm that notifies, and the graph of
+// every metric alarm with its threshold.
 func TestDashboardShowsTheAlarms(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(everything))
@@ -273,7 +274,8 @@ func TestDashboardShowsTheAlarms(t *testing.T) {
 	}
 }
 
-// TestDashboardSizes proves that the small dashboard is smaller, and that a deployment is marked only if its time is configured.
+// TestDashboardSizes proves that the small dashboard is smaller, and that a deployment is marked only if its time is
+// configured.
 func TestDashboardSizes(t *testing.T) {
 	t.Parallel()
 	full := record(t, testConfig()).get(t, "dashboard-overview").text("dashboardBody")
@@ -291,7 +293,7 @@ func TestDashboardSizes(t *testing.T) {
 	}
 }
 
-// TestLineJSON proves the one part of the body that is no plain object.
+// TestLineJSON proves the JSON of a line, the one part of the body that is not a plain object.
 func TestLineJSON(t *testing.T) {
 	t.Parallel()
 	s := series{"Heliograph", "ColdStarts", map[string]string{"Stage": "dev", "Function": "send"}}

@@ -17,16 +17,17 @@ import (
 type deployment struct {
 	ctx       *pulumi.Context
 	config    Config
-	stage     string // in every name; also the WebSocket stage and the dimension Stage
+	stage     string // part of every name; also the WebSocket stage and the dimension Stage
 	functions build.Functions
 	home      home
-	imported  map[string]bool // which of the configured imports were met
+	imported  map[string]bool // which of the configured imports have been used
 }
 
-// home is where a stack lives. It comes from the only invokes of the program, so it is known before any resource
-// and may stand in names.
+// home is where a stack lives. It comes from the program's only invokes, so it is known before any resource and can be
+// part of names.
 type home struct{ region, account, partition string }
 
+// lookUpHome asks the provider for the account, Region and partition that the stack is deployed to.
 func lookUpHome(ctx *pulumi.Context) (home, error) {
 	region, err := aws.GetRegion(ctx, nil)
 	if err != nil {
@@ -43,13 +44,13 @@ func lookUpHome(ctx *pulumi.Context) (home, error) {
 	return home{region: region.Name, account: caller.AccountId, partition: partition.Partition}, nil
 }
 
-// arn names a resource of this account and Region before it exists, for policies that must stand in the resource
-// they speak of.
+// arn names a resource of this account and Region before it exists, for a policy inside the very resource that it
+// refers to.
 func (h home) arn(service, resource string) string {
 	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", h.partition, service, h.region, h.account, resource)
 }
 
-// physical is a resource's name in AWS: heliograph-<stack>-<name>, or heliograph-<stack> without a name.
+// physical is a resource's name in AWS: heliograph-<stack>-<name>, or heliograph-<stack> if name is empty.
 func (d *deployment) physical(name string) string {
 	if name == "" {
 		return "heliograph-" + d.stage
@@ -57,14 +58,14 @@ func (d *deployment) physical(name string) string {
 	return "heliograph-" + d.stage + "-" + name
 }
 
-// global is the name of a resource that is one for all Regions of an account: heliograph-<stack>-<Region>-<name>, or without
-// the name. So stacks of the same name can live in two Regions.
+// global names a resource that an account shares between all Regions: heliograph-<stack>-<Region>-<name>, or without
+// the last part if name is empty. With the Region in it, stacks of the same name can live in two Regions.
 func (d *deployment) global(name string) string {
 	return strings.TrimSuffix(d.physical(d.home.region+"-"+name), "-")
 }
 
-// component is one node of the tree that `pulumi up` shows. Its children's names begin with its own, so that every
-// resource can be found from its name alone.
+// component is a node of the tree shown by `pulumi up`. Its children's names start with its own, so that a resource's
+// name alone is enough to find it.
 type component struct {
 	pulumi.ResourceState
 	*deployment
@@ -80,7 +81,7 @@ func (d *deployment) newComponent(kind, name string, opts ...pulumi.ResourceOpti
 	return c
 }
 
-// complete tells Pulumi that a component has all its children.
+// complete tells Pulumi that all children of a component are declared.
 func (c *component) complete() {
 	if err := c.ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
 		panic(undeclared{fmt.Errorf("completing %s: %w", c.name, err)})
@@ -127,12 +128,12 @@ func (d *deployment) unimported() error {
 // so `pulumi destroy` does no harm. Resources that `pulumi up` restores unnoticed, or often replaces, are not guarded.
 func (d *deployment) guard() pulumi.ResourceOption { return pulumi.Protect(d.config.Protect) }
 
-// undeclared is the panic of declare. The SDK refuses a declaration only for a mistake in this program (a required
-// property left out) or once the run is over, never for a user's input, so steps need not carry the error:
-// Deploy catches it and gives it back.
+// undeclared is the panic of declare. The SDK refuses a declaration only because of a mistake in this program (a
+// required property is missing) or after the run is over, never because of a user's input, so the steps don't have to
+// return errors: Deploy recovers and returns it.
 type undeclared struct{ error }
 
-// rescue turns the panic of declare into Deploy's error. Any other panic goes on.
+// rescue turns declare's panic into Deploy's error. Any other panic continues.
 func rescue(err *error) {
 	switch p := recover().(type) {
 	case nil:

@@ -6,8 +6,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// declareDomain serves a stage of an API at the root of a custom domain, and gives the address to tell users: that
-// of the domain, or url where there is none.
+// declareDomain serves a stage of an API at the root of a custom domain, and returns the address to publish: the
+// domain's, or url without a domain.
 func declareDomain(d *deployment, name, domain, scheme string, api *apigatewayv2.Api, stage *apigatewayv2.Stage, url pulumi.StringOutput) pulumi.StringOutput {
 	if domain == "" {
 		return url

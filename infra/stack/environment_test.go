@@ -17,7 +17,7 @@ import (
 	"heliograph"
 )
 
-// variable is an environment variable that a handler reads: its name, whether it may be missing, whether it may be empty.
+// variable is an environment variable that a handler reads: its name, and whether it may be missing or empty.
 type variable struct {
 	name               string
 	required, notEmpty bool
@@ -30,7 +30,7 @@ func parseTag(tag string) (variable, bool) {
 	return variable{parts[0], slices.Contains(parts, "required"), slices.Contains(parts, "notEmpty")}, found
 }
 
-// handlerVariables reads the source of a handler: every variable that one of its structs names, and those that
+// handlerVariables reads a handler's source and returns every variable named in one of its structs, and those that
 // every function reads.
 func handlerVariables(t *testing.T, name string) map[string]variable {
 	t.Helper()
@@ -54,7 +54,7 @@ func handlerVariables(t *testing.T, name string) map[string]variable {
 	return all
 }
 
-// taggedVariables are the variables that the structs of a file name.
+// taggedVariables returns the variables named in the structs of a file.
 func taggedVariables(t *testing.T, file *ast.File) (all []variable) {
 	t.Helper()
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -74,8 +74,8 @@ func taggedVariables(t *testing.T, file *ast.File) (all []variable) {
 	return all
 }
 
-// TestEnvironment proves that the program sets exactly the variables that each handler reads, that a handler does
-// without none of them, and that there is a value where it insists on one.
+// TestEnvironment proves that the program sets exactly the variables that each handler reads, that the handler requires
+// each of them, and that one that must not be empty has a value.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
@@ -98,7 +98,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestEnvironmentFollowsTheConfiguration proves that what is configured arrives.
+// TestEnvironmentFollowsTheConfiguration proves that configured values reach the functions.
 func TestEnvironmentFollowsTheConfiguration(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(everything, func(c *Config) {

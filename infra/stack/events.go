@@ -5,14 +5,14 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// eventTopic ends the topic's name.
+// eventTopic is the end of the topic's name.
 const eventTopic = "events"
 
-// declareEvents declares the topic of presence events and gives its ARN.
+// declareEvents declares the topic of presence events and returns its ARN.
 //
-// The AWS managed key is right here: its policy lets every principal of the account that may use SNS use the key
-// through SNS, so neither announce nor a subscribed queue needs a KMS permission. (CloudWatch is no such
-// principal, which is why the alarms' topic has a key of its own.)
+// The AWS managed key suffices here: through SNS, its policy admits every principal of the account that may use SNS, so
+// neither announce nor a subscribed queue needs a KMS permission. (CloudWatch is no such principal, which is why the
+// alarms' topic has a key of its own.)
 func declareEvents(d *deployment) pulumi.StringOutput {
 	c := d.newComponent("Events", "events")
 	defer c.complete()

@@ -38,7 +38,7 @@ func declareFunction(d *deployment, s specification) function {
 		Description:      pulumi.String("What Heliograph's " + s.name + " may do in stage " + d.stage),
 		AssumeRolePolicy: trust("lambda.amazonaws.com"),
 	})
-	// Lambda would create a missing group at the first line, without retention; so it comes first.
+	// Lambda would create a missing group on the first line, without retention, so the group comes first.
 	group := c.declareLogGroup("logs", d.logGroup(s.name))
 	policy := declare(c, "policy", iam.NewRolePolicy, &iam.RolePolicyArgs{
 		Name:   pulumi.String(s.name),
@@ -61,7 +61,7 @@ func declareFunction(d *deployment, s specification) function {
 	return function{f, physical}
 }
 
-// declareLogGroup declares a log group that forgets. CloudWatch Logs encrypts every group at rest by itself.
+// declareLogGroup declares a log group with a retention time. CloudWatch Logs encrypts every group at rest on its own.
 func (c *component) declareLogGroup(name, physical string) *cloudwatch.LogGroup {
 	return declare(c, name, cloudwatch.NewLogGroup, &cloudwatch.LogGroupArgs{
 		Name:            pulumi.String(physical),
@@ -69,16 +69,16 @@ func (c *component) declareLogGroup(name, physical string) *cloudwatch.LogGroup 
 	})
 }
 
-// logGroup is where Lambda writes a function's lines.
+// logGroup is the group that Lambda writes a function's lines to.
 func (d *deployment) logGroup(name string) string { return "/aws/lambda/" + d.physical(name) }
 
-// timeouts are how long each function may take. send's queue and announce's hide a message for six times as long.
+// timeouts are the functions' time limits. The queues of send and announce hide a message for six times as long.
 var timeouts = map[string]time.Duration{
-	heliograph.Authorizer: 6 * time.Second, // a device waits for it; its first read of the keys may take 3 s
+	heliograph.Authorizer: 6 * time.Second, // a device is waiting; the first read of the keys may take 3 s
 	heliograph.Connect:    10 * time.Second,
 	heliograph.Disconnect: 10 * time.Second,
 	heliograph.Send:       30 * time.Second,
 	heliograph.Online:     10 * time.Second,
 	heliograph.Announce:   30 * time.Second,
-	heliograph.Sweep:      50 * time.Second, // one run ends before the next begins
+	heliograph.Sweep:      50 * time.Second, // one run must end before the next begins
 }

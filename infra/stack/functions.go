@@ -9,15 +9,15 @@ import (
 	"heliograph"
 )
 
-// Most functions wait for DynamoDB most of the time; 256 MB give them CPU enough for a TLS handshake in some ten
-// milliseconds. send is the one that computes: it posts to many connections at once.
+// Most functions mainly wait for DynamoDB; 256 MB give them enough CPU for a TLS handshake in some ten milliseconds.
+// Only send computes much: it posts to many connections at once.
 const (
 	modestMemory = 256
 	sendMemory   = 512
 )
 
-// sweepMemory is sweep's memory for a rate: Lambda gives one CPU for 1,769 MB, and that is busy with some 2,000 looks a
-// second, each a call of the gateway and a write of the table.
+// sweepMemory returns sweep's memory for a rate. Lambda gives a whole CPU at 1,769 MB; some 2,000 checks a second, each
+// with a gateway call and a table write, keep it busy.
 func sweepMemory(rate int) int { return max(modestMemory, rate*1769/2000) }
 
 // foundations are the resources that functions use.
@@ -29,10 +29,10 @@ type foundations struct {
 	sockets       webSocketAPI
 }
 
-// functionSet is the declared functions by their short names.
+// functionSet holds the declared functions by their short names.
 type functionSet map[string]function
 
-// declareFunctions declares all functions: below, each says what it reads and what it may do.
+// declareFunctions declares all functions. Below, each specification lists its environment and its permissions.
 func declareFunctions(d *deployment, f foundations) functionSet {
 	set := functionSet{}
 	for _, s := range []specification{
@@ -67,7 +67,7 @@ func (d *deployment) authorizer(f foundations) specification {
 	return s
 }
 
-// connect records a new connection, and takes it back where it can't finish.
+// connect records a new connection, and removes it again if it can't finish.
 func (d *deployment) connect(f foundations) specification {
 	return specification{
 		name:        heliograph.Connect,
@@ -83,7 +83,7 @@ func (d *deployment) connect(f foundations) specification {
 	}
 }
 
-// disconnect forgets a connection that the gateway says was closed.
+// disconnect deletes a connection that the gateway reports as closed.
 func (d *deployment) disconnect(f foundations) specification {
 	return specification{
 		name:        heliograph.Disconnect,
@@ -94,9 +94,9 @@ func (d *deployment) disconnect(f foundations) specification {
 	}
 }
 
-// send delivers messages. The Query that settles a user also finds the connections to post to; those that are gone
-// it forgets. It claims messages with an id by the same table, finds those to broadcast to by the index, and publishes
-// receipts.
+// send delivers messages. The Query that settles a user also finds the connections to post to; send deletes those that
+// are gone. It claims messages with an id in the same table, finds the recipients of a broadcast by the index, and
+// publishes receipts.
 func (d *deployment) send(f foundations) specification {
 	return specification{
 		name:        heliograph.Send,
@@ -159,14 +159,14 @@ func (d *deployment) announce(f foundations) specification {
 			streams(f.table),
 			listsStreams(),
 			polls(f.queues.grace),
-			allow("sqs:SendMessage").on(f.queues.grace.arn, f.queues.streamFailures.arn), // Lambda's failure destination, too
+			allow("sqs:SendMessage").on(f.queues.grace.arn, f.queues.streamFailures.arn), // the latter as Lambda's failure destination
 			settles(f.table),
 			allow("sns:Publish").on(f.eventTopicARN),
 		},
 	}
 }
 
-// sweep verifies connections whose lease has ended. It finds them by the index and counts with it.
+// sweep verifies connections whose lease has ended. The index finds them and gives the numbers for the gauges.
 func (d *deployment) sweep(f foundations) specification {
 	return specification{
 		name:        heliograph.Sweep,
@@ -191,7 +191,7 @@ func (d *deployment) sweep(f foundations) specification {
 	}
 }
 
-// environment is all variables of a function: those that every function reads and its own.
+// environment returns all variables of a function: the common ones and its own.
 func (d *deployment) environment(s specification) pulumi.StringMap {
 	variables := pulumi.StringMap{
 		"STAGE":          pulumi.String(d.stage),

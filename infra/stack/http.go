@@ -11,13 +11,13 @@ import (
 type httpAPI struct {
 	*component
 	api *apigatewayv2.Api
-	url pulumi.StringOutput // https://…, no slash at the end
+	url pulumi.StringOutput // https://…, without a trailing slash
 }
 
-// defaultStage is the stage of an HTTP API that adds nothing to its paths.
+// defaultStage is an HTTP API's stage that adds nothing to the paths.
 const defaultStage = "$default"
 
-// declareHTTPAPI declares the HTTP API with its one route, GET /user/online, and gives its stage.
+// declareHTTPAPI declares the HTTP API with its only route, GET /user/online, and returns its stage.
 func declareHTTPAPI(d *deployment, functions functionSet) (httpAPI, *apigatewayv2.Stage) {
 	c := d.newComponent("HttpApi", "http")
 	defer c.complete()
@@ -32,7 +32,7 @@ func declareHTTPAPI(d *deployment, functions functionSet) (httpAPI, *apigatewayv
 	return a, a.declareStage()
 }
 
-// cors lets browsers of the configured origins ask. The gateway answers their preflight requests itself.
+// cors admits browsers on pages of the configured origins. The gateway answers their preflight requests itself.
 func (d *deployment) cors() apigatewayv2.ApiCorsConfigurationPtrInput {
 	if len(d.config.CORSOrigins) == 0 {
 		return nil
@@ -41,14 +41,14 @@ func (d *deployment) cors() apigatewayv2.ApiCorsConfigurationPtrInput {
 		AllowOrigins:  pulumi.ToStringArray(d.config.CORSOrigins),
 		AllowMethods:  pulumi.ToStringArray([]string{"GET"}),
 		AllowHeaders:  pulumi.ToStringArray([]string{"authorization"}),
-		ExposeHeaders: pulumi.ToStringArray([]string{"link"}), // where the next page is
+		ExposeHeaders: pulumi.ToStringArray([]string{"link"}), // address of the next page
 		MaxAge:        pulumi.Int(3600),
 	}
 }
 
 // declareAuthorizer uses the same function as the WebSocket API: payload format 1.0 has the same event and the same
-// answer, an IAM policy. Nothing is cached, or a policy made for one path would answer for another, and a token
-// that has expired would still pass.
+// response, an IAM policy. Nothing is cached; otherwise a policy made for one path would apply to another, and an
+// expired token would still be accepted.
 func (a httpAPI) declareAuthorizer(f function) *apigatewayv2.Authorizer {
 	allowed := declare(a.component, "authorizer", apigatewayv2.NewAuthorizer, &apigatewayv2.AuthorizerArgs{
 		ApiId:                          a.api.ID(),
@@ -68,7 +68,7 @@ func (a httpAPI) declareRoute(f function, allowed *apigatewayv2.Authorizer) {
 	integration := declare(a.component, "online-integration", apigatewayv2.NewIntegration, &apigatewayv2.IntegrationArgs{
 		ApiId:                a.api.ID(),
 		IntegrationType:      pulumi.String("AWS_PROXY"),
-		IntegrationMethod:    pulumi.String("POST"), // how the gateway calls Lambda, whatever the route's method
+		IntegrationMethod:    pulumi.String("POST"), // the gateway's method for calling Lambda, whatever the route's method
 		IntegrationUri:       f.InvokeArn,
 		PayloadFormatVersion: pulumi.String("2.0"),
 	})
@@ -82,10 +82,10 @@ func (a httpAPI) declareRoute(f function, allowed *apigatewayv2.Authorizer) {
 	a.permit("online-permission", f, pulumi.Sprintf("%s/%s/GET/user/online", a.api.ExecutionArn, defaultStage))
 }
 
-// declareStage deploys by itself whenever a route changes: HTTP APIs can.
+// declareStage declares a stage that deploys on its own whenever a route changes, which HTTP APIs support.
 func (a httpAPI) declareStage() *apigatewayv2.Stage {
-	// HTTP APIs deliver logs as AWS services do, by a resource policy whose size is bound; groups under this prefix
-	// share one entry of it.
+	// HTTP APIs deliver logs as AWS services do, through a resource policy of limited size; all groups with this prefix
+	// share one entry in it.
 	group := a.declareLogGroup("logs", "/aws/vendedlogs/"+a.physical("http"))
 	return declare(a.component, "stage", apigatewayv2.NewStage, &apigatewayv2.StageArgs{
 		ApiId:             a.api.ID(),

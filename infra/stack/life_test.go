@@ -10,8 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// TestProtectTable proves that protect guards the table three times: AWS refuses to delete it, Pulumi refuses to, and a
-// destroyed stack leaves it.
+// TestProtectTable proves that protect guards the table three times: AWS refuses to delete it, Pulumi refuses to, and
+// destroying the stack leaves it in place.
 func TestProtectTable(t *testing.T) {
 	t.Parallel()
 	for _, protect := range []bool{false, true} {
@@ -23,8 +23,8 @@ func TestProtectTable(t *testing.T) {
 	}
 }
 
-// unmissed are the kinds of resources that a protected stack lets go although nothing depends on them, each with the
-// reason.
+// unmissed are the kinds of resources that a protected stack does not guard although nothing depends on them, each with
+// the reason.
 var unmissed = map[string]string{
 	"aws:cloudwatch/metricAlarm:MetricAlarm":                         "up brings it back, and the setting alarms takes some away",
 	"aws:cloudwatch/compositeAlarm:CompositeAlarm":                   "up brings it back, and the setting alarms takes some away",
@@ -35,9 +35,10 @@ var unmissed = map[string]string{
 	"aws:ssm/parameter:Parameter":                                    "a former secret goes when its rotation ends",
 }
 
-// TestProtectStopsDestroy proves that destroying a protected stack fails before it does harm. Pulumi deletes what nothing
-// depends on first, and a step further only if all of that succeeded: so each of these is guarded, unless `pulumi up` brings
-// it back unnoticed, and so is what holds state or is known to others by its address.
+// TestProtectStopsDestroy proves that destroying a protected stack fails before it does harm. Pulumi first deletes the
+// resources that nothing depends on, and goes a step further only if all of those deletions succeed. So each of these
+// resources is guarded, unless `pulumi up` restores it unnoticed, and so are resources that hold state or are known to
+// others by their address.
 func TestProtectStopsDestroy(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(everything))
@@ -80,7 +81,7 @@ func TestProtectStopsDestroy(t *testing.T) {
 	}
 }
 
-// TestUnprotected proves that nothing of another stack is guarded: `pulumi destroy` does what it says.
+// TestUnprotected proves that an unprotected stack has no guards: `pulumi destroy` destroys it.
 func TestUnprotected(t *testing.T) {
 	t.Parallel()
 	for name, res := range record(t, testConfig()).byName {
@@ -90,7 +91,7 @@ func TestUnprotected(t *testing.T) {
 	}
 }
 
-// TestRename proves that a renamed stack that keeps its stage changes nothing in AWS.
+// TestRename proves that renaming a stack without changing its stage changes nothing in AWS.
 func TestRename(t *testing.T) {
 	t.Parallel()
 	inputs := func(run recording) map[string]any {
@@ -109,8 +110,8 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// TestImports proves that what an earlier life of the stack left is brought back by its id, and that a name which fits no
-// resource is an error.
+// TestImports proves that resources left by an earlier life of the stack are imported by their id, and that a name that
+// matches no resource is an error.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	imports := func(all map[string]string) (recording, error) {
@@ -131,8 +132,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestRoomForConnects proves that a stack with the defaults leaves a new account, which has 10 concurrent executions, two
-// for clients that connect and ask.
+// TestRoomForConnects proves that a stack with the defaults leaves two of a new account's 10 concurrent executions for
+// connects and queries.
 func TestRoomForConnects(t *testing.T) {
 	t.Parallel()
 	const account, sweep, clients = 10, 1, 2

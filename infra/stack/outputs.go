@@ -8,7 +8,7 @@ import (
 	"heliograph"
 )
 
-// Outputs are those of heliograph.Outputs, field by field, before they are known.
+// Outputs mirrors heliograph.Outputs, field by field, before the values are known.
 type Outputs struct {
 	WebSocketURL, HTTPURL            pulumi.StringOutput
 	SendQueueURL, DeadLetterQueueURL pulumi.StringOutput
@@ -19,8 +19,8 @@ type Outputs struct {
 	ParameterPrefix                  pulumi.StringOutput
 }
 
-// Await calls done with every output's plain value by its name (`webSocketUrl`, `httpUrl`, …), once all are known.
-// pulumi.RunErr waits for that call. Where a value stays unknown, as in a preview, done is never called.
+// Await calls done with all outputs' plain values by name (`webSocketUrl`, `httpUrl`, …) once they are known.
+// pulumi.RunErr waits for that call. If a value stays unknown, as in a preview, done is never called.
 func (o *Outputs) Await(done func(map[string]string)) {
 	inputs := pulumi.StringMap{}
 	for name, value := range o.byName() {
@@ -32,7 +32,7 @@ func (o *Outputs) Await(done func(map[string]string)) {
 	})
 }
 
-// byName gives the outputs under the names that the fields of heliograph.Outputs have in JSON.
+// byName returns the outputs under the JSON names of heliograph.Outputs' fields.
 func (o *Outputs) byName() map[string]pulumi.StringOutput {
 	all, fields := map[string]pulumi.StringOutput{}, reflect.ValueOf(*o)
 	for _, named := range reflect.VisibleFields(reflect.TypeFor[heliograph.Outputs]()) {

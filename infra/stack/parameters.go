@@ -13,7 +13,7 @@ type secretParameter struct {
 	arn  pulumi.StringOutput
 }
 
-// parameters are the stack's SSM parameters that functions read.
+// parameters are the SSM parameters of the stack that functions read.
 type parameters struct{ jwtSecret, jwtSecretPrevious secretParameter }
 
 // declareParameters declares the parameters that other systems look up (the contract's names under the stack's prefix) and the
@@ -39,9 +39,9 @@ func declareParameters(d *deployment, q queues, eventTopicARN pulumi.StringOutpu
 	}
 }
 
-// declareSecret keeps a secret encrypted by the AWS managed key alias/aws/ssm, whose policy lets the account's
-// principals decrypt through SSM: ssm:GetParameter is all that a reader needs. In Pulumi's state the SDK itself keeps
-// every parameter's value as a secret.
+// declareSecret declares a secret encrypted with the AWS managed key alias/aws/ssm, whose policy lets the account's
+// principals decrypt through SSM: ssm:GetParameter is all that a reader needs. The SDK itself marks every parameter's
+// value as a secret in Pulumi's state.
 func (c *component) declareSecret(name, parameter, description, value string) secretParameter {
 	if value == "" {
 		return secretParameter{}

@@ -9,7 +9,7 @@ type statement struct {
 	partitions []string // patterns of the table's or index's partition keys; none: any
 }
 
-// allow reads as it is meant: allow(these actions).on(those resources).
+// allow starts a statement that reads as a sentence: allow(these actions).on(those resources).
 func allow(actions ...string) statement { return statement{actions: actions} }
 
 func (s statement) on(resources ...pulumi.StringInput) statement {
@@ -39,30 +39,30 @@ func policyDocument(statements []statement) pulumi.StringOutput {
 // policyVersion is the current version of IAM's policy language.
 const policyVersion = "2012-10-17"
 
-// trust is the policy of a role that a service may assume.
+// trust returns the policy of a role that a service may assume.
 func trust(service string) pulumi.StringOutput {
 	return pulumi.JSONMarshal(map[string]any{"Version": policyVersion, "Statement": []any{map[string]any{
 		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": service},
 	}}})
 }
 
-// traces lets a function send its X-Ray segments. These actions know no resources, so AWS demands the wildcard.
+// traces lets a function send its X-Ray segments. These actions have no resources, so AWS demands the wildcard.
 func traces() statement {
 	return allow("xray:PutTraceSegments", "xray:PutTelemetryRecords").on(pulumi.String("*"))
 }
 
-// logs lets a function write to its own log group, which exists already. The streams in it are named by Lambda,
-// hence the wildcard behind the group.
+// logs lets a function write to its own log group, which already exists. Lambda names the streams in it, hence the
+// wildcard after the group.
 func logs(group pulumi.StringOutput) statement {
 	return allow("logs:CreateLogStream", "logs:PutLogEvents").on(pulumi.Sprintf("%s:*", group))
 }
 
-// polls lets Lambda take messages from a queue for a function.
+// polls lets Lambda receive messages from a queue on a function's behalf.
 func polls(q queue) statement {
 	return allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes").on(q.arn)
 }
 
-// streams lets Lambda read the table's stream for a function.
+// streams lets Lambda read the table's stream on a function's behalf.
 func streams(t table) statement {
 	return allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator").on(t.streamARN)
 }
@@ -92,8 +92,8 @@ func claims(t table) statement {
 	return allow("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem").on(t.arn).of(claimPartitions)
 }
 
-// manages lets a function call @connections. One action stands for all methods; the method is in the ARN, the
-// connection id behind it can't be known.
+// manages lets a function call @connections. A single action covers all methods; the method is in the ARN, followed by
+// the connection id, which can't be known in advance.
 func manages(api webSocketAPI, methods ...string) statement {
 	s := allow("execute-api:ManageConnections")
 	for _, method := range methods {

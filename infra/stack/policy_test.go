@@ -12,7 +12,7 @@ import (
 	"heliograph"
 )
 
-// texts is a JSON string or list of strings, as IAM takes either.
+// texts is a JSON string or a list of strings, since IAM accepts both.
 type texts []string
 
 func (t *texts) UnmarshalJSON(data []byte) error {
@@ -33,8 +33,8 @@ type policy struct {
 	}
 }
 
-// exceptions are all wildcards of the program, each with why AWS leaves no other way. A permission is looked up by
-// action and resource, in which an account's own names are left out.
+// exceptions are all wildcards of the program, each with the reason why AWS leaves no alternative. The key is action
+// and resource, without the account's own names.
 var exceptions = map[string]string{
 	"xray:PutTraceSegments *":                               "X-Ray's write actions know no resources",
 	"dynamodb:ListStreams *":                                "the action knows no resources, and Lambda demands it of readers of streams",
@@ -46,15 +46,15 @@ var exceptions = map[string]string{
 	"execute-api:ManageConnections …/DELETE/@connections/*": "connection ids are not known beforehand",
 }
 
-// keyExceptions are those in the policy of the alarms' key, where the resource is always the key itself.
+// keyExceptions are the wildcards in the policy of the alarms' key, where the resource is always the key itself.
 var keyExceptions = map[string]string{
 	"kms:* *":               "AWS refuses a key that the account's root can't look after",
 	"kms:Decrypt *":         "in a key's policy * is the key",
 	"kms:GenerateDataKey *": "in a key's policy * is the key",
 }
 
-// TestNoWildcards proves that no policy allows more than its exact actions on its exact resources, but for the named
-// exceptions, and that no exception is left over.
+// TestNoWildcards proves that no policy allows more than its exact actions on its exact resources, except for the named
+// exceptions, and that every exception is used.
 func TestNoWildcards(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(everything))
@@ -95,7 +95,7 @@ func TestNoWildcards(t *testing.T) {
 	}
 }
 
-// shape leaves an account's own names out of a resource with a wildcard.
+// shape removes an account's own names from a resource with a wildcard.
 func shape(resource string) string {
 	switch {
 	case resource == "*" || !strings.Contains(resource, "*"):
@@ -110,8 +110,8 @@ func shape(resource string) string {
 	return resource
 }
 
-// TestRoles proves that a service may assume its own roles only, and that managed policies stay with the one that
-// AWS demands.
+// TestRoles proves that each role can be assumed by its own service only, and that the only managed policy is the one
+// that AWS demands.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(everything))
@@ -173,7 +173,7 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// grants lists what a policy allows beyond logs and traces, sorted.
+// grants lists a policy's permissions beyond logs and traces, sorted.
 func grants(t *testing.T, res recorded) []string {
 	t.Helper()
 	var p policy
@@ -219,7 +219,8 @@ func nickname(arn string) string {
 	return arn
 }
 
-// TestKeysNeedNoSecret proves that with public keys no secret is kept, and the authorizer may read nothing.
+// TestKeysNeedNoSecret proves that with public keys no secret is stored, and the authorizer has no permission to read
+// one.
 func TestKeysNeedNoSecret(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(func(c *Config) { c.JWTSecret, c.JWKSURL = "", "https://id.example.com/jwks.json" }))

@@ -1,6 +1,6 @@
-// Package stack is the whole of Heliograph's infrastructure: one program that `pulumi up` runs against AWS
-// and that the simulator runs on a laptop. Read Deploy first, it is the table of contents: every step
-// has a file of its own.
+// Package stack is Heliograph's whole infrastructure: one program that `pulumi up` runs against AWS and that the
+// simulator runs on a laptop. Read Deploy first; it is the table of contents, and every step in it has a file of its
+// own.
 package stack
 
 import (
@@ -13,8 +13,8 @@ import (
 	"heliograph/infra/build"
 )
 
-// Program is the program as `pulumi up` runs it: it reads the stack's configuration, builds the functions for
-// Lambda's arm64 machines, declares everything and exports the outputs. configuration is the engine's PULUMI_CONFIG.
+// Program returns the program for `pulumi up`: it reads the stack's configuration, builds the functions for Lambda's
+// arm64 machines, declares everything and exports the outputs. configuration is the engine's PULUMI_CONFIG.
 func Program(configuration string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		config, err := LoadConfig(ctx)
@@ -25,6 +25,7 @@ func Program(configuration string) pulumi.RunFunc {
 	}
 }
 
+// deploy builds the functions, declares the stack and exports its outputs.
 func deploy(ctx *pulumi.Context, config Config) error {
 	root, err := build.FindRoot(".")
 	if err != nil {
@@ -44,7 +45,7 @@ func deploy(ctx *pulumi.Context, config Config) error {
 	return nil
 }
 
-// Deploy declares the stack that ctx names and gives its outputs.
+// Deploy declares the stack that ctx names and returns its outputs.
 func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outputs *Outputs, err error) {
 	if err := errors.Join(config.Validate(ctx.Stack()), functions.Check()); err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outp
 	}, nil
 }
 
-// progress shows lines of text in `pulumi up`.
+// progress prints lines of text in the output of `pulumi up`.
 type progress struct{ ctx *pulumi.Context }
 
 func (p progress) Write(text []byte) (int, error) {

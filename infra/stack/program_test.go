@@ -21,7 +21,7 @@ var configurations = map[string]Config{
 	"most":  testConfig(everything),
 }
 
-// eachConfiguration runs a check over the stacks of all configurations.
+// eachConfiguration runs a check on the stacks of all configurations.
 func eachConfiguration(t *testing.T, check func(*testing.T, recording)) {
 	for name, config := range configurations {
 		t.Run(name, func(t *testing.T) {
@@ -50,8 +50,8 @@ func TestTree(t *testing.T) {
 	})
 }
 
-// TestPhysicalNames proves that two stacks of one account never claim the same name: whatever has a fixed name has
-// the stack's in it, or stands under its parameter prefix.
+// TestPhysicalNames proves that two stacks of one account never claim the same name: a fixed name contains the stack's,
+// or lies below its parameter prefix.
 func TestPhysicalNames(t *testing.T) {
 	t.Parallel()
 	config := testConfig(everything)
@@ -59,9 +59,9 @@ func TestPhysicalNames(t *testing.T) {
 		physical := res.text("name") + res.text("dashboardName")
 		switch res.kind {
 		case "aws:iam/rolePolicy:RolePolicy", "aws:apigatewayv2/stage:Stage", "aws:route53/record:Record":
-			continue // names inside of something that has one
+			continue // names inside a named resource
 		}
-		if res.kind == "aws:iam/role:Role" || res.kind == "aws:cloudwatch/dashboard:Dashboard" { // one for all Regions
+		if res.kind == "aws:iam/role:Role" || res.kind == "aws:cloudwatch/dashboard:Dashboard" { // shared by all Regions
 			if physical != "" && !strings.HasPrefix(physical, "heliograph-"+testStage+"-"+testRegion) {
 				t.Errorf("%s is called %s in AWS, whatever the Region", name, physical)
 			}
@@ -72,7 +72,7 @@ func TestPhysicalNames(t *testing.T) {
 	}
 }
 
-// TestEncrypted proves that everything at rest is encrypted, and by a key that its users can use.
+// TestEncrypted proves that everything at rest is encrypted, with a key that its users can use.
 func TestEncrypted(t *testing.T) {
 	t.Parallel()
 	eachConfiguration(t, func(t *testing.T, run recording) {
@@ -98,8 +98,8 @@ func TestEncrypted(t *testing.T) {
 	})
 }
 
-// TestSecrets proves that a secret goes into its encrypted parameter and nowhere else, and stays a secret in
-// Pulumi's state.
+// TestSecrets proves that a secret goes into its encrypted parameter and nowhere else, and stays a secret in Pulumi's
+// state.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(everything))
@@ -123,7 +123,8 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestLogGroups proves that every log forgets, and that every function has a log group before it has a line to log.
+// TestLogGroups proves that every log has a retention time, and that every function's log group exists before its first
+// line.
 func TestLogGroups(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(func(c *Config) { c.LogRetentionDays = 30 }))
@@ -180,7 +181,7 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// TestArchitectureFollowsTheBuild proves that the functions run where they were built for.
+// TestArchitectureFollowsTheBuild proves that the functions run on the architecture that they were built for.
 func TestArchitectureFollowsTheBuild(t *testing.T) {
 	t.Parallel()
 	functions := unbuilt()
@@ -236,7 +237,7 @@ func TestQueues(t *testing.T) {
 			MaxReceiveCount     int    `json:"maxReceiveCount"`
 		}
 		live.document(t, "redrivePolicy", &redrive)
-		receives := map[string]int{"send": 10, "grace": 23 * 3600 / (6 * 30)}[name] // of a note: for as long as a record of the stream
+		receives := map[string]int{"send": 10, "grace": 23 * 3600 / (6 * 30)}[name] // of a note: as long as a stream record
 		if redrive.MaxReceiveCount != receives || !strings.HasSuffix(redrive.DeadLetterTargetARN, ":"+dead.text("name")) {
 			t.Errorf("redrive policy of %s is %+v, want %d receives and then %s", name, redrive, receives, dead.text("name"))
 		}
@@ -257,7 +258,7 @@ func TestQueues(t *testing.T) {
 	}
 }
 
-// TestConsumers proves how queues and stream are worked on.
+// TestConsumers proves how the functions consume the queues and the stream.
 func TestConsumers(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(func(c *Config) { c.MaxConcurrency = 42 }))
@@ -338,7 +339,7 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// TestContractParameters proves the names under which other systems find queue and topic.
+// TestContractParameters proves the names by which other systems find the queue and the topic.
 func TestContractParameters(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(func(c *Config) { c.ParameterPrefix = "/Adapter/x" }))
@@ -356,7 +357,7 @@ func TestContractParameters(t *testing.T) {
 	}
 }
 
-// TestDeployRefuses proves that nothing is declared of a stack that can't work.
+// TestDeployRefuses proves that a stack that can't work declares nothing.
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()
 	unpacked := unbuilt()
@@ -385,7 +386,7 @@ func TestDeployRefuses(t *testing.T) {
 	}
 }
 
-// TestDeployLocally proves that the public secret does on one's own machine, where code alone can say so.
+// TestDeployLocally proves that a local stack accepts the public secret, and that only code can declare a stack local.
 func TestDeployLocally(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig(func(c *Config) { c.JWTSecret, c.Local = PublicSecret, true }))
@@ -394,7 +395,7 @@ func TestDeployLocally(t *testing.T) {
 	}
 }
 
-// TestDeclareGivesUp proves that a declaration which the SDK refuses ends Deploy with an error that names it.
+// TestDeclareGivesUp proves that a declaration refused by the SDK ends Deploy with an error that names it.
 func TestDeclareGivesUp(t *testing.T) {
 	t.Parallel()
 	err := pulumi.RunErr(func(ctx *pulumi.Context) (err error) {

@@ -15,7 +15,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// loadProject reads Pulumi.yaml by Pulumi's own code, with Pulumi's own checks.
+// loadProject reads Pulumi.yaml with Pulumi's own code and its checks.
 func loadProject(t *testing.T) *workspace.Project {
 	t.Helper()
 	project, err := workspace.LoadProject(filepath.Join("..", "..", "Pulumi.yaml"))
@@ -60,7 +60,7 @@ func TestProjectDeclaresEveryKey(t *testing.T) {
 	}
 }
 
-// stackText is a value as the program gets it from Pulumi: a text, or JSON of anything that is no scalar.
+// stackText is a value as Pulumi passes it to the program: a text, or JSON for anything that is not a scalar.
 func stackText(t *testing.T, value any) string {
 	t.Helper()
 	switch reflect.ValueOf(value).Kind() {
@@ -79,7 +79,7 @@ func stackText(t *testing.T, value any) string {
 	}
 }
 
-// TestSettingsCoverConfig proves that every field of the struct has a key, but for the one that code alone may set.
+// TestSettingsCoverConfig proves that every field of the struct has a key, except for the one that only code may set.
 func TestSettingsCoverConfig(t *testing.T) {
 	t.Parallel()
 	covered := map[string]bool{"Local": true}
@@ -96,8 +96,8 @@ func TestSettingsCoverConfig(t *testing.T) {
 	}
 }
 
-// TestStackFiles proves, by Pulumi's own merge of project and stack file, that each stack in the repository works once
-// its secret is set, and what it changes.
+// TestStackFiles proves, with Pulumi's own merge of project and stack file, that each stack in the repository works
+// once its secret is set, and which values it changes.
 func TestStackFiles(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*Config){
@@ -137,7 +137,7 @@ func TestStackWithoutSecret(t *testing.T) {
 	}
 }
 
-// merged is the configuration that `pulumi up` hands to the program, without our namespace.
+// merged is the configuration that `pulumi up` passes to the program, without our namespace.
 func merged(stage string, project *workspace.Project, secret string) (map[string]string, error) {
 	file, err := workspace.LoadProjectStack(nil, project, filepath.Join("..", "..", "Pulumi."+stage+".yaml"))
 	if err != nil {
@@ -166,7 +166,7 @@ func merged(stage string, project *workspace.Project, secret string) (map[string
 	return ours, nil
 }
 
-// apply calls Pulumi's merge without an environment, whose type is of a module that we do not depend on.
+// apply calls Pulumi's merge without an environment, whose type belongs to a module that is not a dependency of ours.
 func apply[E any](
 	merge func(context.Context, string, *workspace.Project, E, config.Map, config.Encrypter, config.Decrypter) error,
 	stage string, project *workspace.Project, keys config.Map,
@@ -175,7 +175,7 @@ func apply[E any](
 	return merge(context.Background(), stage, project, none, keys, config.Base64Crypter, config.Base64Crypter)
 }
 
-// TestProjectRunsTheProgram proves that `pulumi up` finds the program, and that no stack is without its Region.
+// TestProjectRunsTheProgram proves that `pulumi up` finds the program, and that every stack has a Region.
 func TestProjectRunsTheProgram(t *testing.T) {
 	t.Parallel()
 	project := loadProject(t)

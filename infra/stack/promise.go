@@ -9,10 +9,10 @@ import (
 	"heliograph/observability/catalogue"
 )
 
-// promise is a service level objective: which share of something is good.
+// promise is a service level objective: the share of events that must be good.
 type promise struct {
-	name    string // the name of its objective, and the beginning of its alarms' names
-	meaning string // what is broken if it burns
+	name    string // the name of its objective, and the prefix of its alarms' names
+	meaning string // the consequence for users if the budget burns
 	// good and all are expressions over the inputs; a window with fewer than a floor of all says nothing.
 	bad, all string
 	inputs   []input
@@ -21,7 +21,7 @@ type promise struct {
 // slowAnswer is how long a presence query may take, in milliseconds.
 const slowAnswer = 300
 
-// promises are what users of a stack can rely on.
+// promises lists the objectives that a stack's users can rely on.
 func (d *deployment) promises() []promise {
 	return []promise{
 		{
@@ -50,8 +50,8 @@ func (d *deployment) promises() []promise {
 	}
 }
 
-// burn is a pair of windows that must both burn the error budget: the long one shows that it matters, the short one that it
-// still goes on. The rates are those of Google's SRE workbook, chapter 5, for a budget of 30 days.
+// burn is a pair of windows that must both burn the error budget: the long one shows that the problem matters, the
+// short one that it continues. The rates are those of Google's SRE workbook, chapter 5, for a budget of 30 days.
 type burn struct {
 	of          string
 	long, short time.Duration
@@ -65,10 +65,10 @@ var burnWindows = []burn{
 	{"slower", 24 * time.Hour, 2 * time.Hour, 3, ticket},
 }
 
-// floors are how many events a long and a short window must have to say something.
+// The floors are how many events a long and a short window need before their shares mean anything.
 const longFloor, shortFloor = 50, 10
 
-// burns are the alarms on the promises: for each pair of windows a composite over two children.
+// burns returns the alarms on the promises: for each pair of windows, a composite over two children.
 func (d *deployment) burns() (all []alarm) {
 	for _, p := range d.promises() {
 		budget := 1 - d.config.Objectives[p.name]/100
@@ -88,6 +88,7 @@ func (d *deployment) burns() (all []alarm) {
 	return all
 }
 
+// burnWindow is a silent child: only the composite over both windows notifies.
 func (d *deployment) burnWindow(p promise, kind, of string, window time.Duration, floor int) alarm {
 	return alarm{
 		kind: kind, of: of, severity: silent, runbook: p.name + "-burn",
@@ -97,7 +98,7 @@ func (d *deployment) burnWindow(p promise, kind, of string, window time.Duration
 	}
 }
 
-// burnRate is by how much faster than allowed a promise's error budget is used up.
+// burnRate is how many times faster than allowed a promise's error budget is consumed.
 func (d *deployment) burnRate(p promise, floor int) string {
 	budget := strconv.FormatFloat(1-d.config.Objectives[p.name]/100, 'g', 6, 64)
 	return fmt.Sprintf("IF(%s>=%d,%s/%s/%s,0)", p.all, floor, p.bad, p.all, budget)

@@ -12,9 +12,9 @@ import (
 // deadLetterRetention is the longest that SQS offers: after a long weekend, all is still there.
 const deadLetterRetention = 14 * 24 * time.Hour
 
-// maxReceiveCount guards against crashes alone: the functions do their own retries and write the dead-letter queue
-// themselves. A batch can be received a few times without any fault of a message, so it is generous. What announce can't
-// publish of the grace queue stays there instead, and comes again for as long as a record of the stream does.
+// maxReceiveCount guards against crashes alone: the functions do their own retries and write to the dead-letter queue
+// themselves. A batch can be received several times through no fault of a message, so the limit is generous. Notes in
+// the grace queue that announce can't publish stay there and are redelivered for as long as a record of the stream.
 const maxReceiveCount = 10
 
 // queue is one SQS queue.
@@ -30,6 +30,8 @@ type queues struct {
 	streamFailures          queue // stream records that could not be announced in a day
 }
 
+// declareQueues declares all queues. Notes in the grace queue are redelivered for as long as the stream retries a
+// record, so that users who go offline are announced as reliably as those who come online.
 func declareQueues(d *deployment) queues {
 	var q queues
 	q.send, q.sendDeadLetters = declareQueue(d, "messages", "send", timeouts[heliograph.Send], maxReceiveCount)
@@ -41,8 +43,8 @@ func declareQueues(d *deployment) queues {
 	return q
 }
 
-// declareQueue declares a queue whose messages a function with the given time-out works on, and its dead-letter queue.
-// A message that was received so often, and not deleted, becomes a dead letter.
+// declareQueue declares a queue for a function with the given timeout, and its dead-letter queue. A message received
+// that many times without being deleted becomes a dead letter.
 func declareQueue(d *deployment, component, name string, timeout time.Duration, receives int) (queue, queue) {
 	c := d.newComponent("Queue", component)
 	defer c.complete()
@@ -63,8 +65,8 @@ func declareQueue(d *deployment, component, name string, timeout time.Duration, 
 	return queue{name: physical, url: live.Url, arn: live.Arn}, dead
 }
 
-// hidden is how long a message stays away after it was received: six time-outs, as AWS advises, since Lambda may try a
-// throttled batch again before the messages show up once more.
+// hidden is how long a received message stays invisible: six timeouts, as AWS advises, since Lambda may retry a
+// throttled batch before its messages become visible again.
 func hidden(timeout time.Duration) time.Duration { return 6 * timeout }
 
 // declareDeadLetters declares a queue whose messages wait for a person.
@@ -78,5 +80,5 @@ func declareDeadLetters(c *component, name, physical string, allow pulumi.String
 	return queue{name: physical, url: q.Url, arn: q.Arn}
 }
 
-// seconds is a duration as AWS wants it.
+// seconds converts a duration to AWS's whole seconds.
 func seconds(d time.Duration) pulumi.Int { return pulumi.Int(int(d / time.Second)) }

@@ -11,8 +11,8 @@ import (
 	"heliograph"
 )
 
-// TestProgram proves the whole program as `pulumi up` runs it: configuration, build, resources, outputs. A run with the race
-// detector leaves it out, since packing the functions would take minutes.
+// TestProgram proves the whole program as `pulumi up` runs it: configuration, build, resources, outputs. It is left out
+// under the race detector, since packing the functions would take minutes.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	keys, err := merged("dev", loadProject(t), testSecret)

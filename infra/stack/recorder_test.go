@@ -16,7 +16,7 @@ import (
 	"heliograph/infra/build"
 )
 
-// Where the recorded stacks live, and the key behind their tokens.
+// Location of the recorded stacks, and the key for their tokens.
 const (
 	testStage   = "test"
 	testRegion  = "eu-west-1"
@@ -41,9 +41,10 @@ type recording struct {
 	outputs map[string]string
 }
 
-// recorder is a provider that makes nothing: it remembers every resource and answers with what AWS would compute.
+// recorder is a provider that creates nothing: it records every resource and answers with the values that AWS would
+// compute.
 type recorder struct {
-	logRole   string // of API Gateway in the Region; empty: none
+	logRole   string // API Gateway's role in the Region; empty: none
 	mu        sync.Mutex
 	resources []recorded
 }
@@ -126,7 +127,7 @@ func computed(args pulumi.MockResourceArgs) map[string]string {
 	return nil
 }
 
-// record runs the program with a configuration, over functions that nobody built.
+// record runs the program with a configuration and placeholder functions.
 func record(t *testing.T, config Config) recording {
 	t.Helper()
 	run, err := tryRecord(config, unbuilt())
@@ -140,7 +141,7 @@ func tryRecord(config Config, functions build.Functions) (recording, error) {
 	return recordOn(&recorder{}, testStage, config, functions)
 }
 
-// recordOn runs the program as a stack of an account that a recorder stands for.
+// recordOn runs the program as a stack of the account that a recorder stands for.
 func recordOn(r *recorder, name string, config Config, functions build.Functions) (recording, error) {
 	run := recording{byName: map[string]recorded{}}
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
@@ -160,7 +161,7 @@ func recordOn(r *recorder, name string, config Config, functions build.Functions
 	return run, err
 }
 
-// unbuilt stands for functions where only the declarations count.
+// unbuilt is a placeholder for the functions where only the declarations count.
 func unbuilt() build.Functions {
 	f := build.Functions{Architecture: "arm64", Artifacts: map[string]build.Artifact{}}
 	for _, name := range heliograph.Functions() {
@@ -169,7 +170,7 @@ func unbuilt() build.Functions {
 	return f
 }
 
-// testConfig is the smallest configuration that AWS takes.
+// testConfig is the smallest configuration that AWS accepts.
 func testConfig(changes ...func(*Config)) Config {
 	config := DefaultConfig()
 	config.JWTSecret = testSecret
@@ -179,7 +180,7 @@ func testConfig(changes ...func(*Config)) Config {
 	return config
 }
 
-// everything turns on all that a configuration can turn on.
+// everything turns on every feature that a configuration can turn on.
 func everything(c *Config) {
 	c.JWTSecretPrevious = testSecret + "-before"
 	c.AlarmEmail = "ops@example.com"
@@ -191,7 +192,7 @@ func everything(c *Config) {
 	c.Protect = true
 }
 
-// ofKind gives the resources of a type, by name.
+// ofKind returns the resources of a type, sorted by name.
 func (r recording) ofKind(kind string) []recorded {
 	var all []recorded
 	for _, name := range slices.Sorted(maps.Keys(r.byName)) {
@@ -202,7 +203,7 @@ func (r recording) ofKind(kind string) []recorded {
 	return all
 }
 
-// get gives a resource that must be there.
+// get returns a resource that must exist.
 func (r recording) get(t *testing.T, name string) recorded {
 	t.Helper()
 	res, found := r.byName[name]
@@ -212,7 +213,7 @@ func (r recording) get(t *testing.T, name string) recorded {
 	return res
 }
 
-// at gives the plain value at a path such as "environment.variables.STAGE", or nil.
+// at returns the plain value at a path such as "environment.variables.STAGE", or nil.
 func (r recorded) at(path string) any {
 	value := plain(resource.NewProperty(r.inputs))
 	for _, step := range strings.Split(path, ".") {
@@ -225,7 +226,7 @@ func (r recorded) at(path string) any {
 	return value
 }
 
-// text is at for texts.
+// text is at for a text.
 func (r recorded) text(path string) string {
 	s, _ := r.at(path).(string)
 	return s
@@ -239,7 +240,7 @@ func (r recorded) document(t *testing.T, path string, into any) {
 	}
 }
 
-// plain unwraps a property, secrets too.
+// plain unwraps a property, including secrets.
 func plain(v resource.PropertyValue) any {
 	switch {
 	case v.IsSecret():

@@ -6,8 +6,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// declareSchedule runs sweep every minute. A run that failed is not tried again, by EventBridge or by Lambda: the next
-// one does the same work, and two at once would break the budget of calls.
+// declareSchedule runs sweep every minute. Neither EventBridge nor Lambda retries a failed run: the next run does the
+// same work, and two at once would exceed the budget of calls.
 func declareSchedule(d *deployment, sweeper function) {
 	c := d.newComponent("Schedule", "schedule")
 	defer c.complete()

@@ -16,7 +16,7 @@ type series struct {
 	dimensions      map[string]string
 }
 
-// own is a metric of our own catalogue: one series, or one for each function that emits it.
+// own returns the series of a metric in our own catalogue: one, or one for each function that emits it.
 func (d *deployment) own(m catalogue.Metric) []series {
 	if !m.PerFunction() {
 		return []series{{catalogue.Namespace, m.Name(), map[string]string{catalogue.DimensionStage: d.stage}}}
@@ -31,12 +31,12 @@ func (d *deployment) own(m catalogue.Metric) []series {
 	return all
 }
 
-// ofFunction is a metric that Lambda itself keeps of a function, given by its short name.
+// ofFunction is a metric that Lambda itself records for a function, given by its short name.
 func (d *deployment) ofFunction(metric, name string) series {
 	return series{"AWS/Lambda", metric, map[string]string{"FunctionName": d.physical(name)}}
 }
 
-// ofFunctions is such a metric of every function.
+// ofFunctions returns such a metric for every function.
 func (d *deployment) ofFunctions(metric string) []series {
 	var all []series
 	for _, name := range heliograph.Functions() {
@@ -53,19 +53,20 @@ func (d *deployment) ofTable(metric string) series {
 	return series{"AWS/DynamoDB", metric, map[string]string{"TableName": d.physical("")}}
 }
 
-// ofIndex is a metric of the table's index, which DynamoDB meters apart: the online list, the sweep and the gauges read it.
+// ofIndex is a metric of the table's index, which DynamoDB meters separately: the online list, the sweep and the gauges
+// read it.
 func (d *deployment) ofIndex(metric string) series {
 	return series{"AWS/DynamoDB", metric, map[string]string{"TableName": d.physical(""), "GlobalSecondaryIndexName": leaseIndex}}
 }
 
-// ownOf is a metric of our own of one function, given by its short name.
+// ownOf is one of our own metrics for one function, given by its short name.
 func (d *deployment) ownOf(m catalogue.Metric, function string) series {
 	return series{catalogue.Namespace, m.Name(), map[string]string{
 		catalogue.DimensionStage: d.stage, catalogue.DimensionFunction: function,
 	}}
 }
 
-// ofOperation is a metric of the table that DynamoDB keeps for each kind of call.
+// ofOperation is a metric that DynamoDB records for each kind of call on the table.
 func (d *deployment) ofOperation(metric, operation string) series {
 	return series{"AWS/DynamoDB", metric, map[string]string{"TableName": d.physical(""), "Operation": operation}}
 }
@@ -74,7 +75,7 @@ func ofTopic(metric, topic string) series {
 	return series{"AWS/SNS", metric, map[string]string{"TopicName": topic}}
 }
 
-// ofSockets and ofRequests are metrics of the WebSocket and of the HTTP API.
+// ofSockets and ofRequests are metrics of the WebSocket API and of the HTTP API.
 func (d *deployment) ofSockets(metric string) series { return ofAPI(metric, socketID, d.stage) }
 
 func (d *deployment) ofRequests(metric string) series { return ofAPI(metric, requestID, defaultStage) }
@@ -83,16 +84,17 @@ func ofAPI(metric, api, stage string) series {
 	return series{"AWS/ApiGateway", metric, map[string]string{"ApiId": api, "Stage": stage}}
 }
 
-// Alarms and the dashboard name the APIs by their ids, which only AWS knows. These stand in their place until then.
+// Alarms and the dashboard refer to the APIs by their ids, which only AWS knows. These placeholders stand for them
+// until the APIs exist.
 const (
 	socketID  = "@webSocketApi"
 	requestID = "@httpApi"
 )
 
-// apiIDs are the real ones, by their stand-ins.
+// apiIDs maps the placeholders to the real ids.
 type apiIDs map[string]pulumi.IDOutput
 
-// dimensions are a series' dimensions with the real ids.
+// dimensions returns a series' dimensions with the real ids.
 func (ids apiIDs) dimensions(s series) pulumi.StringMap {
 	all := pulumi.StringMap{}
 	for name, value := range s.dimensions {
@@ -105,5 +107,5 @@ func (ids apiIDs) dimensions(s series) pulumi.StringMap {
 	return all
 }
 
-// dimensionNames are in a fixed order, so that the same program always gives the same text.
+// dimensionNames are sorted, so that the same program always gives the same text.
 func (s series) dimensionNames() []string { return slices.Sorted(maps.Keys(s.dimensions)) }

@@ -22,13 +22,13 @@ import (
 type setting struct {
 	key     string
 	secret  bool
-	allowed string                      // what may stand there, in words
-	parse   func(*Config, string) error // takes the text of a stack file
-	show    func(Config) string         // gives the text that parse takes
+	allowed string                      // the allowed values, in words
+	parse   func(*Config, string) error // parses the text in a stack file
+	show    func(Config) string         // formats a value so that parse reads it back
 	valid   func(Config) bool
 }
 
-// fault is the error of a bad value.
+// fault returns the error for a bad value.
 func (s setting) fault(value string) error {
 	if s.secret {
 		return fmt.Errorf("%s%s is a secret of %d bytes; allowed is %s", namespace, s.key, len(value), s.allowed)
@@ -44,7 +44,7 @@ var settings = []setting{
 	text("jwtIssuer", func(c *Config) *string { return &c.JWTIssuer }, `^.{0,512}$`, "at most 512 characters"),
 	text("jwtAudience", func(c *Config) *string { return &c.JWTAudience }, `^.{0,512}$`, "at most 512 characters"),
 	text("userIdClaim", func(c *Config) *string { return &c.UserIDClaim }, `^.{1,128}$`, "1 to 128 characters"),
-	// Below lies what is allowed even to a secret that was deleted.
+	// The lower bound is how long even a deleted secret stays valid.
 	duration("keyGrace", func(c *Config) *time.Duration { return &c.KeyGrace }, 10*time.Minute, 24*time.Hour),
 
 	text("stage", func(c *Config) *string { return &c.Stage }, `^([A-Za-z0-9][A-Za-z0-9_-]{0,26})?$`,
@@ -77,21 +77,22 @@ var settings = []setting{
 	share("logSampling", func(c *Config) *float64 { return &c.LogSampling }),
 	share("traceSampling", func(c *Config) *float64 { return &c.TraceSampling }),
 
-	// SQS delays a message for 15 minutes at most, and the grace period is such a delay.
+	// SQS delays a message by 15 minutes at most, and the grace period is such a delay.
 	duration("presenceGrace", func(c *Config) *time.Duration { return &c.PresenceGrace }, 0, 15*time.Minute),
 	// A message is posted to all connections of its users, and counting more than 4,000 would take a second page.
 	number("maxConnectionsPerUser", func(c *Config) *int { return &c.MaxConnectionsPerUser }, 1, 1000),
-	// A connection lives 2 hours at most.
+	// A connection lives for 2 hours at most.
 	duration("connectionLease", func(c *Config) *time.Duration { return &c.ConnectionLease }, time.Minute, 2*time.Hour),
 	// An account's default quota is 10,000 requests a second for all APIs of a Region.
 	number("sweepRate", func(c *Config) *int { return &c.SweepRate }, 1, 10_000),
 	oneOf("expiredTokens", func(c *Config) *string { return &c.ExpiredTokens }, same, shown, "close", "keep"),
-	// The upper bounds are far above an account's default quota, which counts anyway: 10,000 a second, bursts of 5,000.
+	// The upper bounds are far above an account's default quota, which applies anyway: 10,000 a second, bursts of
+	// 5,000.
 	number("throttleRate", func(c *Config) *int { return &c.ThrottleRate }, 1, 1_000_000),
 	number("throttleBurst", func(c *Config) *int { return &c.ThrottleBurst }, 1, 1_000_000),
-	// The bounds are Lambda's, for the concurrency of an SQS event source.
+	// The bounds are Lambda's for the concurrency of an SQS event source.
 	number("maxConcurrency", func(c *Config) *int { return &c.MaxConcurrency }, 2, 1000),
-	// A step of a broadcast is a page of the online list, which has 1000 users at most, and takes a second.
+	// A step of a broadcast takes a second and reads one page of the online list, which holds 1000 users at most.
 	number("broadcastRate", func(c *Config) *int { return &c.BroadcastRate }, 1, 1000),
 	duration("idempotencyWindow", func(c *Config) *time.Duration { return &c.IdempotencyWindow }, time.Minute, 24*time.Hour),
 	origins("corsOrigins", func(c *Config) *[]string { return &c.CORSOrigins }),
@@ -109,12 +110,12 @@ var settings = []setting{
 
 const topicARN = `^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$`
 
-// retentions are the numbers of days that CloudWatch Logs offers; 0, for ever, is not among them on purpose.
+// retentions are the numbers of days that CloudWatch Logs offers. 0, for ever, is left out on purpose.
 var retentions = []int{
 	1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 }
 
-// value makes the setting of a field of any type.
+// value returns the setting for a field of any type.
 func value[T any](key, allowed string, field func(*Config) *T, parse func(string) (T, error), show func(T) string, valid func(T) bool) setting {
 	return setting{
 		key:     key,
@@ -128,24 +129,24 @@ func value[T any](key, allowed string, field func(*Config) *T, parse func(string
 	}
 }
 
-// checked is a text with a rule.
+// checked is a text that must satisfy a rule.
 func checked(key string, field func(*Config) *string, valid func(string) bool, allowed string) setting {
 	return value(key, allowed, field, same, shown, valid)
 }
 
-// text is a text of a pattern.
+// text is a text that must match a pattern.
 func text(key string, field func(*Config) *string, pattern, allowed string) setting {
 	return checked(key, field, regexp.MustCompile(pattern).MatchString, allowed)
 }
 
-// domain is a host name of at least two labels, in lower case as Route 53 keeps it.
+// domain is a host name of at least two labels, in lower case as Route 53 stores it.
 func domain(key string, field func(*Config) *string) setting {
 	const label = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`
 	return text(key, field, `^(`+label+`(\.`+label+`)+)?$`, "a domain name such as push.example.com, in lower case, or nothing")
 }
 
-// secretText is a secret of HMAC: RFC 7518 wants a key as long as the hash, and 32 bytes serve HS256. A parameter of
-// SSM's standard tier holds 4 KB.
+// secretText is an HMAC secret: RFC 7518 demands a key as long as the hash, and 32 bytes suffice for HS256. A parameter
+// in SSM's standard tier holds 4 KB.
 func secretText(key string, field func(*Config) *string) setting {
 	s := checked(key, field, nil, "32 to 4096 bytes, and not the public default secret of the documentation")
 	s.secret = true
@@ -176,18 +177,19 @@ func keysAddress(key string, field func(*Config) *string) setting {
 
 var parameterPath = regexp.MustCompile(`^(/[A-Za-z0-9_.-]{1,128}){1,5}$`)
 
-// isParameterPrefix reports whether SSM takes parameters below a path. It reserves all that begins with aws or ssm, in
-// any case.
+// isParameterPrefix reports whether SSM accepts parameters below a path. SSM reserves paths that start with aws or ssm,
+// in any case.
 func isParameterPrefix(path string) bool {
 	lower := strings.ToLower(path)
 	return parameterPath.MatchString(path) && !strings.HasPrefix(lower, "/aws") && !strings.HasPrefix(lower, "/ssm")
 }
 
+// isLoopback reports whether a host name leads to this machine alone.
 func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// oneOf is one of a few values.
+// oneOf is one value of a fixed list.
 func oneOf[T comparable](key string, field func(*Config) *T, parse func(string) (T, error), show func(T) string, among ...T) setting {
 	names := make([]string, len(among))
 	for i, v := range among {
@@ -202,7 +204,7 @@ func number(key string, field func(*Config) *int, low, high int) setting {
 		func(n int) bool { return n >= low && n <= high })
 }
 
-// share is a number from 0 to 1. Pulumi.yaml knows no such type, so it is a text there.
+// share is a number from 0 to 1. Pulumi.yaml has no such type, so it is declared as a text there.
 func share(key string, field func(*Config) *float64) setting {
 	return value(key, "a number from 0 to 1", field,
 		func(text string) (float64, error) { return strconv.ParseFloat(text, 64) },
@@ -216,7 +218,7 @@ func duration(key string, field func(*Config) *time.Duration, low, high time.Dur
 		func(d time.Duration) bool { return d >= low && d <= high })
 }
 
-// origins is a list of web origins, as JSON.
+// origins is a list of web origins, in JSON.
 func origins(key string, field func(*Config) *[]string) setting {
 	return value(key, `a list of web origins such as ["https://app.example.com"], or ["*"]`, field,
 		func(text string) (list []string, err error) { return list, decode(text, &list) },
@@ -226,13 +228,13 @@ func origins(key string, field func(*Config) *[]string) setting {
 		})
 }
 
-// isOrigin knows an origin as browsers send it: scheme, host, perhaps a port, nothing else.
+// isOrigin reports whether a text is an origin as browsers send it: scheme, host, perhaps a port, nothing else.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return text == "*" || (err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && text == u.Scheme+"://"+u.Host)
 }
 
-// object is a JSON object whose members replace the defaults one by one.
+// object is a JSON object whose members override the defaults one by one.
 func object[V any](key string, field func(*Config) *map[string]V, allowed string, valid func(string, V) bool) setting {
 	s := value(key, allowed, field, nil, encode[map[string]V], func(all map[string]V) bool {
 		for name, v := range all {
@@ -256,7 +258,7 @@ func object[V any](key string, field func(*Config) *map[string]V, allowed string
 	return s
 }
 
-// alarmKinds are the names that thresholds and severities go by.
+// alarmKinds is the set of names that thresholds and severities may use.
 var alarmKinds = sync.OnceValue(func() map[string]bool {
 	kinds := map[string]bool{}
 	d := &deployment{stage: "any", config: DefaultConfig()}
@@ -316,7 +318,7 @@ func parseLevel(text string) (level slog.Level, err error) {
 
 func levelName(level slog.Level) string { return strings.ToLower(level.String()) }
 
-// parseBool takes true and false only, as Pulumi.yaml's type boolean does.
+// parseBool accepts only true and false, as Pulumi.yaml's type boolean does.
 func parseBool(text string) (bool, error) {
 	b, err := strconv.ParseBool(text)
 	if err == nil && strconv.FormatBool(b) != text {

@@ -8,11 +8,13 @@ import (
 // leaseIndex is the table's index over leases and over online users.
 const leaseIndex = "gsi1"
 
-// table holds all state: connections and presence.
+// table holds the stack's whole state: connections and presence.
 type table struct {
 	name, arn, indexARN, streamARN pulumi.StringOutput
 }
 
+// declareTable declares the table, its index and its stream. A single table lets one request read all of a user's
+// items.
 func declareTable(d *deployment) table {
 	c := d.newComponent("Table", "state")
 	defer c.complete()
@@ -26,7 +28,7 @@ func declareTable(d *deployment) table {
 			Name:           pulumi.String(leaseIndex),
 			HashKey:        pulumi.String("gpk"),
 			RangeKey:       pulumi.String("gsk"),
-			ProjectionType: pulumi.String("KEYS_ONLY"), // the cheapest to write, and all that its readers need
+			ProjectionType: pulumi.String("KEYS_ONLY"), // the cheapest to write, and sufficient for its readers
 		}},
 		Ttl:                       &dynamodb.TableTtlArgs{AttributeName: pulumi.String("ttl"), Enabled: pulumi.Bool(true)},
 		StreamEnabled:             pulumi.Bool(true),
@@ -43,7 +45,7 @@ func declareTable(d *deployment) table {
 	}
 }
 
-// keyAttributes declares string attributes: DynamoDB wants to know those, and only those, that stand in a key.
+// keyAttributes declares string attributes: DynamoDB demands the declaration of key attributes, and of no others.
 func keyAttributes(names ...string) dynamodb.TableAttributeArray {
 	var attributes dynamodb.TableAttributeArray
 	for _, name := range names {

@@ -12,10 +12,10 @@ import (
 // Sizes of a dashboard.
 const (
 	fullSize      = "full"
-	essentialSize = "essential" // without each alarm's graph and the log lines
+	essentialSize = "essential" // without each alarm's graph and without log lines
 )
 
-// header says what this is, and leads to what helps.
+// header names the stack and links to its documentation.
 func (d *deployment) header() widget {
 	text := fmt.Sprintf("# Heliograph, stage %s\n"+
 		"Pages wake somebody, tickets wait for the morning. The promises below come first: if none burns, users notice nothing.\n\n"+
@@ -25,7 +25,7 @@ func (d *deployment) header() widget {
 	return widget{Type: "text", Properties: textProperties{text}}
 }
 
-// runbookLink is a link where the runbooks have an address, and a file's name otherwise.
+// runbookLink is a link if an address of the runbooks is configured, and a file name otherwise.
 func (d *deployment) runbookLink(name string) string {
 	address := d.config.RunbookURL + name + ".md"
 	if strings.HasPrefix(address, "http") {
@@ -34,7 +34,7 @@ func (d *deployment) runbookLink(name string) string {
 	return address
 }
 
-// states shows which alarms of a severity fire.
+// states shows which alarms of a severity are firing.
 func (d *deployment) states(title string, s severity, alarms []alarm) widget {
 	arns := []string{}
 	for _, a := range alarms {
@@ -45,7 +45,7 @@ func (d *deployment) states(title string, s severity, alarms []alarm) widget {
 	return widget{Type: "alarm", Properties: alarmProperties{Title: title, Alarms: arns}}
 }
 
-// hidden are an expression's inputs, which a graph has and does not draw.
+// hiddenLines adds an expression's inputs to a graph without drawing them.
 func hiddenLines(inputs []input, stat string) []line {
 	var all []line
 	for _, in := range inputs {
@@ -54,7 +54,7 @@ func hiddenLines(inputs []input, stat string) []line {
 	return all
 }
 
-// kept shows which share of each promise was kept, hour by hour, and the objective.
+// kept shows the share of each promise that was kept, hour by hour, and the objective.
 func (d *deployment) kept() (widgets []widget) {
 	for _, p := range d.promises() {
 		good := line{Expression: fmt.Sprintf("IF(%s>0,100-100*%s/%s)", p.all, p.bad, p.all), Label: "kept, %", ID: "kept"}
@@ -68,7 +68,7 @@ func (d *deployment) kept() (widgets []widget) {
 	return widgets
 }
 
-// burning shows by how much too fast each error budget is used up, over the windows of the fastest alarm.
+// burning shows how many times too fast each error budget is consumed, over the windows of the fastest alarm.
 func (d *deployment) burning() (widgets []widget) {
 	fast := burnWindows[0]
 	for _, p := range d.promises() {
@@ -85,7 +85,7 @@ func (d *deployment) burning() (widgets []widget) {
 	return widgets
 }
 
-// alarmGraphs draws what each metric alarm watches, with its threshold.
+// alarmGraphs draws the values that each metric alarm watches, with its threshold.
 func (d *deployment) alarmGraphs(alarms []alarm) (widgets []widget) {
 	for _, a := range alarms {
 		if a.rule != "" {
@@ -110,7 +110,7 @@ func (d *deployment) alarmGraphs(alarms []alarm) (widgets []widget) {
 	return widgets
 }
 
-// logLines are the lines that somebody looks for first.
+// logLines shows the log lines that an operator looks for first.
 func (d *deployment) logLines() []widget {
 	query := func(title, question string, functions ...string) widget {
 		var sources []string
@@ -128,8 +128,8 @@ func (d *deployment) logLines() []widget {
 	}
 }
 
-// deployed marks the moment of the last deployment, if whoever deploys says so: a time that the program took by itself would
-// be a change in every preview.
+// deployed marks the last deployment if its time is configured: a time that the program took on its own would be a
+// change in every preview.
 func (d *deployment) deployed() annotations {
 	if d.config.DeployedAt == "" {
 		return annotations{}

@@ -13,17 +13,17 @@ import (
 	"heliograph"
 )
 
-// webSocketAPI is the API that devices connect to.
+// webSocketAPI is the API that clients connect to.
 type webSocketAPI struct {
 	*component
 	api          *apigatewayv2.Api
 	executionARN pulumi.StringOutput
 	stage        string
 	url          pulumi.StringOutput // wss://…/<stage>
-	endpoint     pulumi.StringOutput // https://…/<stage>, where @connections answers
+	endpoint     pulumi.StringOutput // https://…/<stage>, which serves @connections
 }
 
-// declareWebSocketAPI declares the API alone: the functions need its address before its routes need the functions.
+// declareWebSocketAPI declares only the API: the functions need its address before its routes need the functions.
 func declareWebSocketAPI(d *deployment) webSocketAPI {
 	c := d.newComponent("WebSocketApi", "websocket")
 	api := declare(c, "api", apigatewayv2.NewApi, &apigatewayv2.ApiArgs{
@@ -42,8 +42,8 @@ func declareWebSocketAPI(d *deployment) webSocketAPI {
 	}
 }
 
-// managementAddress turns an API's address into that of its @connections: the same host, spoken to by HTTP. A
-// custom domain would not do, it serves connections only.
+// managementAddress turns an API's address into that of its @connections: the same host over HTTP. A custom domain
+// would not work, since it serves connections only.
 func managementAddress(apiEndpoint string) (string, error) {
 	scheme, rest, found := strings.Cut(apiEndpoint, "://")
 	http := map[string]string{"wss": "https", "ws": "http"}[scheme]
@@ -53,7 +53,7 @@ func managementAddress(apiEndpoint string) (string, error) {
 	return http + "://" + rest, nil
 }
 
-// serve declares routes and stage, and gives the stage.
+// serve declares the routes and the stage, and returns the stage.
 func (a webSocketAPI) serve(functions functionSet, logRole []pulumi.Resource) *apigatewayv2.Stage {
 	defer a.complete()
 	s := &snapshot{component: a.component}
@@ -64,7 +64,7 @@ func (a webSocketAPI) serve(functions functionSet, logRole []pulumi.Resource) *a
 	return a.declareStage(a.declareDeployment(s), logRole)
 }
 
-// declareAuthorizer declares the authorizer of $connect. It has no identity sources: a token may come in any of three
+// declareAuthorizer declares the authorizer of $connect. It names no identity sources: a token may come in any of three
 // places, and the gateway would demand all that are named.
 func (a webSocketAPI) declareAuthorizer(s *snapshot, f function) *apigatewayv2.Authorizer {
 	allowed := include(s, "authorizer", apigatewayv2.NewAuthorizer, &apigatewayv2.AuthorizerArgs{
@@ -77,7 +77,7 @@ func (a webSocketAPI) declareAuthorizer(s *snapshot, f function) *apigatewayv2.A
 	return allowed
 }
 
-// declareProxy routes to a function.
+// declareProxy declares a route to a function.
 func (a webSocketAPI) declareProxy(s *snapshot, key string, f function, allowed *apigatewayv2.Authorizer) {
 	name := strings.TrimPrefix(key, "$")
 	integration := include(s, name+"-integration", apigatewayv2.NewIntegration, &apigatewayv2.IntegrationArgs{
@@ -99,8 +99,8 @@ func (a webSocketAPI) declareProxy(s *snapshot, key string, f function, allowed 
 	a.permit(name+"-permission", f, pulumi.Sprintf("%s/%s/%s", a.executionARN, a.stage, key))
 }
 
-// The ping is answered by the gateway itself, at the price of a message and no function: it keeps a connection
-// from being cut after ten idle minutes. The template key is a name of our own that three places must share.
+// The gateway itself answers a ping, for the price of a message and without a function: the ping keeps a connection
+// from being cut after ten idle minutes. The template key is our own name, which must be the same in three places.
 const (
 	pingAction   = "ping"
 	pingTemplate = "200"
@@ -108,7 +108,7 @@ const (
 	pingResponse = `{"action":"pong"}`
 )
 
-// declarePing answers {"action":"ping"} with {"action":"pong"}.
+// declarePing declares the answer {"action":"pong"} to {"action":"ping"}.
 func (a webSocketAPI) declarePing(s *snapshot) {
 	integration := include(s, "ping-integration", apigatewayv2.NewIntegration, &apigatewayv2.IntegrationArgs{
 		ApiId:                       a.api.ID(),
@@ -126,9 +126,9 @@ func (a webSocketAPI) declarePing(s *snapshot) {
 	route := include(s, "ping-route", apigatewayv2.NewRoute, &apigatewayv2.RouteArgs{
 		ApiId:                            a.api.ID(),
 		RouteKey:                         pulumi.String(pingAction),
-		AuthorizationType:                pulumi.String("NONE"), // a connection was authorized when it was opened
+		AuthorizationType:                pulumi.String("NONE"), // a connection is authorized when it is opened
 		Target:                           pulumi.Sprintf("integrations/%s", integration.ID()),
-		RouteResponseSelectionExpression: pulumi.String("$default"), // without it the answer is dropped
+		RouteResponseSelectionExpression: pulumi.String("$default"), // without it the response is dropped
 	})
 	include(s, "ping-route-response", apigatewayv2.NewRouteResponse, &apigatewayv2.RouteResponseArgs{
 		ApiId:            a.api.ID(),
@@ -137,15 +137,15 @@ func (a webSocketAPI) declarePing(s *snapshot) {
 	})
 }
 
-// snapshot is what a deployment freezes: each route, integration, response and authorizer, with all that it was declared
-// with.
+// snapshot holds the parts that a deployment freezes: each route, integration, response and authorizer, with all its
+// arguments.
 type snapshot struct {
 	*component
 	parts     pulumi.StringArray // the resources' arguments as JSON
 	resources []pulumi.Resource
 }
 
-// include declares a resource and takes it into a snapshot.
+// include declares a resource and adds it to a snapshot.
 func include[Args any, R pulumi.Resource](
 	s *snapshot, name string, create func(*pulumi.Context, string, *Args, ...pulumi.ResourceOption) (R, error), args *Args,
 ) R {
@@ -154,7 +154,7 @@ func include[Args any, R pulumi.Resource](
 	return r
 }
 
-// fingerprint is a hash of all that a snapshot was declared with: it changes with every property of every part.
+// fingerprint is a hash of a snapshot's arguments: it changes with every property of every part.
 func (s *snapshot) fingerprint() pulumi.StringOutput {
 	return s.parts.ToStringArrayOutput().ApplyT(func(parts []string) string {
 		sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
@@ -162,8 +162,8 @@ func (s *snapshot) fingerprint() pulumi.StringOutput {
 	}).(pulumi.StringOutput)
 }
 
-// declareDeployment makes the routes live. A WebSocket stage shows routes only as they were when it was deployed, so
-// every change to one must make a new deployment, after the change.
+// declareDeployment makes the routes live. A WebSocket stage serves routes only as they were when it was deployed, so
+// every change to a route needs a new deployment, made after the change.
 func (a webSocketAPI) declareDeployment(s *snapshot) *apigatewayv2.Deployment {
 	return declare(a.component, "deployment", apigatewayv2.NewDeployment, &apigatewayv2.DeploymentArgs{
 		ApiId:    a.api.ID(),
@@ -171,6 +171,8 @@ func (a webSocketAPI) declareDeployment(s *snapshot) *apigatewayv2.Deployment {
 	}, pulumi.DependsOn(s.resources))
 }
 
+// declareStage serves a deployment. The throttle is set explicitly, since the provider's default of 0 refuses every
+// request.
 func (a webSocketAPI) declareStage(live *apigatewayv2.Deployment, logRole []pulumi.Resource) *apigatewayv2.Stage {
 	return declare(a.component, "stage", apigatewayv2.NewStage, &apigatewayv2.StageArgs{
 		ApiId:             a.api.ID(),
@@ -185,7 +187,7 @@ func (a webSocketAPI) declareStage(live *apigatewayv2.Deployment, logRole []pulu
 	}, pulumi.DependsOn(logRole), a.guard())
 }
 
-// accessLog is nil where the Region shall have no role to write it.
+// accessLog is nil if the Region has no role to write it with.
 func (a webSocketAPI) accessLog() apigatewayv2.StageAccessLogSettingsPtrInput {
 	if a.config.APIGatewayLogRole == offLogRole {
 		return nil
@@ -194,11 +196,12 @@ func (a webSocketAPI) accessLog() apigatewayv2.StageAccessLogSettingsPtrInput {
 	return &apigatewayv2.StageAccessLogSettingsArgs{DestinationArn: group.Arn, Format: pulumi.String(webSocketLog())}
 }
 
-// permit lets the gateway invoke a function, for one route or authorizer of one API alone.
+// permit lets the gateway invoke a function for a single route or authorizer of one API.
 func (c *component) permit(name string, f function, source pulumi.StringInput) {
 	c.permitService(name, f, "apigateway.amazonaws.com", source)
 }
 
+// permitService lets an AWS service invoke a function on behalf of a single source.
 func (c *component) permitService(name string, f function, service string, source pulumi.StringInput) {
 	declare(c, name, lambda.NewPermission, &lambda.PermissionArgs{
 		Action:    pulumi.String("lambda:InvokeFunction"),

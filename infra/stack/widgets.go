@@ -2,7 +2,8 @@ package stack
 
 import "encoding/json"
 
-// The body of a CloudWatch dashboard, as far as we use it. Source: AWS's page "Dashboard body structure and syntax".
+// The body of a CloudWatch dashboard, as far as this package uses it. Source: AWS's page "Dashboard body structure and
+// syntax".
 
 // columns is the width of a dashboard.
 const columns = 24
@@ -11,7 +12,7 @@ type dashboardBody struct {
 	Widgets []widget `json:"widgets"`
 }
 
-// widget is a rectangle on the grid. Properties is one of the types below, after Type.
+// widget is a rectangle on the grid. Properties is one of the types below, matching Type.
 type widget struct {
 	Type       string `json:"type"` // alarm, log, metric or text
 	X          int    `json:"x"`
@@ -35,7 +36,7 @@ type metricProperties struct {
 	Region  string `json:"region"`
 	View    string `json:"view"` // timeSeries
 	Stacked bool   `json:"stacked"`
-	Stat    string `json:"stat"`   // of lines that name none
+	Stat    string `json:"stat"`   // of lines without one of their own
 	Period  int    `json:"period"` // seconds
 	Metrics []line `json:"metrics"`
 	YAxis   yAxis  `json:"yAxis"`
@@ -50,7 +51,7 @@ type logProperties struct {
 	View   string `json:"view"`  // table
 }
 
-// annotations are lines across a graph.
+// annotations are lines drawn across a graph.
 type annotations struct {
 	Horizontal []annotation `json:"horizontal,omitempty"` // thresholds
 	Vertical   []annotation `json:"vertical,omitempty"`   // moments
@@ -76,16 +77,16 @@ type line struct {
 	series
 	Label string `json:"label,omitempty"`
 	Stat  string `json:"stat,omitempty"`
-	// ID is what expressions call a series by. Hidden ones are there for an expression alone.
+	// ID is a series' name in expressions. Hidden series are only inputs of an expression.
 	ID     string `json:"id,omitempty"`
 	Hidden bool   `json:"-"`
-	// Expression is metric math in the place of a series.
+	// Expression is metric math that replaces a series.
 	Expression string `json:"expression,omitempty"`
 	Period     int    `json:"period,omitempty"` // seconds; 0: the graph's
 }
 
-// MarshalJSON writes a line as CloudWatch wants it: [namespace, name, dimension, value, …, {options}], or [{options}] with an
-// expression.
+// MarshalJSON writes a line in CloudWatch's form: [namespace, name, dimension, value, …, {options}], or [{options}]
+// with an expression.
 func (l line) MarshalJSON() ([]byte, error) {
 	row := []any{}
 	if l.Expression == "" {

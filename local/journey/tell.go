@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// teller puts a journey together.
+// teller assembles a journey.
 type teller struct {
-	ids   map[string]bool // of the message: that of SQS, that of its producer, those of its follow-ups
+	ids   map[string]bool // ids of the message: SQS's, the producer's, and those of its follow-ups
 	lines []Line
 	spans []Segment // of the function send, one for each attempt
 	steps []Step
-	seen  map[int]bool // attempts
+	seen  map[int]bool // attempts already described
 }
 
-// Tell tells the journey of a message from lines and segments in any order, which may be about other messages, too. A line
-// or a segment that comes twice counts once.
+// Tell reconstructs a message's journey from lines and segments in any order; those of other messages are ignored. A
+// line or a segment that occurs twice counts once.
 func Tell(id string, lines []Line, segments []Segment, now time.Time) Journey {
 	t := &teller{ids: map[string]bool{id: true}, seen: map[int]bool{}, steps: []Step{}}
 	t.gather(lines, segments)
@@ -33,7 +33,8 @@ func Tell(id string, lines []Line, segments []Segment, now time.Time) Journey {
 	return j
 }
 
-// gather picks what is about the message. A follow-up has an id of its own, which only the line of the attempt before tells.
+// gather collects everything about the message. A follow-up has an id of its own, found only in the log line of the
+// previous attempt.
 func (t *teller) gather(lines []Line, segments []Segment) {
 	for grown := true; grown; {
 		grown = false
@@ -58,6 +59,7 @@ func (t *teller) gather(lines []Line, segments []Segment) {
 	}
 }
 
+// know adds an id of the message, and reports whether it is new.
 func (t *teller) know(id string) (isNew bool) {
 	isNew = id != "" && !t.ids[id]
 	if isNew {
@@ -66,7 +68,7 @@ func (t *teller) know(id string) (isNew bool) {
 	return isNew
 }
 
-// find looks for the spans of the message in a segment.
+// find collects the message's spans from a segment, at any depth.
 func (t *teller) find(s Segment, trace string) {
 	if s.Name == SpanMessage && (t.ids[s.text(AnnotationMessageID)] || t.ids[s.text(annotationID)]) {
 		s.TraceID = trace
@@ -79,7 +81,7 @@ func (t *teller) find(s Segment, trace string) {
 	}
 }
 
-// received tells of one attempt: when the message was queued, when it came, and how each post went.
+// received describes one attempt: when the message was queued, when it was received, and how each post went.
 func (t *teller) received(s Segment) {
 	attempt := max(1, int(s.number(annotationAttempt)))
 	id := s.text(AnnotationMessageID)
@@ -98,7 +100,7 @@ func (t *teller) received(s Segment) {
 	}
 }
 
-// posts tells of each post to a connection.
+// posts describes each post to a connection.
 func (t *teller) posts(s Segment, attempt int) {
 	for _, call := range s.Subsegments {
 		if call.AWS.Operation == "PostToConnection" {
@@ -108,6 +110,7 @@ func (t *teller) posts(s Segment, attempt int) {
 	}
 }
 
+// postStep describes one post. A 410 is only a warning: the client has left.
 func postStep(call Segment, attempt int) Step {
 	step := Step{At: at(call.Start), Title: "Posted to a connection", Status: ok, Attempt: attempt}
 	if call.AWS.ConnectionID != "" {
@@ -131,12 +134,12 @@ func postStep(call Segment, attempt int) Step {
 	return step
 }
 
-// logs reports whether a line tells how an attempt ended.
+// logs reports whether a log line records how an attempt ended.
 func (t *teller) logs(attempt int) bool {
 	return slices.ContainsFunc(t.lines, func(l Line) bool { return l.Attempt == attempt && l.Outcome != "" })
 }
 
-// logged tells of a line.
+// logged describes a line.
 func (t *teller) logged(l Line) {
 	step := Step{At: l.Time, Title: l.Message, Status: statusOf(l.Outcome), Attempt: l.Attempt, TraceID: l.TraceID, MessageID: strings.Join(l.QueuedAs, ", ")}
 	var details []string
@@ -188,10 +191,10 @@ func statusOf(outcome string) string {
 	return info
 }
 
-// late is how long after its delay a follow-up that has not come is missing.
+// late: a follow-up still missing this long after it was due is reported as a gap.
 const late = 30 * time.Second
 
-// conclude names the outcome and the gaps.
+// conclude sets the outcome and names the gaps.
 func (t *teller) conclude(j *Journey, now time.Time) {
 	if len(j.Steps) == 0 {
 		j.Outcome, j.Status = "unknown", info
@@ -207,14 +210,14 @@ func (t *teller) conclude(j *Journey, now time.Time) {
 	}
 	if last.Status == gap {
 		j.Outcome, j.Status = "lost from sight", warn
-		if last.At.IsZero() { // it is not due yet
+		if last.At.IsZero() { // not due yet
 			j.Outcome, j.Status = "under way", info
 		}
 	}
 	j.Summary = summary(j.Steps)
 }
 
-// summary counts steps and attempts, and the time from the first to the last whose time is known.
+// summary counts steps and attempts, and gives the time between the first and the last step with a known time.
 func summary(steps []Step) string {
 	attempts := 1
 	var first, last time.Time
@@ -237,7 +240,8 @@ func summary(steps []Step) string {
 	return text
 }
 
-// nameGaps says what should have left a trace and did not: the way onto the queue, and a follow-up that was never seen again.
+// nameGaps names events that should have left a trace and did not: being queued, and a follow-up that was never
+// received.
 func (t *teller) nameGaps(j *Journey, now time.Time) {
 	if j.Steps[0].Title != "Queued" {
 		j.Steps = slices.Insert(j.Steps, 0, Step{
@@ -257,6 +261,7 @@ func (t *teller) nameGaps(j *Journey, now time.Time) {
 	}
 }
 
+// delay is how long the queue held back the follow-up of an attempt.
 func (t *teller) delay(attempt int) time.Duration {
 	for _, l := range t.lines {
 		if l.Message == "follow-up queued" && l.Attempt == attempt {

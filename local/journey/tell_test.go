@@ -11,12 +11,12 @@ import (
 	"heliograph/local/journey"
 )
 
-// sent is when the message of these tests was put on the queue.
+// sent is when the message in these tests was queued.
 var sent = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func after(seconds float64) float64 { return float64(sent.Unix()) + seconds }
 
-// attempt is the segment document of send, with the span of a message in it and maybe one of another message.
+// attempt returns a segment document of send that holds the span of a message and, optionally, one of another message.
 func attempt(t *testing.T, id string, n int, begins float64, outcome string, calls ...string) journey.Segment {
 	t.Helper()
 	s, err := journey.ReadSegment(fmt.Sprintf(`{"trace_id":"trace-%d","name":"send","start_time":%f,"end_time":%f,"subsegments":[
@@ -43,7 +43,7 @@ func logged(t *testing.T, at float64, members string) journey.Line {
 	return l
 }
 
-// titles are what a journey tells, in short.
+// titles lists the titles of a journey's steps.
 func titles(j journey.Journey) []string {
 	list := []string{j.Status + " " + j.Outcome}
 	for _, s := range j.Steps {
@@ -52,7 +52,7 @@ func titles(j journey.Journey) []string {
 	return list
 }
 
-// TestTell proves that a journey names each step in order, leaves other messages out, and tells what is missing.
+// TestTell proves that a journey names each step in order, leaves other messages out, and reports gaps.
 func TestTell(t *testing.T) {
 	t.Parallel()
 	followUp := logged(t, 1, `"message":"follow-up queued","messageId":"m1","id":"order-7","attempt":1,"outcome":"failed","cause":"429","owed":1,"delaySeconds":5,"queuedAs":["m2"]`)
@@ -97,7 +97,7 @@ func TestTell(t *testing.T) {
 	}
 }
 
-// TestUnfinishedAttempt proves that an attempt that was cut off says so.
+// TestUnfinishedAttempt proves that an attempt that was cut off is reported as such.
 func TestUnfinishedAttempt(t *testing.T) {
 	t.Parallel()
 	s := attempt(t, "m1", 1, after(1), "", post(after(1.1), 200, "c1"))

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Journey is the story of a message. Its JSON is what `heliograph journey --json` prints.
+// Journey is the history of a message. Its JSON is the output of `heliograph journey --json`.
 type Journey struct {
-	// ID is the message id that was asked for, or the Id that its producer gave the message.
+	// ID is the message id in the query, or the Id that the producer gave the message.
 	ID string `json:"id"`
 	// Outcome is delivered, offline, expired, rejected, dead-lettered, under way, or unknown.
 	Outcome string `json:"outcome"`
@@ -18,7 +18,7 @@ type Journey struct {
 	Steps   []Step `json:"steps"`
 }
 
-// Step is one thing that happened to the message, or, with the status "gap", one that should have left a trace.
+// Step is one event in a message's history or, with the status "gap", one that should have left a trace.
 type Step struct {
 	At        time.Time `json:"at,omitzero"`
 	Title     string    `json:"title"`
@@ -54,11 +54,11 @@ type Line struct {
 	Owed          int       `json:"owed"`
 	DelaySeconds  int       `json:"delaySeconds"`
 	ConnectionIDs []string  `json:"connectionIds"`
-	// QueuedAs are the SQS ids of the follow-ups, or of the dead letters, that the message became.
+	// QueuedAs holds the SQS ids of the follow-ups, or of the dead letters, that the message became.
 	QueuedAs []string `json:"queuedAs"`
 }
 
-// ReadLine reads a line of JSON. A line of another form is an error.
+// ReadLine parses a line of JSON. A line in any other format is an error.
 func ReadLine(text string) (l Line, err error) {
 	if err := json.Unmarshal([]byte(text), &l); err != nil {
 		return l, fmt.Errorf("read a log line: %w", err)
@@ -66,7 +66,7 @@ func ReadLine(text string) (l Line, err error) {
 	return l, nil
 }
 
-// Segment is a segment document of X-Ray, or a subsegment, as far as it tells of messages.
+// Segment is the part of an X-Ray segment document, or of a subsegment, that concerns messages.
 type Segment struct {
 	TraceID     string         `json:"trace_id"`
 	Name        string         `json:"name"`
@@ -90,7 +90,7 @@ type Segment struct {
 	Subsegments []Segment `json:"subsegments"`
 }
 
-// ReadSegment reads a segment document.
+// ReadSegment parses a segment document.
 func ReadSegment(document string) (s Segment, err error) {
 	if err := json.Unmarshal([]byte(document), &s); err != nil {
 		return s, fmt.Errorf("read a segment document: %w", err)

@@ -17,9 +17,9 @@ import (
 
 var seed = flag.Uint64("seed", 1, "of the random traffic of the false-page budget")
 
-// TestHealthyTrafficPagesNobody is the false-page budget: none in a day with all that happens to a healthy stack. It proves, too,
-// that the same alarms see five failed posts in a hundred within ten minutes. With -short, the alarms are looked at every five
-// minutes only.
+// TestHealthyTrafficPagesNobody is the false-page budget: no page in a day that includes everything that happens to a
+// healthy stack. It also proves that the same alarms notice five failed posts in a hundred within ten minutes. With
+// -short, the alarms are evaluated only every five minutes.
 func TestHealthyTrafficPagesNobody(t *testing.T) {
 	t.Parallel()
 	d, err := deployed()
@@ -51,7 +51,7 @@ func TestHealthyTrafficPagesNobody(t *testing.T) {
 	}
 }
 
-// look evaluates the alarms. None that pages may fire.
+// look evaluates the alarms. No alarm that pages may fire.
 func (w *world) look(d *deployment, i int) {
 	w.engine.Evaluate(context.Background(), w.now)
 	for name, a := range d.alarms {
@@ -64,7 +64,7 @@ func (w *world) look(d *deployment, i int) {
 	}
 }
 
-// tickets are how often each alarm was a ticket.
+// tickets counts the tickets of each alarm.
 func (w *world) tickets() map[string]int {
 	count := map[string]int{}
 	for _, what := range w.told {
@@ -75,8 +75,8 @@ func (w *world) tickets() map[string]int {
 	return count
 }
 
-// usual is a minute of a day on which nothing is wrong and much happens: two deployments, a reconnect storm, a client that does not
-// see that its token has expired, keys that can't be read once, a short burst of 429.
+// usual is a minute of a day on which nothing is wrong and much happens: two deployments, a reconnect storm, a client
+// that doesn't notice that its token has expired, keys that once can't be read, a short burst of 429.
 func (t *traffic) usual(i int) minute {
 	m := t.healthy()
 	for _, event := range []struct {
@@ -97,8 +97,8 @@ func (t *traffic) usual(i int) minute {
 	return m
 }
 
-// reconnects is a storm: half of the clients lose their connection at once and are back within three minutes. Lambda and the table
-// take a minute to follow.
+// reconnects is a storm: half of the clients lose their connection at once and are back within three minutes. Lambda
+// and the table take a minute to follow.
 func (t *traffic) reconnects(m minute, since int) {
 	again := math.Round(t.connections / 2 / 3)
 	for _, name := range []string{"ConnectCount", "TokensAccepted", "ConnectionsOpened", "Invocations authorizer", "Invocations connect", "Invocations disconnect"} {
@@ -113,7 +113,7 @@ func (t *traffic) reconnects(m minute, since int) {
 	}
 }
 
-// deploys has all functions start anew: some messages are late, some queries slow, and the queue grows for a while.
+// deploys restarts all functions: some messages are late, some queries slow, and the queue grows for a while.
 func (t *traffic) deploys(m minute, _ int) {
 	m.set("DeliveriesOnTime", math.Round(0.8*m.sum("DeliveriesOnTime")))
 	slowQueries(0.3)(m, false)
@@ -124,7 +124,8 @@ func (t *traffic) deploys(m minute, _ int) {
 	}
 }
 
-// BenchmarkEvaluation is of all alarms at once, after a day of traffic, by processor time: other work on the machine does not count.
+// BenchmarkEvaluation measures an evaluation of all alarms after a day of traffic, in processor time, so that other
+// work on the machine does not count.
 func BenchmarkEvaluation(b *testing.B) {
 	d, err := deployed()
 	if err != nil {
@@ -141,7 +142,7 @@ func BenchmarkEvaluation(b *testing.B) {
 	b.ReportMetric((cpu(b)-start).Seconds()*1000/float64(b.N), "cpu-ms/op")
 }
 
-// cpu is the processor time of this process.
+// cpu is the processor time used by this process.
 func cpu(b *testing.B) time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {

@@ -13,7 +13,7 @@ import (
 	"heliograph/simulator/cloudwatch/alarm"
 )
 
-// proofs has, for each alarm, a cause on which it must fire.
+// proofs lists, for each alarm, a cause that must make it fire.
 func proofs(d *deployment) map[string]cause {
 	all := map[string]cause{
 		"connect-burn-fast-long": failedConnects(0.5, heliograph.Connect), "connect-burn-fast-short": failedConnects(0.05, heliograph.Authorizer), "connect-burn-fast": failedConnects(0.5, heliograph.Authorizer),
@@ -36,7 +36,7 @@ func proofs(d *deployment) map[string]cause {
 		"nobody-gets-in": rejectedTokens(1), "connects-refused": rejectedTokens(0.6),
 		"keys-not-refreshed": is("KeyRefreshFailures", 1), "keys-ending": is("KeyTimeLeft", 60),
 
-		// A lost permission: no attempt gets as far as the counts of what was handled.
+		// A lost permission: no attempt gets as far as the counts of handled requests.
 		"gateway-errors": during(func(m minute) { m.set("ConnectCount"); m.move(1, "MessageCount", "ExecutionError") }),
 		"client-errors":  during(func(m minute) { m.move(0.3, "MessageCount", "ClientError") }),
 
@@ -74,13 +74,13 @@ func proofs(d *deployment) map[string]cause {
 	return all
 }
 
-// unproven are the alarms that no cause fires, and why.
+// unproven lists alarms that no cause fires, with the reason.
 var unproven = map[string]string{
 	"sweep-stopped-seen": "it is never in alarm: its INSUFFICIENT_DATA keeps sweep-stopped quiet on a new stack, see TestNewStackIsQuiet",
 }
 
-// TestEachAlarmIsProven proves that every alarm which the program declares fires on its cause within the time that its m of n
-// periods promise, ends when the cause does, and tells each topic once.
+// TestEachAlarmIsProven proves that every alarm that the program declares fires on its cause within the time that its m
+// of n periods promise, ends when the cause does, and notifies each topic once.
 func TestEachAlarmIsProven(t *testing.T) {
 	t.Parallel()
 	d, err := deployed()
@@ -133,21 +133,21 @@ func prove(t *testing.T, d *deployment, name string, c cause) {
 	}
 }
 
-// wait lets some time pass.
+// wait lets a duration pass, minute by minute.
 func (w *world) wait(time time.Duration, next func() minute) {
 	for end := w.now.Add(time); w.now.Before(end); {
 		w.pass(next())
 	}
 }
 
-// grain is how late a change may be seen: the periods are looked at once a minute.
+// grain is how late a change may be noticed: alarms are evaluated once a minute.
 const grain = time.Minute
 
-// beyond is how many periods more than n are looked at where values are missing.
+// beyond is how many periods more than n an alarm examines if values are missing.
 const beyond = 2
 
-// toFire is how long a cause may last before an alarm fires: m periods, and for a heartbeat also those that are looked at in
-// search of one.
+// toFire is how long a cause may last before an alarm fires: m periods or, for a heartbeat, all periods in which the
+// alarm searches for one.
 func (d *deployment) toFire(name string) (limit time.Duration) {
 	a := d.alarms[name]
 	for _, needed := range needs(a) {
@@ -163,7 +163,7 @@ func (d *deployment) toFire(name string) (limit time.Duration) {
 	return limit
 }
 
-// toEnd is how long an alarm may last after its cause: until no bad period is looked at.
+// toEnd is how long an alarm may outlast its cause: until no examined period is bad.
 func (d *deployment) toEnd(name string) (limit time.Duration) {
 	a := d.alarms[name]
 	for _, needed := range needs(a) {
@@ -175,7 +175,7 @@ func (d *deployment) toEnd(name string) (limit time.Duration) {
 	return limit
 }
 
-// held is how long the actions wait for a suppressor.
+// held is how long an alarm's actions wait for its suppressor.
 func (d *deployment) held(name string) time.Duration {
 	if c := d.alarms[name].Composite; c != nil {
 		return c.Wait
@@ -195,8 +195,8 @@ func period(m *alarm.MetricAlarm) time.Duration {
 	return 0
 }
 
-// TestEveryMetricIsFed proves that the proofs are about the deployed metrics: each that an alarm watches has a value in healthy
-// traffic or in a cause, and no value is of a metric that nobody watches.
+// TestEveryMetricIsFed proves that the proofs concern the deployed metrics: each metric that an alarm watches has a
+// value in healthy traffic or in a cause, and no value belongs to a metric that no alarm watches.
 func TestEveryMetricIsFed(t *testing.T) {
 	t.Parallel()
 	d, err := deployed()
@@ -221,7 +221,7 @@ func TestEveryMetricIsFed(t *testing.T) {
 	}
 }
 
-// alike reports whether a metric of the same name but of another function, operation or index has a value.
+// alike reports whether a metric of the same name, but of another function, operation or index, has a value.
 func alike(fed map[string]bool, name string) bool {
 	first, rest, _ := strings.Cut(name, " ")
 	return rest != "" && slices.ContainsFunc(slices.Collect(maps.Keys(fed)), func(other string) bool {
@@ -230,8 +230,8 @@ func alike(fed map[string]bool, name string) bool {
 	})
 }
 
-// TestNewStackIsQuiet proves that a stack on which sweep has never run pages nobody for want of its heartbeat, while the
-// child of that alarm is in alarm already.
+// TestNewStackIsQuiet proves that a stack on which sweep has never run doesn't page for the missing heartbeat, although
+// the child of that alarm is already in alarm.
 func TestNewStackIsQuiet(t *testing.T) {
 	t.Parallel()
 	d, err := deployed()
@@ -248,7 +248,8 @@ func TestNewStackIsQuiet(t *testing.T) {
 	}
 }
 
-// TestGapsAreNoLetters proves that a queue of old dead letters raises nothing when a minute of its metric is missing.
+// TestGapsAreNoLetters proves that a minute without a value of a queue's metric doesn't turn old dead letters into new
+// ones.
 func TestGapsAreNoLetters(t *testing.T) {
 	t.Parallel()
 	d, err := deployed()
@@ -266,7 +267,8 @@ func TestGapsAreNoLetters(t *testing.T) {
 	}
 }
 
-// TestThrottledPostsDoNotPage proves that a storm of 429 is a ticket: the failed posts that it brings page nobody.
+// TestThrottledPostsDoNotPage proves that a storm of 429 raises a ticket, and that the failed posts it causes do not
+// page.
 func TestThrottledPostsDoNotPage(t *testing.T) {
 	t.Parallel()
 	d, err := deployed()

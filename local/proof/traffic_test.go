@@ -7,13 +7,13 @@ import (
 	"heliograph"
 )
 
-// minute is what is measured in a minute: the values of each metric, by its label.
+// minute holds the values measured in one minute, by their metric's label.
 type minute map[string][]float64
 
 // set replaces a metric's values.
 func (m minute) set(name string, values ...float64) { m[name] = values }
 
-// count is a counter that is written only if there is something to count, as most of ours are.
+// count sets a counter only if there is something to count, as most of our counters are written.
 func (m minute) count(name string, n float64) {
 	if n > 0 {
 		m[name] = []float64{n}
@@ -28,7 +28,7 @@ func (m minute) sum(name string) (total float64) {
 	return total
 }
 
-// move lets a share of one counter count in another.
+// move adds a share of one counter to another.
 func (m minute) move(share float64, from, to string) {
 	moved := math.Round(share * m.sum(from))
 	m.set(from, m.sum(from)-moved)
@@ -38,21 +38,21 @@ func (m minute) move(share float64, from, to string) {
 // traffic is a stack in use.
 type traffic struct {
 	random      *rand.Rand
-	posts       float64 // a second
+	posts       float64 // per second
 	connections float64
 	failing     float64 // share of the posts that fail
 	rejecting   float64 // share of the messages that can't be delivered
-	letters     float64 // that have come to send's dead-letter queue
+	letters     float64 // messages that have reached send's dead-letter queue
 	deployment  *deployment
 }
 
-// newTraffic is a stack of about as many users as make this traffic, with one failed post in a thousand.
+// newTraffic is a stack with about as many users as cause this traffic, and one failed post in a thousand.
 func newTraffic(d *deployment, seed uint64, posts float64) *traffic {
 	return &traffic{random: rand.New(rand.NewPCG(seed, 0)), posts: posts, connections: 200 + 15*posts, failing: 0.001, deployment: d}
 }
 
-// healthy is a minute in which nothing is wrong. What idle things don't report is missing from it, as on AWS: a
-// dead-letter queue without letters, a table that throttles nobody, a counter that is not always written.
+// healthy is a minute in which nothing is wrong. Values that idle resources don't report are missing, as on AWS: those
+// of a dead-letter queue without letters, of a table that throttles no call, of a counter that is not always written.
 func (t *traffic) healthy() minute {
 	m := minute{}
 	t.sending(m)
@@ -83,8 +83,8 @@ func (t *traffic) sending(m minute) {
 	t.invoked(m, heliograph.Send, 6+posts/10)
 }
 
-// connecting: connections live two hours at most, so a 120th of them is opened anew each minute. One token in a hundred is
-// a bad one.
+// connecting: connections live for two hours at most, so each minute a 120th of them is opened anew. One token in a
+// hundred is invalid.
 func (t *traffic) connecting(m minute) {
 	connects := 1 + t.events(t.connections/120)
 	m.set("ConnectCount", connects)
@@ -102,7 +102,7 @@ func (t *traffic) connecting(m minute) {
 	t.invoked(m, heliograph.Sweep, 1)
 }
 
-// answering is of presence queries.
+// answering is the traffic of presence queries.
 func (t *traffic) answering(m minute) {
 	queries := 5 + t.events(6*t.posts)
 	m.set("Count", queries)
@@ -111,7 +111,7 @@ func (t *traffic) answering(m minute) {
 	t.invoked(m, heliograph.Online, queries)
 }
 
-// running is of the account and the table.
+// running covers the account and the table.
 func (t *traffic) running(m minute) {
 	m.set("ClaimedAccountConcurrency", 5+t.events(t.posts/20))
 	for _, operation := range []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "BatchGetItem"} {
@@ -122,7 +122,8 @@ func (t *traffic) running(m minute) {
 	}
 }
 
-// invoked is a function that was invoked so often. Lambda writes a zero for each invocation without an error.
+// invoked sets the metrics of a function with that many invocations. Lambda writes a zero for each invocation without
+// an error.
 func (t *traffic) invoked(m minute, name string, times float64) {
 	m.set("Invocations "+name, math.Round(times))
 	m.set("Errors "+name, t.events(times/10_000))
@@ -131,7 +132,7 @@ func (t *traffic) invoked(m minute, name string, times float64) {
 	m.set("Duration "+name, t.times(15)...)
 }
 
-// events is a number of independent events where so many are to be expected.
+// events draws a number of independent events around an expected one.
 func (t *traffic) events(expected float64) float64 {
 	if expected > 50 {
 		return max(0, math.Round(expected+math.Sqrt(expected)*t.random.NormFloat64()))
@@ -143,7 +144,7 @@ func (t *traffic) events(expected float64) float64 {
 	return n
 }
 
-// times are a sample of durations in milliseconds around a median, with a long tail.
+// times is a sample of durations in milliseconds around a median, with a long tail.
 func (t *traffic) times(median float64) []float64 {
 	all := make([]float64, 10)
 	for i := range all {
@@ -152,10 +153,10 @@ func (t *traffic) times(median float64) []float64 {
 	return all
 }
 
-// cause changes minutes while it lasts. When it is over, it leaves behind what does not go away by itself.
+// cause changes the minutes while it lasts. Once it is over, only its lasting effects remain.
 type cause func(m minute, over bool)
 
-// during is a cause that leaves nothing behind.
+// during is a cause without lasting effects.
 func during(change func(m minute)) cause {
 	return func(m minute, over bool) {
 		if !over {
@@ -164,10 +165,10 @@ func during(change func(m minute)) cause {
 	}
 }
 
-// is a metric's value while it lasts.
+// is sets a metric's value while the cause lasts.
 func is(name string, value float64) cause { return during(func(m minute) { m.set(name, value) }) }
 
-// silence is of metrics that are no longer written.
+// silence stops metrics from being written.
 func silence(names ...string) cause {
 	return during(func(m minute) {
 		for _, name := range names {
@@ -187,7 +188,7 @@ func lateDeliveries(share float64) cause {
 	return during(func(m minute) { m.set("DeliveriesOnTime", math.Round((1-share)*m.sum("DeliveriesDue"))) })
 }
 
-// failedConnects crash one of the functions on the way in.
+// failedConnects crashes one of the functions involved in a connect.
 func failedConnects(share float64, function string) cause {
 	return during(func(m minute) { m.move(share, "ConnectionsOpened", "Errors "+function) })
 }
@@ -196,7 +197,7 @@ func failedQueries(share float64) cause {
 	return during(func(m minute) { m.set("5xx", math.Round(share*m.sum("Count"))) })
 }
 
-// slowQueries take a second.
+// slowQueries makes queries take a second.
 func slowQueries(share float64) cause {
 	return during(func(m minute) {
 		for i := range m["Latency"] {
@@ -207,7 +208,7 @@ func slowQueries(share float64) cause {
 	})
 }
 
-// rejectedTokens are of clients that come again and again, and so are many.
+// rejectedTokens stands for clients that retry again and again, hence the high count.
 func rejectedTokens(share float64) cause {
 	return during(func(m minute) {
 		m.set("TokensAccepted", 200*(1-share))
@@ -215,7 +216,7 @@ func rejectedTokens(share float64) cause {
 	})
 }
 
-// refused is a share of the messages that can't be delivered, and their dead letters.
+// refused makes a share of the messages undeliverable; they become dead letters.
 func refused(share float64) cause {
 	return during(func(m minute) {
 		m.set("MessagesRejected", math.Round(share*m.sum("MessagesReceived")))
@@ -223,14 +224,14 @@ func refused(share float64) cause {
 	})
 }
 
-// lost is a share of the messages that are out of attempts.
+// lost lets a share of the messages run out of attempts.
 func lost(share float64) cause {
 	return during(func(m minute) {
 		m.set("MessagesDeadLettered", m.sum("MessagesRejected")+math.Round(share*m.sum("MessagesReceived")))
 	})
 }
 
-// deadLetter comes to an idle queue, of which SQS has no metric until then, and stays there.
+// deadLetter arrives in an idle queue, for which SQS wrote no metric until then, and stays there.
 func deadLetter(queue string) cause {
 	return func(m minute, _ bool) { m.set("ApproximateNumberOfMessagesVisible "+queue, 1) }
 }
@@ -242,7 +243,7 @@ func throttledTable(m minute) {
 	}
 }
 
-// answeredErrors are those that a function answers itself, crashes those that only Lambda sees.
+// answeredErrors are errors that a function answers itself; crashes are those that only Lambda sees.
 func answeredErrors(function string) cause {
 	return during(func(m minute) { m.set("HandlerErrors "+function, math.Ceil(0.2*m.sum("Invocations "+function))+3) })
 }
@@ -251,7 +252,7 @@ func crashes(function string) cause {
 	return during(func(m minute) { m.set("Errors "+function, math.Ceil(0.2*m.sum("Invocations "+function))+3) })
 }
 
-// slow is a function of which a tenth of the invocations take almost as long as they may.
+// slow makes a tenth of a function's invocations take almost as long as they may.
 func (d *deployment) slow(function string) cause {
 	return during(func(m minute) {
 		took := m["Duration "+function]

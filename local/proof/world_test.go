@@ -1,5 +1,6 @@
-// Package proof proves, in fake time, that each deployed alarm fires on its cause and ends with it, and that healthy traffic
-// pages nobody. It has tests alone: proofs_test.go is the table, traffic_test.go what functions and AWS emit in a minute.
+// Package proof proves, in fake time, that each deployed alarm fires on its cause and ends with it, and that healthy
+// traffic never pages. It consists of tests only: proofs_test.go is the table of causes, traffic_test.go generates the
+// values that functions and AWS emit in a minute.
 package proof
 
 import (
@@ -25,17 +26,17 @@ import (
 	"heliograph/simulator/provider"
 )
 
-// prefix begins the physical names of the stack's resources.
+// prefix starts the physical names of the stack's resources.
 const prefix = "heliograph-local-"
 
-// deployment is what the program declares: its alarms, the metrics that they watch, and the functions' time-outs.
+// deployment is the declared part of the stack: its alarms, the metrics that they watch, and the functions' timeouts.
 type deployment struct {
 	alarms   map[string]alarm.Alarm           // by the name without the prefix
 	series   map[string]cloudwatch.MetricStat // by label
 	timeouts map[string]time.Duration         // by the functions' short names
 }
 
-// deployed runs the program once, on a cloud that never starts, over functions that are never invoked.
+// deployed runs the program once, on a cloud that never starts, with functions that are never invoked.
 var deployed = sync.OnceValues(func() (*deployment, error) {
 	folder, err := os.MkdirTemp("", "heliograph-proof-")
 	if err != nil {
@@ -67,7 +68,7 @@ var deployed = sync.OnceValues(func() (*deployment, error) {
 	return read(c)
 })
 
-// empty are functions without code.
+// empty returns functions without code.
 func empty(folder string) (build.Functions, error) {
 	path := filepath.Join(folder, "function.zip")
 	file, err := os.Create(path)
@@ -108,7 +109,7 @@ func read(c *cloud.Cloud) (*deployment, error) {
 	return d, nil
 }
 
-// watched are the metrics that an alarm reads. A composite reads none.
+// watched returns the metrics that an alarm reads. A composite reads none.
 func watched(a alarm.Alarm) (all []cloudwatch.MetricStat) {
 	if a.Metric == nil {
 		return nil
@@ -124,7 +125,7 @@ func watched(a alarm.Alarm) (all []cloudwatch.MetricStat) {
 	return all
 }
 
-// label names a metric briefly: its name, then the dimensions that tell it apart, without what all have in common.
+// label names a metric briefly: its name and the dimensions that distinguish it, without those that all metrics share.
 func label(m cloudwatch.MetricStat) string {
 	words := []string{m.Name}
 	for _, d := range m.Dimensions {
@@ -135,7 +136,7 @@ func label(m cloudwatch.MetricStat) string {
 	return strings.Join(words, " ")
 }
 
-// world has some of the alarms, live, and a clock that only minutes move.
+// world holds some of the alarms, live, and a clock that advances only by minutes.
 type world struct {
 	t       testing.TB
 	now     time.Time
@@ -145,7 +146,7 @@ type world struct {
 	told    []string                         // "<topic> <state> <alarm>" of each notification
 }
 
-// newWorld takes alarms by name, with the children and suppressors that they need; without a name, all of them.
+// newWorld makes the named alarms live, with the children and suppressors that they need; without a name, all alarms.
 func newWorld(t testing.TB, d *deployment, names ...string) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), watched: map[string]cloudwatch.MetricStat{}}
@@ -163,7 +164,7 @@ func newWorld(t testing.TB, d *deployment, names ...string) *world {
 	return w
 }
 
-// put makes an alarm live, after those that it needs.
+// put makes an alarm live, after the alarms that it needs.
 func (w *world) put(d *deployment, name string) {
 	w.t.Helper()
 	a, known := d.alarms[name]
@@ -190,7 +191,7 @@ func (w *world) put(d *deployment, name string) {
 	}
 }
 
-// needs are the alarms without which a composite can't be.
+// needs returns the alarms that a composite depends on.
 func needs(a alarm.Alarm) (names []string) {
 	for _, child := range a.Children {
 		names = append(names, strings.TrimPrefix(child, prefix))
@@ -209,7 +210,7 @@ func (w *world) notify(_ context.Context, topicARN string, n alarm.Notification)
 	return nil
 }
 
-// feed lets a minute pass in which this was measured.
+// feed lets a minute with these values pass.
 func (w *world) feed(m minute) {
 	for name, values := range m {
 		metric, ok := w.watched[name]
@@ -227,7 +228,7 @@ func (w *world) feed(m minute) {
 	w.now = w.now.Add(time.Minute)
 }
 
-// pass lets a minute pass, and has the alarms evaluated at its end.
+// pass lets a minute pass and evaluates the alarms at its end.
 func (w *world) pass(m minute) {
 	w.feed(m)
 	w.engine.Evaluate(context.Background(), w.now)
@@ -242,7 +243,7 @@ func (w *world) alarm(name string) alarm.Alarm {
 	return a
 }
 
-// until lets minutes pass until an alarm is in a state, at most some time. It reports whether it came to that.
+// until lets minutes pass until an alarm reaches a state, up to a limit. It reports whether the alarm reached it.
 func (w *world) until(name string, state alarm.State, limit time.Duration, next func() minute) bool {
 	w.t.Helper()
 	for end := w.now.Add(limit); w.now.Before(end); {
