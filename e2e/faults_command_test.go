@@ -41,7 +41,7 @@ func TestFaultCommands(t *testing.T) {
 		"fault add s3 --down":                "there are delivery, disconnect, dynamodb",
 		"fault add sns":                      "sns may have one of error, down, latency",
 		"fault add sns --error Nope":         "there are InternalError, ServiceUnavailable, Throttled, and NoAnswer or LostAnswer",
-		"fault add sns --down --rate 0":      "it must be over 0",
+		"fault add sns --down --rate 0":      "it must be above 0",
 		"fault add sns --latency soon":       "p50=4ms,p99=20ms",
 		"fault add sns --down --error Other": "--down",
 		"fault clear fault-77":               "there is no fault",

@@ -233,20 +233,22 @@ func TestPresenceEvents(t *testing.T) {
 	t.Parallel()
 	topic := subscribe(t)
 	user, fence := newUser(), newUser()
+	turned := func(user string, online bool) func(event) bool {
+		return func(e event) bool { return e.Data.UserID == user && e.Data.IsOnline == online }
+	}
 	phone, laptop := connect(t, user), connect(t, user)
 	waitForConnections(t, user, 2)
+	// A user who leaves before announce has got to their coming is never announced at all.
+	events := topic.until(t, []string{user}, turned(user, true))
 	phone.hangUp(t)
 	waitForConnections(t, user, 1)
 	laptop.hangUp(t)
 	waitForConnections(t, user, 0)
-	wentOffline := func(user string) func(event) bool {
-		return func(e event) bool { return e.Data.UserID == user && !e.Data.IsOnline }
-	}
-	events := topic.until(t, []string{user}, wentOffline(user))
+	events = append(events, topic.until(t, []string{user}, turned(user, false))...)
 	last := connect(t, fence)
-	waitForConnections(t, fence, 1)
+	events = append(events, topic.until(t, []string{user, fence}, turned(fence, true))...)
 	last.hangUp(t)
-	events = append(events, topic.until(t, []string{user, fence}, wentOffline(fence))...)
+	events = append(events, topic.until(t, []string{user, fence}, turned(fence, false))...)
 
 	var got []bool
 	var versions []int64
