@@ -69,6 +69,9 @@ function go() {
 
 function listen() {
   const stream = new EventSource('/_heliograph/events');
+  // A page that the browser keeps would hold one of its six connections.
+  onpagehide = () => stream.close();
+  onpageshow = (e) => e.persisted && location.reload();
   stream.addEventListener('pulse', (e) => {
     const before = app.pulse?.versions ?? {};
     app.pulse = JSON.parse(e.data);
