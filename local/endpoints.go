@@ -45,7 +45,7 @@ func ReadEndpoints(path string) (Endpoints, error) {
 	return e, nil
 }
 
-// ErrNotRunning: the endpoints file is missing, or was left behind by a stack that no longer runs.
+// ErrNotRunning reports that the endpoints file is missing, or was left behind by a stack that no longer runs.
 var ErrNotRunning = errors.New("the local stack is not running")
 
 // Find reads a stack's endpoints file and, for a local stack, makes sure that the stack still runs: a killed one leaves
