@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -49,7 +50,12 @@ func TestHangUp(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals to send")
 	}
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
+	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}
+	// Under nohup the program goes on, as its user asked.
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	for _, s := range signals {
 		ctx, stop := untilEnded()
 		self, err := os.FindProcess(os.Getpid())
 		if err == nil {
