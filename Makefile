@@ -24,6 +24,9 @@ lint: ## Check format, vet, staticcheck and the workflows.
 format: ## Format all Go files.
 	go tool gofumpt -w .
 
+tools: ## Install what some tests need from npm, into .ci/node_modules.
+	npm ci --prefix .ci --ignore-scripts --no-audit --no-fund
+
 generate: ## Write docs/metrics.md and the golden files anew.
 	go test ./observability/catalogue -update
 
@@ -34,4 +37,4 @@ figures: ## Measure what the README and the docs quote.
 ci: ## Run what CI runs.
 	bash .ci/run
 
-.PHONY: help local test race lint format generate figures ci
+.PHONY: help local test race lint format tools generate figures ci

@@ -3,5 +3,5 @@
 // It needs Chromium or Chrome, and axe-core from npm:
 //
 //	apt-get install chromium
-//	npm install --prefix .heliograph/tools --no-save axe-core@4.14.1
+//	make tools
 package console

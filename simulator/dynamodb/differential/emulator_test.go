@@ -23,8 +23,8 @@ import (
 // version is the emulator's version that differences_test.go describes.
 const version = "1.2.1"
 
-// tools is the folder where npm puts the emulator, relative to this test's.
-var tools = filepath.Join("..", "..", "..", ".heliograph", "tools")
+// modules is the folder where npm puts the emulator, relative to this test's.
+var modules = filepath.Join("..", "..", "..", ".ci", "node_modules")
 
 // npmPackage returns the name of the emulator's package for this machine.
 func npmPackage() string {
@@ -39,14 +39,14 @@ func npmPackage() string {
 // how to get it and is skipped.
 func find(t *testing.T) string {
 	t.Helper()
-	cached := filepath.Join(tools, "node_modules", filepath.FromSlash(npmPackage()), "dynoxide")
+	cached := filepath.Join(modules, filepath.FromSlash(npmPackage()), "dynoxide")
 	for _, candidate := range []string{os.Getenv("DYNOXIDE"), "dynoxide", cached} {
 		if path, err := exec.LookPath(candidate); err == nil {
 			return path
 		}
 	}
 	missing := fmt.Sprintf("the other DynamoDB is not on this machine; get it, in the repository's root, with\n\t"+
-		"npm install --prefix .heliograph/tools --no-save %s@%s\nor name its program in the variable DYNOXIDE", npmPackage(), version)
+		"make tools\nor name the program of %s %s in the variable DYNOXIDE", npmPackage(), version)
 	if os.Getenv("CI") == "true" {
 		t.Fatal(missing)
 	}
