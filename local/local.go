@@ -64,6 +64,9 @@ type Options struct {
 	Logs io.Writer
 }
 
+// SecretKeys returns the config keys whose values are secrets.
+func SecretKeys() []string { return []string{"jwtSecret", "jwtSecretPrevious"} }
+
 // Stack is a running stack.
 type Stack struct {
 	cloud     *cloud.Cloud
@@ -120,8 +123,9 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 		Stress: o.Stress, Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
 		Console: consoleOf(root),
 	}
-	as := provider.Stack{
-		Project: project, Name: name, Config: config, Secrets: []string{project + ":jwtSecret", project + ":jwtSecretPrevious"},
+	as := provider.Stack{Project: project, Name: name, Config: config}
+	for _, key := range SecretKeys() {
+		as.Secrets = append(as.Secrets, project+":"+key)
 	}
 	var outputs map[string]string
 	if s.cloud, err = simulator.Start(options, as, program(ctx, build.Target{Here: true, Root: root, Out: o.BuildDir, Progress: o.Progress}, &outputs)); err != nil {

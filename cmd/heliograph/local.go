@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -19,7 +22,7 @@ import (
 type localCommand struct {
 	Port         int               `default:"4700" help:"First of three ports: the AWS APIs here, the WebSocket API and the HTTP API on the next two; 0 picks free ports."`
 	AllowHost    []string          `placeholder:"NAME" help:"Answer to this host name, too, and trust pages that are served under it; only loopback names are by default."`
-	Config       map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s."`
+	Config       map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s; KEY=@FILE reads the value from a file."`
 	Latency      string            `enum:"none,aws" default:"none" help:"aws: delay each AWS call by what is typical on AWS."`
 	MetricPeriod time.Duration     `default:"1m" help:"How long a minute of metrics and alarms really lasts; 1s lets alarms fire within seconds."`
 	Logs         bool              `help:"Show the functions' logs."`
@@ -46,6 +49,9 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	if c.MetricPeriod < 100*time.Millisecond || c.MetricPeriod > time.Minute {
 		return fmt.Errorf("--metric-period is %v; it must be between 100ms and 1m", c.MetricPeriod)
 	}
+	if c.Config, err = c.config(w.stderr); err != nil {
+		return err
+	}
 	options := local.Options{
 		Root: directory, Port: c.Port, Hosts: c.AllowHost, Config: c.Config, Progress: w.stderr, MetricPeriod: c.MetricPeriod,
 		EndpointsFile: line.Target, BuildDir: filepath.Join(filepath.Dir(line.Target), "build", "here"),
@@ -71,6 +77,27 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	<-ctx.Done()
 	fmt.Fprintln(w.stderr, "stopping")
 	return stack.Close()
+}
+
+// config returns the config with the contents of files in place of their names. A secret among the arguments is visible
+// to everyone on the machine, in the list of processes, so config warns of it.
+func (c *localCommand) config(warnings io.Writer) (map[string]string, error) {
+	config := maps.Clone(c.Config)
+	for key, value := range config {
+		path, isFile := strings.CutPrefix(value, "@")
+		if !isFile {
+			if slices.Contains(local.SecretKeys(), key) {
+				fmt.Fprintf(warnings, "! other users of this machine can see %s in the list of processes: keep it in a file, and use --config %s=@FILE\n", key, key)
+			}
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("--config %s: %w", key, err)
+		}
+		config[key] = strings.TrimRight(string(text), "\r\n")
+	}
+	return config, nil
 }
 
 // hello sends a first message through the stack in this process, using the same addresses as any other client.

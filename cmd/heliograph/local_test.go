@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,35 @@ func TestWelcome(t *testing.T) {
 			}
 			if all, ours := strings.Count(out.String(), "go run"), strings.Count(out.String(), command+" "); all != ours {
 				t.Errorf("%d of %d commands are %q", ours, all, command)
+			}
+		})
+	}
+}
+
+// TestConfigFromFiles proves that a secret can be kept out of the list of processes, that one in it brings a warning
+// which does not repeat it, and that a missing file is named.
+func TestConfigFromFiles(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("a secret of thirty-two characters\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, key, value, want, warning, err string }{
+		{"a file", "jwtSecret", "@" + file, "a secret of thirty-two characters", "", ""},
+		{"a secret argument", "jwtSecretPrevious", "visible", "visible", "--config jwtSecretPrevious=@FILE", ""},
+		{"another argument", "presenceGrace", "1s", "1s", "", ""},
+		{"no file", "jwtSecret", "@" + file + ".gone", "", "", "--config jwtSecret: open " + file + ".gone"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var warnings bytes.Buffer
+			config, err := (&localCommand{Config: map[string]string{tt.key: tt.value}}).config(&warnings)
+			wantError(t, err, tt.err)
+			if config[tt.key] != tt.want {
+				t.Errorf("%s is %q, want %q", tt.key, config[tt.key], tt.want)
+			}
+			if got := warnings.String(); (got == "") != (tt.warning == "") || !strings.Contains(got, tt.warning) || strings.Contains(got, "visible") {
+				t.Errorf("printed %q", got)
 			}
 		})
 	}
