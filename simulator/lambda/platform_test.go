@@ -151,6 +151,7 @@ func TestFailures(t *testing.T) {
 			report: "\tStatus: error\tError Type: Function.ResponseSizeTooLarge",
 		},
 		"memory": {
+			timeout:   time.Minute, // a busy machine takes a while to hand out 128 MB
 			errorType: "Runtime.ExitError", message: "^RequestId: ID Error: Runtime exited with error: signal: killed$",
 			report: "\tStatus: error\tError Type: Runtime.ExitError",
 		},
