@@ -87,21 +87,23 @@ func (e Endpoints) check() error {
 	return nil
 }
 
-// write replaces the whole file in one step, so that no reader sees half of it.
+// write replaces the whole file in one step, so that no reader sees half of it. Only this user can read it. acquire has
+// made its folder.
 func (e Endpoints) write(path string) error {
 	data, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write endpoints: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // for this user only
+	if err != nil {
 		return fmt.Errorf("write endpoints: %w", err)
 	}
-	temporary := path + ".new"
-	if err := os.WriteFile(temporary, append(data, '\n'), 0o644); err != nil {
-		return fmt.Errorf("write endpoints: %w", err)
+	_, err = file.Write(append(data, '\n'))
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
 	}
-	if err := os.Rename(temporary, path); err != nil {
-		return fmt.Errorf("write endpoints: %w", err)
+	if err != nil {
+		return errors.Join(fmt.Errorf("write endpoints: %w", err), os.Remove(file.Name()))
 	}
 	return nil
 }

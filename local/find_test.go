@@ -6,11 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"heliograph"
+	"heliograph/simulator/private"
 )
 
 // TestFind proves that a running stack is found, and that everything a stack may leave behind is told apart from one,
@@ -82,7 +84,7 @@ func TestAKilledStackLeavesNothing(t *testing.T) {
 	if err := (Endpoints{PID: 1 << 30}).write(path); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := acquire(path)
+	lock, err := acquire(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +102,39 @@ func TestReadOnlyFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := acquire(filepath.Join(file, "local.json")); err == nil || !strings.Contains(err.Error(), "--target") {
+	if _, err := acquire(filepath.Join(file, "local.json"), ""); err == nil || !strings.Contains(err.Error(), "--target") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestEndpointsArePrivate proves that only the owner can read an endpoints file, even if it replaces one that others can
+// read, that the file is never written through a link, and that a folder that others can write to is refused.
+func TestEndpointsArePrivate(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no modes of files")
+	}
+	folder := t.TempDir()
+	path, elsewhere := filepath.Join(folder, "local.json"), filepath.Join(t.TempDir(), "elsewhere")
+	for name, plant := range map[string]func() error{
+		"a readable file": func() error { return os.WriteFile(path, nil, 0o644) },
+		"a link":          func() error { return os.Symlink(elsewhere, path) },
+		"an old link":     func() error { return os.Symlink(elsewhere, path+".new") },
+	} {
+		if err := errors.Join(removeFile(path), plant(), Endpoints{PID: 1}.write(path)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if info, err := os.Lstat(path); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s: the file has the mode %v, error %v", name, info.Mode(), err)
+		}
+		if _, err := os.Stat(elsewhere); err == nil {
+			t.Errorf("%s: it was followed", name)
+		}
+	}
+	if err := os.Chmod(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := acquire(path, ""); !errors.As(err, new(*private.Refusal)) || !strings.Contains(err.Error(), "--target") {
+		t.Errorf("a folder that all can write to: %v", err)
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"heliograph/simulator/cloudwatch/alarm"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/iam"
+	"heliograph/simulator/private"
 	"heliograph/simulator/provider"
 )
 
@@ -96,7 +97,12 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	if o.Progress == nil {
 		o.Progress = io.Discard
 	}
-	lock, err := acquire(o.EndpointsFile)
+	root, err := build.FindRoot(o.Root)
+	if err != nil {
+		return nil, err
+	}
+	o.Root = root
+	lock, err := acquire(o.EndpointsFile, root)
 	if err != nil {
 		return nil, err
 	}
@@ -113,22 +119,18 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	root, err := build.FindRoot(o.Root)
-	if err != nil {
-		return err
-	}
 	terminal := &terminal{progress: o.Progress, logs: o.Logs}
 	options := cloud.Options{
 		Port: o.Port, Hosts: lower(o.Hosts), FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
 		Stress: o.Stress, Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
-		Console: consoleOf(root),
+		Console: consoleOf(o.Root),
 	}
 	as := provider.Stack{Project: project, Name: name, Config: config}
 	for _, key := range SecretKeys() {
 		as.Secrets = append(as.Secrets, project+":"+key)
 	}
 	var outputs map[string]string
-	if s.cloud, err = simulator.Start(options, as, program(ctx, build.Target{Here: true, Root: root, Out: o.BuildDir, Progress: o.Progress}, &outputs)); err != nil {
+	if s.cloud, err = simulator.Start(options, as, program(ctx, build.Target{Here: true, Root: o.Root, Out: o.BuildDir, Progress: o.Progress}, &outputs)); err != nil {
 		return err
 	}
 	return s.publish(outputs)
@@ -209,12 +211,15 @@ func (s *Stack) Close() error {
 // acquire takes the lock beside the endpoints file, which keeps a second stack out of its folder. The operating system
 // frees it when its holder dies, so no lock is ever stale. The lock file is never removed: otherwise two other
 // processes could each lock a different file.
-func acquire(endpointsFile string) (*flock.Flock, error) {
+//
+// The folder holds programs that will run, so other users must not be able to write there. Those who can write to the
+// module's folder could change the programs' source instead.
+func acquire(endpointsFile, module string) (*flock.Flock, error) {
 	if endpointsFile == "" {
 		return nil, errors.New("a local stack needs the path of an endpoints file")
 	}
 	folder := filepath.Dir(endpointsFile)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := private.Folder(folder, module); err != nil {
 		return nil, notWritable(folder, err)
 	}
 	lock := flock.New(endpointsFile + ".lock")
@@ -234,7 +239,7 @@ func acquire(endpointsFile string) (*flock.Flock, error) {
 }
 
 func notWritable(folder string, err error) error {
-	return fmt.Errorf("the local stack keeps its files in %s and can't write there; name an endpoints file elsewhere with --target: %w", folder, err)
+	return fmt.Errorf("the local stack can't keep its files in %s; name an endpoints file elsewhere with --target: %w", folder, err)
 }
 
 func alreadyRunning(file string, running Endpoints) error {

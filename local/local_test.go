@@ -51,7 +51,7 @@ func ownGoroutines() int {
 // address.
 func TestEndpointsFile(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "folder", "local.json")
+	file := filepath.Join(t.TempDir(), "local.json")
 	want := Endpoints{
 		Outputs: heliograph.Outputs{WebSocketURL: "ws://x/local", HTTPURL: "http://x", SendQueueURL: "http://x/q", Region: "us-east-1", ParameterPrefix: "/p"},
 		PID:     1,

@@ -94,7 +94,7 @@ func (t Target) complete() (Target, error) {
 		return t, fmt.Errorf("finding the build folder: %w", err)
 	}
 	t.Out = out
-	if err := os.MkdirAll(t.Out, 0o755); err != nil {
+	if err := os.MkdirAll(t.Out, 0o700); err != nil {
 		return t, fmt.Errorf("making the build folder: %w", err)
 	}
 	return t, nil

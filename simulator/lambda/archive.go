@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -22,36 +21,21 @@ type code struct {
 	size   int64
 }
 
-// unpack extracts an archive into a folder named after its content, so that unpacking the same archive again costs only
-// its hash.
-func unpack(workDir, archive string) (code, error) {
+// unpack extracts an archive into a new folder within the given one. No folder of an earlier run is used again: somebody
+// could have changed it.
+func unpack(within, archive string) (code, error) {
 	sum, size, err := hashFile(archive)
 	if err != nil {
 		return code{}, err
 	}
-	c := code{sha256: base64.StdEncoding.EncodeToString(sum), size: size}
-	c.folder = filepath.Join(workDir, "code", hex.EncodeToString(sum[:16]))
-	if _, err := os.Stat(c.folder); err == nil {
-		return c, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(c.folder), 0o755); err != nil {
-		return code{}, err
-	}
-	// Extract under another name first: an interruption must not leave a folder that looks complete.
-	half, err := makeTemp(filepath.Dir(c.folder), "half")
+	folder, err := os.MkdirTemp(within, "")
 	if err != nil {
 		return code{}, err
 	}
-	defer func() { _ = os.RemoveAll(half) }()
-	if err := extract(archive, half); err != nil {
-		return code{}, err
+	if err := extract(archive, folder); err != nil {
+		return code{}, errors.Join(err, os.RemoveAll(folder))
 	}
-	if err := os.Rename(half, c.folder); err != nil && !errors.Is(err, os.ErrExist) {
-		if _, there := os.Stat(c.folder); there != nil { // another Create of the same archive may have been faster
-			return code{}, err
-		}
-	}
-	return c, nil
+	return code{folder: folder, sha256: base64.StdEncoding.EncodeToString(sum), size: size}, nil
 }
 
 func hashFile(path string) (sum []byte, size int64, err error) {
@@ -91,12 +75,12 @@ func extractFile(f *zip.File, folder string) error {
 	}
 	path := filepath.Join(folder, f.Name)
 	if f.FileInfo().IsDir() {
-		return os.MkdirAll(path, 0o755)
+		return os.MkdirAll(path, 0o700)
 	}
 	if !f.Mode().IsRegular() {
 		return fmt.Errorf("only files and folders are taken, not %v", f.Mode())
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	in, err := f.Open()

@@ -33,7 +33,7 @@ func (p *Platform) Create(c Config) (Function, error) {
 	if err := c.check(); err != nil {
 		return Function{}, err
 	}
-	code, err := unpack(p.options.WorkDir, c.Archive)
+	code, err := unpack(p.code, c.Archive)
 	if err != nil {
 		return Function{}, invalidParameter("the archive of %s: %v", c.Name, err)
 	}

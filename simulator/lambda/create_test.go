@@ -93,26 +93,6 @@ func TestAProgramOfAnotherMachineIsNoHang(t *testing.T) {
 	}
 }
 
-func TestAnArchiveIsUnpackedOnce(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	first, err := unpack(dir, archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mark := filepath.Join(first.folder, "mark")
-	if err := os.WriteFile(mark, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	second, err := unpack(dir, archive)
-	if err != nil || second != first {
-		t.Errorf("the second time gives %+v, %v; want %+v", second, err, first)
-	}
-	if _, err := os.Stat(mark); err != nil {
-		t.Error("the folder was made anew")
-	}
-}
-
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	p, _ := newPlatform(t, Options{})

@@ -21,7 +21,11 @@ func makeTemp(folder, kind string) (string, error) {
 // so folders of running processes stay. The functions' processes need no such care: the kernel kills them along with
 // the simulator, or, on other systems, they end when their Runtime API is gone.
 func removeLeftovers(workDir string) error {
-	for _, pattern := range []string{"environments-*-*", "code/half-*-*"} {
+	// Earlier versions kept every archive that they had ever unpacked.
+	if err := os.RemoveAll(filepath.Join(workDir, "code")); err != nil {
+		return fmt.Errorf("removing what an earlier version left: %w", err)
+	}
+	for _, pattern := range []string{"environments-*-*", "code-*-*"} {
 		found, err := fs.Glob(os.DirFS(workDir), pattern)
 		if err != nil {
 			return fmt.Errorf("finding what a killed simulator left: %w", err)

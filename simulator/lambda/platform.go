@@ -14,12 +14,14 @@ import (
 	"sync"
 	"time"
 
+	"heliograph/simulator/private"
 	"heliograph/simulator/wire"
 )
 
 // Platform holds the functions and runs them. It is safe for concurrent use.
 type Platform struct {
 	options  Options
+	code     string // holds the unpacked archives
 	temp     string // holds the environments' temporary folders
 	listener net.Listener
 	server   *http.Server
@@ -60,26 +62,37 @@ func New(o Options) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := removeLeftovers(o.WorkDir); err != nil {
-		return nil, err
+	p := &Platform{options: o, functions: map[FunctionName]*function{}, environments: map[string]*environment{}}
+	if err := p.open(); err != nil {
+		return nil, errors.Join(err, p.removeFolders())
 	}
-	temp, err := makeTemp(o.WorkDir, "environments")
-	if err != nil {
-		return nil, fmt.Errorf("making the environments' folder: %w", err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		_ = os.RemoveAll(temp)
-		return nil, fmt.Errorf("listening for the Runtime API: %w", err)
-	}
-	p := &Platform{
-		options: o, temp: temp, listener: listener, forks: newForker(),
-		functions: map[FunctionName]*function{}, environments: map[string]*environment{},
-	}
+	p.forks = newForker()
 	p.ending, p.end = context.WithCancel(context.Background())
 	p.server = &http.Server{Handler: http.HandlerFunc(p.serveRuntime)}
-	go func() { _ = p.server.Serve(listener) }()
+	go func() { _ = p.server.Serve(p.listener) }()
 	return p, nil
+}
+
+// open makes the folders and listens.
+func (p *Platform) open() error {
+	err := removeLeftovers(p.options.WorkDir)
+	if err == nil {
+		p.code, err = makeTemp(p.options.WorkDir, "code")
+	}
+	if err == nil {
+		p.temp, err = makeTemp(p.options.WorkDir, "environments")
+	}
+	if err != nil {
+		return fmt.Errorf("making the functions' folders: %w", err)
+	}
+	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return fmt.Errorf("listening for the Runtime API: %w", err)
+	}
+	return nil
+}
+
+func (p *Platform) removeFolders() error {
+	return errors.Join(os.RemoveAll(p.code), os.RemoveAll(p.temp)) // an empty path is no folder, and no error
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -104,10 +117,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if err := os.MkdirAll(o.WorkDir, 0o755); err != nil {
-		return o, fmt.Errorf("making the work folder: %w", err)
-	}
-	return o, nil
+	return o, private.Folder(o.WorkDir, filepath.Dir(o.WorkDir))
 }
 
 func setDefault[T comparable](v *T, def T) {
@@ -216,10 +226,7 @@ func (p *Platform) Close() error {
 	p.work.Wait()
 	err := p.server.Close()
 	p.forks.close()
-	if rm := os.RemoveAll(p.temp); rm != nil {
-		err = errors.Join(err, fmt.Errorf("removing the environments' folders: %w", rm))
-	}
-	return err
+	return errors.Join(err, p.removeFolders())
 }
 
 // begin counts a unit of work, unless the Platform is closed. The caller must call done at the end.

@@ -373,8 +373,8 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	if _, err := p.Invoke(t.Context(), Request{Function: f.ARN}); err == nil {
 		t.Error("a closed platform took an event")
 	}
-	if left, _ := os.ReadDir(p.temp); len(left) != 0 {
-		t.Errorf("%d folders of environments are left", len(left))
+	if left, err := os.ReadDir(p.options.WorkDir); err != nil || len(left) != 0 {
+		t.Errorf("%v are left, error %v", left, err)
 	}
 }
 

@@ -12,8 +12,8 @@ type FunctionName string
 type Options struct {
 	// Region and Account go into ARNs and the functions' environment. Required.
 	Region, Account string
-	// WorkDir is the folder for unpacked archives, by content hash, and for the environments' temporary folders.
-	// Required; it is created if missing.
+	// WorkDir is the folder for the temporary folders of unpacked archives and environments. Required; it is created if
+	// missing, and refused if other users can write to it. The folder above it is trusted.
 	WorkDir string
 	// Environ returns additions to a function's environment, besides Lambda's own variables and those it was created
 	// with: "KEY=value" each, such as AWS_ENDPOINT_URL and the credentials of its role. Nil adds nothing. It is called
