@@ -33,7 +33,7 @@ type webKey struct {
 
 // parseKeySet returns the keys of a set that can verify tokens. It leaves out keys for other purposes, and broken or
 // weak ones, which skipped lists with the reason: one bad key must not lock out the users of the others. A set without
-// any usable key is a refusal.
+// any usable key is a refusal; a document without a list of keys is no set, most likely an error page.
 //
 // The JSON decoder is go-jose's own, so that webKey and go-jose see the same members: it requires exact names, and each
 // at most once.
@@ -42,7 +42,7 @@ func parseKeySet(document []byte) (keys []key, skipped []string, err error) {
 		// Not a jose.JSONWebKeySet, which fails as a whole if one key is bad.
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if json.Unmarshal(document, &set) != nil {
+	if json.Unmarshal(document, &set) != nil || set.Keys == nil {
 		// The decoder's error could quote the document.
 		return nil, nil, errors.New("the answer is no JSON Web Key Set")
 	}

@@ -28,17 +28,13 @@ const (
 	firstTimeout = 3 * time.Second
 	// refreshTimeout bounds every later read, since a client is waiting.
 	refreshTimeout = time.Second
-	// refusedGrace is how old the last good keys may get once the source has answered that they no longer exist, or are
-	// not for Heliograph: a deleted or overwritten secret is not accepted beyond that. An operator who deleted it by
-	// mistake, or replaces it in two steps, has the time between keysTTL and refusedGrace.
-	refusedGrace = 10 * time.Minute
 )
 
 // DefaultGrace is how old the last good keys may get while the source does not answer, unless configured otherwise.
 const DefaultGrace = time.Hour
 
-// refusal is the error of a source that answered, but has no keys for Heliograph, as opposed to one that can't be
-// reached.
+// refusal is the error of a source that definitely has no keys any more, as opposed to one that can't be read now or by
+// this function: a denied read may be a policy's mistake, and says nothing about the keys.
 type refusal struct{ error }
 
 func (r *refusal) Unwrap() error { return r.error }
@@ -48,9 +44,11 @@ func refused(err error) error { return &refusal{err} }
 // Keys are the keys of one family together with their source: see SecretKeys and PublishedKeys.
 //
 // They are read when first needed and kept in memory. After keysTTL, the request that notices reads them again. If that
-// fails, a warning is logged and the last good keys stay in use, so that a brief outage of the store does not lock
-// every user out: until they are as old as grace, or refusedGrace if the source refuses them. There is no background
-// goroutine, because Lambda freezes those. Keys are safe for concurrent use: one request reads, the others wait for it.
+// fails, a warning is logged and the last good keys stay in use until they are as old as grace, so that an outage of
+// the store does not lock every user out. If the source answers that there are no keys any more, it is asked again after
+// renewPause, and a second such answer ends them: a withdrawn secret opens nothing for much longer than keysTTL. There
+// is no background goroutine, because Lambda freezes those. Keys are safe for concurrent use: one request reads, the
+// others wait for it.
 type Keys struct {
 	source     string   // names the source in errors and logs
 	algorithms []string // the family: every alg that these keys may verify
@@ -62,14 +60,14 @@ type Keys struct {
 	mu       sync.Mutex
 	good     *keyring  // the last good keys; nil before the first successful read, and after they have expired
 	failure  error     // why the last read failed; nil if it succeeded
-	refused  bool      // whether a read since the last good one was refused
+	refusals int       // how many reads since the last good one were refused
 	loadedAt time.Time // when good was read
 	triedAt  time.Time // when the source was last asked
 }
 
 // key is one key of a source.
 type key struct {
-	id         string   // the algorithms it may verify: never one that merely fits its bytes
+	id         string   // the kid; empty for secrets
 	algorithms []string // the algorithms it may verify: never one that fits its bytes but was not meant
 	verify     jwt.VerificationKey
 }
@@ -95,10 +93,10 @@ func (k *Keys) current(ctx context.Context) (*keyring, error) {
 		return nil, k.failure
 	case k.good == nil:
 		k.read(ctx, firstTimeout)
-	case now.Sub(k.loadedAt) >= keysTTL && sinceTry >= renewPause:
+	case (now.Sub(k.loadedAt) >= keysTTL || k.refusals > 0) && sinceTry >= renewPause:
 		k.refresh(ctx)
 	}
-	if k.failure != nil && k.left() <= 0 {
+	if k.failure != nil && k.left() == 0 {
 		k.good = nil
 	}
 	if k.good == nil {
@@ -107,16 +105,16 @@ func (k *Keys) current(ctx context.Context) (*keyring, error) {
 	return k.good, nil
 }
 
-// left is how long the last good keys remain in use if no read succeeds.
+// left is how long the last good keys remain in use if the source keeps failing as it does.
 func (k *Keys) left() time.Duration {
-	if k.good == nil {
+	if k.good == nil || k.refusals > 1 {
 		return 0
 	}
-	grace := k.grace
-	if k.refused {
-		grace = min(grace, refusedGrace)
+	left := max(0, k.grace-k.now().Sub(k.loadedAt))
+	if k.refusals == 1 {
+		return min(left, renewPause) // until the confirming read
 	}
-	return max(0, grace-k.now().Sub(k.loadedAt))
+	return left
 }
 
 // newer serves a token that old did not verify: it returns keys newer than old, or nil if none are available now.
@@ -154,12 +152,12 @@ func (k *Keys) read(ctx context.Context, timeout time.Duration) {
 	if err != nil {
 		k.failure = fmt.Errorf("read the keys from %s: %w", k.source, err)
 		if _, answered := errors.AsType[*refusal](err); answered {
-			k.refused = true
+			k.refusals++
 		}
 		observability.Add(ctx, catalogue.KeyTimeLeft, k.left().Seconds())
 		return
 	}
-	k.good, k.failure, k.refused, k.loadedAt = &keyring{keys: keys, byID: k.byID}, nil, false, k.triedAt
+	k.good, k.failure, k.refusals, k.loadedAt = &keyring{keys: keys, byID: k.byID}, nil, 0, k.triedAt
 }
 
 // find is the parser's key function: it returns the keys that may have signed a token. An algorithm outside the family

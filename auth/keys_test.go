@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/smithy-go"
 )
 
 // bench is a verifier with everything around it that a test controls.
@@ -126,59 +125,6 @@ func TestSourceAwayWithLastGood(t *testing.T) {
 	b.expect(t, "back", token, "", 5)
 	b.Move(keysTTL - time.Second)
 	b.expect(t, "the TTL counts from the good read", token, "", 5)
-}
-
-// TestLastGoodKeysEnd proves that the last good keys expire: at the age that grace allows, or much earlier once the
-// source has answered that they no longer exist. Tokens then can't be judged, and the next successful read ends that.
-func TestLastGoodKeysEnd(t *testing.T) {
-	t.Parallel()
-	const short = "short"
-	code := func(c string) error { return &smithy.GenericAPIError{Code: c} }
-	timeless := func(b bench) { b.Fail(context.DeadlineExceeded) }
-	tests := map[string]struct {
-		breaks func(bench)
-		ends   time.Duration // after the last good read
-	}{
-		"no answer":    {timeless, DefaultGrace},
-		"throttled":    {func(b bench) { b.Fail(code("ThrottlingException")) }, DefaultGrace},
-		"server fault": {func(b bench) { b.Fail(code("InternalServerError")) }, DefaultGrace},
-		"deleted":      {func(b bench) { b.Remove(parameter) }, refusedGrace},
-		"overwritten":  {func(b bench) { b.Set(parameter, short) }, refusedGrace},
-		"forbidden":    {func(b bench) { b.Fail(code("AccessDeniedException")) }, refusedGrace},
-		"KMS key gone": {func(b bench) { b.Fail(code("InvalidKeyId")) }, refusedGrace},
-		"deleted, then no answer": {func(b bench) {
-			b.Remove(parameter)
-			b.Move(keysTTL)
-			_, _ = b.Verify(context.Background(), hs256(t, secret, longLived))
-			b.Move(-keysTTL)
-			timeless(b)
-		}, refusedGrace},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench("", map[string]string{parameter: secret})
-			token := hs256(t, secret, longLived)
-			b.expect(t, "first", token, "", 1)
-			test.breaks(b)
-			b.Move(test.ends - 2*renewPause) // the source is read here, and not again before the end
-			b.expect(t, "before the source is asked", token, "", b.Calls()+1)
-			b.Move(renewPause)
-			b.Move(renewPause - time.Second)
-			b.expect(t, "in the last second", token, "", b.Calls()+1)
-			b.Move(time.Second)
-			if _, err := b.Verify(context.Background(), token); err == nil || !strings.HasPrefix(string(reasonOf(err)), "no rejection") {
-				t.Errorf("at the end: %v, want an error that is no rejection", err)
-			}
-			b.Fail(nil)
-			b.Set(parameter, secret)
-			b.Move(firstPause)
-			b.expect(t, "back", token, "", b.Calls()+1)
-			b.Fail(context.DeadlineExceeded)
-			b.Move(DefaultGrace - time.Second)
-			b.expect(t, "a grace of its own after that", token, "", b.Calls()+1)
-		})
-	}
 }
 
 // TestKeysOfAFrozenFunction proves that a function that was frozen for longer than the grace reads the source before

@@ -119,7 +119,7 @@ func (p *published) get(ctx context.Context) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
 	switch resp.StatusCode {
 	case http.StatusOK:
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+	case http.StatusNotFound, http.StatusGone:
 		return nil, refused(fmt.Errorf("get: status %d", resp.StatusCode))
 	default:
 		return nil, fmt.Errorf("get: status %d", resp.StatusCode)

@@ -20,10 +20,9 @@ const MinSecretBytes = 32
 // hmacAlgorithms is the family of shared secrets.
 var hmacAlgorithms = []string{"HS256", "HS384", "HS512"}
 
-// refusals are the error codes by which SSM says that the secret does not exist, or not for this function: the
-// parameter or its KMS key is gone, or a policy forbids access. All others, such as throttling, say nothing about the
-// secret.
-var refusals = []string{"ParameterNotFound", "AccessDeniedException", "InvalidKeyId"}
+// refusals are the error codes by which SSM says that the secret no longer exists: the parameter or its KMS key is
+// gone. All others say nothing about the secret: throttling, a fault, a policy that forbids this function to read it.
+var refusals = []string{"ParameterNotFound", "InvalidKeyId"}
 
 // ParameterGetter reads one parameter of SSM's Parameter Store. *ssm.Client is one.
 type ParameterGetter interface {

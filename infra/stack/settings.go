@@ -44,8 +44,8 @@ var settings = []setting{
 	text("jwtIssuer", func(c *Config) *string { return &c.JWTIssuer }, `^.{0,512}$`, "at most 512 characters"),
 	text("jwtAudience", func(c *Config) *string { return &c.JWTAudience }, `^.{0,512}$`, "at most 512 characters"),
 	text("userIdClaim", func(c *Config) *string { return &c.UserIDClaim }, `^.{1,128}$`, "1 to 128 characters"),
-	// The lower bound is how long even a deleted secret stays valid.
-	duration("keyGrace", func(c *Config) *time.Duration { return &c.KeyGrace }, 10*time.Minute, 24*time.Hour),
+	// The lower bound is how often they are read again: no shorter grace can be noticed.
+	duration("keyGrace", func(c *Config) *time.Duration { return &c.KeyGrace }, 5*time.Minute, 24*time.Hour),
 
 	text("stage", func(c *Config) *string { return &c.Stage }, `^([A-Za-z0-9][A-Za-z0-9_-]{0,26})?$`,
 		"a letter or digit and then at most 26 letters, digits, - and _, or nothing"),
