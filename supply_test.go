@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -94,5 +95,60 @@ func TestNothingThatTestsLeave(t *testing.T) {
 	t.Parallel()
 	if left := tracked(t, "*.fail", "*/testdata/rapid/*"); len(left) > 0 {
 		t.Errorf("remove %v: a case worth keeping becomes a test of its own", left)
+	}
+}
+
+// TestNoticesNameWhatIsShipped proves that each library that the console ships has its license beside it and is named in
+// NOTICE.
+func TestNoticesNameWhatIsShipped(t *testing.T) {
+	t.Parallel()
+	notice, err := os.ReadFile("NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	libraries := tracked(t, "*/vendor/*.js")
+	if len(libraries) == 0 {
+		t.Error("no library was found: the test looks in the wrong place")
+	}
+	for _, library := range libraries {
+		if !strings.Contains(string(notice), library+"\n") {
+			t.Errorf("NOTICE does not name %s and its license", library)
+		}
+		if _, err := os.Stat(strings.TrimSuffix(library, ".js") + ".LICENSE"); err != nil {
+			t.Errorf("%s has no license beside it: %v", library, err)
+		}
+	}
+}
+
+// script runs one of the release's scripts, and returns its output and its complaint.
+func script(t *testing.T, name string, args ...string) (output, complaint string, err error) {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("the release's scripts need bash")
+	}
+	var stdout, stderr strings.Builder
+	command := exec.Command("bash", append([]string{".github/scripts/" + name}, args...)...)
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err = command.Run()
+	return stdout.String(), stderr.String(), err
+}
+
+// TestReleaseNotes proves that a release describes its own version, and that one without a section fails.
+func TestReleaseNotes(t *testing.T) {
+	t.Parallel()
+	changelog := filepath.Join(t.TempDir(), "CHANGELOG.md")
+	text := "# Changelog\n\n## Unreleased\n\n- soon\n\n## [1.2.3] - 2026-01-02\n\n### Added\n\n- this\n\n## 1.2.2\n\n- before\n\n## 1.2.1\n\n"
+	if err := os.WriteFile(changelog, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{"v1.2.3": "\n### Added\n\n- this\n", "v1.2.2": "\n- before\n"} {
+		if got, complaint, err := script(t, "changelog.sh", version, changelog); err != nil || got != want {
+			t.Errorf("%s: got %q, %s, %v; want %q", version, got, complaint, err, want)
+		}
+	}
+	for _, version := range []string{"v1.2.1", "v1.2.4", "v1.2", ""} {
+		if got, complaint, err := script(t, "changelog.sh", version, changelog); err == nil || !strings.Contains(complaint, "has no section") {
+			t.Errorf("%q: got %q, %q, %v; want a complaint that it has no section", version, got, complaint, err)
+		}
 	}
 }
