@@ -102,6 +102,14 @@ func (o *outcomes) problem(p dlqPicked, queue string) error {
 	return errors.Join(errs...)
 }
 
+// nothing reports that messages were there and none was taken: a script must not believe that its work is done.
+func (o *outcomes) nothing(hidden int, queue string) error {
+	if len(o.found) > 0 || hidden+o.later == 0 {
+		return nil
+	}
+	return fmt.Errorf("nothing was taken from %s, although messages are there: try again", queue)
+}
+
 func noneWith(reason, queue string, others map[string]int) string {
 	return fmt.Sprintf("no message in %s has the reason %s; there are: %s", queue, reason, countsByName(others))
 }

@@ -86,6 +86,7 @@ func (p inProcess) Do(r *http.Request) (_ *http.Response, err error) {
 		}
 	}()
 	w := httptest.NewRecorder()
+	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat)) // as net/http does
 	p.ServeHTTP(w, r)
 	return w.Result(), r.Context().Err()
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"text/tabwriter"
+	"time"
 )
 
 // dlqListCommand lists dead letters without their bodies.
@@ -47,13 +48,13 @@ func (c *dlqListCommand) Run(ctx context.Context, w world, line *commands) error
 
 // list stops reading at --limit, and then estimates the rest from the count taken at the start.
 func (c *dlqListCommand) list(ctx context.Context, w world, queue dlq) error {
-	visible, hidden, err := queue.count(ctx)
+	census, err := queue.count(ctx)
 	if err != nil {
 		return err
 	}
 	var mu sync.Mutex
 	letters, more, others := []letter{}, 0, map[string]int{}
-	walk := walk{dlq: queue, hide: hideFor(visible, 1e9)}
+	walk := walk{dlq: queue, hide: hideFor(census.visible, 1e9)}
 	walk.visit = func(_ context.Context, l letter) bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -74,7 +75,7 @@ func (c *dlqListCommand) list(ctx context.Context, w world, queue dlq) error {
 	slices.SortFunc(letters, func(a, b letter) int {
 		return cmp.Or(a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID))
 	})
-	if err := c.print(w, letters); err != nil {
+	if err := c.print(w, letters, census.now); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -83,17 +84,17 @@ func (c *dlqListCommand) list(ctx context.Context, w world, queue dlq) error {
 	if len(letters) == 0 {
 		c.nothing(w.stderr, queue.url, others)
 	}
-	if left := visible - len(walk.held); walk.enough() && left > 0 {
+	if left := census.visible - len(walk.held); walk.enough() && left > 0 {
 		more += left
 	}
 	if more > 0 {
 		fmt.Fprintf(w.stderr, "about %d more are there: raise --limit, which is %d\n", more, c.Limit)
 	}
-	walk.remark(w.stderr, hidden)
+	walk.remark(w.stderr, census.hidden)
 	return nil
 }
 
-func (c *dlqListCommand) print(w world, letters []letter) error {
+func (c *dlqListCommand) print(w world, letters []letter, now time.Time) error {
 	if c.JSON {
 		return json.NewEncoder(w.stdout).Encode(letters)
 	}
@@ -104,7 +105,7 @@ func (c *dlqListCommand) print(w world, letters []letter) error {
 	fmt.Fprintln(table, "MESSAGE\tAGE\tATTEMPTS\tBYTES\tID\tREASON")
 	for _, l := range letters {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
-			l.MessageID, age(w.now().Sub(l.SentAt)), l.attempts(), l.size(), plain(l.ID), l.why())
+			l.MessageID, age(now.Sub(l.SentAt)), l.attempts(), l.size(), plain(l.ID), l.why())
 	}
 	return table.Flush()
 }

@@ -45,8 +45,8 @@ func TestList(t *testing.T) {
 ` + string(crashed.MessageID) + `  2d2h    -         32           crashed              crash: moved here by the queue itself, because send died whenever it had the message
 ` + silent + `  2d2h    -         8                                 crash: moved here by the queue itself, because send died whenever it had the message
 ` + nonsense + `  1m31s   3         16                                malformed: not valid JSON at byte 2
-` + cut + `  1m31s   3         8 of 300000                       body-too-large: Body has 300000 bytes
-` + failed + `  1s      3         54           "order-7\x1b[2J"     undelivered: 1 connection owed
+` + cut + `  1m30s   3         8 of 300000                       body-too-large: Body has 300000 bytes
+` + failed + `  0s      3         54           "order-7\x1b[2J"     undelivered: 1 connection owed
 `
 		if diff := gocmp.Diff(strings.Fields(want), strings.Fields(b.out.String())); diff != "" || strings.Contains(b.out.String(), "secret") {
 			t.Errorf("%s\n%s", b.out, diff)
@@ -218,7 +218,7 @@ func TestShow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []string{
-			"message " + id, "reason malformed: no", "attempts 3", "bytes 10", "SentTimestamp 2000-01-01T00:00:00.000Z (1m0s ago)",
+			"message " + id, "reason malformed: no", "attempts 3", "bytes 10", "SentTimestamp 2000-01-01T00:00:00.000Z (1m1s ago)",
 			"AWSTraceHeader Root=1-", `attribute HeliographOwed String {"owed":1}`, `attribute tenant String "acme\x7f"`,
 		} {
 			if got := strings.Join(strings.Fields(b.out.String()), " "); !strings.Contains(got, want) {

@@ -151,19 +151,20 @@ type operation struct {
 	wholeOnly bool
 	do        func(context.Context, letter) error // nil: only list the messages
 
-	began time.Time
+	began time.Time // by SQS's clock
 	mu    sync.Mutex
 	outcomes
 }
 
 // run reports what was done and everything that was not: messages left alone, hidden, missing or failed.
 func (e *operation) run(ctx context.Context, queue dlq) error {
-	visible, hidden, err := queue.count(ctx)
+	census, err := queue.count(ctx)
 	if err != nil {
 		return err
 	}
-	e.began, e.outcomes = e.now(), newOutcomes()
-	walk := walk{dlq: queue, hide: hideFor(visible, e.rate), visit: e.visit}
+	sleep(ctx, time.Second) // until SQS's clock has passed census.now, so that whatever dies again is later than that
+	e.began, e.outcomes = census.now, newOutcomes()
+	walk := walk{dlq: queue, hide: hideFor(census.visible, e.rate), visit: e.visit}
 	walk.enough = func() bool { return e.all(e.picked) }
 	err = walk.run(ctx)
 	fmt.Fprintf(e.stdout, "%d %s\n", e.done, e.verb)
@@ -171,13 +172,13 @@ func (e *operation) run(ctx context.Context, queue dlq) error {
 		fmt.Fprintf(e.stderr, "%d came after the start and were left alone\n", e.later)
 	}
 	if !e.picked.All {
-		hidden = 0 // requested ids that were not found are reported below
+		census.hidden = 0 // requested ids that were not found are reported below
 	}
-	walk.remark(e.stderr, hidden)
+	walk.remark(e.stderr, census.hidden)
 	if ctx.Err() != nil {
 		return errors.Join(err, fmt.Errorf("interrupted: all others are still in %s", queue.url))
 	}
-	return errors.Join(err, e.problem(e.picked, queue.url))
+	return errors.Join(err, e.problem(e.picked, queue.url), e.nothing(census.hidden+walk.lost, queue.url))
 }
 
 // visit may be called for several messages concurrently.
@@ -203,7 +204,7 @@ func (e *operation) begin(l letter) bool {
 	case !e.picked.takes(l):
 		e.others[l.Reason]++
 		return false
-	case e.picked.All && l.SentAt.After(e.began):
+	case e.picked.All && !l.SentAt.Before(e.began):
 		e.later++
 		return false
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -71,9 +72,9 @@ func TestRedriveKeepsItsPace(t *testing.T) {
 		if err := redrive.redrive(t.Context(), b.world, b.queue); err != nil {
 			t.Fatal(err)
 		}
-		// The last second is the final receive, which waits and returns nothing.
-		if took := time.Since(began); took < 6*time.Second || took > 6500*time.Millisecond {
-			t.Errorf("100 messages at 20 a second took %v, want about 6s", took)
+		// One second passes before the first message, which the pace makes use of, and one in the final receive, which waits and returns nothing.
+		if took := time.Since(began); took < 6900*time.Millisecond || took > 7500*time.Millisecond {
+			t.Errorf("100 messages at 20 a second took %v, want about 7s", took)
 		}
 		if got := numbers(t, visible(t, b.send)); len(got) != 100 || len(slices.Compact(got)) != 100 {
 			t.Errorf("%d messages are on the send queue, want each of 100 once: %v", len(got), got)
@@ -152,6 +153,76 @@ func TestRedriveEnds(t *testing.T) {
 		}
 		if len(again) != 5 || !strings.Contains(b.err.String(), "5 came after the start and were left alone") {
 			t.Errorf("%d died again; printed %q", len(again), b.err)
+		}
+	})
+}
+
+// TestSkewedClocks proves that --all takes exactly the messages that were there at the start, whatever the operator's clock
+// says: those that die again during a redrive, and those that come during a drop, stay.
+func TestSkewedClocks(t *testing.T) {
+	t.Parallel()
+	for _, skew := range []time.Duration{-24 * time.Hour, -10 * time.Minute, -time.Second, 0, time.Second, 10 * time.Minute, 24 * time.Hour} {
+		for name, command := range map[string]func(*bench, context.Context) error{
+			"redrive": func(b *bench, ctx context.Context) error {
+				return new(dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 10}).redrive(ctx, b.world, b.queue)
+			},
+			"drop": func(b *bench, ctx context.Context) error {
+				return new(dlqDropCommand{Picked: dlqPicked{All: true}, Yes: true}).drop(ctx, b.world, b.queue)
+			},
+		} {
+			t.Run(fmt.Sprint(name, " at ", skew), func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, func(t *testing.T, b *bench) {
+					b.now = func() time.Time { return time.Now().Add(skew) }
+					time.Sleep(300 * time.Millisecond) // within a second, which Date does not show
+					b.buryMany(t, 20)
+					b.fault = func(action string, n int) error {
+						if (action == "SendMessage" || action == "DeleteMessage") && n <= 200 {
+							b.bury(t, `{"UserId":"u","Body":"b","Id":"again"}`, "undelivered: again")
+						}
+						return nil
+					}
+					if err := command(b, t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					if taken := strings.Count(b.out.String(), "undelivered: tried"); taken != 20 || strings.Contains(b.out.String(), "again") {
+						t.Errorf("%d of 20 were taken, and these:\n%s", taken, b.out)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestNothingTaken proves that a command that took nothing of what is there says so by its error.
+func TestNothingTaken(t *testing.T) {
+	t.Parallel()
+	for name, arrange := range map[string]func(*testing.T, *bench){
+		"all came later": func(t *testing.T, b *bench) {
+			b.fault = func(action string, n int) error {
+				if action == "ReceiveMessage" && n == 1 {
+					b.buryMany(t, 3)
+				}
+				return nil
+			}
+		},
+		"all are hidden": func(t *testing.T, b *bench) {
+			b.buryMany(t, 3)
+			visible(t, b.dead)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, b *bench) {
+				arrange(t, b)
+				redrive := dlqRedriveCommand{Picked: dlqPicked{All: true}, Rate: 10}
+				wantError(t, redrive.redrive(t.Context(), b.world, b.queue), "nothing was taken from http://sqs.test/123456789012/dead")
+			})
+		})
+	}
+	inBubble(t, func(t *testing.T, b *bench) {
+		if err := new(dlqDropCommand{Picked: dlqPicked{All: true}, Yes: true}).drop(t.Context(), b.world, b.queue); err != nil {
+			t.Errorf("an empty queue: %v", err)
 		}
 	})
 }

@@ -41,12 +41,12 @@ func (c *dlqShowCommand) Run(ctx context.Context, w world, line *commands) error
 
 // show reads until the message turns up, because SQS cannot look one up by id.
 func (c *dlqShowCommand) show(ctx context.Context, w world, queue dlq) error {
-	visible, _, err := queue.count(ctx)
+	census, err := queue.count(ctx)
 	if err != nil {
 		return err
 	}
 	var found atomic.Pointer[letter]
-	walk := walk{dlq: queue, hide: hideFor(visible, 1e9)}
+	walk := walk{dlq: queue, hide: hideFor(census.visible, 1e9)}
 	walk.visit = func(_ context.Context, l letter) bool {
 		if l.MessageID == c.ID {
 			found.Store(&l)
@@ -60,21 +60,21 @@ func (c *dlqShowCommand) show(ctx context.Context, w world, queue dlq) error {
 	walk.remark(w.stderr, 0)
 	switch l := found.Load(); {
 	case l != nil:
-		return c.print(w, *l)
+		return c.print(w, *l, census.now)
 	case ctx.Err() != nil:
 		return errors.New("interrupted before the message was found")
 	}
 	return notThere(queue.url, c.ID)
 }
 
-func (c *dlqShowCommand) print(w world, l letter) error {
+func (c *dlqShowCommand) print(w world, l letter, now time.Time) error {
 	table := tabwriter.NewWriter(w.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(table, "message\t%s\nreason\t%s\nattempts\t%s\nbytes\t%s\n", l.MessageID, l.why(), l.attempts(), l.size())
 	if l.ID != "" {
 		fmt.Fprintf(table, "id\t%s\n", plain(l.ID))
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.message.Attributes)) {
-		fmt.Fprintf(table, "%s\t%s\n", quoted(name), systemValue(name, l.message.Attributes[name], w.now()))
+		fmt.Fprintf(table, "%s\t%s\n", quoted(name), systemValue(name, l.message.Attributes[name], now))
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.message.MessageAttributes)) {
 		if name == message.BodyAttribute {

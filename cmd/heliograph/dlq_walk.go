@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -39,20 +40,32 @@ func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), patience)
 }
 
-// count returns approximately how many messages can be received, and how many are hidden because another reader has
-// them.
-func (b dlq) count(ctx context.Context) (visible, hidden int, err error) {
+// census is a queue at one moment, in the approximate words of SQS.
+type census struct {
+	visible int       // messages that can be received
+	hidden  int       // messages that another reader has
+	now     time.Time // by SQS's clock, which stamps the messages too, rounded up to whole seconds
+}
+
+// count asks SQS for the census. The operator's clock plays no part in it: if it is fast, messages that die again during
+// a redrive would count as old ones, and be redriven over and over.
+func (b dlq) count(ctx context.Context) (census, error) {
 	out, err := b.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &b.url, AttributeNames: []types.QueueAttributeName{
 			types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
 		},
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("ask how many messages are in %s: %w", b.url, err)
+		return census{}, fmt.Errorf("ask how many messages are in %s: %w", b.url, err)
 	}
-	visible, _ = strconv.Atoi(out.Attributes[string(types.QueueAttributeNameApproximateNumberOfMessages)])
-	hidden, _ = strconv.Atoi(out.Attributes[string(types.QueueAttributeNameApproximateNumberOfMessagesNotVisible)])
-	return visible, hidden, nil
+	now, told := awsmiddleware.GetServerTime(out.ResultMetadata) // the header Date, without fractions
+	if !told {
+		return census{}, fmt.Errorf("ask how many messages are in %s: the answer has no Date, by which new messages are told from old ones", b.url)
+	}
+	c := census{now: now.Add(time.Second)}
+	c.visible, _ = strconv.Atoi(out.Attributes[string(types.QueueAttributeNameApproximateNumberOfMessages)])
+	c.hidden, _ = strconv.Atoi(out.Attributes[string(types.QueueAttributeNameApproximateNumberOfMessagesNotVisible)])
+	return c, nil
 }
 
 // walk reads through the queue. It is not safe for concurrent use.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -88,6 +89,9 @@ func run(ctx context.Context, w world, args []string) (code int) {
 	if exited >= 0 { // --help has been printed
 		return exited
 	}
+	if err == nil {
+		err = noneEmpty(command)
+	}
 	if err != nil {
 		fmt.Fprintf(w.stderr, "heliograph: %s\nTry: heliograph --help\n", escaped(err.Error()))
 		return 2
@@ -98,4 +102,40 @@ func run(ctx context.Context, w world, args []string) (code int) {
 		return 1
 	}
 	return 0
+}
+
+// noneEmpty refuses arguments without a value, such as --reason="$REASON" if the variable is not set: without its filter, a
+// command would reach more than was meant. A tag empty:"" permits it.
+func noneEmpty(command *kong.Context) error {
+	for _, given := range command.Path {
+		var value *kong.Value
+		switch {
+		case given.Flag != nil:
+			value = given.Flag.Value
+		case given.Positional != nil:
+			value = given.Positional
+		default:
+			continue
+		}
+		if !value.Tag.Has("empty") && isEmpty(command.Value(given)) {
+			return fmt.Errorf("%s is empty: give it a value, or leave it out", value.ShortSummary())
+		}
+	}
+	return nil
+}
+
+// isEmpty reports whether a given value is an empty text, a list of nothing, or one that holds an empty text.
+func isEmpty(value reflect.Value) bool {
+	switch value.Kind() {
+	case reflect.String:
+		return value.Len() == 0
+	case reflect.Slice, reflect.Map:
+		for _, one := range value.Seq2() {
+			if isEmpty(one) {
+				return true
+			}
+		}
+		return value.Len() == 0
+	}
+	return false
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -70,5 +71,32 @@ func TestHangUp(t *testing.T) {
 			t.Errorf("%v does not end the program", s)
 		}
 		stop()
+	}
+}
+
+// TestEmptyArguments proves, for every flag and argument that takes text, that an empty one is a usage error: a shell gives
+// it for a variable that is not set, and without its filter a command would reach more than was meant.
+func TestEmptyArguments(t *testing.T) {
+	t.Parallel()
+	for arguments, refused := range map[string]string{
+		"dlq drop --all --reason= --yes": "--reason", "dlq redrive --all --reason=": "--reason", "dlq list --reason=": "--reason",
+		"dlq drop <> --yes": "message-id", "dlq show <>": "message-id", "metrics --namespace=": "--namespace", "--stack= dlq drop --all --yes": "--stack",
+		"send --user= text": "--user", "send --user=1 --user= text": "--user", "send --connection= --user=1 text": "--connection",
+		"send --user=1 --id= text": "--id", "send --user=1 --expires= text": "--expires", "token --user=": "--user", "token --user=1 --claim=": "--claim",
+		"connect --user=": "--user", "connect --token=": "--token", "online <>": "users", "online 1 <>": "users", "journey <>": "id",
+		"local --config jwtSecret=": "--config", "local --allow-host=": "--allow-host", "fault add <> --down": "service", "fault add sns --action= --down": "--action",
+		"fault add sns --resource= --down": "--resource", "fault add sns --caller= --down": "--caller", "fault add sns --error=": "--error", "fault clear <>": "is empty",
+	} {
+		words := strings.Fields(arguments)
+		for i := range words {
+			words[i] = strings.Replace(words[i], "<>", "", 1)
+		}
+		var stderr bytes.Buffer
+		nowhere := func() (string, error) { return "", errors.New("it runs") }
+		w := world{stdin: strings.NewReader(""), stdout: &bytes.Buffer{}, stderr: &stderr, now: time.Now, directory: nowhere}
+		code := run(t.Context(), w, words)
+		if code != 2 || !strings.Contains(stderr.String(), refused) || !strings.Contains(stderr.String(), "is empty") {
+			t.Errorf("heliograph %s: exit code %d, %q", arguments, code, &stderr)
+		}
 	}
 }

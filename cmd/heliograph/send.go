@@ -24,7 +24,7 @@ type sendCommand struct {
 	Receipt bool   `help:"Publish a delivery receipt on the event topic; requires --id."`
 	Expires string `placeholder:"TIME" help:"Do not deliver it later than this: a time such as 2026-01-02T15:04:05Z, or one from now such as 90s."`
 
-	Body string `arg:"" help:"What to send; - reads it from standard input."`
+	Body string `arg:"" empty:"" help:"What to send; - reads it from standard input."`
 }
 
 func (sendCommand) Help() string {

@@ -50,12 +50,12 @@ func TestNothingObeyed(t *testing.T) {
 		"alarms, watch": func(w world) error { return new(alarmsCommand).printChanges(w, nil, alarms) },
 		"top":           func(w world) error { shown.print(w.stdout, true); return nil },
 		"journey":       func(w world) error { _, err := fmt.Fprint(w.stdout, journeyText(told)); return err },
-		"dlq list":      func(w world) error { return new(dlqListCommand).print(w, []letter{l}) },
+		"dlq list":      func(w world) error { return new(dlqListCommand).print(w, []letter{l}, time.Now()) },
 		"dlq list, none": func(w world) error {
 			new(dlqListCommand).nothing(w.stdout, "queue", map[string]int{hostile: 1})
 			return nil
 		},
-		"dlq show": func(w world) error { return new(dlqShowCommand).print(w, l) },
+		"dlq show": func(w world) error { return new(dlqShowCommand).print(w, l, time.Now()) },
 		"dlq redrive": func(w world) error {
 			e := operation{world: w, verb: "redriven"}
 			e.end(l, nil)
