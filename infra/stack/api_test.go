@@ -119,7 +119,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// TestStages proves that stages log each access without the query string, which may contain a token, and that the
+// TestStages proves that stages log each access briefly, without the query string, which may contain a token, and that the
 // throttle is not the provider's 0, which refuses every request.
 func TestStages(t *testing.T) {
 	t.Parallel()
@@ -132,11 +132,17 @@ func TestStages(t *testing.T) {
 			t.Errorf("%s logs no JSON on one line: %v: %s", name, err, format)
 		}
 		for _, variable := range fields {
-			for _, secret := range []string{"query", "header", "protocol", "principalId", "requestOverride"} {
+			for _, secret := range []string{"query", "header", "protocol", "principalId", "requestOverride", "path"} {
 				if strings.Contains(strings.ToLower(variable), strings.ToLower(secret)) {
 					t.Errorf("%s logs %s", name, variable)
 				}
 			}
+		}
+		if len(format) > 400 {
+			t.Errorf("%s has a format of %d bytes, and each line is paid for by the byte: %s", name, len(format), format)
+		}
+		if on := stage.at("defaultRouteSettings.detailedMetricsEnabled"); on != nil && on != false {
+			t.Errorf("%s has metrics of each route, which cost extra", name)
 		}
 		if stage.text("accessLogSettings.destinationArn") == "" {
 			t.Errorf("%s logs nowhere", name)
@@ -151,9 +157,6 @@ func TestStages(t *testing.T) {
 	}
 	if got := run.get(t, "websocket-stage").text("name"); got != testStage {
 		t.Errorf("the WebSocket stage is called %s, want the stack's name", got)
-	}
-	if got := run.get(t, "websocket-stage").at("defaultRouteSettings.detailedMetricsEnabled"); got != true {
-		t.Errorf("detailed metrics of the WebSocket stage: %v", got)
 	}
 	if got := run.get(t, "http-stage"); got.text("name") != "$default" || got.at("autoDeploy") != true {
 		t.Errorf("the HTTP stage is %s, auto deploy %v", got.text("name"), got.at("autoDeploy"))

@@ -49,6 +49,7 @@ type Config struct {
 	LogRetentionDays int        // of every log group
 	LogLevel         slog.Level // of every function
 	LogSampling      float64    // 0 to 1: share of invocations whose lines below the level are written, too
+	Tracing          string     // "active" or "passThrough": Lambda samples invocations, or follows their callers
 	TraceSampling    float64    // 0 to 1: share of the invocations sampled by Lambda whose steps are traced
 
 	MaxConnectionsPerUser int // further connects are refused
@@ -93,6 +94,7 @@ func DefaultConfig() Config {
 		Dashboard:         fullSize,
 		LogRetentionDays:  14,
 		LogLevel:          slog.LevelInfo,
+		Tracing:           activeTracing,
 		TraceSampling:     1,
 		PresenceGrace:     5 * time.Second,
 		ConnectionLease:   15 * time.Minute,

@@ -158,14 +158,18 @@ func TestFunctions(t *testing.T) {
 		f := run.get(t, name+"-function")
 		got := map[string]any{
 			"runtime": f.at("runtime"), "handler": f.at("handler"), "architectures": f.at("architectures"),
-			"tracing": f.at("tracingConfig.mode"), "code": f.at("code"), "name": f.at("name"),
+			"tracing": f.at("tracingConfig.mode"), "logs": f.at("loggingConfig"), "code": f.at("code"), "name": f.at("name"),
 		}
 		want := map[string]any{
 			"runtime": "provided.al2023", "handler": "bootstrap", "architectures": []any{"arm64"},
-			"tracing": "Active", "code": "/build/" + name + ".zip", "name": "heliograph-test-" + name,
+			"tracing": "Active", "logs": map[string]any{"logFormat": "JSON", "applicationLogLevel": "DEBUG", "systemLogLevel": "WARN"}, "code": "/build/" + name + ".zip", "name": "heliograph-test-" + name,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		quiet := record(t, testConfig(func(c *Config) { c.Tracing = passThroughTracing }))
+		if mode := quiet.get(t, name+"-function").at("tracingConfig.mode"); mode != "PassThrough" {
+			t.Errorf("%s is traced by the mode %v, want what is configured", name, mode)
 		}
 		role := f.text("role")
 		if other, taken := roles[role]; taken {

@@ -75,6 +75,7 @@ var settings = []setting{
 	oneOf("logLevel", func(c *Config) *slog.Level { return &c.LogLevel }, parseLevel, levelName,
 		slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError),
 	share("logSampling", func(c *Config) *float64 { return &c.LogSampling }),
+	oneOf("tracing", func(c *Config) *string { return &c.Tracing }, same, shown, activeTracing, passThroughTracing),
 	share("traceSampling", func(c *Config) *float64 { return &c.TraceSampling }),
 
 	// SQS delays a message by 15 minutes at most, and the grace period is such a delay.

@@ -180,7 +180,7 @@ func (a webSocketAPI) declareStage(live *apigatewayv2.Deployment, logRole []pulu
 		DeploymentId:      live.ID(),
 		AccessLogSettings: a.accessLog(),
 		DefaultRouteSettings: &apigatewayv2.StageDefaultRouteSettingsArgs{
-			DetailedMetricsEnabled: pulumi.Bool(true),
+			DetailedMetricsEnabled: pulumi.Bool(false), // metrics for each route cost extra, and no alarm needs them
 			ThrottlingRateLimit:    pulumi.Float64(a.config.ThrottleRate),
 			ThrottlingBurstLimit:   pulumi.Int(a.config.ThrottleBurst),
 		},

@@ -106,6 +106,10 @@ func readLine(group string, e cloudwatch.Event) logLine {
 		line.Level, line.Message = levelMetrics, ""
 		return line
 	}
+	if kind, _ := fields["type"].(string); strings.HasPrefix(kind, "platform.") {
+		line.Level, line.Message = levelPlatform, kind
+		return line
+	}
 	level, _ := fields["level"].(string)
 	message, _ := fields["message"].(string)
 	msg, _ := fields["msg"].(string)

@@ -30,7 +30,10 @@ func (e *environment) dispatch(inv *invocation) bool {
 		inv.duration = time.Since(started)
 	}
 	e.mu.Unlock()
-	e.log("START RequestId: "+inv.id+" Version: $LATEST", true)
+	e.system(systemLine{
+		text:  "START RequestId: " + inv.id + " Version: $LATEST",
+		event: "platform.start", level: "INFO", record: map[string]any{"requestId": inv.id, "version": "$LATEST"},
+	})
 	if e.p.options.Freeze {
 		e.child.thaw()
 	}
@@ -87,7 +90,8 @@ func (e *environment) checkMemory(inv *invocation) int64 {
 	inv.mu.Lock()
 	inv.answer = nil
 	inv.mu.Unlock()
-	e.log(fmt.Sprintf("the function used %d MB and has %d MB: it is killed, as Lambda would have done", peak>>20, inv.f.MemorySize), true)
+	why := fmt.Sprintf("the function used %d MB and has %d MB: it is killed, as Lambda would have done", peak>>20, inv.f.MemorySize)
+	e.system(systemLine{text: why, event: "platform.fault", level: "WARN", record: why})
 	e.child.kill()
 	return -1
 }
@@ -104,11 +108,11 @@ func (e *environment) failed() {
 	}
 	if timedOut {
 		text := fmt.Sprintf("Task timed out after %.2f seconds", inv.f.Timeout.Seconds())
-		e.log(e.p.options.Now().UTC().Format("2006-01-02T15:04:05.000Z")+" "+inv.id+" "+text, true)
+		e.system(systemLine{text: e.p.options.Now().UTC().Format("2006-01-02T15:04:05.000Z") + " " + inv.id + " " + text})
 		inv.fail("Sandbox.Timedout", "%s", text)
 	} else {
 		reason := e.child.exitReason()
-		e.log("RequestId: "+inv.id+" Error: "+reason, true)
+		e.system(systemLine{text: "RequestId: " + inv.id + " Error: " + reason})
 		inv.fail("Runtime.ExitError", "%s", reason)
 	}
 	e.complete(inv, endPeak(e.child.cmd.ProcessState), false)
@@ -117,8 +121,12 @@ func (e *environment) failed() {
 // complete logs and measures an event, then gives its caller the answer.
 func (e *environment) complete(inv *invocation, peak int64, alive bool) {
 	inv.stop()
-	e.log("END RequestId: "+inv.id, true)
-	e.log(e.report(inv, peak), true)
+	status, level := ended(inv.answer.errorType, "DEBUG")
+	e.system(systemLine{
+		text:  "END RequestId: " + inv.id,
+		event: "platform.runtimeDone", level: level, record: map[string]any{"requestId": inv.id, "status": status},
+	})
+	e.system(e.report(inv, peak))
 	e.mu.Lock()
 	log := e.tail.String()
 	e.tail, e.requestID = tail{}, ""
@@ -134,11 +142,36 @@ func (e *environment) complete(inv *invocation, peak int64, alive bool) {
 	inv.settle(log)
 }
 
-// report returns Lambda's REPORT line.
-func (e *environment) report(inv *invocation, peak int64) string {
-	ms := math.Ceil(float64(inv.duration+inv.initDuration) / float64(time.Millisecond)) // the init is billed too
+// report returns Lambda's report on an event.
+func (e *environment) report(inv *invocation, peak int64) systemLine {
+	status, level := ended(inv.answer.errorType, "INFO")
+	metrics := map[string]float64{
+		"durationMs":       float64(inv.duration.Microseconds()) / 1000,
+		"billedDurationMs": billed(inv),
+		"memorySizeMB":     float64(inv.f.MemorySize),
+		"maxMemoryUsedMB":  float64(megabytes(peak)),
+	}
+	if inv.initDuration > 0 {
+		metrics["initDurationMs"] = float64(inv.initDuration.Microseconds()) / 1000
+	}
+	record := map[string]any{"requestId": inv.id, "status": status, "metrics": metrics}
+	if inv.answer.errorType != "" {
+		record["errorType"] = inv.answer.errorType
+	}
+	return systemLine{text: e.reportText(inv, peak), event: "platform.report", level: level, record: record}
+}
+
+// billed is what an event is billed for, in milliseconds; the init is billed, too.
+func billed(inv *invocation) float64 {
+	return math.Ceil(float64(inv.duration+inv.initDuration) / float64(time.Millisecond))
+}
+
+func megabytes(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
+
+// reportText returns Lambda's REPORT line.
+func (e *environment) reportText(inv *invocation, peak int64) string {
 	line := fmt.Sprintf("REPORT RequestId: %s\tDuration: %s ms\tBilled Duration: %.0f ms\tMemory Size: %d MB\tMax Memory Used: %d MB",
-		inv.id, milliseconds(inv.duration), ms, inv.f.MemorySize, (peak+1<<20-1)>>20)
+		inv.id, milliseconds(inv.duration), billed(inv), inv.f.MemorySize, megabytes(peak))
 	if inv.initDuration > 0 {
 		line += "\tInit Duration: " + milliseconds(inv.initDuration) + " ms"
 	}

@@ -52,7 +52,7 @@ func (p *Platform) newEnvironment(f *function) (*environment, error) {
 		return nil, fmt.Errorf("making the environment's folder: %w", err)
 	}
 	var err error
-	if e.output, err = newOutput(func(text string) { e.log(text, false) }); err != nil {
+	if e.output, err = newOutput(e.wrote); err != nil {
 		return nil, fmt.Errorf("making the log's pipe: %w", err)
 	}
 	if err := e.start(); err != nil {
@@ -139,6 +139,20 @@ func (e *environment) environ() []string {
 		env = append(env, name+"="+value)
 	}
 	return env
+}
+
+// wrote records a line of the process, if the function's log level admits it.
+func (e *environment) wrote(text string) {
+	if e.f.Logging.admits(text) {
+		e.log(text, false)
+	}
+}
+
+// system records a line of the platform about the process, likewise.
+func (e *environment) system(line systemLine) {
+	if text, written := line.render(e.f.Logging, e.p.options.Now().UTC().Format("2006-01-02T15:04:05.000Z")); written {
+		e.log(text, true)
+	}
 }
 
 // log records a line of the process, or of the platform about it.

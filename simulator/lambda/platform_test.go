@@ -225,6 +225,47 @@ func TestLinesComeWholeAndInOrder(t *testing.T) {
 	}
 }
 
+// TestLogLevels proves that in JSON format each level drops the lines below it, and that lines without a level, such as
+// those with metrics, count as INFO.
+func TestLogLevels(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		logging Logging
+		lines   []string
+		system  []string // regular expressions
+	}{
+		{Logging{}, []string{`{"level":"DEBUG"}`, `{"level":"INFO"}`, `{"level":"ERROR"}`, `{"_aws":{}}`, "no JSON"}, []string{"^START ", "^END ", "^REPORT "}},
+		{
+			Logging{JSON: true},
+			[]string{`{"level":"INFO"}`, `{"level":"ERROR"}`, `{"_aws":{}}`, "no JSON"},
+			[]string{`"type":"platform.start"`, `^{"record":{"metrics":{"billedDurationMs":\d+,.*"status":"success"},"time":"[^"]*Z","type":"platform.report"}$`},
+		},
+		{Logging{JSON: true, Application: "DEBUG", System: "WARN"}, []string{`{"level":"DEBUG"}`, `{"level":"INFO"}`, `{"level":"ERROR"}`, `{"_aws":{}}`, "no JSON"}, nil},
+		{Logging{JSON: true, Application: "WARN", System: "DEBUG"}, []string{`{"level":"ERROR"}`}, []string{"platform.start", "platform.runtimeDone", "platform.report"}},
+	} {
+		p, r := newPlatform(t, Options{})
+		invoke(t, p, create(t, p, "levels", func(c *Config) { c.Logging = tt.logging }), `{}`)
+		if diff := cmp.Diff(tt.lines, r.texts(false)); diff != "" {
+			t.Errorf("%+v: %s", tt.logging, diff)
+		}
+		checkLines(t, r.texts(true), tt.system)
+	}
+}
+
+// TestFailuresReachQuietLogs proves that the platform's report on a failure is written at the level WARN.
+func TestFailuresReachQuietLogs(t *testing.T) {
+	t.Parallel()
+	for behaviour, status := range map[string]string{"exit": "error", "hang": "timeout", "init-exit": "error"} {
+		p, r := newPlatform(t, Options{})
+		f := create(t, p, behaviour, func(c *Config) { c.Logging, c.Timeout = Logging{JSON: true, System: "WARN"}, time.Second })
+		invoke(t, p, f, `{}`)
+		lines := r.texts(true)
+		if len(lines) != 2 || !strings.Contains(lines[1], `"status":"`+status+`"`) {
+			t.Errorf("%s: the platform wrote %q, want two lines with the status %s", behaviour, lines, status)
+		}
+	}
+}
+
 func TestLinesOfTheStartHaveNoRequest(t *testing.T) {
 	t.Parallel()
 	p, r := newPlatform(t, Options{})

@@ -163,13 +163,25 @@ func (p *Platform) start(inv *invocation, phase string, limit time.Duration) (*e
 		<-e.dead
 		failure = startFailure{errorType: "Sandbox.Timedout", message: fmt.Sprintf("Task timed out after %.2f seconds", limit.Seconds())}
 	}
-	status := "error\tError Type: " + failure.errorType
-	if failure.errorType == "Sandbox.Timedout" {
-		status = "timeout"
-	}
-	e.log(fmt.Sprintf("INIT_REPORT Init Duration: %s ms\tPhase: %s\tStatus: %s", milliseconds(time.Since(began)), phase, status), true)
+	e.system(initReport(phase, failure.errorType, time.Since(began)))
 	failure.log = e.logTail()
 	return nil, &failure
+}
+
+// initReport is the platform's line about a failed init.
+func initReport(phase, errorType string, took time.Duration) systemLine {
+	status, level := ended(errorType, "INFO")
+	text := status
+	if status == "error" {
+		text += "\tError Type: " + errorType
+	}
+	return systemLine{
+		text:  fmt.Sprintf("INIT_REPORT Init Duration: %s ms\tPhase: %s\tStatus: %s", milliseconds(took), phase, text),
+		event: "platform.initReport", level: level, record: map[string]any{
+			"initializationType": "on-demand", "phase": phase, "status": status, "errorType": errorType,
+			"metrics": map[string]float64{"durationMs": float64(took.Microseconds()) / 1000},
+		},
+	}
 }
 
 func milliseconds(d time.Duration) string {

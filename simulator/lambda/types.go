@@ -82,6 +82,8 @@ type Config struct {
 	Role string
 	// LogGroup is the CloudWatch log group. Empty means /aws/lambda/<name>.
 	LogGroup string
+	// Logging is the log's format and its levels.
+	Logging Logging
 	// Tracing turns on X-Ray's active mode: every invocation is sampled.
 	Tracing bool
 }
@@ -135,7 +137,7 @@ type LogLine struct {
 	RequestID string
 	// Text is the line without its line end.
 	Text string
-	// Platform marks Lambda's own lines, such as START, END and REPORT.
+	// Platform marks Lambda's own lines, such as START, END and REPORT, or their events in JSON.
 	Platform bool
 }
 

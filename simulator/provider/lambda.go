@@ -28,6 +28,11 @@ type functionInputs struct {
 	TracingConfig struct {
 		Mode string `json:"mode"`
 	} `json:"tracingConfig"`
+	LoggingConfig struct {
+		LogFormat           string `json:"logFormat"`
+		ApplicationLogLevel string `json:"applicationLogLevel"`
+		SystemLogLevel      string `json:"systemLogLevel"`
+	} `json:"loggingConfig"`
 	ReservedConcurrentExecutions *int `json:"reservedConcurrentExecutions"`
 }
 
@@ -36,6 +41,7 @@ func createFunction(p *provider, _ declaration, in functionInputs) (created, err
 		oneOf("runtime", in.Runtime, "provided.al2023"),
 		oneOf("tracingConfig.mode", in.TracingConfig.Mode, "Active", "PassThrough", ""),
 		oneOf("architectures", strings.Join(in.Architectures, ","), "arm64", "x86_64"),
+		in.checkLogging(),
 		roleExists(p.Roles, in.Role, "lambda.amazonaws.com"),
 		mayTrace(p.Roles, in),
 	); err != nil {
@@ -49,7 +55,7 @@ func createFunction(p *provider, _ declaration, in functionInputs) (created, err
 		Name: lambda.FunctionName(in.Name), Archive: in.Code, Handler: in.Handler,
 		Environment: in.Environment.Variables, Timeout: time.Duration(in.Timeout) * time.Second,
 		MemorySize: in.MemorySize, ReservedConcurrency: reserved, Role: in.Role,
-		Tracing: in.TracingConfig.Mode == "Active",
+		Tracing: in.TracingConfig.Mode == "Active", Logging: in.logging(),
 	})
 	if err != nil {
 		return created{}, err
@@ -58,6 +64,24 @@ func createFunction(p *provider, _ declaration, in functionInputs) (created, err
 		"arn": f.ARN, "invokeArn": f.InvokeARN, "qualifiedArn": f.ARN + ":$LATEST", "version": "$LATEST",
 		"sourceCodeHash": f.CodeSHA256, "sourceCodeSize": float64(f.CodeSize),
 	}}, nil
+}
+
+// checkLogging refuses what Lambda refuses: levels are for the JSON format alone.
+func (in functionInputs) checkLogging() error {
+	l := in.LoggingConfig
+	if l.LogFormat != "JSON" && l.ApplicationLogLevel+l.SystemLogLevel != "" {
+		return errors.New("loggingConfig has a log level, which needs the logFormat JSON")
+	}
+	return errors.Join(
+		oneOf("loggingConfig.logFormat", l.LogFormat, "JSON", "Text", ""),
+		oneOf("loggingConfig.applicationLogLevel", l.ApplicationLogLevel, "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", ""),
+		oneOf("loggingConfig.systemLogLevel", l.SystemLogLevel, "DEBUG", "INFO", "WARN", ""),
+	)
+}
+
+func (in functionInputs) logging() lambda.Logging {
+	l := in.LoggingConfig
+	return lambda.Logging{JSON: l.LogFormat == "JSON", Application: l.ApplicationLogLevel, System: l.SystemLogLevel}
 }
 
 // mayTrace returns an error if a function is traced but its role may not send traces. Lambda makes the same check.

@@ -55,10 +55,17 @@ func TestProgramsThatAreWrong(t *testing.T) {
 		{"unknown property within one", func(ctx *pulumi.Context) error {
 			_, err := lambda.NewFunction(ctx, "f", &lambda.FunctionArgs{
 				Role: pulumi.String("r"), VpcConfig: lambda.FunctionVpcConfigArgs{SubnetIds: pulumi.StringArray{}, SecurityGroupIds: pulumi.StringArray{}},
-				LoggingConfig: lambda.FunctionLoggingConfigArgs{LogFormat: pulumi.String("JSON")},
+				SnapStart: lambda.FunctionSnapStartArgs{ApplyOn: pulumi.String("None")},
 			})
 			return err
-		}, []string{`"f"`, "does not honour loggingConfig, vpcConfig"}},
+		}, []string{`"f"`, "does not honour snapStart, vpcConfig"}},
+		{"a log level of text", func(ctx *pulumi.Context) error {
+			_, err := lambda.NewFunction(ctx, "f", &lambda.FunctionArgs{
+				Role: pulumi.String("r"), Runtime: pulumi.String("provided.al2023"), Architectures: pulumi.ToStringArray([]string{"arm64"}),
+				LoggingConfig: lambda.FunctionLoggingConfigArgs{LogFormat: pulumi.String("Text"), SystemLogLevel: pulumi.String("WARN")},
+			})
+			return err
+		}, []string{`"f"`, "needs the logFormat JSON"}},
 		{"an unknown function in an alarm", func(ctx *pulumi.Context) error {
 			_, err := cloudwatch.NewMetricAlarm(ctx, "a", &cloudwatch.MetricAlarmArgs{
 				Name: pulumi.String("a"), ComparisonOperator: pulumi.String("GreaterThanThreshold"), EvaluationPeriods: pulumi.Int(1),

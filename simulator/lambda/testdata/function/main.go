@@ -37,6 +37,7 @@ var behaviours = map[string]any{
 	"context":    describe,
 	"environ":    func() ([]string, error) { return os.Environ(), nil },
 	"log":        logLines,
+	"levels":     levelLines,
 	"memory":     memory,
 	"sleep": func(_ context.Context, in struct{ Milliseconds int }) (int, error) {
 		time.Sleep(time.Duration(in.Milliseconds) * time.Millisecond)
@@ -62,6 +63,12 @@ func main() {
 		handler = behaviours["echo"]
 	}
 	lambda.Start(handler)
+}
+
+func levelLines() {
+	for _, line := range []string{`{"level":"DEBUG"}`, `{"level":"INFO"}`, `{"level":"ERROR"}`, `{"_aws":{}}`, "no JSON"} {
+		fmt.Println(line)
+	}
 }
 
 // background keeps counting after the event, and answers with the count so far.
