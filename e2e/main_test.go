@@ -14,10 +14,12 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 
 	"heliograph/infra/build"
 	"heliograph/local"
 	"heliograph/simulator/iam"
+	"heliograph/simulator/published"
 )
 
 // target is the stack under test; awsConfig reaches its AWS APIs.
@@ -55,7 +57,7 @@ func runTests(m *testing.M) (code int, err error) {
 	}
 	code = m.Run()
 	if own != nil {
-		err = errors.Join(checkPermissions(code), own.Close(), closeBroken())
+		err = errors.Join(checkPermissions(code), checkMetrics(ctx), own.Close(), closeBroken())
 	}
 	if code != 0 {
 		fmt.Fprintf(os.Stderr, "the functions' logs of this run:\n%s", logs.tail(64<<10))
@@ -99,6 +101,49 @@ func checkPermissions(code int) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkMetrics proves that AWS has the metrics of its own that the simulator has written, with these dimensions.
+func checkMetrics(ctx context.Context) error {
+	known, err := published.Metrics()
+	if published.Missing(err) && os.Getenv("CI") == "" {
+		fmt.Fprintln(os.Stderr, "the simulator's metrics are not compared with AWS's:", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var errs []error
+	native, err := nativeMetrics(ctx)
+	for _, key := range native {
+		if !known[key] {
+			errs = append(errs, fmt.Errorf("AWS has no metric %s", key))
+		}
+	}
+	if err == nil && len(native) == 0 {
+		err = errors.New("the simulator has written no metric")
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// nativeMetrics lists AWS's own metrics that have been written.
+func nativeMetrics(ctx context.Context) (keys []string, err error) {
+	for pages := cloudwatch.NewListMetricsPaginator(cloudwatch.NewFromConfig(awsConfig), nil); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the simulator's metrics: %w", err)
+		}
+		for _, m := range page.Metrics {
+			var names []string
+			for _, d := range m.Dimensions {
+				names = append(names, *d.Name)
+			}
+			if strings.HasPrefix(*m.Namespace, "AWS/") {
+				keys = append(keys, published.MetricKey(*m.Namespace, names, *m.MetricName))
+			}
+		}
+	}
+	return keys, nil
 }
 
 // startLocal starts the simulator as `heliograph local` does, with a grace period short enough for tests, and a

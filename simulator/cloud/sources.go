@@ -63,7 +63,9 @@ func (s *Sources) AddStream(config lambda.StreamSourceConfig) error {
 	if err != nil {
 		return err
 	}
-	if err := s.allowed(config.Function, config.StreamARN, streamPermissions); err != nil {
+	if err := errors.Join(
+		s.allowed(config.Function, config.StreamARN, streamPermissions), s.allowed(config.Function, "*", streamsPermissions),
+	); err != nil {
 		return err
 	}
 	if config.OnFailure != "" {
@@ -103,7 +105,8 @@ func (s *Sources) all() []source {
 // Lambda polls with the permissions of the function's role, and refuses an event source without them.
 var (
 	queuePermissions       = []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-	streamPermissions      = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
+	streamPermissions      = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+	streamsPermissions     = []string{"dynamodb:ListStreams"} // which can't be granted on one stream
 	destinationPermissions = []string{"sqs:SendMessage"}
 )
 

@@ -11,5 +11,11 @@ import (
 func TestHoldsAgainstPublishedModel(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer()
-	wiretest.HoldAgainstModel(t, s.Service(), wiretest.Published{Folder: "sns/2010-03-31", Client: &awssns.Client{}})
+	topic := map[string]any{"TopicArn": "arn:aws:sns:eu-west-1:1:aaa"}
+	wiretest.HoldAgainstModel(t, s.Service(), wiretest.Published{
+		Folder: "sns/2010-03-31", Client: &awssns.Client{}, Samples: map[string]map[string]any{
+			"PublishInput": topic, "SubscribeInput": topic, "DeleteTopicInput": topic, "ListSubscriptionsByTopicInput": topic,
+			"GetTopicAttributesInput": topic, "SetTopicAttributesInput": topic, "PublishBatchInput": topic,
+		},
+	})
 }

@@ -14,6 +14,6 @@ import (
 func TestHoldsAgainstPublishedModel(t *testing.T) {
 	t.Parallel()
 	store := cloudwatch.New(cloudwatch.Options{})
-	service := api.Service(api.Options{Store: store, Alarms: alarm.New(store, alarm.Options{})})
+	service := api.Service(api.Options{Store: store, Alarms: alarm.New(store, alarm.Options{}), Account: "1"})
 	wiretest.HoldAgainstModel(t, service, wiretest.Published{Folder: "cloudwatch/2010-08-01", Client: &sdk.Client{}})
 }

@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"heliograph/simulator/published"
 	"heliograph/simulator/wire"
 )
 
@@ -24,28 +26,56 @@ type driver struct {
 	samples  map[string]map[string]any
 	endpoint *wire.Endpoint
 	asked    int
+	reached  wire.Call // the last call that kept all rules
 }
 
 // drive calls each action with a request for each rule of its input and for each member.
 func drive(t *testing.T, service wire.Service, rules *wire.Model, p Published) {
 	t.Helper()
 	service.TargetPrefix, service.JSONVersion = "Driven", "1.0"
-	d := &driver{t: t, service: service, rules: rules, taken: p.Taken, samples: p.Samples, endpoint: wire.NewEndpoint(wire.Options{})}
-	if p.Taken == "" {
-		d.taken = "Reached"
-		d.endpoint = wire.NewEndpoint(wire.Options{Before: func(context.Context, wire.Call) error { return wire.Errorf(d.taken, "") }})
-	}
+	d := &driver{t: t, service: service, rules: rules, taken: cmp.Or(p.Taken, "Reached"), samples: p.Samples}
+	d.endpoint = wire.NewEndpoint(wire.Options{Before: func(_ context.Context, call wire.Call) error {
+		d.reached = call
+		if p.Taken == "" {
+			return wire.Errorf(d.taken, "")
+		}
+		return nil
+	}})
 	d.endpoint.Register(service)
+	var calls []wire.Call
 	for action, input := range rules.Operations {
 		whole := func(input any) string { return d.ask(action, input) }
 		if answer := whole(d.sample(input)); answer != taken {
 			t.Errorf("%s with %v: %s", action, d.sample(input), answer)
 			continue
 		}
+		calls = append(calls, d.reached)
 		d.walk(action, input, whole)
 	}
 	if d.asked < len(service.Actions) {
 		t.Errorf("%d requests for %d actions", d.asked, len(service.Actions))
+	}
+	t.Run("permissions", func(t *testing.T) { checkPermissions(t, calls) })
+}
+
+// checkPermissions proves that IAM has the permissions that the calls needed, for resources of these types. A call that
+// needs its permission on * asks for no less than AWS does.
+func checkPermissions(t *testing.T, calls []wire.Call) {
+	t.Helper()
+	actions := published.ReadActions(t)
+	for _, call := range calls {
+		action, known := actions.Find(call.Permission)
+		if !known {
+			t.Errorf("%s needs %s, which IAM does not have", call.Action, call.Permission)
+		}
+		if len(call.Resources) == 0 {
+			t.Errorf("%s touches nothing, so its permission is not checked", call.Action)
+		}
+		for _, resource := range call.Resources {
+			if known && resource != "*" && !action.Allows(resource) {
+				t.Errorf("%s needs %s on %s; IAM has the resource types %v", call.Action, call.Permission, resource, action.Types)
+			}
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func HoldAgainstModel(t *testing.T, service wire.Service, p Published) {
 	t.Helper()
 	holdAgainstSDK(t, service, p.Client)
 	rules := service.Model
-	if fresh := published(t, service, p); fresh != nil {
+	if fresh := botocoresModel(t, service, p); fresh != nil {
 		if *update {
 			service.Model = write(t, fresh, p.Own)
 		}
@@ -74,8 +74,8 @@ func HoldAgainstModel(t *testing.T, service wire.Service, p Published) {
 	drive(t, service, rules, p)
 }
 
-// published returns the published model, or nil if botocore is not installed, which is an error in CI.
-func published(t *testing.T, service wire.Service, p Published) *wire.Model {
+// botocoresModel returns the published model, or nil if botocore is not installed, which is an error in CI.
+func botocoresModel(t *testing.T, service wire.Service, p Published) *wire.Model {
 	t.Helper()
 	text := find(p.Folder)
 	if text == nil {
