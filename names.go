@@ -33,8 +33,8 @@ const (
 	ParameterJWTSecretPrevious = "/JwtSecretPrevious"
 )
 
-// Outputs are where a stack is: `pulumi stack output --json` prints them, and .heliograph/local.json holds them for the
-// local stack.
+// Outputs locate a stack and state the tokens that it takes: `pulumi stack output --json` prints them, and
+// .heliograph/local.json holds them for the local stack.
 type Outputs struct {
 	WebSocketURL       string `json:"webSocketUrl"`       // for devices: wss://…, without a query string
 	HTTPURL            string `json:"httpUrl"`            // base of GET /user/online: https://…, no slash at the end
@@ -45,4 +45,8 @@ type Outputs struct {
 	DashboardURL       string `json:"dashboardUrl"`       // the dashboard: CloudWatch's, or the local console
 	Region             string `json:"region"`             // the AWS Region
 	ParameterPrefix    string `json:"parameterPrefix"`    // what the names of the SSM parameters start with
+	UserIDClaim        string `json:"userIdClaim"`        // the claim of a token that names the user
+	JWTIssuer          string `json:"jwtIssuer"`          // required iss of a token; empty: any
+	JWTAudience        string `json:"jwtAudience"`        // required aud of a token; empty: any
+	JWKSURL            string `json:"jwksUrl"`            // the keys that sign tokens; empty: the secret in SSM does
 }

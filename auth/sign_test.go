@@ -10,17 +10,24 @@ import (
 	"heliograph"
 )
 
-// TestSignHS256 proves that a token signed here passes a verifier with the same secret and claim until it expires.
+// TestSignHS256 proves that a token passes a verifier with the same secret and the rules that it was made for, until it
+// expires.
 func TestSignHS256(t *testing.T) {
 	t.Parallel()
-	for _, claim := range []string{"", "userId", "sub"} {
-		t.Run(claim, func(t *testing.T) {
+	for name, rules := range map[string]Rules{
+		"none":       {},
+		"claim":      {UserIDClaim: "sub"},
+		"issuer":     {Issuer: "https://issuer.example.com/"},
+		"audience":   {Audience: "push"},
+		"everything": RulesOf(heliograph.Outputs{UserIDClaim: "uid", JWTIssuer: "us", JWTAudience: "them"}),
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			token, err := SignHS256([]byte(secret), claim, "ada", time.Hour, start)
+			token, err := SignHS256([]byte(secret), rules, "ada", time.Hour, start)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := secretVerifier(Rules{UserIDClaim: claim}).Verify(context.Background(), Token(token))
+			got, err := secretVerifier(rules).Verify(context.Background(), Token(token))
 			if err != nil || got.UserID != "ada" || !got.Expires.Equal(start.Add(time.Hour)) {
 				t.Errorf("Verify = %+v, %v", got, err)
 			}
@@ -31,7 +38,7 @@ func TestSignHS256(t *testing.T) {
 func TestSignHS256Expired(t *testing.T) {
 	t.Parallel()
 	for _, ttl := range []time.Duration{0, -time.Hour} {
-		token, err := SignHS256([]byte(secret), "", "ada", ttl, start)
+		token, err := SignHS256([]byte(secret), Rules{}, "ada", ttl, start)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +64,7 @@ func TestSignHS256Refuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			token, err := SignHS256([]byte(test.secret), "", test.user, time.Hour, start)
+			token, err := SignHS256([]byte(test.secret), Rules{}, test.user, time.Hour, start)
 			if token != "" || err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("SignHS256 = %q, %v, want an error with %q", token, err, test.want)
 			}
@@ -70,7 +77,7 @@ func TestSignHS256Refuses(t *testing.T) {
 
 func ExampleSignHS256() {
 	issued := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	token, err := SignHS256([]byte("a-secret-of-at-least-32-bytes-please"), "userId", "1234", time.Hour, issued)
+	token, err := SignHS256([]byte("a-secret-of-at-least-32-bytes-please"), Rules{}, "1234", time.Hour, issued)
 	fmt.Println(token, err)
 	// Output: eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjE3NjczMjY2NDUsImlhdCI6MTc2NzMyMzA0NSwidXNlcklkIjoiMTIzNCJ9.DS2v54gliEvzBDeuuMQ7UqLmPksfhRN-VOhYd7a94f8 <nil>
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ type Rules struct {
 	Now func() time.Time
 }
 
+// Claim names the claim that holds the user id.
+func (r Rules) Claim() string { return cmp.Or(r.UserIDClaim, DefaultUserIDClaim) }
+
 // Identity is the result of verifying a token.
 type Identity struct {
 	UserID heliograph.UserID
@@ -47,10 +51,7 @@ type Verifier struct {
 
 // NewVerifier returns a Verifier. It reads no key; the first Verify does.
 func NewVerifier(keys *Keys, rules Rules) *Verifier {
-	v := &Verifier{keys: keys, claim: rules.UserIDClaim, now: rules.Now}
-	if v.claim == "" {
-		v.claim = DefaultUserIDClaim
-	}
+	v := &Verifier{keys: keys, claim: rules.Claim(), now: rules.Now}
 	if v.now == nil {
 		v.now = wallClock
 	}

@@ -10,9 +10,6 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/golang-jwt/jwt/v5"
-
-	"heliograph"
-	"heliograph/auth"
 )
 
 // badTokens returns tokens that must be refused, keyed by their fault.
@@ -84,14 +81,7 @@ func TestNoHeaderIsUnauthorized(t *testing.T) {
 // it was offered: otherwise a browser closes the connection.
 func TestWaysToCarryAToken(t *testing.T) {
 	t.Parallel()
-	key, err := secret()
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := auth.SignHS256(key, "userId", heliograph.UserID(newUser()), time.Hour, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := tokenFor(t, newUser())
 	header := func(value string) *websocket.DialOptions {
 		return &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {value}}}
 	}

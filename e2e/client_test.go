@@ -71,7 +71,7 @@ func tokenFor(t *testing.T, user string) string {
 	if err != nil {
 		t.Fatalf("read the secret: %v", err)
 	}
-	token, err := auth.SignHS256(key, "userId", heliograph.UserID(user), time.Hour, time.Now())
+	token, err := auth.SignHS256(key, auth.RulesOf(target.Outputs), heliograph.UserID(user), time.Hour, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func newAsker(t *testing.T, users int) asker {
 	s, w := newSeeder(t, newLoad(t, endpoints)), watch(t, endpoints)
 	w.holdOffAnnounce(t)
 	s.fill(t, users, func(i int) item { return s.online(userNumber(i)) })
-	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", "asker", time.Hour, time.Now())
+	token, err := auth.SignHS256([]byte(stack.PublicSecret), auth.Rules{}, "asker", time.Hour, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

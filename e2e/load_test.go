@@ -59,7 +59,7 @@ func (l load) dial(ctx context.Context, user string) (*websocket.Conn, error) {
 
 // dialAs connects with a user agent that identifies the connection in the table.
 func (l load) dialAs(ctx context.Context, user, agent string) (*websocket.Conn, error) {
-	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", heliograph.UserID(user), time.Hour, time.Now())
+	token, err := auth.SignHS256([]byte(stack.PublicSecret), auth.Rules{}, heliograph.UserID(user), time.Hour, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (l load) dialAs(ctx context.Context, user, agent string) (*websocket.Conn, 
 
 // status reports whether a user is online, according to the HTTP API.
 func (l load) status(ctx context.Context, user string) (bool, error) {
-	token, err := auth.SignHS256([]byte(stack.PublicSecret), "userId", heliograph.UserID(user), time.Hour, time.Now())
+	token, err := auth.SignHS256([]byte(stack.PublicSecret), auth.Rules{}, heliograph.UserID(user), time.Hour, time.Now())
 	if err != nil {
 		return false, err
 	}

@@ -13,9 +13,8 @@ import (
 
 // connectCommand keeps a user connected and prints the messages that arrive.
 type connectCommand struct {
-	User  string `short:"u" xor:"who" required:"" help:"Connect as this user, with a fresh token."`
+	User  string `short:"u" xor:"who" required:"" help:"Connect as this user, with a fresh token; not for a stack with jwksUrl."`
 	Token string `short:"t" xor:"who" required:"" help:"Connect with this token."`
-	Claim string `default:"userId" help:"The claim that names the user, as the stack's config userIdClaim."`
 }
 
 func (connectCommand) Help() string {
@@ -51,7 +50,7 @@ func (c *connectCommand) Run(ctx context.Context, w world, line *commands) error
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errRefused) {
+		if errors.Is(err, errRefused) || errors.Is(err, errOthersKey) {
 			return err
 		}
 		if established {
@@ -69,11 +68,9 @@ func (c *connectCommand) Run(ctx context.Context, w world, line *commands) error
 // connect opens one connection and prints what arrives until it ends. It makes a new token each time, since the last
 // one may have expired while the connection was open.
 func (c *connectCommand) connect(ctx context.Context, w world, t *target) (established bool, err error) {
-	token := c.Token
-	if token == "" {
-		if token, err = t.token(ctx, w.now(), c.Claim, c.User, time.Hour); err != nil {
-			return false, err
-		}
+	token, err := credential{c.Token}.token(ctx, w.now(), t, c.User, time.Hour)
+	if err != nil {
+		return false, err
 	}
 	socket, err := dial(ctx, t.WebSocketURL, token)
 	if err != nil {

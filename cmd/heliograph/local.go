@@ -14,6 +14,10 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"heliograph"
+	"heliograph/auth"
 	"heliograph/local"
 	"heliograph/simulator/fault"
 )
@@ -66,13 +70,8 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	if err != nil {
 		return err
 	}
-	if err := welcome(w.stdout, stack.Endpoints(), itself(directory, line.Target), w.now().Sub(started)); err != nil {
+	if err := c.welcome(ctx, w, line, itself(directory, line.Target), started); err != nil {
 		return errors.Join(err, stack.Close())
-	}
-	if c.Hello {
-		if err := c.hello(ctx, w, line); err != nil {
-			return errors.Join(err, stack.Close())
-		}
 	}
 	<-ctx.Done()
 	fmt.Fprintln(w.stderr, "stopping")
@@ -100,14 +99,39 @@ func (c *localCommand) config(warnings io.Writer) (map[string]string, error) {
 	return config, nil
 }
 
-// hello sends a first message through the stack in this process, using the same addresses as any other client.
-func (c *localCommand) hello(ctx context.Context, w world, line *commands) error {
-	fmt.Fprint(w.stdout, "\nA first message, step by step:\n\n")
-	claim, ok := c.Config["userIdClaim"]
-	if !ok {
-		claim = "userId"
+// welcome prints the addresses of the stack and what to try, and on demand takes a first message through it, by the same
+// addresses as any other client.
+func (c *localCommand) welcome(ctx context.Context, w world, line *commands, command string, started time.Time) error {
+	t, err := line.target(ctx)
+	if err != nil {
+		return err
 	}
-	return (&helloCommand{Claim: claim}).Run(ctx, w, line)
+	token, err := t.sampleToken(ctx, w.now())
+	if err != nil {
+		return err
+	}
+	if err := welcome(w.stdout, t.Endpoints, command, token, w.now().Sub(started)); err != nil || !c.Hello {
+		return err
+	}
+	if t.JWKSURL != "" {
+		_, err := fmt.Fprintf(w.stdout, "\nNo first message: only your identity provider can sign a token. With one:\n  %s hello --token \"$TOKEN\"\n", command)
+		return err
+	}
+	fmt.Fprint(w.stdout, "\nA first message, step by step:\n\n")
+	return (&helloCommand{}).Run(ctx, w, line)
+}
+
+// sampleToken returns a token of user 1234 for the commands that are printed: the seed's if the stack accepts it,
+// otherwise one for a day. Where only an identity provider can sign one, it is a shell variable to put one in.
+func (t *target) sampleToken(ctx context.Context, now time.Time) (string, error) {
+	if t.JWKSURL != "" {
+		return "$TOKEN", nil
+	}
+	keys := auth.SecretKeys(ssm.NewFromConfig(t.aws), t.ParameterPrefix+heliograph.ParameterJWTSecret, "", auth.DefaultGrace, nil)
+	if _, err := auth.NewVerifier(keys, auth.RulesOf(t.Outputs)).Verify(ctx, seedToken); err == nil {
+		return seedToken, nil
+	}
+	return t.mint(ctx, now, "1234", 24*time.Hour)
 }
 
 // seedToken is the example token from the documentation of the project that Heliograph re-imagines: user 1234, valid
@@ -117,13 +141,15 @@ const seedToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkw
 var welcomeText = template.Must(template.New("welcome").Parse(`
 Heliograph is ready ({{.Took}}). Try, each in a terminal of its own:
 
-  connect as user 1234      {{.Command}} connect --user 1234
+  connect as user 1234      {{.Command}} connect {{if .JWKSURL}}--token "$TOKEN"{{else}}--user 1234{{end}}
   send a message            {{.Command}} send --user 1234 "Hello, world"
-  who is online             {{.Command}} online
+  who is online             {{.Command}} online{{if .JWKSURL}} --token "$TOKEN"{{end}}
   what was measured         {{.Command}} metrics
   what was not delivered    {{.Command}} dlq list
 
-or with tools that you know:
+{{if .JWKSURL}}TOKEN is a token of user 1234 that your identity provider signed; its keys are at {{.JWKSURL}}.
+
+{{end}}or with tools that you know:
 
   wscat -c "{{.WebSocketURL}}?Authorization={{.Token}}"
   aws --endpoint-url {{.AWSEndpointURL}} --region {{.Region}} sqs send-message --queue-url {{.SendQueueURL}} --message-body '{"UserId":"1234","Body":"Hello, world"}'
@@ -145,13 +171,13 @@ Ctrl-C stops it.
 
 // welcome prints the addresses of the running stack and commands to try. command is how the user invokes the command
 // line.
-func welcome(out io.Writer, endpoints local.Endpoints, command string, took time.Duration) error {
+func welcome(out io.Writer, endpoints local.Endpoints, command, token string, took time.Duration) error {
 	return welcomeText.Execute(out, struct {
 		local.Endpoints
 		Command string
 		Took    time.Duration
 		Token   string
-	}{endpoints, command, took.Round(100 * time.Millisecond), seedToken})
+	}{endpoints, command, took.Round(100 * time.Millisecond), token})
 }
 
 // itself returns how to invoke this command line from a directory so that it finds the stack of an endpoints file.

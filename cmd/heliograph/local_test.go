@@ -22,7 +22,7 @@ func TestWelcome(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
 			command := itself("/home/me/project", tt.endpoints)
-			if err := welcome(&out, local.Endpoints{}, command, time.Second); err != nil {
+			if err := welcome(&out, local.Endpoints{}, command, seedToken, time.Second); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(out.String(), tt.want) {

@@ -17,6 +17,7 @@ import (
 type onlineCommand struct {
 	Users []string `arg:"" optional:"" help:"Users to ask about; without any, all who are online are listed."`
 	JSON  bool     `name:"json" help:"Print the API's own JSON, one line a page."`
+	credential
 }
 
 func (onlineCommand) Help() string {
@@ -37,7 +38,7 @@ func (c *onlineCommand) Run(ctx context.Context, w world, line *commands) error 
 	if err != nil {
 		return err
 	}
-	token, err := t.token(ctx, w.now(), "userId", operator, time.Minute)
+	token, err := c.token(ctx, w.now(), t, operator, time.Minute)
 	if err != nil {
 		return err
 	}

@@ -8,14 +8,10 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"heliograph"
-	"heliograph/auth"
 	"heliograph/local"
 )
 
@@ -69,18 +65,6 @@ func stackOutputs(ctx context.Context, stack string) (local.Endpoints, error) {
 		return endpoints, fmt.Errorf("read the outputs of stack %s: %w", stack, err)
 	}
 	return endpoints, nil
-}
-
-// token signs a token for a user with the stack's own secret.
-func (t *target) token(ctx context.Context, now time.Time, claim, user string, ttl time.Duration) (string, error) {
-	name := t.ParameterPrefix + "/JwtSecret"
-	out, err := ssm.NewFromConfig(t.aws).GetParameter(ctx, &ssm.GetParameterInput{
-		Name: aws.String(name), WithDecryption: aws.Bool(true),
-	})
-	if err != nil {
-		return "", fmt.Errorf("read the signing secret, SSM parameter %s: %w", name, err)
-	}
-	return auth.SignHS256([]byte(aws.ToString(out.Parameter.Value)), claim, heliograph.UserID(user), ttl, now)
 }
 
 func (t *target) queue() *sqs.Client { return sqs.NewFromConfig(t.aws) }

@@ -77,7 +77,7 @@ const secret = "fdre4t5y6u7i8o9p0o9i8u7y6t5r4e3w2q1"
 // connect opens a connection of a user and reads everything that arrives.
 func connect(t *testing.T, at local.Endpoints, user string) {
 	t.Helper()
-	token, err := auth.SignHS256([]byte(secret), "userId", heliograph.UserID(user), time.Hour, time.Now())
+	token, err := auth.SignHS256([]byte(secret), auth.Rules{}, heliograph.UserID(user), time.Hour, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

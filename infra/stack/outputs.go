@@ -17,6 +17,17 @@ type Outputs struct {
 	DashboardURL                     pulumi.StringOutput
 	Region                           pulumi.StringOutput
 	ParameterPrefix                  pulumi.StringOutput
+	UserIDClaim                      pulumi.StringOutput
+	JWTIssuer, JWTAudience, JWKSURL  pulumi.StringOutput
+}
+
+// demand adds what the stack demands of tokens, for whoever makes some.
+func (o *Outputs) demand(c Config) *Outputs {
+	o.UserIDClaim = pulumi.String(c.UserIDClaim).ToStringOutput()
+	o.JWTIssuer = pulumi.String(c.JWTIssuer).ToStringOutput()
+	o.JWTAudience = pulumi.String(c.JWTAudience).ToStringOutput()
+	o.JWKSURL = pulumi.String(c.JWKSURL).ToStringOutput()
+	return o
 }
 
 // Await calls done with all outputs' plain values by name (`webSocketUrl`, `httpUrl`, …) once they are known.

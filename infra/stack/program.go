@@ -78,7 +78,7 @@ func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outp
 		return nil, err
 	}
 
-	return &Outputs{
+	outputs = &Outputs{
 		WebSocketURL:       declareDomain(d, "websocket-domain", config.WebSocketDomain, "wss", sockets.api, socketStage, sockets.url),
 		HTTPURL:            declareDomain(d, "http-domain", config.HTTPDomain, "https", requests.api, requestStage, requests.url),
 		SendQueueURL:       queues.send.url,
@@ -88,7 +88,8 @@ func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outp
 		DashboardURL:       dashboard,
 		Region:             pulumi.String(home.region).ToStringOutput(),
 		ParameterPrefix:    pulumi.String(config.ParameterPrefix).ToStringOutput(),
-	}, nil
+	}
+	return outputs.demand(config), nil
 }
 
 // progress prints lines of text in the output of `pulumi up`.
