@@ -162,7 +162,7 @@ func (c *connection) serveGet(w http.ResponseWriter) *wire.Error {
 	const format = "2006-01-02T15:04:05.000Z"
 	type identity struct {
 		SourceIP  string `json:"sourceIp"`
-		UserAgent string `json:"userAgent,omitempty"`
+		UserAgent string `json:"userAgent"` // AWS always has it
 	}
 	writeJSON(w, http.StatusOK, "", encode(struct {
 		ConnectedAt  string   `json:"connectedAt"`

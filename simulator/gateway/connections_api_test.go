@@ -15,19 +15,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph/simulator/wire"
+	"heliograph/simulator/wire/wiretest"
 )
 
-// management is the AWS SDK's client for a stage's connections, without retries.
+// management is the AWS SDK's client for a stage's connections, without retries. Each answer is held against AWS's
+// published model.
 func management(t testing.TB, s *Stage) *apigatewaymanagementapi.Client {
 	return managementAt(t, strings.Replace(s.InvokeURL(), "ws://", "http://", 1))
 }
 
 func managementAt(t testing.TB, url string) *apigatewaymanagementapi.Client {
 	t.Helper()
-	cfg := aws.Config{Region: "eu-west-1", RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", "")}
+	cfg := aws.Config{
+		Region: "eu-west-1", RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
+		HTTPClient: &http.Client{Transport: wiretest.HoldAnswers(t, "apigatewaymanagementapi/2018-11-29")},
+	}
 	return apigatewaymanagementapi.NewFromConfig(cfg, func(o *apigatewaymanagementapi.Options) { o.BaseEndpoint = aws.String(url) })
 }
 
@@ -247,5 +253,18 @@ func TestUnknownVerb(t *testing.T) {
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=A/20260102/eu-west-1/sqs/aws4_request, SignedHeaders=host, Signature=0")
 	if response, err = http.DefaultClient.Do(r); err != nil || response.Header.Get("x-amzn-ErrorType") != "InvalidSignatureException" {
 		t.Errorf("signed for another service: %v, %v", response, err)
+	}
+}
+
+// TestGetConnectionOfANamelessClient proves that the answer has all members that AWS's model requires, even for a client
+// without a user agent.
+func TestGetConnectionOfANamelessClient(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, newFunctions(), Options{})
+	s := socketStage(t, g)
+	dial(t, s, &websocket.DialOptions{HTTPHeader: http.Header{"User-Agent": {""}}})
+	got, err := get(t, management(t, s), string(g.Connections()[0].ID))
+	if err != nil || got.Identity.UserAgent == nil || *got.Identity.UserAgent != "" {
+		t.Errorf("the identity is %+v, %v", got.Identity, err)
 	}
 }
