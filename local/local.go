@@ -249,3 +249,6 @@ func alreadyRunning(file string, running Endpoints) error {
 	}
 	return fmt.Errorf("%s: stop it first, or name another endpoints file than %s with --target", what, file)
 }
+
+// ConfigOf returns the configuration that a stack with these values, by their keys, has: see stack.ConfigOf.
+func ConfigOf(values map[string]string) (stack.Config, error) { return stack.ConfigOf(values) }

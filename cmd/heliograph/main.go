@@ -47,6 +47,7 @@ type commands struct {
 	Journey journeyCommand `cmd:"" help:"Tell where a message went, and what became of it."`
 	Top     topCommand     `cmd:"" help:"Show the main figures of the local stack, again and again."`
 	Alarms  alarmsCommand  `cmd:"" help:"List the alarms: state, since when, why, and the runbook."`
+	Doctor  doctorCommand  `cmd:"" help:"Find out what is wrong with a stack, or with an account that shall have one."`
 	Fault   faultCommand   `cmd:"" help:"Inject faults into the local stack."`
 	Version versionCommand `cmd:"" help:"Print what this program was built from."`
 }
@@ -71,7 +72,8 @@ func untilEnded() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), signals...)
 }
 
-// run executes one command line and returns the exit code: 0 success, 1 failure, 2 usage error.
+// run executes one command line and returns the exit code: 0 success, 1 failure, 2 usage error,
+// or the command's own.
 func run(ctx context.Context, w world, args []string) (code int) {
 	var line commands
 	exited := -1
@@ -97,7 +99,11 @@ func run(ctx context.Context, w world, args []string) (code int) {
 		return 2
 	}
 	// Ctrl-C cancels ctx; a command that ends for that reason has succeeded.
-	if err := command.Run(&line); err != nil && !errors.Is(err, context.Canceled) {
+	err = command.Run(&line)
+	if code, is := errors.AsType[exitCode](err); is {
+		return int(code)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(w.stderr, "heliograph: %s\n", escaped(err.Error()))
 		return 1
 	}

@@ -335,3 +335,17 @@ func TestSettingsRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigOf proves that a tool reads the configuration that the program would, secrets apart, and is told what is wrong.
+func TestConfigOf(t *testing.T) {
+	t.Parallel()
+	want := DefaultConfig()
+	want.MaxConcurrency, want.Stage = 30, "live"
+	got, err := ConfigOf(map[string]string{"maxConcurrency": "30", "stage": "live", "jwtSecret": "[secret]"})
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if _, err := ConfigOf(map[string]string{"maxConcurrency": "many"}); err == nil || !strings.Contains(err.Error(), "maxConcurrency") {
+		t.Errorf("got %v", err)
+	}
+}
