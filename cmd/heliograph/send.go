@@ -14,7 +14,7 @@ import (
 	"heliograph/message"
 )
 
-// sendCommand puts one message on the send queue.
+// sendCommand puts a message on the send queue, or one for each line of standard input.
 type sendCommand struct {
 	Users      []string `name:"user" short:"u" sep:"none" placeholder:"USER" help:"The user to send to; repeat for more users."`
 	Connection string   `placeholder:"ID" help:"Send to this connection only."`
@@ -24,7 +24,12 @@ type sendCommand struct {
 	Receipt bool   `help:"Publish a delivery receipt on the event topic; requires --id."`
 	Expires string `placeholder:"TIME" help:"Do not deliver it later than this: a time such as 2026-01-02T15:04:05Z, or one from now such as 90s."`
 
-	Body string `arg:"" empty:"" help:"What to send; - reads it from standard input."`
+	Body string `arg:"" empty:"" help:"What to send; - reads it from standard input. Without a target, each line of that is a whole message."`
+}
+
+// lines reports whether each line of standard input is a message of its own.
+func (c *sendCommand) lines() bool {
+	return c.Body == "-" && len(c.Users) == 0 && c.Connection == "" && !c.Broadcast && c.ID == "" && !c.Receipt && c.Expires == ""
 }
 
 func (sendCommand) Help() string {
@@ -34,7 +39,8 @@ Examples:
   heliograph send --user 1234 "Hello, world"
   heliograph send --user 1234 --user 5678 --id order-7 --receipt "Shipped"
   heliograph send --broadcast --expires 90s "We restart in a minute"
-  heliograph --stack dev send --user 1234 - <message.json`
+  heliograph --stack dev send --user 1234 - <body.txt
+  heliograph --stack dev send - <messages.jsonl     # a message a line: {"UserId":"1234","Body":"Hello"}`
 }
 
 // Validate is called by kong.
@@ -46,8 +52,8 @@ func (c *sendCommand) Validate() error {
 		}
 	}
 	switch {
-	case targets != 1:
-		return errors.New("name the target by one of --user, --connection and --broadcast")
+	case targets != 1 && !c.lines():
+		return errors.New("name the target by one of --user, --connection and --broadcast, or send - to read whole messages, one a line")
 	case c.Receipt && c.ID == "":
 		return errors.New("--receipt needs --id, by which the receipt is told from others")
 	}
@@ -58,6 +64,9 @@ func (c *sendCommand) Run(ctx context.Context, w world, line *commands) error {
 	t, err := line.target(ctx)
 	if err != nil {
 		return err
+	}
+	if c.lines() {
+		return sendLines(ctx, w, t)
 	}
 	text, err := c.message(w)
 	if err != nil {
