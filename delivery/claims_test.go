@@ -23,6 +23,7 @@ import (
 	"pgregory.net/rapid"
 
 	"heliograph"
+	"heliograph/cost"
 	"heliograph/message"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
@@ -447,7 +448,7 @@ func TestCostOfClaims(t *testing.T) {
 					before, calls := d.table.Usage(), d.calls.Load()
 					step.do()
 					after := d.table.Usage()
-					if wrote, read := after.Table.Write-before.Table.Write, after.Table.Read-before.Table.Read; wrote != 1 || read != 0 || d.calls.Load() != calls+1 {
+					if wrote, read := after.Table.Write-before.Table.Write, after.Table.Read-before.Table.Read; wrote != cost.Claim.Write || read != cost.Claim.Read || d.calls.Load() != calls+1 {
 						t.Errorf("%s took %v write units, %v read units and %d calls, want 1, 0 and 1", step.name, wrote, read, d.calls.Load()-calls)
 					}
 				}

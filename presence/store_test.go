@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"heliograph"
+	"heliograph/cost"
 	"heliograph/presence"
 )
 
@@ -296,16 +297,16 @@ func TestCost(t *testing.T) {
 		}
 	}
 	tests := map[string]struct {
-		before      func(t tb, f *fixture)
-		do          func(t tb, f *fixture)
-		read, write float64
+		before func(t tb, f *fixture)
+		do     func(t tb, f *fixture)
+		want   cost.Units
 	}{
-		"connect": {nil, func(t tb, f *fixture) { f.connect(t, "u", "a") }, 0, 4},
+		"connect": {nil, func(t tb, f *fixture) { f.connect(t, "u", "a") }, cost.ConnectFirst},
 		"second device": {
-			func(t tb, f *fixture) { f.connect(t, "u", "a") }, func(t tb, f *fixture) { f.connect(t, "u", "b") }, 0, 3,
+			func(t tb, f *fixture) { f.connect(t, "u", "a") }, func(t tb, f *fixture) { f.connect(t, "u", "b") }, cost.ConnectAnother,
 		},
 		"disconnect": {
-			func(t tb, f *fixture) { f.connect(t, "u", "a") }, func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, 2, 4,
+			func(t tb, f *fixture) { f.connect(t, "u", "a") }, func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, cost.DisconnectLast,
 		},
 		"disconnect of one of two": {
 			func(t tb, f *fixture) {
@@ -313,7 +314,7 @@ func TestCost(t *testing.T) {
 				f.connect(t, "u", "b")
 				f.advance(presence.FirstLease)
 			},
-			func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, 2, 2,
+			func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, cost.DisconnectOne,
 		},
 		"disconnect while another is new": { // a page reload: one more, to raise the epoch
 			func(t tb, f *fixture) {
@@ -321,17 +322,17 @@ func TestCost(t *testing.T) {
 				f.advance(presence.FirstLease)
 				f.connect(t, "u", "b")
 			},
-			func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, 2, 3,
+			func(t tb, f *fixture) { f.disconnect(t, "u", "a") }, cost.DisconnectEarly,
 		},
-		"status":      {nil, func(t tb, f *fixture) { f.status(t, "u") }, 1, 0},
-		"connections": {nil, func(t tb, f *fixture) { f.open(t, "u") }, 1, 0},
+		"status":      {nil, func(t tb, f *fixture) { f.status(t, "u") }, cost.OneStatus},
+		"connections": {nil, func(t tb, f *fixture) { f.open(t, "u") }, cost.FindConnections},
 		"page of 100": {
 			func(t tb, f *fixture) { f.population(t, 480) }, // 30 a shard: it crosses three
-			op(func(f *fixture) error { _, err := f.store.Online(ctx, 100, ""); return err }), 2, 0,
+			op(func(f *fixture) error { _, err := f.store.Online(ctx, 100, ""); return err }), cost.PageOf100,
 		},
 		"count": { // under 4 KB each: leases due, leases not due and users online of each shard
 			func(t tb, f *fixture) { f.population(t, 320) },
-			op(func(f *fixture) error { _, err := f.store.Count(ctx, f.Now()); return err }), 16 * 3 * 0.5, 0,
+			op(func(f *fixture) error { _, err := f.store.Count(ctx, f.Now()); return err }), cost.SweepOfNothing,
 		},
 	}
 	for name, test := range tests {
@@ -344,8 +345,8 @@ func TestCost(t *testing.T) {
 			before := f.units()
 			test.do(t, f)
 			after := f.units()
-			if read, write := after[0]-before[0], after[1]-before[1]; read != test.read || write != test.write {
-				t.Errorf("took %v read units and %v write units, want %v and %v", read, write, test.read, test.write)
+			if got := (cost.Units{Read: after[0] - before[0], Write: after[1] - before[1]}); got != test.want {
+				t.Errorf("took %+v units, want %+v", got, test.want)
 			}
 		})
 	}

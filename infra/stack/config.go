@@ -61,6 +61,7 @@ type Config struct {
 	ThrottleRate      int           // requests a second that each API admits
 	ThrottleBurst     int           // requests at once that each API admits
 	MaxConcurrency    int           // how many batches send processes at once
+	SendBatchWindow   time.Duration // how long Lambda waits for a batch of send to fill, rounded up to seconds
 	BroadcastRate     int           // users a second that a broadcast reaches at most
 	IdempotencyWindow time.Duration // how long a message's Id is remembered
 	CORSOrigins       []string      // web origins that may call the HTTP API from a browser

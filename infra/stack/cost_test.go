@@ -2,9 +2,12 @@ package stack
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
+
+	"heliograph/cost"
 )
 
 // TestCostOfAlarms proves that docs/cost.md counts the alarms as CloudWatch bills them: each metric of an alarm, an
@@ -22,10 +25,34 @@ func TestCostOfAlarms(t *testing.T) {
 			metrics += billed(alarm)
 		}
 		composites := len(run.ofKind("aws:cloudwatch/compositeAlarm:CompositeAlarm"))
-		row := fmt.Sprintf("| `%s` | %d | %d | %d | %.2f |", size, len(alarms), metrics, composites, float64(metrics)*0.10+float64(composites)*0.50)
+		usd := float64(metrics)*0.10 + float64(composites)*0.50
+		if want := map[string]float64{fullSize: cost.Defaults.Alarms, essentialSize: cost.EssentialAlarms}[size]; math.Abs(usd-want) > 0.001 {
+			t.Errorf("the alarms %s cost %.2f USD, and the model says %.2f", size, usd, want)
+		}
+		row := fmt.Sprintf("| `%s` | %d | %d | %d | %.2f |", size, len(alarms), metrics, composites, usd)
 		if !strings.Contains(string(page), row) {
 			t.Errorf("docs/cost.md has no row %s", row)
 		}
+	}
+}
+
+// TestCostOfFunctions proves that the model of docs/cost.md knows the functions' memory, how the stream is read, and the
+// price of the alarms.
+func TestCostOfFunctions(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig())
+	for _, f := range run.ofKind("aws:lambda/function:Function") {
+		short := strings.TrimPrefix(f.text("name"), "heliograph-test-")
+		if got, want := f.at("memorySize"), cost.Functions[short].MB; got != want {
+			t.Errorf("%s has %v MB, and the model says %v", short, got, want)
+		}
+	}
+	got := [3]float64{streamLanes, streamWindow.Seconds(), streamBatch}
+	if want := [3]float64{cost.StreamLanes, cost.StreamWindow, cost.StreamBatch}; got != want {
+		t.Errorf("the stream's lanes, window and batch are %v, and the model says %v", got, want)
+	}
+	if c := DefaultConfig(); c.ConnectionLease.Seconds() != cost.Defaults.Lease {
+		t.Errorf("a lease lasts %v, and the model says %v s", c.ConnectionLease, cost.Defaults.Lease)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
@@ -265,13 +266,13 @@ func TestQueues(t *testing.T) {
 // TestConsumers proves how the functions consume the queues and the stream.
 func TestConsumers(t *testing.T) {
 	t.Parallel()
-	run := record(t, testConfig(func(c *Config) { c.MaxConcurrency = 42 }))
+	run := record(t, testConfig(func(c *Config) { c.MaxConcurrency, c.SendBatchWindow = 42, 1500*time.Millisecond }))
 	responses := []any{"ReportBatchItemFailures"}
 	want := map[string]map[string]any{
 		"consumers-send-queue": {
 			"functionName": "heliograph-test-send", "batchSize": 10.0, "functionResponseTypes": responses,
 			"eventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:heliograph-test-send",
-			"scalingConfig":  map[string]any{"maximumConcurrency": 42.0},
+			"scalingConfig":  map[string]any{"maximumConcurrency": 42.0}, "maximumBatchingWindowInSeconds": 2.0,
 		},
 		"consumers-grace-queue": {
 			"functionName": "heliograph-test-announce", "batchSize": 10.0, "functionResponseTypes": responses,
@@ -280,14 +281,18 @@ func TestConsumers(t *testing.T) {
 		},
 		"consumers-stream": {
 			"functionName": "heliograph-test-announce", "batchSize": 100.0, "parallelizationFactor": 2.0, "functionResponseTypes": responses,
-			"eventSourceArn":   "arn:aws:dynamodb:eu-west-1:123456789012:table/heliograph-test/stream/now",
-			"startingPosition": "TRIM_HORIZON", "bisectBatchOnFunctionError": true,
+			"maximumBatchingWindowInSeconds": 1.0,
+			"eventSourceArn":                 "arn:aws:dynamodb:eu-west-1:123456789012:table/heliograph-test/stream/now",
+			"startingPosition":               "TRIM_HORIZON", "bisectBatchOnFunctionError": true,
 			"maximumRetryAttempts": -1.0, "maximumRecordAgeInSeconds": 82_800.0,
 			"destinationConfig": map[string]any{"onFailure": map[string]any{
 				"destinationArn": "arn:aws:sqs:eu-west-1:123456789012:heliograph-test-stream-failures",
 			}},
 			"filterCriteria": map[string]any{"filters": []any{
-				map[string]any{"pattern": `{"dynamodb":{"Keys":{"sk":{"S":["presence"]}}},"eventName":["INSERT","MODIFY"]}`},
+				map[string]any{"pattern": `{"dynamodb":{"Keys":{"sk":{"S":["presence"]}},"NewImage":{"announced":{"BOOL":[false]},"online":{"BOOL":[true]}}}}`},
+				map[string]any{"pattern": `{"dynamodb":{"Keys":{"sk":{"S":["presence"]}},"NewImage":{"announced":{"BOOL":[{"exists":false}]},"online":{"BOOL":[true]}}}}`},
+				map[string]any{"pattern": `{"dynamodb":{"Keys":{"sk":{"S":["presence"]}},"NewImage":{"online":{"BOOL":[true]}},"OldImage":{"online":{"BOOL":[false]}}}}`},
+				map[string]any{"pattern": `{"dynamodb":{"Keys":{"sk":{"S":["presence"]}},"NewImage":{"announced":{"BOOL":[true]},"online":{"BOOL":[false]}}}}`},
 				map[string]any{"pattern": `{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"conn#"}]}}},"eventName":["REMOVE"]}`},
 			}},
 		},
@@ -298,6 +303,9 @@ func TestConsumers(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("event sources (-want +got):\n%s", diff)
+	}
+	if got := run.get(t, "messages-queue").at("visibilityTimeoutSeconds"); got != 6*30.0+2 {
+		t.Errorf("a message is hidden for %v s, want six time-outs and the window", got)
 	}
 }
 

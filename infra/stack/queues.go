@@ -34,8 +34,8 @@ type queues struct {
 // record, so that users who go offline are announced as reliably as those who come online.
 func declareQueues(d *deployment) queues {
 	var q queues
-	q.send, q.sendDeadLetters = declareQueue(d, "messages", "send", timeouts[heliograph.Send], maxReceiveCount)
-	q.grace, q.graceDeadLetters = declareQueue(d, "grace", "grace", timeouts[heliograph.Announce], int(streamPatience/hidden(timeouts[heliograph.Announce])))
+	q.send, q.sendDeadLetters = declareQueue(d, "messages", "send", hidden(timeouts[heliograph.Send])+d.sendWindow(), maxReceiveCount)
+	q.grace, q.graceDeadLetters = declareQueue(d, "grace", "grace", hidden(timeouts[heliograph.Announce]), int(streamPatience/hidden(timeouts[heliograph.Announce])))
 
 	c := d.newComponent("Queue", "stream")
 	defer c.complete()
@@ -43,9 +43,9 @@ func declareQueues(d *deployment) queues {
 	return q
 }
 
-// declareQueue declares a queue for a function with the given timeout, and its dead-letter queue. A message received
+// declareQueue declares a queue and its dead-letter queue. A received message is hidden for the given time; one received
 // that many times without being deleted becomes a dead letter.
-func declareQueue(d *deployment, component, name string, timeout time.Duration, receives int) (queue, queue) {
+func declareQueue(d *deployment, component, name string, hidden time.Duration, receives int) (queue, queue) {
 	c := d.newComponent("Queue", component)
 	defer c.complete()
 	physical := d.physical(name)
@@ -55,7 +55,7 @@ func declareQueue(d *deployment, component, name string, timeout time.Duration, 
 	}))
 	live := declare(c, "queue", sqs.NewQueue, &sqs.QueueArgs{
 		Name:                     pulumi.String(physical),
-		VisibilityTimeoutSeconds: seconds(hidden(timeout)),
+		VisibilityTimeoutSeconds: seconds(hidden),
 		SqsManagedSseEnabled:     pulumi.Bool(true),
 		RedrivePolicy: pulumi.JSONMarshal(map[string]any{
 			"deadLetterTargetArn": dead.arn,

@@ -93,6 +93,8 @@ var settings = []setting{
 	number("throttleBurst", func(c *Config) *int { return &c.ThrottleBurst }, 1, 1_000_000),
 	// The bounds are Lambda's for the concurrency of an SQS event source.
 	number("maxConcurrency", func(c *Config) *int { return &c.MaxConcurrency }, 2, 1000),
+	// Lambda waits for 5 minutes at most; messages that may wait for more than one need no push.
+	duration("sendBatchWindow", func(c *Config) *time.Duration { return &c.SendBatchWindow }, 0, time.Minute),
 	// A step of a broadcast takes a second and reads one page of the online list, which holds 1000 users at most.
 	number("broadcastRate", func(c *Config) *int { return &c.BroadcastRate }, 1, 1000),
 	duration("idempotencyWindow", func(c *Config) *time.Duration { return &c.IdempotencyWindow }, time.Minute, 24*time.Hour),

@@ -1,0 +1,153 @@
+package cost
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the tables of docs/cost.md")
+
+const page = "../docs/cost.md"
+
+// TestDocument proves that the tables of docs/cost.md are those of the model.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	for name, table := range map[string]string{"operations": operationsTable(), "month": monthTable(), "choices": choicesTable()} {
+		begin, end := fmt.Sprintf("<!-- %s, by cost -->\n", name), "<!-- end -->"
+		before, rest, found := strings.Cut(text, begin)
+		old, after, closed := strings.Cut(rest, end)
+		if !found || !closed {
+			t.Fatalf("%s has no %q", page, begin)
+		}
+		if diff := cmp.Diff(old, table); diff != "" && !*update {
+			t.Errorf("the table of %s (-page +model; go test ./cost -update):\n%s", name, diff)
+		}
+		text = before + begin + table + end + after
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func operationsTable() string {
+	var b strings.Builder
+	b.WriteString("| operation | write | read | |\n|---|---:|---:|---|\n")
+	for _, o := range operations {
+		fmt.Fprintf(&b, "| %s | %v | %v | %s |\n", o.name, o.units.Write, o.units.Read, o.note)
+	}
+	fmt.Fprintf(&b, "| gauges, for 100 connections more | 0 | ≤%v | and up to half a unit for each of 32 counts: 100,000 connections take no more than 1,500 |\n", CountOf100)
+	fmt.Fprintf(&b, "| gauges, for 100 users online more | 0 | ≤%v | on top of the connections, by ids of 36 bytes, and up to half a unit for each of 16 counts |\n", CountOf100)
+	return b.String()
+}
+
+// batched is the example with messages that are sent and handed over by so many at once.
+func batched(sent, batch float64) Load {
+	l := Example
+	l.Sent, l.Batch = sent, batch
+	return l
+}
+
+func monthTable() string {
+	var b strings.Builder
+	b.WriteString("| what | how much in a month | price, USD | one by one | by ten |\n|---|---|---:|---:|---:|\n")
+	alone, ten := Month(Example, Defaults), Month(batched(10, 10), Defaults)
+	for i, line := range alone {
+		fmt.Fprintf(&b, "| %s | %s | %s | %.2f | %.2f |\n", line.What, line.HowMuch, line.Price, line.USD, ten[i].USD)
+	}
+	fmt.Fprintf(&b, "| **together** | | | **%s** | **%s** |\n", dollars(Together(alone)), dollars(Together(ten)))
+	return b.String()
+}
+
+// choicesTable adds one choice after the other.
+func choicesTable() string {
+	var b strings.Builder
+	b.WriteString("| what you choose | one by one | by ten |\n|---|---:|---:|\n")
+	c := Defaults
+	row := func(what string, alone, ten Load) {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", what, dollars(Together(Month(alone, c))), dollars(Together(Month(ten, c))))
+	}
+	row("nothing", Example, batched(10, 10))
+	c.Traced = false
+	row("and `tracing: passThrough`", Example, batched(10, 10))
+	c.Alarms = EssentialAlarms
+	row("and `alarms: essential`", Example, batched(10, 10))
+	row("and producers that send ten messages at once", batched(10, 1), batched(10, 10))
+	row("and `sendBatchWindow: 1s`, which fills the batches", batched(10, 10), batched(10, 10))
+	return b.String()
+}
+
+// dollars writes an amount with its thousands apart.
+func dollars(usd float64) string {
+	text := fmt.Sprintf("%.2f", usd)
+	if point := len(text) - 3; point > 3 {
+		return text[:point-3] + "," + text[point-3:]
+	}
+	return text
+}
+
+// TestBill proves that the example costs no more than was promised, and that a choice that is meant to save does.
+func TestBill(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		load Load
+		most float64
+	}{
+		"one by one":             {Example, 1570},
+		"handed over by ten":     {batched(1, 10), 1125},
+		"sent by ten, too":       {batched(10, 10), 1030},
+		"sent by ten, never met": {batched(10, 1), 1470},
+	} {
+		bill := Together(Month(test.load, Defaults))
+		if bill > test.most || bill < test.most-60 {
+			t.Errorf("%s: %.2f USD, want at most %v, and not much less", name, bill, test.most)
+		}
+		for what, choose := range map[string]func(*Choices){
+			"no traces": func(c *Choices) { c.Traced = false }, "shorter lines": func(c *Choices) { c.LogKB /= 2 },
+			"essential alarms": func(c *Choices) { c.Alarms = EssentialAlarms },
+		} {
+			c := Defaults
+			choose(&c)
+			if saved := bill - Together(Month(test.load, c)); saved < 10 {
+				t.Errorf("%s, %s: saves %.2f USD", name, what, saved)
+			}
+		}
+	}
+}
+
+// TestGrowingLeases proves that leases that double with each renewal, up to an hour, save little: of sessions whose
+// lengths are distributed exponentially, most renewals are first ones.
+func TestGrowingLeases(t *testing.T) {
+	t.Parallel()
+	length := Example.Connections / Example.Sessions // seconds, on average
+	renewals := func(grow func(lease float64) float64) (rate float64) {
+		const first, limit = 60, 7200
+		lease := Defaults.Lease
+		for age := float64(first); age < limit; age += lease {
+			if age > first {
+				lease = grow(lease)
+			}
+			rate += Example.Sessions * math.Exp(-age/length)
+		}
+		return rate
+	}
+	same := renewals(func(lease float64) float64 { return lease })
+	growing := renewals(func(lease float64) float64 { return min(2*lease, 3600) })
+	saved := (same - growing) * RenewLease.Write * seconds * writeUnit
+	t.Logf("%.1f renewals a second, %.1f with leases that grow: %.2f USD a month", same, growing, saved)
+	if saved < 5 || saved > 15 {
+		t.Errorf("growing leases save %.2f USD a month of %.2f", saved, same*RenewLease.Write*seconds*writeUnit)
+	}
+}
