@@ -12,11 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// waitForQueues waits until all follow-ups are done. The longest wait is for the claim of a killed function: two
-// minutes after its messages are visible again.
+// waitForQueues waits until all follow-ups are done. The longest wait adds up: on an account with 10 concurrent
+// executions, Lambda throttles batches, and their messages are hidden for sendHides, perhaps twice; a message that a
+// killed function had claimed waits two minutes for the claim to end; follow-ups wait up to 48 s.
 func (s *soak) waitForQueues(t *testing.T) {
 	t.Helper()
-	s.within(t, 4*time.Minute, "the send queue is empty", func(ctx context.Context) error {
+	began := time.Now()
+	s.within(t, 6*time.Minute, "the send queue is empty", func(ctx context.Context) error {
 		out, err := s.load.queue.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 			QueueUrl: aws.String(s.load.endpoints.SendQueueURL), AttributeNames: []types.QueueAttributeName{"All"},
 		})
@@ -30,6 +32,7 @@ func (s *soak) waitForQueues(t *testing.T) {
 		}
 		return nil
 	})
+	t.Logf("the send queue was empty after %v", time.Since(began).Truncate(time.Second))
 }
 
 // within retries until a condition holds.

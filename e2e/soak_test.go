@@ -24,7 +24,7 @@ import (
 
 var (
 	soakFor  = flag.Duration("soak", 0, "how long the soak's storm lasts; 0: no soak")
-	soakSeed = flag.Uint64("soak-seed", 0, "which of AWS's habits the soak's stack has, by cloud.RandomStress; 0: none")
+	soakSeed = flag.Uint64("soak-seed", 0, "which of AWS's difficult habits the soak's stack has; 0: a random seed, which is printed")
 )
 
 // storm lists the faults of a soak, apart from those whose hits are counted.
@@ -114,11 +114,12 @@ type soakDevice struct {
 func newSoak(t *testing.T) *soak {
 	t.Helper()
 	s := &soak{file: filepath.Join(t.TempDir(), "local.json")}
-	var stress cloud.Stress
-	if *soakSeed != 0 {
-		stress = cloud.RandomStress(*soakSeed)
-		t.Logf("-soak-seed %d: %+v", *soakSeed, stress)
+	seed := *soakSeed
+	if seed == 0 {
+		seed = uint64(1 + rand.IntN(1_000_000))
 	}
+	stress := cloud.RandomStress(seed)
+	t.Logf("-soak-seed %d: %+v", seed, stress)
 	stack, err := local.Start(t.Context(), local.Options{
 		Root: projectRoot(t), Stress: stress, Config: map[string]string{"presenceGrace": "1s", "broadcastRate": "8"}, Progress: os.Stderr, EndpointsFile: s.file,
 	})
