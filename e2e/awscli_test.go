@@ -63,7 +63,7 @@ func awsCLIEnvironment() []string {
 		return append(os.Environ(), "AWS_PAGER=")
 	}
 	clean := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-	return append(clean, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_ACCESS_KEY_ID=e2e", "AWS_SECRET_ACCESS_KEY=e2e")
+	return append(clean, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_ACCESS_KEY_ID="+target.AccessKey, "AWS_SECRET_ACCESS_KEY=local")
 }
 
 // TestServicesThatAreNotThere proves that the AWS command line understands the answer to a call of a service that is

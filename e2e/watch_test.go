@@ -159,7 +159,7 @@ func (w watched) ask(t *testing.T, method, path string, in, out any) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(loopback.WriteHeader, "test")
+	request.Header.Set(loopback.WriteHeader, w.endpoints.AccessKey)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

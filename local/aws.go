@@ -20,7 +20,7 @@ func (e Endpoints) AWSConfig(ctx context.Context) (aws.Config, error) {
 	if e.AWSEndpointURL != "" {
 		return aws.Config{
 			Region: e.Region, BaseEndpoint: aws.String(e.AWSEndpointURL), Logger: quiet, HTTPClient: loopbackClient{http.DefaultClient},
-			Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), // the simulator takes any access key
+			Credentials: credentials.NewStaticCredentialsProvider(e.AccessKey, "local", ""), // the key alone counts
 		}, nil
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(e.Region), config.WithLogger(quiet))

@@ -96,13 +96,13 @@ func TestSurroundings(t *testing.T) {
 	call := func(under string) {
 		t.Helper()
 		signed = ""
-		cfg, err := Endpoints{AWSEndpointURL: server.URL, Outputs: heliograph.Outputs{Region: "eu-west-1"}}.AWSConfig(t.Context())
+		cfg, err := Endpoints{AWSEndpointURL: server.URL, AccessKey: "LOCAL", Outputs: heliograph.Outputs{Region: "eu-west-1"}}.AWSConfig(t.Context())
 		if err == nil {
 			_, err = awssqs.NewFromConfig(cfg).ListQueues(t.Context(), nil)
 		}
 		if err != nil {
 			t.Errorf("under %s: %v", under, err)
-		} else if !strings.Contains(signed, "Credential=local/") || !strings.Contains(signed, "/eu-west-1/sqs/") {
+		} else if !strings.Contains(signed, "Credential=LOCAL/") || !strings.Contains(signed, "/eu-west-1/sqs/") {
 			t.Errorf("under %s the call is signed as %q", under, signed)
 		}
 	}

@@ -24,6 +24,9 @@ type Endpoints struct {
 	AWSEndpointURL string `json:"awsEndpointUrl,omitempty"`
 	// ConsoleURL is the local stack's console; empty for a stack on AWS, which has a dashboard.
 	ConsoleURL string `json:"consoleUrl,omitempty"`
+	// AccessKey is the access key id of a local stack, new for each run and known to its user only; empty for a stack on
+	// AWS.
+	AccessKey string `json:"accessKey,omitempty"`
 	// PID is the process of a local stack; 0 for a stack on AWS.
 	PID int `json:"pid,omitempty"`
 }

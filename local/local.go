@@ -6,6 +6,7 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,9 +120,10 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	s.endpoints.AccessKey = "LOCAL" + rand.Text()
 	terminal := &terminal{progress: o.Progress, logs: o.Logs}
 	options := cloud.Options{
-		Port: o.Port, Hosts: lower(o.Hosts), FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
+		Port: o.Port, Hosts: lower(o.Hosts), AccessKey: s.endpoints.AccessKey, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
 		Stress: o.Stress, Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
 		Console: consoleOf(o.Root),
 	}
@@ -187,7 +189,8 @@ func (s *Stack) publish(outputs map[string]string) error {
 		return fmt.Errorf("read the program's outputs: %w", err)
 	}
 	url := s.cloud.EndpointURL()
-	e := Endpoints{AWSEndpointURL: url, ConsoleURL: url + cloud.ConsolePath, PID: os.Getpid()}
+	key := s.endpoints.AccessKey
+	e := Endpoints{AWSEndpointURL: url, ConsoleURL: url + cloud.ConsolePath + "?key=" + key, AccessKey: key, PID: os.Getpid()}
 	if err := json.Unmarshal(text, &e.Outputs); err != nil {
 		return fmt.Errorf("read the program's outputs: %w", err)
 	}

@@ -36,7 +36,7 @@ func (t *target) tell(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("ask the local stack: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(loopback.WriteHeader, "command line")
+	request.Header.Set(loopback.WriteHeader, t.AccessKey)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the local stack: %w", err)

@@ -155,8 +155,8 @@ Heliograph is ready ({{.Took}}). Try, each in a terminal of its own:
   aws --endpoint-url {{.AWSEndpointURL}} --region {{.Region}} sqs send-message --queue-url {{.SendQueueURL}} --message-body '{"UserId":"1234","Body":"Hello, world"}'
   curl -X GET "{{.HTTPURL}}/user/online?userIds=1234" -H "Authorization: Bearer {{.Token}}"
 
-The AWS command line needs an access key; any will do:
-  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+The AWS command line needs the access key of this run:
+  eval "$({{.Command}} env)"
 
   WebSocket API             {{.WebSocketURL}}
   HTTP API                  {{.HTTPURL}}

@@ -37,6 +37,7 @@ type commands struct {
 	Stack  string `help:"Talk to this deployed Pulumi stack instead (its outputs are read by the pulumi command)." placeholder:"NAME"`
 
 	Local   localCommand   `cmd:"" help:"Run the whole service on this machine."`
+	Env     envCommand     `cmd:"" help:"Print the local stack's access key as shell commands, for the AWS command line."`
 	Hello   helloCommand   `cmd:"" help:"Take one message through the stack and print each step."`
 	Token   tokenCommand   `cmd:"" help:"Print a token that lets a user connect."`
 	Connect connectCommand `cmd:"" help:"Connect as a user and print what arrives."`

@@ -196,7 +196,7 @@ func traffic(t *testing.T, at local.Endpoints) (stop func()) {
 				t.Error(err)
 				return
 			}
-			r.Header.Set("X-Heliograph", "1")
+			r.Header.Set("X-Heliograph", at.AccessKey)
 			if answer, err := http.DefaultClient.Do(r); err == nil {
 				_ = answer.Body.Close()
 			}

@@ -39,6 +39,10 @@ type Options struct {
 	Port int
 	// Hosts are lower-case names, besides those of loopback, by which the cloud may be called. See package loopback.
 	Hosts []string
+	// AccessKey is the access key id that calls must be signed with, besides those of roles, and that requests for the
+	// simulator's own data must carry in loopback.WriteHeader or, where a browser can't send it, in the query parameter
+	// key. It keeps out the other users of the machine. Empty means that any key will do.
+	AccessKey string
 	// FunctionsDir is the folder for unpacked functions. Required.
 	FunctionsDir string
 	// Faults are in effect from the start; see fault.Typical for AWS's latency.
@@ -123,7 +127,7 @@ func (c *Cloud) open() (err error) {
 		return err
 	}
 	c.watch.functions = c.Functions
-	guard := guard{c.Roles, c.Journal, c.effects}
+	guard := guard{c.Roles, c.Journal, c.effects, c.options.AccessKey}
 	c.openGateway(guard)
 	c.Sources = &Sources{
 		roles: c.Roles, functions: c.Functions, queues: c.Queues, tables: c.Tables, effects: c.effects, journal: c.Journal,
@@ -188,7 +192,7 @@ func (c *Cloud) lambdaOptions() lambda.Options {
 func (c *Cloud) functionEnviron(f lambda.Function) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + c.EndpointURL(),
-		"AWS_ACCESS_KEY_ID=" + iam.AccessKey(iam.NameOf(f.Role)),
+		"AWS_ACCESS_KEY_ID=" + c.Roles.AccessKey(iam.NameOf(f.Role)),
 		"AWS_SECRET_ACCESS_KEY=simulated",
 		"AWS_SESSION_TOKEN=simulated",
 	}
@@ -211,7 +215,7 @@ func (c *Cloud) serve(guard guard) {
 	c.handleConsole(own)
 	faultsAPI{c.Faults, c.Journal}.handle(own)
 	c.server = &http.Server{
-		Handler:           loopback.Names(c.options.Hosts).Guard(signed(endpoint, c.APIs.ConnectionsHandler(), loopback.Writes(own))),
+		Handler:           loopback.Names(c.options.Hosts).Guard(signed(endpoint, c.APIs.ConnectionsHandler(), loopback.Keyed(c.options.AccessKey, console.Data+"/", loopback.Writes(own)))),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	c.running.Go(func() {

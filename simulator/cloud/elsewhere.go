@@ -13,7 +13,7 @@ func (c *Cloud) elsewhere(service string) string {
 	case "execute-api":
 		return "call the API at its own address, and @connections below this one or the API's"
 	case "sts":
-		return "any access key is taken, and its caller is the role that it belongs to, or a person"
+		return "the caller is the role that the access key belongs to, or a person, who has the key of this run"
 	}
 	return ""
 }

@@ -192,7 +192,7 @@ func TestDeniedBeforeFaults(t *testing.T) {
 	}
 	mustInject(t, c, fault.Rule{Service: fault.SQS, Caller: "*-send", Down: true})
 	for key, want := range map[string]string{
-		iam.AccessKey("f-send"): "ServiceUnavailable", iam.AccessKey("f-sweep"): "AccessDenied", "anybody": "",
+		c.Roles.AccessKey("f-send"): "ServiceUnavailable", c.Roles.AccessKey("f-sweep"): "AccessDenied", "anybody": "",
 	} {
 		err := calls[fault.SQS](t.Context(), once(c, key))
 		var api smithy.APIError
@@ -201,7 +201,7 @@ func TestDeniedBeforeFaults(t *testing.T) {
 		}
 	}
 	mustInject(t, c, fault.Rule{Service: fault.SQS, Down: true})
-	err := calls[fault.SQS](t.Context(), once(c, iam.AccessKey("f-sweep")))
+	err := calls[fault.SQS](t.Context(), once(c, c.Roles.AccessKey("f-sweep")))
 	if err == nil || !strings.Contains(err.Error(), "AccessDenied") {
 		t.Errorf("who may not call learns that the service is down: %v", err)
 	}
@@ -213,7 +213,7 @@ func TestConnectionActions(t *testing.T) {
 	c := newTestCloud(t)
 	mustInject(t, c, fault.Rule{Service: fault.Connections, Action: "PostToConnection", Resource: "*/@connections/abc=", Error: "GoneException"})
 	for path, want := range map[string]bool{"POST/@connections/abc=": true, "GET/@connections/abc=": false, "POST/@connections/abd=": false} {
-		err := guard{c.Roles, c.Journal, c.effects}.before(t.Context(), wire.Call{
+		err := guard{c.Roles, c.Journal, c.effects, ""}.before(t.Context(), wire.Call{
 			Service: "execute-api", Action: "ManageConnections", Permission: "execute-api:ManageConnections", AccessKey: "anybody",
 			Resources: []string{"arn:aws:execute-api:us-east-1:000000000000:a1b2c3/local/" + path},
 		})

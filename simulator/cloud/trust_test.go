@@ -1,12 +1,22 @@
 package cloud
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
+	"github.com/aws/smithy-go"
+
 	"heliograph/simulator/console"
+	"heliograph/simulator/fault"
+	"heliograph/simulator/gateway"
 	"heliograph/simulator/loopback"
 )
 
@@ -100,5 +110,80 @@ func TestWritesNeedTheHeader(t *testing.T) {
 	}
 	if list := c.Faults.List(); len(list) != 0 {
 		t.Errorf("faults were added: %v", list)
+	}
+}
+
+// TestOnlyTheKeyOfTheRun proves that a cloud with an access key answers no other caller on the machine: no call of any
+// service, none of @connections, and none for the simulator's own data, whatever other key it carries.
+func TestOnlyTheKeyOfTheRun(t *testing.T) {
+	t.Parallel()
+	c, err := New(Options{FunctionsDir: t.TempDir(), AccessKey: "LOCALKEY"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	post := func(ctx context.Context, cfg aws.Config) error {
+		_, err := apigatewaymanagementapi.NewFromConfig(cfg).PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{
+			ConnectionId: aws.String("L0SM9cOFvHcCIhw="), Data: []byte("x"),
+		})
+		return err
+	}
+	createSocketAPI(t, c)
+	for service, call := range maps.All(calls) {
+		if err := call(t.Context(), once(c, "LOCALKEY")); err != nil {
+			t.Errorf("%s with the key: %v", service, err)
+		}
+	}
+	if err := post(t.Context(), once(c, "LOCALKEY")); !strings.Contains(fmt.Sprint(err), "GoneException") {
+		t.Errorf("@connections with the key: %v", err)
+	}
+	others := maps.Clone(calls)
+	others[fault.Connections] = post
+	for service, call := range others {
+		for _, key := range []string{"local", "LOCALKE", "localkey", "ASIA" + strings.Repeat("0", 32)} {
+			var api smithy.APIError
+			if err := call(t.Context(), once(c, key)); !errors.As(err, &api) || api.ErrorCode() != "UnrecognizedClientException" && api.ErrorCode() != "InvalidClientTokenId" {
+				t.Errorf("%s with the key %s: %v", service, key, err)
+			}
+		}
+	}
+	for path, served := range map[string]bool{
+		ConsolePath: true, FaultsPath: false, MetricsPath: false, console.Data + "/queues": false, console.Data + "/events": false,
+		"/" + FaultsPath: false, "/%5fheliograph/faults": false, FaultsPath + "?key=LOCALKEX": false, FaultsPath + "?key=LOCALKEY": true,
+	} {
+		response, err := http.Get(c.EndpointURL() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = response.Body.Close(); (response.StatusCode == http.StatusOK) != served {
+			t.Errorf("%s: %s", path, response.Status)
+		}
+	}
+}
+
+// createSocketAPI adds a WebSocket API with a stage, which an @connections call needs.
+func createSocketAPI(t *testing.T, c *Cloud) {
+	t.Helper()
+	a, err := c.APIs.CreateAPI(gateway.APIConfig{
+		Name: "sockets", Protocol: gateway.WebSocket, RouteSelectionExpression: "$request.body.action", Address: "127.0.0.1:0",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mock, err := a.CreateIntegration(gateway.IntegrationConfig{
+		Type: "MOCK", TemplateSelectionExpression: "200", RequestTemplates: map[string]string{"200": `{"statusCode":200}`},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.CreateRoute(gateway.RouteConfig{Key: "$default", Target: "integrations/" + string(mock)}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := a.CreateDeployment("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.CreateStage(gateway.StageConfig{Name: "s", Deployment: d}); err != nil {
+		t.Fatal(err)
 	}
 }

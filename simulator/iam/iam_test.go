@@ -52,7 +52,8 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			err := newRoles(t).Check(AccessKey("reader"), c.action, c.resources, nil)
+			r := newRoles(t)
+			err := r.Check(r.AccessKey("reader"), c.action, c.resources, nil)
 			if c.denied == "" {
 				if err != nil {
 					t.Error(err)
@@ -91,7 +92,7 @@ func TestLeadingKeys(t *testing.T) {
 			if err := errors.Join(r.Create("writer", trust), r.Attach("writer", policy)); err != nil {
 				t.Fatal(err)
 			}
-			err := r.Check(AccessKey("writer"), "dynamodb:PutItem", []string{table}, map[string][]string{"dynamodb:LeadingKeys": c.keys})
+			err := r.Check(r.AccessKey("writer"), "dynamodb:PutItem", []string{table}, map[string][]string{"dynamodb:LeadingKeys": c.keys})
 			if (err == nil) != c.allowed {
 				t.Errorf("got %v, want that it is allowed: %v", err, c.allowed)
 			}
@@ -127,7 +128,7 @@ func TestUnused(t *testing.T) {
 	t.Parallel()
 	r := newRoles(t)
 	for _, action := range []string{"dynamodb:GetItem", "sqs:SendMessage", "dynamodb:PutItem"} {
-		_ = r.Check(AccessKey("reader"), action, []string{table}, nil)
+		_ = r.Check(r.AccessKey("reader"), action, []string{table}, nil)
 	}
 	want := []Permission{
 		{"reader", "dynamodb:GetItem", table + "/index/*"},

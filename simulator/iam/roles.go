@@ -2,6 +2,7 @@ package iam
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,6 +17,7 @@ type RoleName string
 // Roles are the roles of one account.
 type Roles struct {
 	account string
+	seed    string // of the access keys
 
 	mu     sync.Mutex
 	byName map[RoleName]*role
@@ -39,7 +41,7 @@ type grant struct {
 
 // New makes an account without roles.
 func New(account string) *Roles {
-	return &Roles{account: account, byName: map[RoleName]*role{}, byKey: map[string]*role{}}
+	return &Roles{account: account, seed: rand.Text(), byName: map[RoleName]*role{}, byKey: map[string]*role{}}
 }
 
 // ARN is the ARN for a role name, whether or not the role exists.
@@ -66,7 +68,7 @@ func (r *Roles) Create(name RoleName, trustPolicy string) error {
 	}
 	made := &role{name: name, trust: trust}
 	r.byName[name] = made
-	r.byKey[AccessKey(name)] = made
+	r.byKey[r.AccessKey(name)] = made
 	return nil
 }
 
@@ -118,10 +120,17 @@ func (r *Roles) Manages(name RoleName, policyARN string) bool {
 	return role != nil && slices.Contains(role.managed, policyARN)
 }
 
-// AccessKey is the access key id of a role. AWS keeps issuing new ones; here one is enough.
-func AccessKey(name RoleName) string {
+// AccessKey is the access key id of a role. AWS keeps issuing new ones; here one is enough. Since signatures are not
+// verified, it is a secret, which nobody can guess from the name.
+func (r *Roles) AccessKey(name RoleName) string {
+	sum := sha256.Sum256([]byte(r.seed + "/" + string(name)))
+	return "ASIA" + strings.ToUpper(hex.EncodeToString(sum[:16]))
+}
+
+// UniqueID is the id of a role, by which AWS tells it from a later one of the same name.
+func UniqueID(name RoleName) string {
 	sum := sha256.Sum256([]byte(name))
-	return "ASIA" + strings.ToUpper(hex.EncodeToString(sum[:8]))
+	return "AROA" + strings.ToUpper(hex.EncodeToString(sum[:8]))
 }
 
 // NameOf returns the name in a role's ARN.
@@ -195,7 +204,7 @@ func (r *Roles) Check(accessKey, action string, resources []string, values map[s
 
 // CheckRole is Check for an action that AWS takes on a role's behalf, such as polling a queue for a function.
 func (r *Roles) CheckRole(name RoleName, action, resource string) error {
-	return r.Check(AccessKey(name), action, []string{resource}, nil)
+	return r.Check(r.AccessKey(name), action, []string{resource}, nil)
 }
 
 func (r *Roles) check(role *role, action, resource string, values map[string][]string) error {

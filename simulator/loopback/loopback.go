@@ -7,6 +7,7 @@
 package loopback
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -89,6 +90,23 @@ func Writes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get(WriteHeader) == "" {
 			Refuse(w, &Refusal{"a request that changes something needs the header " + WriteHeader + ", with any value"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Keyed lets a request for a path below prefix pass to next only if it carries the key: in WriteHeader or, since a browser's
+// EventSource sends no headers of its own, in the query parameter key. It keeps out the machine's other users. An empty key
+// lets everything pass.
+func Keyed(key, prefix string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given := r.Header.Get(WriteHeader)
+		if query := r.URL.Query().Get("key"); query != "" {
+			given = query
+		}
+		if key != "" && strings.HasPrefix(r.URL.Path, prefix) && subtle.ConstantTimeCompare([]byte(given), []byte(key)) == 0 {
+			Refuse(w, &Refusal{"this needs the key of the running stack: open the console at the address that was printed at its start, or send the key in the header " + WriteHeader})
 			return
 		}
 		next.ServeHTTP(w, r)

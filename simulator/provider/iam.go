@@ -18,7 +18,7 @@ func createRole(p *provider, _ declaration, in roleInputs) (created, error) {
 		return created{}, err
 	}
 	return created{in.Name, map[string]any{
-		"arn": p.Roles.ARN(name), "uniqueId": iam.AccessKey(name), "path": "/", "maxSessionDuration": 3600.0,
+		"arn": p.Roles.ARN(name), "uniqueId": iam.UniqueID(name), "path": "/", "maxSessionDuration": 3600.0,
 	}}, nil
 }
 

@@ -76,11 +76,28 @@ func AccessDenied(call Call, message string) *Error {
 	switch call.Service {
 	case "sns":
 		return &Error{Code: "AuthorizationError", Message: message, Status: http.StatusForbidden}
+	case "execute-api":
+		return &Error{Code: "AccessDeniedException", Message: message, Status: http.StatusForbidden}
 	case "sqs":
 		return &Error{Code: "AccessDeniedException", QueryCode: "AccessDenied", Prefix: Coral, Message: message, Status: http.StatusForbidden}
 	default:
 		return &Error{Code: "AccessDeniedException", Prefix: Coral, Message: message}
 	}
+}
+
+// UnknownKey is the response to a call that is signed with an access key of nobody's.
+func UnknownKey(call Call) *Error {
+	e := &Error{
+		Code: "UnrecognizedClientException", QueryCode: "InvalidClientTokenId", Prefix: Coral,
+		Message: "The security token included in the request is invalid. (Only the access key of this run is taken.)",
+	}
+	switch call.Service {
+	case "sns", "monitoring":
+		e.Code, e.Prefix, e.Status = e.QueryCode, "", http.StatusForbidden
+	case "sqs", "execute-api":
+		e.Status = http.StatusForbidden
+	}
+	return e
 }
 
 // AsError converts any error to a service's form: any other error than an *Error is a fault of the simulator.

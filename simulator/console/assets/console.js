@@ -1,5 +1,5 @@
 // The console's frame: which page is shown, what the stream of events says, and the keys.
-import { html, nothing, render, get, pill } from './lib.js';
+import { html, nothing, render, get, key as secret, pill } from './lib.js';
 import overview from './pages/overview.js';
 import alarms from './pages/alarms.js';
 import traces from './pages/traces.js';
@@ -68,7 +68,7 @@ function go() {
 }
 
 function listen() {
-  const stream = new EventSource('/_heliograph/events');
+  const stream = new EventSource('/_heliograph/events?key=' + encodeURIComponent(secret));
   // A page that the browser keeps would hold one of its six connections.
   onpagehide = () => stream.close();
   onpageshow = (e) => e.persisted && location.reload();

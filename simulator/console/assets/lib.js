@@ -4,8 +4,16 @@ export { html, svg, nothing, render };
 
 const data = '/_heliograph/';
 
+// The address that the stack prints at its start holds the key of the run; from then on the browser keeps it.
+const given = new URLSearchParams(location.search).get('key');
+if (given) {
+  localStorage.setItem('key', given);
+  history.replaceState(null, '', location.pathname + location.hash);
+}
+export const key = localStorage.getItem('key') ?? 'none';
+
 async function ask(path, options) {
-  const response = await fetch(data + path, options);
+  const response = await fetch(data + path, { ...options, headers: { 'X-Heliograph': key, ...options?.headers } });
   const value = await response.json();
   if (!response.ok) throw new Error(value.error || response.statusText);
   return value;
@@ -15,10 +23,10 @@ export const get = (path, query = {}) => {
   return ask(path + (wanted.length ? '?' + new URLSearchParams(wanted) : ''));
 };
 const write = (method) => (path, body) => ask(path, {
-  method, headers: { 'X-Heliograph': 'console', 'Content-Type': 'application/json' }, body: JSON.stringify(body ?? {}),
+  method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body ?? {}),
 });
 export const post = write('POST');
-export const remove = async (path) => { await fetch(data + path, { method: 'DELETE', headers: { 'X-Heliograph': 'console' } }); };
+export const remove = async (path) => { await fetch(data + path, { method: 'DELETE', headers: { 'X-Heliograph': key } }); };
 export const id = encodeURIComponent;
 
 const two = (n) => String(n).padStart(2, '0');
