@@ -215,8 +215,8 @@ func (c *Cloud) serve(guard guard) {
 	c.handleConsole(own)
 	faultsAPI{c.Faults, c.Journal}.handle(own)
 	c.server = &http.Server{
-		Handler:           loopback.Names(c.options.Hosts).Guard(signed(endpoint, c.APIs.ConnectionsHandler(), loopback.Keyed(c.options.AccessKey, console.Data+"/", loopback.Writes(own)))),
-		ReadHeaderTimeout: 10 * time.Second,
+		Handler:           loopback.BodyWithin(30*time.Second, loopback.Names(c.options.Hosts).Guard(signed(endpoint, c.APIs.ConnectionsHandler(), loopback.Keyed(c.options.AccessKey, console.Data+"/", loopback.Writes(own))))),
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 	}
 	c.running.Go(func() {
 		if err := c.server.Serve(c.ports.listener); !errors.Is(err, http.ErrServerClosed) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 
 	"heliograph/simulator/wire"
@@ -143,6 +144,8 @@ func (c *connection) servePost(w http.ResponseWriter, r *http.Request) *wire.Err
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
 		return apiError(http.StatusRequestEntityTooLarge, "PayloadTooLargeException", "Message too long")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return apiError(http.StatusRequestTimeout, "RequestTimeoutException", "Request Timeout")
 	case err != nil:
 		return apiError(http.StatusBadRequest, "BadRequestException", "the body could not be read")
 	}

@@ -21,6 +21,7 @@ type frameGuard struct {
 	limit    uint64
 	pending  []byte // bytes that net/http had already read
 	oversize atomic.Bool
+	tooLarge func() // called at the header of the first frame above the limit, which may claim more than ever comes
 
 	header [14]byte
 	have   int    // bytes of the header read so far
@@ -78,8 +79,8 @@ func (g *frameGuard) scan(p []byte) {
 		g.have++
 		p = p[1:]
 		if length, ok := g.payload(); ok {
-			if length > g.limit {
-				g.oversize.Store(true)
+			if length > g.limit && !g.oversize.Swap(true) {
+				g.tooLarge()
 			}
 			g.opcode = g.header[0] & 0xf
 			copy(g.mask[:], g.header[max(g.have-4, 0):g.have])

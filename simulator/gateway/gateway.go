@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"heliograph/simulator/loopback"
 	"heliograph/simulator/wire"
 )
 
@@ -54,6 +55,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Frame, 32<<10)
 	setDefault(&l.SocketIntegration, 29*time.Second)
 	setDefault(&l.HTTPIntegration, 30*time.Second)
+	setDefault(&l.Body, 30*time.Second)
 	setDefault(&l.Connects, 500)
 	setDefault(&l.Requests, 10000)
 	setDefault(&l.Burst, 5000)
@@ -88,7 +90,10 @@ func (g *Gateway) CreateAPI(c APIConfig) (*API, error) {
 	}
 	// Leave room above the gateway's own bound, so that the gateway answers in its own form; beyond this net/http
 	// answers.
-	a.server = &http.Server{Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 * maxHTTPHead}
+	a.server = &http.Server{
+		Handler: loopback.BodyWithin(g.options.Limits.Body, a), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 * maxHead,
+	}
 	go func() { _ = a.server.Serve(listener) }()
 	return a, nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e := a.newExchange(s, path, r)
-	refused := checkHTTPHead(r)
+	refused := checkHead(r)
 	if refused == nil {
 		e.query, refused = parseQuery(r.URL.RawQuery)
 	}
@@ -101,6 +102,8 @@ func (e *exchange) serve(w http.ResponseWriter) *refusal {
 	var err error
 	if e.body, err = io.ReadAll(http.MaxBytesReader(w, e.r.Body, maxHTTPBody)); errors.As(err, new(*http.MaxBytesError)) {
 		return &refusal{status: http.StatusRequestEntityTooLarge, message: "Request Entity Too Large"}
+	} else if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &refusal{status: http.StatusRequestTimeout, message: "Request Timeout"}
 	} else if err != nil {
 		return &refusal{status: http.StatusBadRequest, message: "Bad Request"}
 	}

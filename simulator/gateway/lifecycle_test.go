@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -165,6 +166,25 @@ func TestTheCloseFrameReachesAClientThatGoesOnWriting(t *testing.T) {
 	}
 }
 
+// TestTheClaimOfAFrameIsEnough proves that a frame that claims more than is allowed ends the connection at its header: the
+// payload may never come.
+func TestTheClaimOfAFrameIsEnough(t *testing.T) {
+	t.Parallel()
+	for _, claim := range []uint64{32<<10 + 1, 128<<10 + 1, 1 << 31, 1 << 62, 1<<63 - 1} {
+		f := newFunctions()
+		s := socketStage(t, newGateway(t, f, Options{}))
+		c := rawDial(t, s)
+		defer func() { _ = c.Close() }()
+		began := time.Now()
+		if _, err := c.Write(append(binary.BigEndian.AppendUint64([]byte{0x81, 0x80 | 127}, claim), 0, 0, 0, 0, 'x')); err != nil {
+			t.Fatal(err)
+		}
+		if got := closeCode(t, c); got != 1009 || time.Since(began) > 4*time.Second {
+			t.Errorf("a claim of %d bytes: the close code is %d, after %v", claim, got, time.Since(began))
+		}
+	}
+}
+
 func TestFaultsOfDisconnect(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -243,7 +263,7 @@ func TestFrameGuardSeesEachFrame(t *testing.T) {
 		for _, n := range sizes {
 			stream = append(stream, frame(1, true, make([]byte, n))...)
 		}
-		g := &frameGuard{limit: 1000}
+		g := &frameGuard{limit: 1000, tooLarge: func() {}}
 		for len(stream) > 0 {
 			n := rapid.IntRange(1, min(len(stream), 3000)).Draw(t, "cut")
 			g.scan(stream[:n])

@@ -11,7 +11,7 @@ import (
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 const (
-	maxHTTPHead  = 10_240 // request line and header values of an HTTP API, together
+	maxHead      = 10_240 // request line and header values, together
 	maxSocketURL = 4_096  // URL of a WebSocket API
 )
 
@@ -35,19 +35,19 @@ func parseQuery(raw string) (url.Values, *refusal) {
 	return values, nil
 }
 
-// checkHTTPHead refuses a request line and headers that exceed the limit of HTTP APIs.
-func checkHTTPHead(r *http.Request) *refusal {
+// checkHead refuses a request line and headers that exceed the limit.
+func checkHead(r *http.Request) *refusal {
 	size := len(fmt.Sprintf("%s %s %s", r.Method, r.RequestURI, r.Proto)) + len(r.Host)
 	for _, values := range r.Header {
 		for _, value := range values {
 			size += len(value)
 		}
 	}
-	if size <= maxHTTPHead {
+	if size <= maxHead {
 		return nil
 	}
 	return &refusal{
 		status:  http.StatusRequestHeaderFieldsTooLarge,
-		message: fmt.Sprintf("Request line and header values are larger than %d bytes", maxHTTPHead),
+		message: fmt.Sprintf("Request line and header values are larger than %d bytes", maxHead),
 	}
 }

@@ -99,6 +99,7 @@ type upgrade struct {
 func (s *Stage) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	if status, text := checkUpgrade(r); status != 0 {
 		s.metric("ClientError", "Count", 1)
+		w.Header().Set("Connection", "close") // otherwise net/http would wait for an announced body first
 		writeError(w, status, "BadRequestException", text)
 		return
 	}
@@ -132,11 +133,15 @@ func checkUpgrade(r *http.Request) (status int, text string) {
 	if len(r.Host)+len(r.RequestURI) > maxSocketURL {
 		return http.StatusRequestURITooLong, "URI Too Long"
 	}
+	if refused := checkHead(r); refused != nil {
+		return refused.status, refused.message
+	}
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	switch {
 	case r.Method != http.MethodGet, !hasToken(r.Header, "Connection", "upgrade"), !hasToken(r.Header, "Upgrade", "websocket"):
 		return http.StatusUpgradeRequired, "Upgrade Required"
-	case r.Header.Get("Sec-WebSocket-Version") != "13", err != nil || len(key) != 16:
+	case r.Header.Get("Sec-WebSocket-Version") != "13", err != nil || len(key) != 16,
+		r.ContentLength != 0: // whoever announces a body and sends none would count as connected, and never read a post
 		return http.StatusBadRequest, "Bad Request"
 	}
 	return 0, ""
@@ -274,6 +279,7 @@ func (u *upgrade) open(w http.ResponseWriter, r *http.Request) *refusal {
 	socket.SetReadLimit(c.stage.api.g.options.Limits.Message)
 	c.mu.Lock()
 	c.socket, c.guard = socket, guarded.guard
+	c.guard.tooLarge = func() { c.stage.api.g.background(func() { c.end(endTooLarge) }) }
 	c.mu.Unlock()
 	c.start()
 	u.done(http.StatusOK) // the status in access logs, although the client got 101

@@ -81,6 +81,8 @@ type Limits struct {
 	Frame int64
 	// SocketIntegration and HTTPIntegration bound an integration's answer. 0 means 29 s and 30 s.
 	SocketIntegration, HTTPIntegration time.Duration
+	// Body bounds the arrival of a request's body. 0 means 30 s; AWS documents no value.
+	Body time.Duration
 	// Connects is how many connections may be opened per second, and the size of the burst. 0 means 500; a negative
 	// value means no limit.
 	Connects int

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // WriteHeader is required, with any value, of a request that changes something of the simulator's own. A page of another
@@ -54,6 +55,7 @@ func (n Names) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'") // the console sets a stricter one
 		err := n.CheckHost(r)
 		if err == nil {
 			err = n.checkOrigin(r)
@@ -91,6 +93,17 @@ func Writes(next http.Handler) http.Handler {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get(WriteHeader) == "" {
 			Refuse(w, &Refusal{"a request that changes something needs the header " + WriteHeader + ", with any value"})
 			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// BodyWithin lets next read a request's body for no longer than a limit, so that a client that sends slowly holds nothing for
+// good. Reading fails with os.ErrDeadlineExceeded then.
+func BodyWithin(limit time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 { // a stream of events has no body, and no end
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limit)) // net/http supports it, and ends it with the request
 		}
 		next.ServeHTTP(w, r)
 	})
