@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -132,7 +133,9 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 		as.Secrets = append(as.Secrets, project+":"+key)
 	}
 	var outputs map[string]string
-	if s.cloud, err = simulator.Start(options, as, program(ctx, build.Target{Here: true, Root: o.Root, Out: o.BuildDir, Progress: o.Progress}, &outputs)); err != nil {
+	if s.cloud, err = simulator.Start(options, as, program(ctx, build.Target{Here: true, Root: o.Root, Out: o.BuildDir, Progress: o.Progress}, &outputs)); errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w (the first port is set by --port)", err)
+	} else if err != nil {
 		return err
 	}
 	return s.publish(outputs)

@@ -1,8 +1,11 @@
 package local
 
 import (
+	"bytes"
+	"encoding/json"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph"
+	"heliograph/simulator/lambda"
 )
 
 // TestNothingIsLeft proves that a used and stopped stack leaves no goroutine behind. It runs alone, so that all
@@ -87,6 +91,27 @@ func TestReadable(t *testing.T) {
 	} {
 		if got := readable(line); got != want {
 			t.Errorf("readable(%s) = %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestLogsAreOneLineEach proves that an id with a line break can't pretend to be a log line or a problem of its own, nor
+// command a terminal.
+func TestLogsAreOneLineEach(t *testing.T) {
+	t.Parallel()
+	const evil = "a\n12:00:00.000 send ERROR all is lost\r\x1b[2J\u0085\u2028\u202e\x00"
+	entry, err := json.Marshal(map[string]any{"level": "INFO", "message": evil, "id": evil, evil: evil, "nested": map[string]any{"id": evil}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	printer := &terminal{progress: &out, logs: &out}
+	for _, text := range []string{string(entry), evil, `{"_aws":{},"id":"x\ny"}`} {
+		out.Reset()
+		printer.log(lambda.LogLine{Function: "heliograph-local-send", Text: text})
+		printer.problem(text)
+		if printed := out.String(); strings.Count(printed, "\n") != 2 || strings.ContainsFunc(printed, func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }) {
+			t.Errorf("%q is printed as %q", text, printed)
 		}
 	}
 }

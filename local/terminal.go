@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -23,7 +24,7 @@ type terminal struct {
 func (t *terminal) problem(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintln(t.progress, "! "+text)
+	fmt.Fprintln(t.progress, "! "+oneLine(text))
 }
 
 // log prints a line from a function's log.
@@ -34,7 +35,21 @@ func (t *terminal) log(line lambda.LogLine) {
 	short := strings.TrimPrefix(string(line.Function), project+"-"+name+"-")
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintf(t.logs, "%s %-10s %s\n", line.Time.Format("15:04:05.000"), short, readable(line.Text))
+	fmt.Fprintf(t.logs, "%s %-10s %s\n", line.Time.Format("15:04:05.000"), short, oneLine(readable(line.Text)))
+}
+
+// oneLine escapes everything in a text that could begin another line or command a terminal: ids and reasons are anybody's.
+func oneLine(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\t' || strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
 }
 
 // readable turns a JSON line into level, message and the remaining fields, and EMF into its values. Other lines are

@@ -223,7 +223,7 @@ func duration(key string, field func(*Config) *time.Duration, low, high time.Dur
 
 // origins is a list of web origins, in JSON.
 func origins(key string, field func(*Config) *[]string) setting {
-	return value(key, `a list of web origins such as ["https://app.example.com"], or ["*"]`, field,
+	return value(key, `a list of web origins such as ["https://app.example.com"], or ["*"], ["https://*"] or ["http://*"]`, field,
 		func(text string) (list []string, err error) { return list, decode(text, &list) },
 		encode[[]string],
 		func(list []string) bool {
@@ -231,10 +231,17 @@ func origins(key string, field func(*Config) *[]string) setting {
 		})
 }
 
-// isOrigin reports whether a text is an origin as browsers send it: scheme, host, perhaps a port, nothing else.
+// isOrigin reports whether a text is an origin as browsers send it: scheme, host in lower case, a port unless it is the
+// scheme's own, nothing else. API Gateway knows three wildcards; within a host, a * would match nothing.
 func isOrigin(text string) bool {
+	if text == "*" || text == "https://*" || text == "http://*" {
+		return true
+	}
 	u, err := url.Parse(text)
-	return text == "*" || (err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && text == u.Scheme+"://"+u.Host)
+	if err != nil || strings.Contains(text, "*") || text != strings.ToLower(text) || u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
+		return false
+	}
+	return (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && text == u.Scheme+"://"+u.Host
 }
 
 // object is a JSON object whose members override the defaults one by one.

@@ -40,7 +40,7 @@ func openPorts(first int) (*ports, error) {
 func listen(port int) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addressOf(port))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %d is in use: stop what listens there, or choose the first of three free ports with --port", port)
+		return nil, fmt.Errorf("port %d is in use: stop the program that listens there, or choose another first port of three in a row: %w", port, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on port %d: %w", port, err)

@@ -18,6 +18,9 @@ func (c *CORS) check() error {
 		}
 	}
 	for _, origin := range c.AllowOrigins {
+		if _, host, _ := strings.Cut(origin, "://"); origin != "*" && host != "*" && strings.Contains(origin, "*") {
+			return badRequest("the origin %s would match nothing: the only wildcards are *, https://* and http://*", origin)
+		}
 		if origin != "*" && !strings.HasPrefix(origin, "http://") && !strings.HasPrefix(origin, "https://") {
 			return badRequest("Invalid format for origin %s", origin)
 		}

@@ -62,6 +62,7 @@ func TestCreationRefuses(t *testing.T) {
 		"HTTP by a body":            {api(APIConfig{Name: "n", Protocol: HTTP, RouteSelectionExpression: "$request.body.a", Address: "127.0.0.1:0"}), "route selection expression"},
 		"CORS for all with secrets": {api(APIConfig{Name: "n", Protocol: HTTP, CORS: &CORS{AllowOrigins: []string{"*"}, AllowCredentials: true}, Address: "127.0.0.1:0"}), "Wildcard"},
 		"CORS of an odd origin":     {api(APIConfig{Name: "n", Protocol: HTTP, CORS: &CORS{AllowOrigins: []string{"example.com"}}, Address: "127.0.0.1:0"}), "Invalid format for origin"},
+		"CORS of part of a host":    {api(APIConfig{Name: "n", Protocol: HTTP, CORS: &CORS{AllowOrigins: []string{"https://*.example.com"}}, Address: "127.0.0.1:0"}), "would match nothing"},
 		"CORS for long":             {api(APIConfig{Name: "n", Protocol: HTTP, CORS: &CORS{MaxAge: 86401}, Address: "127.0.0.1:0"}), "maximum age"},
 		"integration of HTTP":       {integration(plain, proxy, func(c *IntegrationConfig) { c.Type = "HTTP_PROXY" }), `type "HTTP_PROXY"`},
 		"mock of an HTTP API":       {integration(plain, mock, func(*IntegrationConfig) {}), `type "MOCK"`},
