@@ -78,6 +78,8 @@ type Config struct {
 	DeadLetterQueueURL string
 	// Claims prevents messages with an Id from being delivered twice.
 	Claims Claims
+	// Keys seals the states in follow-ups and dead letters, so that nobody else can write them.
+	Keys Keys
 	// Receipts publishes delivery receipts for messages that request one.
 	Receipts Receipts
 	// BroadcastRate is the most users that a broadcast reaches per second, 1 to presence.MaxPage.
@@ -140,14 +142,16 @@ func (d *Deliverer) deliver(ctx context.Context, r *Record) error {
 // run takes one message as far as this invocation can: plan decides, do executes, until nothing is left to do.
 func (d *Deliverer) run(ctx context.Context, r *Record) error {
 	observability.Add(ctx, catalogue.MessagesReceived, 1)
-	j := open(r, time.Now())
+	j, err := d.open(ctx, r)
+	if err != nil {
+		return err
+	}
 	j.annotate(ctx)
 	for known := (event{}); ; {
 		next := plan(j, known, given{now: time.Now(), rate: d.rate(), chance: rand.Float64()})
 		if next.action == stop {
 			return nil
 		}
-		var err error
 		if known, err = d.do(ctx, j, next); err != nil {
 			return err
 		}

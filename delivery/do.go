@@ -90,6 +90,9 @@ func (d *Deliverer) writeDeadLetter(ctx context.Context, j *job, s step) error {
 func (d *Deliverer) send(ctx context.Context, url string, records []*sqs.SendMessageInput, delay int32, what string) (ids []string, err error) {
 	for _, in := range records {
 		in.QueueUrl, in.DelaySeconds = &url, delay
+		if err := d.seal(ctx, in); err != nil {
+			return ids, fmt.Errorf("queueing %s: %w", what, err)
+		}
 		out, err := d.Queue.SendMessage(ctx, in)
 		if err != nil {
 			return ids, fmt.Errorf("queueing %s: %w", what, err)

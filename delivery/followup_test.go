@@ -121,7 +121,7 @@ func checkFollowUp(b *harness, in *sqs.SendMessageInput, want message.State, sho
 func texts(in *sqs.SendMessageInput) map[string]string {
 	texts := map[string]string{}
 	for name, a := range in.MessageAttributes {
-		texts[name] = aws.ToString(a.StringValue) + string(a.BinaryValue)
+		texts[name] = attribute(in, name) + string(a.BinaryValue)
 	}
 	return texts
 }
@@ -194,10 +194,11 @@ func TestWaitingStartsAfresh(t *testing.T) {
 		b.gateway.answers["ghost"] = []answer{gone}
 		b.presence.prune = func(context.Context) error { return errors.New("throttled") }
 		r := plain("m", "hello")
-		r.Attributes = followUpOf(message.State{Attempt: 2, FirstSentAt: 7, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"ghost"}})})
+		sent := r.SentAt.UnixMilli() - 7
+		r.Attributes = followUpOf(message.State{Attempt: 2, FirstSentAt: sent, Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"ghost"}})})
 		b.deliver(b.Context(), r)
 		checkFollowUp(b, only(b, queueURL), message.State{
-			Attempt: 2, FirstSentAt: 7, Owed: owedBy(message.Owed{Waited: true, Gone: 1}), Tally: message.Tally{Gone: 1},
+			Attempt: 2, FirstSentAt: sent, Owed: owedBy(message.Owed{Waited: true, Gone: 1}), Tally: message.Tally{Gone: 1},
 		}, 5, 5)
 	})
 }

@@ -65,14 +65,23 @@ func bubble(t *testing.T, test func(*harness)) {
 		b.gateway = newGateway(t)
 		b.config = Config{
 			Presence: b.presence, Poster: NewPoster(b.gateway.config(), "http://gateway/dev"), Queue: b.queue,
-			QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL, Claims: b.claims, Receipts: b.receipts, BroadcastRate: 10,
+			QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL, Claims: b.claims, Receipts: b.receipts, Keys: testKeys{}, BroadcastRate: 10,
 		}
 		test(b)
 	})
 }
 
-// deliver runs one invocation and returns the ids that go back.
+// deliver runs one invocation and returns the ids that go back. It seals the states that tests have written.
 func (b *harness) deliver(ctx context.Context, records ...Record) []string {
+	b.Helper()
+	for i, r := range records {
+		records[i] = sealed(r)
+	}
+	return b.deliverRaw(ctx, records...)
+}
+
+// deliverRaw runs one invocation with records as they are.
+func (b *harness) deliverRaw(ctx context.Context, records ...Record) []string {
 	b.Helper()
 	settings := observability.Settings{Stage: "test", LogLevel: slog.LevelDebug}
 	invoke := observability.Wrap(observability.New("send", settings, &b.output),
@@ -148,9 +157,13 @@ func received(in *sqs.SendMessageInput, id string) Record {
 	return Record{ID: id, Body: *in.MessageBody, Attributes: in.MessageAttributes, SentAt: time.Now()}
 }
 
-// attribute returns the value of a string or number attribute, "" if it is missing.
+// attribute returns the value of a string or number attribute, without its seal; "" if it is missing.
 func attribute(in *sqs.SendMessageInput, name string) string {
-	return aws.ToString(in.MessageAttributes[name].StringValue)
+	value := aws.ToString(in.MessageAttributes[name].StringValue)
+	if slices.Contains(labels, name) {
+		return stateOf(value)
+	}
+	return value
 }
 
 // fakePresence has the connections that a test gives it.

@@ -42,7 +42,7 @@ type job struct {
 	rejection *message.Rejection
 }
 
-// open reads a record: its message, and the results of earlier attempts.
+// open reads a record whose seal has been verified: its message, and the results of earlier attempts.
 func open(r *Record, now time.Time) *job {
 	j := &job{record: r}
 	if j.state, j.rejection = readState(r, now); j.rejection != nil {
@@ -71,24 +71,22 @@ func readMessage(r *Record) (message.Message, *message.Rejection) {
 // readState reads what a record carries from earlier attempts: the HeliographRetry of a follow-up, or the
 // HeliographOwed of a redriven dead letter. A record with neither makes its first attempt.
 func readState(r *Record, now time.Time) (message.State, *message.Rejection) {
-	first := message.State{Attempt: 1, FirstSentAt: unixMilli(r.SentAt)}
-	name := message.RetryAttribute
-	attribute, ok := r.Attributes[name]
+	first := firstState(r)
+	name, label, ok := labelOf(r)
 	if !ok {
-		name = message.OwedAttribute
-		if attribute, ok = r.Attributes[name]; !ok {
-			return first, nil
-		}
+		return first, nil
 	}
-	if attribute.StringValue == nil {
-		return first, message.Reject(message.ReasonBadFollowUp, name+" is not a string")
-	}
-	s, rejection := message.ParseState(name, *attribute.StringValue, now)
+	s, rejection := message.ParseState(name, label, now)
 	if rejection != nil {
 		return first, rejection
 	}
 	s.FirstSentAt = cmp.Or(s.FirstSentAt, first.FirstSentAt)
 	return s, nil
+}
+
+// firstState is the state of a record that makes its first attempt.
+func firstState(r *Record) message.State {
+	return message.State{Attempt: 1, FirstSentAt: unixMilli(r.SentAt)}
 }
 
 func unixMilli(t time.Time) int64 {

@@ -256,7 +256,7 @@ func (m *model) invoke(ctx context.Context, d *Deliverer, batch []*queued) (died
 func (m *model) deliverer() *Deliverer {
 	return New(Config{
 		Presence: m.presence, Poster: m, Queue: m, QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL,
-		Claims: m.claims, Receipts: m.receipts, BroadcastRate: 10,
+		Claims: m.claims, Receipts: m.receipts, Keys: testKeys{}, BroadcastRate: 10,
 	})
 }
 

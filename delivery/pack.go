@@ -36,7 +36,7 @@ type attributes = map[string]types.MessageAttributeValue
 
 // packing defines how a state is turned into records.
 type packing struct {
-	// label returns the attributes that carry a state.
+	// label returns the attributes that carry a state, with room for its seal.
 	label func(message.State) attributes
 	// split allows more than one record.
 	split bool
@@ -48,7 +48,7 @@ type packing struct {
 // would have to add them up again. It returns none if there is no room.
 func (j *job) followUps(s message.State) []*sqs.SendMessageInput {
 	return j.pack(s, packing{split: !j.message.Receipt, label: func(s message.State) attributes {
-		return attributes{message.RetryAttribute: stringAttribute(s.Text())}
+		return attributes{message.RetryAttribute: stringAttribute(s.Label())}
 	}})
 }
 
@@ -58,7 +58,7 @@ func (j *job) deadLetters(s message.State, why message.Rejection, attempts int) 
 	records := j.pack(s, packing{split: true, forget: true, label: func(s message.State) attributes {
 		all := attributesOf(letter)
 		if s.Says() {
-			all[message.OwedAttribute] = stringAttribute(s.Text())
+			all[message.OwedAttribute] = stringAttribute(s.Label())
 		}
 		return all
 	}})

@@ -125,7 +125,7 @@ func (j *job) expire(s message.State, g given) step {
 	for _, r := range j.recipients() {
 		owed[r.user] = r.owed
 	}
-	s.Tally.Expired += count(owed)
+	s.Tally.Add(message.Tally{Expired: count(owed)})
 	if s.Holder == "" {
 		return j.settle(s, Expired, g)
 	}
@@ -285,7 +285,7 @@ func (j *job) afterDeadLetter(last step, g given) step {
 		return done(last.state, last.ending)
 	}
 	next := step{action: endClaims, state: last.state, owed: last.owed, goesOn: last.goesOn}
-	next.state.Tally.Failed += count(last.owed)
+	next.state.Tally.Add(message.Tally{Failed: count(last.owed)})
 	next.state.Owed = nil
 	if j.message.ID == "" || len(last.owed) == 0 {
 		return j.afterClaims(next, g)

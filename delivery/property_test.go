@@ -145,7 +145,7 @@ func TestEveryRecordIsSettledOnce(t *testing.T) {
 		w := drawWorld(t)
 		d := New(Config{
 			Presence: w.presence, Poster: w, Queue: w, QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL,
-			Claims: newClaims(), Receipts: &fakeReceipts{}, BroadcastRate: 10,
+			Claims: newClaims(), Receipts: &fakeReceipts{}, Keys: testKeys{}, BroadcastRate: 10,
 		})
 		var records []Record
 		for i := range rapid.IntRange(1, 12).Draw(t, "records") {

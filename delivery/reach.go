@@ -111,8 +111,7 @@ func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 		return r.unfound(found.err)
 	}
 	posts := d.postAll(ctx, j, r.user, owedOf(found.connections, r.owed))
-	r.owed.Delivered += posts.delivered
-	r.owed.Gone += posts.gone
+	r.owed.Reached(posts.delivered, posts.gone)
 	var result attempt
 	switch {
 	case len(posts.owed) > 0:

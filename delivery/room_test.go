@@ -261,7 +261,7 @@ func draw(t *rapid.T) drawn {
 	r := &Record{Attributes: attributes}
 	fill(r, &m)
 	j := &job{record: r, message: m, state: message.State{Attempt: 1}}
-	s := message.State{Attempt: 2, FirstSentAt: 1, Holder: "h", Owed: owed, Tally: message.Tally{Delivered: 1}}
+	s := message.State{Attempt: 2, FirstSentAt: time.Now().UnixMilli(), Holder: "h", Owed: owed, Tally: message.Tally{Delivered: 1}}
 	return drawn{j, s}
 }
 

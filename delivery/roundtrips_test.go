@@ -70,7 +70,7 @@ func (c batch) invoke(fail func(...any)) func() time.Duration {
 		records = append(records, Record{ID: fmt.Sprint(m), Body: body, SentAt: time.Now()})
 	}
 	d := New(Config{
-		Presence: p, Claims: claims, Receipts: &fakeReceipts{publish: slow}, BroadcastRate: 500,
+		Presence: p, Claims: claims, Receipts: &fakeReceipts{publish: slow}, Keys: testKeys{}, BroadcastRate: 500,
 		Queue: &fakeQueue{send: func(ctx context.Context, _ *sqs.SendMessageInput) error { return slow(ctx) }},
 		Poster: stub(func(ctx context.Context, id string) error {
 			if err := slow(ctx); err != nil || !c.failing || !strings.HasSuffix(id, "-0") {

@@ -112,15 +112,14 @@ func (b *breakable) redriven(t *testing.T) {
 	file, user := b.endpointsFile(t), newUser()
 	phone, connection := b.connect(t, user)
 	added := runCommand(t, file, "fault", "add", "execute-api", "--action", "PostToConnection",
-		"--resource", "*/@connections/"+connection, "--error", "LimitExceededException")
+		"--resource", "*/@connections/"+connection, "--error", "PayloadTooLargeException")
 	fault, _, _ := strings.Cut(added, ":")
 	m := message{UserID: user, Body: "at last", ID: newUser()}
 	b.sendRaw(t, m.text(t), map[string]sqstypes.MessageAttributeValue{
-		"HeliographRetry": {DataType: aws.String("String"), StringValue: aws.String(`{"attempt":3}`)},
-		"tenant":          {DataType: aws.String("String"), StringValue: aws.String("acme")},
+		"tenant": {DataType: aws.String("String"), StringValue: aws.String("acme")},
 	})
 	letter := waitForLetter(t, file, m.ID)
-	if letter.Reason != "undelivered" || letter.Attempts != 3 {
+	if letter.Reason != "body-too-large" || letter.Attempts != 1 {
 		t.Errorf("listed as %+v", letter)
 	}
 	runCommand(t, file, "fault", "clear", fault)

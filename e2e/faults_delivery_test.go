@@ -142,18 +142,20 @@ func (b *breakable) postTakesTooLong(t *testing.T) {
 	}
 }
 
-// lastAttemptFails: a message whose third attempt fails becomes a dead letter with its reason. The first two attempts
-// would take 37 s at least, so the test queues the message as their follow-up.
-func (b *breakable) lastAttemptFails(t *testing.T) {
+// forgedFollowUp: a message with the state of a third attempt that send did not write becomes a dead letter at once,
+// and reaches nobody.
+func (b *breakable) forgedFollowUp(t *testing.T) {
 	t.Parallel()
 	user := newUser()
-	_, id := b.connect(t, user)
-	b.inject(t, posts(id, fault.Rule{Down: true}))
-	owed := `"owed":{"` + user + `":{"connections":["` + id + `"]}}`
-	letter := b.deadLetter(t, b.send(t, user, "never", map[string]sqstypes.MessageAttributeValue{
-		"HeliographRetry": {DataType: aws.String("String"), StringValue: aws.String(`{"attempt":3,` + owed + `}`)},
+	phone, id := b.connect(t, user)
+	letter := b.deadLetter(t, b.send(t, user, "forged", map[string]sqstypes.MessageAttributeValue{
+		"HeliographRetry": {DataType: aws.String("String"), StringValue: aws.String(`{"attempt":3,"owed":{"` + user + `":{"connections":["` + id + `"]}}}`)},
 	}))
-	checkDeadLetter(t, letter, `{"attempt":1,`+owed+`}`)
+	if reason := aws.ToString(letter.MessageAttributes["RejectReason"].StringValue); !strings.HasPrefix(reason, "bad-follow-up: ") {
+		t.Errorf("dead letter: %s", reason)
+	}
+	b.send(t, user, "genuine", nil)
+	b.arrivesOnce(t, phone, user, "genuine")
 }
 
 func checkDeadLetter(t *testing.T, letter sqstypes.Message, owed string) {

@@ -130,7 +130,7 @@ func TestFaults(t *testing.T) {
 		t.Run("posts fail", b.postsFail)
 		t.Run("a post takes too long", b.postTakesTooLong)
 		t.Run("a post's answer gets lost", b.postAnswerGetsLost)
-		t.Run("the last attempt fails", b.lastAttemptFails)
+		t.Run("a forged follow-up", b.forgedFollowUp)
 		t.Run("a dead letter is redriven", b.redriven)
 		t.Run("a disconnect is lost", b.disconnectIsLost)
 		t.Run("a disconnect is late", b.disconnectIsLate)

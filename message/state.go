@@ -12,14 +12,21 @@ import (
 // MaxAttempts is the number of attempts before a message goes to the dead-letter queue.
 const MaxAttempts = 3
 
-// maxToken bounds the token of an attempt, in bytes. Ours are shorter.
-const maxToken = 64
+// Bounds of a state. Ours stay far below them.
+const (
+	maxToken  = 64   // bytes of an attempt's token
+	maxCursor = 2048 // bytes of a cursor
+	// maxCount bounds counts, which receipts carry to consumers: JavaScript holds no larger integer exactly.
+	maxCount = 1<<53 - 1
+	// maxAge bounds how long ago a message was sent: two stays of 14 days in a dead-letter queue, and then some.
+	maxAge = 60 * 24 * time.Hour
+)
 
 // State is the knowledge that earlier attempts gained of a message: JSON in the attribute HeliographRetry of a
 // follow-up, or in HeliographOwed of a dead letter.
 //
-// It travels over queues that others may write to, so it is not trusted: all it can do is narrow the message down to
-// some of the message's own targets.
+// It travels over queues that others may write to, so send seals it, see [Key]. A state can only narrow the message down
+// to some of the message's own targets.
 type State struct {
 	// Attempt is the number of the attempt that the record makes, 1 to MaxAttempts. Follow-ups that only wait, for a
 	// user to come back or for a claim to end, repeat the number.
@@ -86,16 +93,25 @@ type Tally struct {
 	Expired   int `json:"expired,omitempty"`
 }
 
-// Add adds another tally.
+// Add adds another tally. Counts stop at their bound.
 func (t *Tally) Add(more Tally) {
-	t.Delivered += more.Delivered
-	t.Gone += more.Gone
-	t.Offline += more.Offline
-	t.Failed += more.Failed
-	t.Expired += more.Expired
+	t.Delivered = add(t.Delivered, more.Delivered)
+	t.Gone = add(t.Gone, more.Gone)
+	t.Offline = add(t.Offline, more.Offline)
+	t.Failed = add(t.Failed, more.Failed)
+	t.Expired = add(t.Expired, more.Expired)
 }
 
-func (t *Tally) least() int { return min(t.Delivered, t.Gone, t.Offline, t.Failed, t.Expired) }
+// Reached adds connections that the body reached, and connections that were gone. Counts stop at their bound.
+func (o *Owed) Reached(delivered, gone int) {
+	o.Delivered, o.Gone = add(o.Delivered, delivered), add(o.Gone, gone)
+}
+
+// add adds two counts within bounds.
+func add(a, b int) int { return min(a+b, maxCount) }
+
+// counts reports whether all numbers are possible counts.
+func counts(all ...int) bool { return slices.Min(all) >= 0 && slices.Max(all) <= maxCount }
 
 // Says reports whether the state carries anything that a fresh message lacks; the attempt and the time of sending
 // don't count.
@@ -106,10 +122,12 @@ func (s *State) Says() bool {
 // Text returns the attribute's value.
 func (s *State) Text() string { return encode(s) }
 
-// ParseState parses an attribute's value. A rejection names the attribute.
-func ParseState(attribute, text string, now time.Time) (State, *Rejection) {
+// ParseState parses a label whose seal has been verified. A rejection names the attribute. Only the form that Text writes
+// is accepted, so no member is unknown, given twice or in another case.
+func ParseState(attribute, label string, now time.Time) (State, *Rejection) {
 	var s State
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
+	text := seal.ReplaceAllString(label, "")
+	if err := json.Unmarshal([]byte(text), &s); err != nil || s.Text() != text {
 		return State{}, Reject(ReasonBadFollowUp, attribute+" is not the JSON that it should be")
 	}
 	if problem := s.problem(now); problem != "" {
@@ -120,21 +138,25 @@ func ParseState(attribute, text string, now time.Time) (State, *Rejection) {
 
 // problem describes what makes a state impossible; "" if nothing does.
 func (s *State) problem(now time.Time) string {
-	latest := now.Add(time.Minute).UnixMilli() // allows for clock skew
+	earliest, latest := now.Add(-maxAge).UnixMilli(), now.Add(time.Minute).UnixMilli() // allows for clock skew
+	possible := func(ms int64) bool { return ms == 0 || ms >= earliest && ms <= latest }
+	t := s.Tally
 	switch {
 	case s.Attempt < 1 || s.Attempt > MaxAttempts:
 		return "attempt is out of range"
-	case s.FirstSentAt < 0 || s.FirstSentAt > latest:
+	case !possible(s.FirstSentAt):
 		return "firstSentAt is out of range"
-	case s.Settled < 0 || s.Settled > latest:
+	case !possible(s.Settled):
 		return "settled is out of range"
-	case len(s.Holder) > maxToken:
-		return "holder is out of range"
-	case s.Tally.least() < 0:
-		return "a tally is negative"
+	case !possible(s.OwedSince):
+		return "owedSince is out of range"
+	case len(s.Holder) > maxToken || len(s.Cursor) > maxCursor:
+		return "holder or cursor is out of range"
+	case !counts(t.Delivered, t.Gone, t.Offline, t.Failed, t.Expired):
+		return "a tally is out of range"
 	}
 	for _, owed := range slices.AppendSeq(slices.Collect(maps.Values(s.Owed)), maps.Values(s.Known)) {
-		if min(owed.Delivered, owed.Gone) < 0 || len(owed.Holder) > maxToken {
+		if !counts(owed.Delivered, owed.Gone) || len(owed.Holder) > maxToken {
 			return "what a user is owed is out of range"
 		}
 	}

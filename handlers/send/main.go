@@ -51,6 +51,7 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 		QueueURL:           env.QueueURL,
 		DeadLetterQueueURL: env.DeadLetterQueueURL,
 		Claims:             delivery.NewClaims(db, env.TableName, env.IdempotencyWindow),
+		Keys:               delivery.NewKeys(db, env.TableName),
 		Receipts:           receipts{topic.Topic{Client: sns.NewFromConfig(cfg), ARN: env.TopicARN}},
 		BroadcastRate:      env.BroadcastRate,
 	})), nil

@@ -119,6 +119,7 @@ func (d *deployment) send(f foundations) specification {
 			forgets(f.table),
 			settles(f.table),
 			claims(f.table),
+			seals(f.table),
 			allow("dynamodb:Query").on(f.table.indexARN).of(onlinePartitions),
 			manages(f.sockets, "POST"),
 			allow("sns:Publish").on(f.eventTopicARN),

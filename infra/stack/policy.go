@@ -75,6 +75,7 @@ func listsStreams() statement { return allow("dynamodb:ListStreams").on(pulumi.S
 const (
 	userPartitions   = "user#*"   // a user's presence and connections
 	claimPartitions  = "sent#*"   // which messages with an id have arrived
+	keyPartitions    = "key#*"    // the keys of follow-ups
 	leasePartitions  = "lease#*"  // of the index: connections by the end of their lease
 	onlinePartitions = "online#*" // of the index: users who are online
 )
@@ -90,6 +91,11 @@ func forgets(t table) statement { return allow("dynamodb:DeleteItem").on(t.arn).
 // claims lets a function remember which messages with an id have arrived.
 func claims(t table) statement {
 	return allow("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem").on(t.arn).of(claimPartitions)
+}
+
+// seals lets a function read and make the keys that seal follow-ups.
+func seals(t table) statement {
+	return allow("dynamodb:GetItem", "dynamodb:PutItem").on(t.arn).of(keyPartitions)
 }
 
 // manages lets a function call @connections. A single action covers all methods; the method is in the ARN, followed by

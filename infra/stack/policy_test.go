@@ -150,6 +150,7 @@ func TestGrants(t *testing.T) {
 		heliograph.Send: slices.Concat(poll("send"), settle, []string{
 			"sqs:SendMessage send", "sqs:SendMessage send-dead-letters", "dynamodb:DeleteItem table user#*",
 			"dynamodb:PutItem table sent#*", "dynamodb:UpdateItem table sent#*", "dynamodb:DeleteItem table sent#*",
+			"dynamodb:GetItem table key#*", "dynamodb:PutItem table key#*",
 			"dynamodb:Query gsi1 online#*", "sns:Publish events",
 			"execute-api:ManageConnections POST",
 		}),
