@@ -29,13 +29,13 @@ func (d *Deliverer) do(ctx context.Context, j *job, s step) (event, error) {
 	case reachPage:
 		e.attempt = d.reachPage(ctx, j, s)
 	case queueFollowUp, queuePage:
-		e.noRoom, err = d.queue(ctx, j, s)
+		e.unqueued, err = d.queue(ctx, j, s)
 	case writeDeadLetter:
 		err = d.writeDeadLetter(ctx, j, s)
 	case endClaims:
 		d.endClaims(ctx, j, s)
 	case publishReceipt:
-		e.failure = d.publish(ctx, j, s)
+		e.failure, e.final = d.publish(ctx, j, s)
 	case finish:
 		d.finish(ctx, j, s)
 	}
@@ -43,19 +43,21 @@ func (d *Deliverer) do(ctx context.Context, j *job, s step) (event, error) {
 }
 
 // queue puts the message back on the queue: for the connections still owed, for the next page of a broadcast, or for
-// its receipt.
-func (d *Deliverer) queue(ctx context.Context, j *job, s step) (noRoom bool, err error) {
+// its receipt. The rejection says why SQS will never take it: it exceeds the limit, or was refused. Of several records
+// the first ones may then be queued already; their users may be reached twice if the dead letter is redriven.
+func (d *Deliverer) queue(ctx context.Context, j *job, s step) (*message.Rejection, error) {
 	records := j.followUps(s.carries)
 	if len(records) == 0 {
-		return true, nil
+		return message.Reject(message.ReasonNoRoom, s.cause), nil
 	}
-	if s.action == queuePage {
-		_, err := d.send(ctx, d.QueueURL, records, s.delay, "the next page")
-		return false, err
-	}
-	ids, err := d.send(ctx, d.QueueURL, records, s.delay, "a follow-up")
-	if err != nil {
-		return false, err
+	ids, err := d.send(ctx, d.QueueURL, records, s.delay, "a "+string(s.action))
+	switch {
+	case message.Refused(err):
+		return message.Reject(message.ReasonFollowUpRefused, s.cause+"; the queue answered "+causeOf(err)), nil
+	case err != nil:
+		return nil, err
+	case s.action == queuePage:
+		return nil, nil
 	}
 	observability.Add(ctx, catalogue.FollowUpsQueued, float64(len(records)))
 	observability.Annotate(ctx, "outcome", string(s.outcome))
@@ -65,13 +67,23 @@ func (d *Deliverer) queue(ctx context.Context, j *job, s step) (noRoom bool, err
 	}
 	j.log(ctx, &s.state).Log(ctx, level, "follow-up queued", "outcome", s.outcome, "cause", s.cause,
 		"owed", count(s.owed), "connectionIds", someOf(s.owed), "delaySeconds", s.delay, "queuedAs", ids)
-	return false, nil
+	return nil, nil
 }
 
-// writeDeadLetter puts the message on the dead-letter queue, with the reason and the state of what is still owed.
+// leastQueue is the smallest limit that a queue can have, in bytes.
+const leastQueue = 1024
+
+// writeDeadLetter puts the message on the dead-letter queue, with the reason and the state of what is still owed. If SQS
+// refuses the letter for what is in it, a short one without state and attributes takes its place.
 func (d *Deliverer) writeDeadLetter(ctx context.Context, j *job, s step) error {
+	what := "a dead letter (" + string(s.why.Reason) + ")"
 	records := j.deadLetters(s.carries, s.why, s.state.Attempt)
-	ids, err := d.send(ctx, d.DeadLetterQueueURL, records, 0, "a dead letter ("+string(s.why.Reason)+")")
+	ids, err := d.send(ctx, d.DeadLetterQueueURL, records, 0, what)
+	if message.Refused(err) {
+		j.log(ctx, &s.state).ErrorContext(ctx, "a dead letter was refused, and is cut", "cause", causeOf(err))
+		records = []*sqs.SendMessageInput{j.cut(message.DeadLetter{Rejection: s.why, Attempts: s.state.Attempt}, leastQueue)}
+		ids, err = d.send(ctx, d.DeadLetterQueueURL, records, 0, what)
+	}
 	if err != nil {
 		return err
 	}
@@ -125,13 +137,13 @@ func (d *Deliverer) endClaims(ctx context.Context, j *job, s step) {
 	ending.Wait()
 }
 
-// publish publishes the receipt, and returns the cause of a failure.
-func (d *Deliverer) publish(ctx context.Context, j *job, s step) (failure string) {
+// publish publishes the receipt, and returns the cause of a failure and whether it is final.
+func (d *Deliverer) publish(ctx context.Context, j *job, s step) (failure string, final bool) {
 	if err := d.Receipts.Publish(ctx, receiptOf(j.message.ID, s.carries)); err != nil {
-		return because("publishing the receipt", err)
+		return because("publishing the receipt", err), message.Refused(err)
 	}
 	observability.Add(ctx, catalogue.ReceiptsPublished, 1)
-	return ""
+	return "", false
 }
 
 // receiptOf returns the receipt of a settled message.

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"heliograph"
 	"heliograph/observability"
@@ -261,11 +264,20 @@ func (q *fakeQueue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _
 	return &sqs.SendMessageOutput{}, nil
 }
 
+// accepted is SQS's rule for the characters of a text, in the words of its documentation.
+var accepted = regexp.MustCompile(`^[\x{9}\x{A}\x{D}\x{20}-\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]*$`)
+
 // acceptable checks a message against SQS's documented limits.
 func acceptable(in *sqs.SendMessageInput) error {
 	total := len(*in.MessageBody)
+	if !accepted.MatchString(*in.MessageBody) {
+		return refusal("InvalidMessageContents")
+	}
 	for name, a := range in.MessageAttributes {
 		value := aws.ToString(a.StringValue) + string(a.BinaryValue)
+		if !accepted.MatchString(aws.ToString(a.StringValue)) {
+			return refusal("InvalidMessageContents")
+		}
 		if value == "" || !strings.Contains("String Number Binary", strings.Split(*a.DataType, ".")[0]) {
 			return fmt.Errorf("attribute %s", name)
 		}
@@ -275,6 +287,14 @@ func acceptable(in *sqs.SendMessageInput) error {
 		return fmt.Errorf("%d bytes, %d attributes, delay %d", total, len(in.MessageAttributes), in.DelaySeconds)
 	}
 	return nil
+}
+
+// refusal is how a service refuses a call for what is in it.
+func refusal(code string) error {
+	return &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusBadRequest}},
+		Err:      &smithy.GenericAPIError{Code: code, Message: "for what is in it"},
+	}
 }
 
 // to returns the messages sent to a queue, in order.

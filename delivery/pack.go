@@ -3,7 +3,6 @@ package delivery
 import (
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,7 +62,7 @@ func (j *job) deadLetters(s message.State, why message.Rejection, attempts int) 
 		return all
 	}})
 	if len(records) == 0 {
-		records = append(records, j.cut(letter))
+		records = append(records, j.cut(letter, maxQueued))
 	}
 	return records
 }
@@ -126,9 +125,8 @@ func reserved(in *sqs.SendMessageInput) int {
 
 // withoutForeign is the second form: the record's text without its producer's attributes.
 func (j *job) withoutForeign(s message.State, p packing) *sqs.SendMessageInput {
-	// SQS accepts only valid text. Records with any other text are rejected, so only a dead letter is ever written
-	// for them.
-	in := j.again(strings.ToValidUTF8(j.record.Body, "\uFFFD"), p.label(s))
+	// A text that SQS delivered, it accepts again. Any other comes from a function that was invoked by hand.
+	in := j.again(message.Sendable(j.record.Body), p.label(s))
 	if aside, ok := j.record.Attributes[message.BodyAttribute]; ok {
 		in.MessageAttributes[message.BodyAttribute] = aside
 	}
@@ -179,13 +177,13 @@ func (j *job) halves(s message.State) (one, other message.State, ok bool) {
 	return one, other, true
 }
 
-// cut returns the dead letter for a text that is not a message and is too large once the reason is added: it was
-// undeliverable in any case.
-func (j *job) cut(letter message.DeadLetter) *sqs.SendMessageInput {
-	text := strings.ToValidUTF8(j.record.Body, "\uFFFD")
+// cut returns a dead letter of at most so many bytes, with the beginning of the text and its reason alone. It is for a
+// text that is not a message and is too large once the reason is added, and for one whose letter SQS refuses.
+func (j *job) cut(letter message.DeadLetter, most int) *sqs.SendMessageInput {
+	text := message.Sendable(j.record.Body)
 	letter.CutFrom = len(j.record.Body) + len(j.record.Attributes[message.BodyAttribute].BinaryValue)
 	in := j.again("", attributesOf(letter))
-	in.MessageBody = aws.String(start(text, maxQueued-size(in)))
+	in.MessageBody = aws.String(start(text, most-size(in)))
 	return in
 }
 
@@ -225,7 +223,7 @@ func start(text string, n int) string {
 func attributesOf(letter message.DeadLetter) attributes {
 	all := make(attributes, maxAttributes)
 	for _, a := range letter.Attributes() {
-		all[a.Name] = types.MessageAttributeValue{DataType: &a.Type, StringValue: &a.Value}
+		all[a.Name] = types.MessageAttributeValue{DataType: &a.Type, StringValue: aws.String(message.Sendable(a.Value))}
 	}
 	return all
 }

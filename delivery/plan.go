@@ -69,8 +69,10 @@ type step struct {
 type event struct {
 	step    step
 	attempt attempt // of reachUsers and reachPage
-	noRoom  bool    // the record to be queued does not fit
 	failure string  // why a receipt could not be published
+	final   bool    // no retry would publish it
+	// unqueued is why SQS will never take the record to be queued.
+	unqueued *message.Rejection
 }
 
 // given holds the other inputs to a decision.
@@ -90,13 +92,13 @@ func plan(j *job, e event, g given) step {
 	case reachPage:
 		return j.afterPage(last.state, e.attempt, g)
 	case queueFollowUp, queuePage:
-		return j.afterQueueing(last, e.noRoom)
+		return j.afterQueueing(last, e.unqueued)
 	case writeDeadLetter:
 		return j.afterDeadLetter(last, g)
 	case endClaims:
 		return j.afterClaims(last, g)
 	case publishReceipt:
-		return j.afterReceipt(last, e.failure, g)
+		return j.afterReceipt(last, e, g)
 	case finish:
 		return step{action: stop}
 	}
@@ -243,16 +245,23 @@ func queueNext(s, next message.State, owed map[heliograph.UserID]message.Owed, w
 	}
 }
 
-// afterQueueing ends the invocation's work on the message, unless the record to be queued does not fit.
-func (j *job) afterQueueing(last step, noRoom bool) step {
-	why := message.Rejection{Reason: message.ReasonNoRoom, Detail: last.cause}
+// afterQueueing ends the invocation's work on the message, unless SQS will never take the record to be queued. A
+// broadcast then tries to go on without the users still owed.
+func (j *job) afterQueueing(last step, why *message.Rejection) step {
 	switch {
-	case noRoom && j.message.Broadcast:
-		return j.leaveBehind(last.state, last.owed, why)
-	case noRoom:
-		return j.giveUp(last.state, last.owed, why)
+	case why == nil:
+		return done(last.state, last.ending)
+	case last.carries.Settled > 0:
+		return j.buryReceipt(last, *why)
+	case j.message.Broadcast && len(last.owed) > 0:
+		return j.leaveBehind(last.state, last.owed, *why)
 	}
-	return done(last.state, last.ending)
+	return j.giveUp(last.state, last.owed, *why)
+}
+
+// buryReceipt gives up a receipt, and nothing else: the message has settled.
+func (j *job) buryReceipt(last step, why message.Rejection) step {
+	return step{action: writeDeadLetter, state: last.state, carries: buried(last.carries), why: why, ending: last.ending}
 }
 
 // giveUp ends a message in the dead-letter queue.
@@ -315,20 +324,19 @@ func (j *job) settle(s message.State, ending Outcome, g given) step {
 
 // afterReceipt retries a failed receipt the way a message is retried: with a follow-up, whose state says that only
 // the receipt remains.
-func (j *job) afterReceipt(last step, failure string, g given) step {
+func (j *job) afterReceipt(last step, e event, g given) step {
 	report := last.carries
 	switch {
-	case failure == "":
+	case e.failure == "":
 		return done(last.state, last.ending)
-	case report.Attempt >= message.MaxAttempts:
-		why := message.Rejection{
-			Reason: message.ReasonReceiptUnpublished, Detail: fmt.Sprintf("after %d attempts, the last one: %s", report.Attempt, failure),
-		}
-		return step{action: writeDeadLetter, state: last.state, carries: buried(report), why: why, ending: last.ending}
+	case e.final || report.Attempt >= message.MaxAttempts:
+		return j.buryReceipt(last, message.Rejection{
+			Reason: message.ReasonReceiptUnpublished, Detail: fmt.Sprintf("after %d attempts, the last one: %s", report.Attempt, e.failure),
+		})
 	}
 	delay := pause(report.Attempt, g)
 	report.Attempt++
-	return step{action: queueFollowUp, state: last.state, carries: report, delay: delay, outcome: Failed, cause: failure, ending: last.ending}
+	return step{action: queueFollowUp, state: last.state, carries: report, delay: delay, outcome: Failed, cause: e.failure, ending: last.ending}
 }
 
 // done records the outcome of a message, unless it has been recorded.

@@ -35,6 +35,8 @@ var (
 	lacking = owedTo{"a": {Connections: []heliograph.ConnectionID{"c"}}}
 	marking = owedTo{"a": {Connections: []heliograph.ConnectionID{}, Delivered: 1}}
 	refused = message.Reject(message.ReasonRefused, "API Gateway answered 400")
+	noRoom  = message.Reject(message.ReasonNoRoom, "403")
+	unsent  = message.Reject(message.ReasonFollowUpRefused, "403; the queue answered 400")
 )
 
 // decision is one row of the table: a situation, and the step that follows.
@@ -89,9 +91,14 @@ var decisions = []decision{
 
 	{"it is on the queue", toA, at(1), nil, after(queueFollowUp, at(1), event{}), `stop`},
 	{"it is on the queue, for a receipt", reporting, at(1), nil, after(queueFollowUp, at(1), event{step: step{ending: Offline}}), `done (offline)`},
-	{"it has no room", toA, at(1), nil, after(queueFollowUp, at(1), event{noRoom: true, step: step{owed: lacking, cause: "403"}}), `dead letter (no-room-for-follow-up: 403) carries {"attempt":1,"owed":{"a":{"connections":["c"]}}}`},
+	{"it has no room", toA, at(1), nil, after(queueFollowUp, at(1), event{unqueued: noRoom, step: step{owed: lacking, cause: "403"}}), `dead letter (no-room-for-follow-up: 403) carries {"attempt":1,"owed":{"a":{"connections":["c"]}}}`},
 	{"it is on the queue", toCrowd, at(1), nil, after(queuePage, at(1), event{}), `stop`},
-	{"it has no room", toCrowd, at(1), nil, after(queuePage, at(1), event{noRoom: true, step: step{owed: lacking, cause: "no room"}}), `dead letter (no-room-for-follow-up: no room) carries {"attempt":1,"owed":{"a":{"connections":["c"]}},"listed":true}, then goes on`},
+	{"it has no room", toCrowd, at(1), nil, after(queuePage, at(1), event{unqueued: noRoom, step: step{owed: lacking, cause: "no room"}}), `dead letter (no-room-for-follow-up: 403) carries {"attempt":1,"owed":{"a":{"connections":["c"]}},"listed":true}, then goes on`},
+
+	{"SQS refuses it", toA, at(1), nil, after(queueFollowUp, at(1), event{unqueued: unsent, step: step{owed: lacking}}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1,"owed":{"a":{"connections":["c"]}}}`},
+	{"SQS refuses it", reporting, at(1), nil, after(queueFollowUp, at(1), event{unqueued: unsent, step: step{carries: message.State{Attempt: 2, Settled: 1}, ending: Offline}}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1,"settled":1}, ending offline`},
+	{"SQS refuses it", toCrowd, at(1), nil, after(queuePage, at(1), event{unqueued: unsent, step: step{owed: lacking}}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1,"owed":{"a":{"connections":["c"]}},"listed":true}, then goes on`},
+	{"SQS refuses it", toCrowd, at(1), nil, after(queuePage, message.State{Attempt: 1, Cursor: "x"}, event{unqueued: unsent}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1,"cursor":"x"}`},
 
 	{"the message has an Id", withID, at(3), nil, after(writeDeadLetter, at(3), event{step: step{owed: lacking}}), `end claims of [a]`},
 	{"nothing is claimed", toA, at(3), nil, after(writeDeadLetter, at(3), event{step: step{owed: lacking}}), `stop`},
@@ -108,6 +115,7 @@ var decisions = []decision{
 	{"it is published", reporting, at(1), nil, after(publishReceipt, at(1), event{step: step{ending: Delivered}}), `done (delivered)`},
 	{"it is published, after a dead letter", reporting, at(1), nil, after(publishReceipt, at(1), event{}), `stop`},
 	{"it can't be published", reporting, at(1), nil, after(publishReceipt, at(1), event{failure: "503", step: step{carries: message.State{Attempt: 1, Settled: 1}}}), `follow-up in 6 s (failed: 503) carries {"attempt":2,"settled":1}`},
+	{"it will never be published", reporting, at(1), nil, after(publishReceipt, at(1), event{failure: "400", final: true, step: step{carries: message.State{Attempt: 1, Settled: 1}}}), `dead letter (receipt-unpublished: after 1 attempts, the last one: 400) carries {"attempt":1,"settled":1}`},
 	{"it can't be published at the last attempt", reporting, at(3), nil, after(publishReceipt, at(3), event{failure: "503", step: step{carries: message.State{Attempt: 3, Settled: 1}}}), `dead letter (receipt-unpublished: after 3 attempts, the last one: 503) carries {"attempt":1,"settled":1}`},
 
 	{"it is noted", toA, at(1), nil, after(finish, at(1), event{}), `stop`},

@@ -54,11 +54,8 @@ func (d *Deliverer) reachPage(ctx context.Context, j *job, s step) attempt {
 	// Users still owed will all be retried in one record, so they count towards the rate.
 	page, err := d.Presence.Online(ctx, max(1, d.rate()-len(s.state.Owed)), s.state.Cursor)
 	if err != nil {
-		a := attempt{unread: true, cause: because("reading who is online", err)}
-		if errors.As(err, new(*presence.InvalidError)) {
-			a.rejection = message.Reject(message.ReasonBadFollowUp, "the cursor is not one of the list of online users")
-		}
-		return a
+		const doing = "reading who is online"
+		return attempt{unread: true, cause: because(doing, err), rejection: final(doing, err)}
 	}
 	recipients := make([]recipient, len(page.Users))
 	for i, online := range page.Users {
@@ -78,7 +75,7 @@ func (d *Deliverer) reachAll(ctx context.Context, j *job, recipients []recipient
 	var group errgroup.Group
 	for i, r := range recipients {
 		if err := d.users.Acquire(ctx, 1); err != nil {
-			results[i] = r.unclaimed(j, because("no turn", err))
+			results[i] = r.unclaimed(j, "no turn", err)
 			continue
 		}
 		group.Go(func() error {
@@ -104,7 +101,7 @@ func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 	case claim.State == InFlight:
 		return r.inFlight(claim.Until)
 	case claim.err != nil:
-		return r.unclaimed(j, because("claiming the message", claim.err))
+		return r.unclaimed(j, "claiming the message", claim.err)
 	}
 	r.owed.Holder = "" // claimed under this attempt's token
 	if found.err != nil {
@@ -238,19 +235,34 @@ func (r recipient) failed(cause string) attempt {
 
 // unclaimed handles a recipient for whom the message could not be claimed: the previous attempt still holds the
 // claim, unless a second copy of this record has taken it over.
-func (r recipient) unclaimed(j *job, cause string) attempt {
+func (r recipient) unclaimed(j *job, doing string, err error) attempt {
 	r.owed.Holder = cmp.Or(r.owed.Holder, j.state.Holder)
-	return r.failed(cause)
+	result := r.failed(because(doing, err))
+	result.rejection = final(doing, err)
+	return result
 }
 
-// unfound handles a user whose connections could not be read. A user id that presence will never accept can have
-// none.
+// unfound handles a user whose connections could not be read.
 func (r recipient) unfound(err error) attempt {
-	result := r.failed(because("reading the connections", err))
-	if invalid, ok := errors.AsType[*presence.InvalidError](err); ok {
-		result.rejection = message.Reject(message.ReasonNoTarget, invalid.Error())
-	}
+	const doing = "reading the connections"
+	result := r.failed(because(doing, err))
+	result.rejection = final(doing, err)
 	return result
+}
+
+// final returns the rejection of a message by an error that every retry would meet again: a user or a cursor that
+// presence will never accept, or a refusal by the table. It returns nil for any other error.
+func final(doing string, err error) *message.Rejection {
+	invalid, ok := errors.AsType[*presence.InvalidError](err)
+	switch {
+	case ok && invalid.Field == "cursor":
+		return message.Reject(message.ReasonBadFollowUp, "the cursor is not one of the list of online users")
+	case ok:
+		return message.Reject(message.ReasonNoTarget, invalid.Error())
+	case message.Refused(err):
+		return message.Reject(message.ReasonRefused, because(doing, err))
+	}
+	return nil
 }
 
 // inFlight leaves the recipient to another delivery until that one's time is up. No claim exists under this attempt's

@@ -106,7 +106,7 @@ func TestForgedStates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(b *harness) {
 				b.presence.connections["1234"] = []presence.Connection{since("a", time.Hour), since("b", time.Hour)}
-				r := asking("m", `"UserId":"1234","Body":"hello","Id":"order-17","Receipt":true`)
+				r := asking("m", `"UserId":"1234","Id":"order-17","Receipt":true`)
 				r.Attributes = followUpOf(message.State{
 					Attempt: 2, FirstSentAt: r.SentAt.UnixMilli(), Tally: message.Tally{Delivered: 1},
 					Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"b"}, Delivered: 1}),

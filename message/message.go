@@ -1,12 +1,10 @@
 package message
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -187,19 +185,6 @@ func (m *Message) wire() *wire {
 		w.ExpiresAt = m.ExpiresAt.Format(time.RFC3339Nano)
 	}
 	return w
-}
-
-// unsendable escapes the characters that JSON allows in a text but SQS does not. Source: SendMessage, "MessageBody".
-var unsendable = strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`)
-
-// encode writes JSON that SQS accepts, without HTML escapes, which would count several times towards SQS's limit. It
-// must only be given values that always encode.
-func encode(v any) string {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v)
-	return unsendable.Replace(strings.TrimSuffix(text.String(), "\n"))
 }
 
 // IDOf returns the Id in a text that may not be a valid message, as in some dead letters; empty if there is none.

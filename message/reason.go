@@ -19,7 +19,8 @@ const (
 	// ReasonTooLarge: the body is larger than a WebSocket message may be, by our own count ([MaxBody]) or by API Gateway's
 	// (413).
 	ReasonTooLarge Reason = "body-too-large"
-	// ReasonRefused: API Gateway rejected the body (400), so a retry would fail as well.
+	// ReasonRefused: API Gateway rejected the body (400), or the table what the message names, so a retry would fail as
+	// well.
 	ReasonRefused Reason = "refused"
 	// ReasonBadFollowUp: an attribute reserved for send was not written by send.
 	ReasonBadFollowUp Reason = "bad-follow-up"
@@ -27,6 +28,8 @@ const (
 	ReasonUndelivered Reason = "undelivered"
 	// ReasonNoRoom: an attempt failed, and the state for its follow-up exceeds SQS's size limit.
 	ReasonNoRoom Reason = "no-room-for-follow-up"
+	// ReasonFollowUpRefused: an attempt failed, and SQS refused its follow-up for what is in it.
+	ReasonFollowUpRefused Reason = "follow-up-refused"
 	// ReasonReceiptUnpublished: the message itself has settled, but its receipt could not be published.
 	ReasonReceiptUnpublished Reason = "receipt-unpublished"
 	// ReasonCrash is never written: it stands for the missing reason of a message that the queue itself moved,
@@ -52,7 +55,7 @@ func Reject(reason Reason, detail string) *Rejection {
 // Retryable reports whether a redrive may succeed: the delivery failed, but the message was not rejected.
 func (r Rejection) Retryable() bool {
 	switch r.Reason {
-	case ReasonUndelivered, ReasonNoRoom, ReasonReceiptUnpublished, ReasonCrash:
+	case ReasonUndelivered, ReasonNoRoom, ReasonFollowUpRefused, ReasonReceiptUnpublished, ReasonCrash:
 		return true
 	default:
 		return false

@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/smithy-go"
 
+	"heliograph/message"
 	"heliograph/presence"
 )
 
@@ -19,13 +19,13 @@ type failures interface {
 }
 
 // failedRecord describes a record of the stream, without its images: the item is in the table, and the record itself
-// stays in the stream for a day.
+// stays in the stream for a day. It also describes a note of the grace queue.
 type failedRecord struct {
 	Condition      string `json:"condition"` // always Unreadable; Lambda's own have RecordAgeExceeded there
 	Error          string `json:"error"`
 	EventID        string `json:"eventId"`
 	EventName      string `json:"eventName"`
-	StreamARN      string `json:"streamArn"`
+	StreamARN      string `json:"streamArn"` // or the queue's
 	SequenceNumber string `json:"sequenceNumber"`
 	Keys           any    `json:"keys"`
 }
@@ -42,9 +42,9 @@ type failureQueue struct {
 var _ failures = failureQueue{}
 
 func (q failureQueue) Keep(ctx context.Context, f failedRecord) error {
-	body, err := json.Marshal(f)
+	body, err := message.JSON(f)
 	if err == nil {
-		_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: new(string(body))})
+		_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body})
 	}
 	if err != nil {
 		return fmt.Errorf("keep a failed record: %w", err)
@@ -65,8 +65,8 @@ func (e *unreadableEvent) Error() string { return "read the record: " + e.cause.
 func (e *unreadableEvent) Unwrap() error { return e.cause }
 
 // hopeless reports whether an error is caused by the record itself and would recur on every attempt, holding up
-// everything behind the record for a day: the record or its user's item can't be read, holds values that DynamoDB
-// rejects, or makes the function panic. All other errors, such as a service outage or a missing permission, end some
+// everything behind the record for a day: the record or its user's item can't be read, a service refuses what is in it,
+// or it makes the function panic. All other errors, such as a service outage or a missing permission, end some
 // day, and then nothing is lost.
 func hopeless(err error) bool {
 	for _, kind := range []func(error) bool{is[*unreadableEvent], is[*presence.UnreadableError], is[*panicError]} {
@@ -74,8 +74,7 @@ func hopeless(err error) bool {
 			return true
 		}
 	}
-	answer, ok := errors.AsType[smithy.APIError](err)
-	return ok && answer.ErrorCode() == "ValidationException"
+	return message.Refused(err)
 }
 
 func is[E error](err error) bool {
@@ -99,6 +98,14 @@ func describe(event json.RawMessage, err error) failedRecord {
 		Condition: conditionUnreadable, Error: err.Error(),
 		EventID: r.EventID, EventName: r.EventName, StreamARN: r.EventSourceARN,
 		SequenceNumber: r.Change.SequenceNumber, Keys: r.Change.Keys,
+	}
+}
+
+// describeNote describes a failed note, whose text is all that there is of it.
+func describeNote(m events.SQSMessage, err error) failedRecord {
+	return failedRecord{
+		Condition: conditionUnreadable, Error: err.Error(),
+		EventID: m.MessageId, EventName: "GRACE", StreamARN: m.EventSourceARN, Keys: m.Body,
 	}
 }
 

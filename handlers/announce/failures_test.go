@@ -56,6 +56,8 @@ func unreadable(t *testing.T) error {
 	return presence.NewAnnouncer(nil, nil, nil).Handle(t.Context(), r)
 }
 
+func (h *hopelessAnnouncer) GraceOver(context.Context, presence.Grace) error { return h.fail() }
+
 // TestHopelessRecords proves that a record that causes its own error goes to the failure queue at once, and the shard
 // goes on. Other errors make the record come again.
 func TestHopelessRecords(t *testing.T) {
@@ -65,12 +67,14 @@ func TestHopelessRecords(t *testing.T) {
 		putAway  bool
 		wantText string // in the description
 	}{
-		"unreadable":  {func() error { return unreadable(t) }, true, "decode presence"},
-		"a panic":     {func() error { panic("no such thing") }, true, "no such thing"},
-		"bad values":  {func() error { return &smithy.GenericAPIError{Code: "ValidationException", Message: "not a number"} }, true, "not a number"},
-		"throttled":   {func() error { return &types.ProvisionedThroughputExceededException{} }, false, ""},
-		"forbidden":   {func() error { return &smithy.GenericAPIError{Code: "AccessDeniedException"} }, false, ""},
-		"unavailable": {func() error { return context.DeadlineExceeded }, false, ""},
+		"unreadable":      {func() error { return unreadable(t) }, true, "decode presence"},
+		"a panic":         {func() error { panic("no such thing") }, true, "no such thing"},
+		"bad values":      {func() error { return &smithy.GenericAPIError{Code: "ValidationException", Message: "not a number"} }, true, "not a number"},
+		"not for a queue": {func() error { return &smithy.GenericAPIError{Code: "InvalidMessageContents", Message: "#xFFFF"} }, true, "#xFFFF"},
+		"not for a topic": {func() error { return &smithy.GenericAPIError{Code: "InvalidParameter", Message: "Message"} }, true, "Message"},
+		"throttled":       {func() error { return &types.ProvisionedThroughputExceededException{} }, false, ""},
+		"forbidden":       {func() error { return &smithy.GenericAPIError{Code: "AccessDeniedException"} }, false, ""},
+		"unavailable":     {func() error { return context.DeadlineExceeded }, false, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -19,8 +19,8 @@ type announcer interface {
 
 var _ announcer = (*presence.Announcer)(nil)
 
-// announce handles batches of both event sources, distinguished by their first record. Records of the stream that can
-// never be handled go to failed.
+// announce handles batches of both event sources, distinguished by their first record. Records that can never be
+// handled go to failed.
 func announce(a announcer, failed failures) observability.Handler[json.RawMessage, response] {
 	return func(ctx context.Context, event json.RawMessage) (response, error) {
 		var batch struct {
@@ -38,7 +38,7 @@ func announce(a announcer, failed failures) observability.Handler[json.RawMessag
 		case "aws:dynamodb":
 			return decoded(event, func(batch streamEvent) response { return stream(ctx, a, failed, batch.Records) })
 		case "aws:sqs":
-			return decoded(event, func(batch events.SQSEvent) response { return notes(ctx, a, batch) })
+			return decoded(event, func(batch events.SQSEvent) response { return notes(ctx, a, failed, batch) })
 		default:
 			return response{}, fmt.Errorf("an event of source %q: want a table's stream or a queue", source)
 		}
@@ -80,30 +80,42 @@ func (r streamRecord) handle(ctx context.Context, a announcer, failed failures) 
 	if !hopeless(err) {
 		return err
 	}
-	if err := failed.Keep(ctx, describe(r.event, err)); err != nil {
+	return putAway(ctx, failed, describe(r.event, err))
+}
+
+// putAway keeps the description of a record that can never be handled. After an error it must be delivered again.
+func putAway(ctx context.Context, failed failures, f failedRecord) error {
+	if err := failed.Keep(ctx, f); err != nil {
 		observability.Log(ctx).Error("a record has to come again", "error", err)
 		return err
 	}
-	observability.Log(ctx).Error("a record was put away: it can't be handled", "error", err, "sequenceNumber", r.sequence)
+	observability.Log(ctx).Error("a record was put away: it can't be handled", "error", f.Error, "eventId", f.EventID, "sequenceNumber", f.SequenceNumber)
 	return nil
 }
 
 // notes handles the ends of grace periods. The response names the failed notes, which SQS delivers again.
-func notes(ctx context.Context, a announcer, batch events.SQSEvent) response {
-	failed := inOrder(eachAlone(len(batch.Records)), func(i int) error {
-		var g presence.Grace
-		return attempt(ctx, func() error {
-			if err := json.Unmarshal([]byte(batch.Records[i].Body), &g); err != nil {
-				return fmt.Errorf("decode the end of a grace period: %w", err)
-			}
-			return a.GraceOver(ctx, g)
-		})
-	})
-	ids := make([]string, len(failed))
-	for i, one := range failed {
+func notes(ctx context.Context, a announcer, failed failures, batch events.SQSEvent) response {
+	again := inOrder(eachAlone(len(batch.Records)), func(i int) error { return note(ctx, a, failed, batch.Records[i]) })
+	ids := make([]string, len(again))
+	for i, one := range again {
 		ids[i] = batch.Records[one].MessageId
 	}
 	return answer(ids...)
+}
+
+// note handles the end of one grace period. After an error it must be delivered again.
+func note(ctx context.Context, a announcer, failed failures, m events.SQSMessage) error {
+	err := attempt(ctx, func() error {
+		var g presence.Grace
+		if err := json.Unmarshal([]byte(m.Body), &g); err != nil {
+			return &unreadableEvent{fmt.Errorf("the end of a grace period: %w", err)}
+		}
+		return a.GraceOver(ctx, g)
+	})
+	if !hopeless(err) {
+		return err
+	}
+	return putAway(ctx, failed, describeNote(m, err))
 }
 
 // attempt handles one record. A panic fails only its own record; otherwise the whole batch would be redelivered.

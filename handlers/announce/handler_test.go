@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -153,13 +154,14 @@ func TestStreamFailures(t *testing.T) {
 	}
 }
 
-// TestQueue proves that notes reach the announcer, and that the response names those that fail or can't be decoded.
+// TestQueue proves that notes reach the announcer, that the response names those that fail, and that one that can't be
+// decoded or will never be published is put away.
 func TestQueue(t *testing.T) {
 	t.Parallel()
-	a := &fakeAnnouncer{}
-	answer, err := invoke(t, a, queueSample)
-	if err != nil || answer != `{"batchItemFailures":[{"itemIdentifier":"c1d5a0a2-4a5b-4b8e-9b0a-1a2b3c4d5e6f"}]}` {
-		t.Errorf("answer %s, %v", answer, err)
+	a, kept := &fakeAnnouncer{}, &fakeFailures{}
+	answer, err := invokeWith(t, a, kept, queueSample)
+	if err != nil || answer != `{"batchItemFailures":[]}` || len(kept.kept) != 1 || kept.kept[0].EventID != "c1d5a0a2-4a5b-4b8e-9b0a-1a2b3c4d5e6f" {
+		t.Errorf("answer %s, %v, put away %v", answer, err, kept.kept)
 	}
 	slices.SortFunc(a.notes, func(a, b presence.Grace) int { return strings.Compare(string(a.User), string(b.User)) })
 	if diff := cmp.Diff([]presence.Grace{{User: "1234", Epoch: 1767323045680}, {User: "other", Epoch: 7}}, a.notes); diff != "" {
@@ -167,9 +169,16 @@ func TestQueue(t *testing.T) {
 	}
 	broken := &fakeAnnouncer{fails: func(what string) bool { return what == "1234" }}
 	answer, err = invoke(t, broken, queueSample)
-	want := `{"batchItemFailures":[{"itemIdentifier":"059f36b4-87a3-44ab-83d2-661975830a7d"},{"itemIdentifier":"c1d5a0a2-4a5b-4b8e-9b0a-1a2b3c4d5e6f"}]}`
-	if err != nil || answer != want {
+	if want := `{"batchItemFailures":[{"itemIdentifier":"059f36b4-87a3-44ab-83d2-661975830a7d"}]}`; err != nil || answer != want {
 		t.Errorf("answer %s, %v", answer, err)
+	}
+	refused, kept := &hopelessAnnouncer{fail: func() error { return &smithy.GenericAPIError{Code: "InvalidParameter"} }}, &fakeFailures{}
+	if answer, err = invokeWith(t, refused, kept, queueSample); err != nil || answer != `{"batchItemFailures":[]}` || len(kept.kept) != 3 {
+		t.Errorf("answer %s, %v, put away %v", answer, err, kept.kept)
+	}
+	down := &fakeFailures{err: errors.New("the queue is down")}
+	if answer, err = invokeWith(t, refused, down, queueSample); err != nil || strings.Count(answer, "itemIdentifier") != 3 {
+		t.Errorf("answer without a failure queue: %s, %v", answer, err)
 	}
 }
 

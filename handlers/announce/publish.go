@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"heliograph"
 	"heliograph/handlers/internal/topic"
+	"heliograph/message"
 	"heliograph/presence"
 )
 
@@ -53,13 +53,13 @@ var (
 
 // Queue leaves a note. SQS delays by whole seconds, so the grace period is rounded up.
 func (q graceQueue) Queue(ctx context.Context, g presence.Grace) error {
-	body, err := json.Marshal(g)
+	body, err := message.JSON(g)
 	if err != nil {
 		return fmt.Errorf("encode the end of a grace period: %w", err)
 	}
 	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:     &q.url,
-		MessageBody:  new(string(body)),
+		MessageBody:  &body,
 		DelaySeconds: int32((q.grace + time.Second - 1) / time.Second), // at most 15 minutes
 	})
 	return err

@@ -58,8 +58,8 @@ func (p Publication) check() error {
 	switch {
 	case p.Message == "":
 		return errInvalid("Message", "Empty message")
-	case !utf8.ValidString(p.Message):
-		return errInvalid("Message", "not valid UTF-8")
+	case !carried(p.Message):
+		return errInvalid("Message", "it has characters that can't be delivered")
 	case p.size() > maxSize:
 		return errInvalid("Message", "Message too long")
 	case !validSubject(p.Subject):
@@ -68,8 +68,14 @@ func (p Publication) check() error {
 		return errInvalid("MessageAttributes", "at most 10, not %d", len(p.Attributes))
 	}
 	if p.PerProtocol {
-		if _, err := p.perProtocol(); err != nil {
+		texts, err := p.perProtocol()
+		if err != nil {
 			return err
+		}
+		for _, text := range texts {
+			if !carried(text) {
+				return errInvalid("Message Structure", "it has characters that can't be delivered")
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Attributes)) {
@@ -78,6 +84,14 @@ func (p Publication) check() error {
 		}
 	}
 	return nil
+}
+
+// carried reports whether a text is UTF-8 of XML's characters alone, which is all that queues take. AWS documents only
+// UTF-8; a message beyond that would be accepted, or not, and reach no queue.
+func carried(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+	})
 }
 
 // validSubject reports whether a subject is valid. The limits come from e-mail, where it becomes the subject line.
@@ -134,8 +148,8 @@ func checkAttribute(name string, a Attribute) error {
 		return wire.Errorf("ParameterValueInvalid", "The message attribute '%s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.", name)
 	case values != 1 || a.binary() != (len(a.BinaryValue) > 0):
 		return wire.Errorf("ParameterValueInvalid", "The message attribute '%s' must contain one non-empty value of its type '%s'.", name, a.DataType)
-	case !utf8.ValidString(a.StringValue):
-		return wire.Errorf("ParameterValueInvalid", "The message attribute '%s' is not valid UTF-8.", name)
+	case !carried(a.DataType), !carried(a.StringValue):
+		return wire.Errorf("ParameterValueInvalid", "The message attribute '%s' has characters that can't be delivered.", name)
 	}
 	if _, ok := valueOf(a); !ok {
 		return wire.Errorf("ParameterValueInvalid", "Could not cast the value of message attribute '%s' to its type '%s'.", name, a.DataType)

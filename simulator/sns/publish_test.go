@@ -139,6 +139,11 @@ func TestPublishRules(t *testing.T) {
 		"a word":                  {sns.Publication{Message: "x", Subject: "Hello: you!"}, ""},
 		"nothing":                 {sns.Publication{}, invalid},
 		"no UTF-8":                {sns.Publication{Message: "\xff"}, invalid},
+		"a zero":                  {sns.Publication{Message: "a\x00"}, invalid},
+		"a non-character":         {sns.Publication{Message: "a\uffff"}, invalid},
+		"an escaped one":          {sns.Publication{Message: `a\uffff`}, ""},
+		"one for queues":          {sns.Publication{Message: `{"default":"x","sqs":"\uffff"}`, PerProtocol: true}, invalid},
+		"tab and lines":           {sns.Publication{Message: "\t\r\n"}, ""},
 		"the largest":             {sns.Publication{Message: strings.Repeat("x", 262144)}, ""},
 		"too large":               {sns.Publication{Message: strings.Repeat("x", 262145)}, invalid},
 		"too large by attributes": {sns.Publication{Message: strings.Repeat("x", 262136), Attributes: one("ab", text("String", "x")).Attributes}, invalid},
@@ -160,6 +165,8 @@ func TestPublishRules(t *testing.T) {
 		"a bad name":              {one("a b", text("String", "x")), badValue},
 		"a reserved name":         {one("AWS.x", text("String", "x")), badValue},
 		"a value in no UTF-8":     {one("a", text("String", "\xff")), badValue},
+		"a value of no character": {one("a", text("String", "\ufffe")), badValue},
+		"a label of no character": {one("a", text("String.\ufffe", "x")), badValue},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -19,10 +19,15 @@ func TestSDKBatches(t *testing.T) {
 	entry := func(id, body string) types.SendMessageBatchRequestEntry {
 		return types.SendMessageBatchRequestEntry{Id: &id, MessageBody: &body}
 	}
+	label := func(id, value string) types.SendMessageBatchRequestEntry {
+		e := entry(id, "x")
+		e.MessageAttributes = map[string]types.MessageAttributeValue{"a": {DataType: aws.String("String"), StringValue: &value}}
+		return e
+	}
 	late := entry("late", "x")
 	late.DelaySeconds = 901
 	sent, err := client.SendMessageBatch(ctx, &awssqs.SendMessageBatchInput{QueueUrl: url, Entries: []types.SendMessageBatchRequestEntry{
-		entry("a", "one"), entry("bad", "\x00"), entry("b", "two"), entry("empty", ""), late,
+		entry("a", "one"), entry("bad", "\x00"), entry("worse", "\uffff"), label("labelled", "\ufffe"), entry("b", "two"), entry("empty", ""), late,
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +49,7 @@ func TestSDKBatches(t *testing.T) {
 		}
 		return codes
 	}
-	if diff := cmp.Diff(map[string]string{"bad": "InvalidMessageContents", "empty": "MissingParameter", "late": "InvalidParameterValue"}, codes(sent.Failed)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"bad": "InvalidMessageContents", "worse": "InvalidMessageContents", "labelled": "InvalidMessageContents", "empty": "MissingParameter", "late": "InvalidParameterValue"}, codes(sent.Failed)); diff != "" {
 		t.Error(diff)
 	}
 

@@ -85,7 +85,7 @@ func errNotInflight() *wire.Error {
 // errContents is a character outside XML 1.0.
 func errContents(r rune) *wire.Error {
 	return wire.Errorf("InvalidMessageContents", "Invalid binary character '#x%X' was found in the message body, "+
-		"the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
+		"the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].", r)
 }
 
 // errBatchTooLong is a batch whose messages are small enough each, but not together.

@@ -134,8 +134,10 @@ func checkAttribute(name string, a MessageAttribute) error {
 	case kind == "Number" && !isNumber(a.StringValue):
 		return errInvalid("Can't cast the value of message (user) attribute '%s' to a number.", name)
 	}
-	if r, ok := badRune(a.StringValue); !ok {
-		return errContents(r)
+	for _, text := range []string{a.DataType, a.StringValue} {
+		if r, ok := badRune(text); !ok {
+			return errContents(r)
+		}
 	}
 	return nil
 }

@@ -3,12 +3,13 @@ package topic
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"heliograph/message"
 )
 
 // Publisher is the part of SNS that a Topic uses.
@@ -27,7 +28,7 @@ type Topic struct {
 // Publish publishes {"EventName": name, "Data": data}. Subscribers can filter by the message attribute EventName, and
 // by the further ones. An error of SNS is returned unchanged.
 func (t Topic) Publish(ctx context.Context, name string, data any, further map[string]string) error {
-	body, err := json.Marshal(struct {
+	body, err := message.JSON(struct {
 		EventName string
 		Data      any
 	}{name, data})
@@ -38,7 +39,7 @@ func (t Topic) Publish(ctx context.Context, name string, data any, further map[s
 	for key, value := range further {
 		attributes[key] = stringAttribute(value)
 	}
-	_, err = t.Client.Publish(ctx, &sns.PublishInput{TopicArn: &t.ARN, Message: new(string(body)), MessageAttributes: attributes})
+	_, err = t.Client.Publish(ctx, &sns.PublishInput{TopicArn: &t.ARN, Message: &body, MessageAttributes: attributes})
 	return err
 }
 
