@@ -5,7 +5,8 @@
 //
 //	keys := auth.SecretKeys(ssmClient, "/WebSocketAdapter/JwtSecret", "", auth.DefaultGrace, nil)
 //	verifier := auth.NewVerifier(keys, auth.Rules{})
-//	who, err := verifier.Verify(ctx, auth.FindToken(request))
+//	token, err := auth.FindToken(request)
+//	who, err := verifier.Verify(ctx, token)
 //
 // There are two families of keys, and a Keys value belongs to one of them for its whole life: secrets shared by the
 // issuer and Heliograph (HS256, HS384, HS512), or public keys that the issuer publishes (RS, PS, ES, EdDSA). A token

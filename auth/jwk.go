@@ -87,6 +87,8 @@ func (w *webKey) parse(raw []byte) (key, error) {
 		return key{id: parsed.KeyID, algorithms: algorithms, verify: parsed.Key}, nil
 	case !slices.Contains(algorithms, parsed.Algorithm):
 		return key{}, fmt.Errorf("alg %q does not fit it", parsed.Algorithm)
+	case slices.Contains(ed25519Names, parsed.Algorithm):
+		return key{id: parsed.KeyID, algorithms: ed25519Names, verify: parsed.Key}, nil
 	}
 	return key{id: parsed.KeyID, algorithms: []string{parsed.Algorithm}, verify: parsed.Key}, nil
 }
@@ -109,7 +111,7 @@ func algorithmsOf(public any) ([]string, error) {
 			return []string{algorithm}, nil
 		}
 	case ed25519.PublicKey:
-		return []string{"EdDSA"}, nil
+		return ed25519Names, nil
 	}
 	return nil, errors.New("no public key of a kind that tokens use")
 }

@@ -181,7 +181,7 @@ func TestSourceAwayWithoutLastGood(t *testing.T) {
 // TestBadSecrets proves that a guessable secret is reported as a deployment mistake, not as the client's.
 func TestBadSecrets(t *testing.T) {
 	t.Parallel()
-	short := strings.Repeat("s", MinSecretBytes-1)
+	short := secret[:MinSecretBytes-1]
 	tests := map[string]struct {
 		values map[string]string
 		want   string
@@ -189,6 +189,8 @@ func TestBadSecrets(t *testing.T) {
 		"short":          {map[string]string{parameter: short, outgoing: secret}, parameter + ": the secret has 31 bytes"},
 		"empty":          {map[string]string{parameter: "", outgoing: secret}, parameter + ": the secret has 0 bytes"},
 		"missing":        {map[string]string{outgoing: secret}, "get parameter " + parameter},
+		"one character":  {map[string]string{parameter: strings.Repeat("s", 64), outgoing: secret}, parameter + ": the secret repeats 1 bytes"},
+		"one word":       {map[string]string{parameter: strings.Repeat("password", 8), outgoing: secret}, parameter + ": the secret repeats 8 bytes"},
 		"previous short": {map[string]string{parameter: secret, outgoing: short}, outgoing + ": the secret has 31 bytes"},
 	}
 	for name, test := range tests {
@@ -206,7 +208,7 @@ func TestBadSecrets(t *testing.T) {
 // displace it.
 func TestShortSecretKeepsLastGood(t *testing.T) {
 	t.Parallel()
-	shortest := strings.Repeat("s", MinSecretBytes)
+	shortest := secret[:MinSecretBytes]
 	b := newBench("", map[string]string{parameter: shortest})
 	token := hs256(t, shortest, longLived)
 	b.expect(t, "first", token, "", 1)

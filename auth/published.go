@@ -19,7 +19,7 @@ const maxKeySetBytes = 128 << 10
 // publishedAlgorithms is the family of public keys.
 var publishedAlgorithms = []string{
 	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
-	"ES256", "ES384", "ES512", "EdDSA",
+	"ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 }
 
 // PublishedKeys are the public keys that an issuer publishes as a JSON Web Key Set (RFC 7517) at an address. A token's

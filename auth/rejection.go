@@ -6,6 +6,7 @@ type Reason string
 
 // The reasons, in the order in which a token is checked.
 const (
+	ReasonSeveral     Reason = "several"       // the request carries more than one credential
 	ReasonMissing     Reason = "missing"       // the request carries no token
 	ReasonTooLong     Reason = "too-long"      // over MaxTokenBytes
 	ReasonMalformed   Reason = "malformed"     // not three base64url parts, the first two one JSON object each; or an unsupported critical header

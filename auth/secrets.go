@@ -11,11 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
+
+	"heliograph"
 )
 
-// MinSecretBytes is the minimum length of a secret: the size of a SHA-256 hash, as RFC 7518, section 3.2, requires. A
+// MinSecretBytes is the minimum length of a secret: the size of HS256's hash, as RFC 7518, section 3.2, requires. A
 // shorter one can be guessed offline from a single token.
 const MinSecretBytes = 32
+
+// strengths are the bytes that a secret needs for each algorithm: RFC 7518, section 3.2.
+var strengths = map[string]int{"HS256": MinSecretBytes, "HS384": 48, "HS512": 64}
 
 // hmacAlgorithms is the family of shared secrets.
 var hmacAlgorithms = []string{"HS256", "HS384", "HS512"}
@@ -36,7 +41,8 @@ var _ ParameterGetter = (*ssm.Client)(nil)
 // previous may be ""; during a rotation it holds the outgoing secret, and tokens of both pass. The secret is the
 // parameter's value, byte for byte, including any trailing line break.
 //
-// A secret under MinSecretBytes makes a read fail, as does an unreadable store. grace is how old the last good secrets
+// A secret of fewer bytes than MinSecretBytes makes a read fail, as does an unreadable store; HS384 takes 48 bytes, HS512
+// 64. A text written several times counts once. grace is how old the last good secrets
 // may get while the store can't be read. A nil now means the wall clock.
 func SecretKeys(client ParameterGetter, parameter, previous string, grace time.Duration, now func() time.Time) *Keys {
 	if now == nil {
@@ -100,13 +106,23 @@ func (s *secrets) read(ctx context.Context, parameter string) (key, error) {
 	if err := checkSecret(secret); err != nil {
 		return key{}, refused(fmt.Errorf("parameter %s: %w", parameter, err))
 	}
-	return key{algorithms: hmacAlgorithms, verify: secret}, nil
+	return key{algorithms: algorithmsFor(secret), verify: secret}, nil
 }
 
-// checkSecret refuses a secret that is too short. Its length may be disclosed.
+// checkSecret refuses a secret that can be guessed. Its length may be disclosed.
 func checkSecret(secret []byte) error {
-	if len(secret) < MinSecretBytes {
-		return fmt.Errorf("the secret has %d bytes, it needs at least %d", len(secret), MinSecretBytes)
+	counted := heliograph.SecretBytes(string(secret))
+	switch {
+	case counted >= MinSecretBytes:
+		return nil
+	case counted < len(secret):
+		return fmt.Errorf("the secret repeats %d bytes, it needs at least %d that don't repeat", counted, MinSecretBytes)
 	}
-	return nil
+	return fmt.Errorf("the secret has %d bytes, it needs at least %d", len(secret), MinSecretBytes)
+}
+
+// algorithmsFor returns the algorithms that a secret is long enough for.
+func algorithmsFor(secret []byte) []string {
+	counted := heliograph.SecretBytes(string(secret))
+	return slices.DeleteFunc(slices.Clone(hmacAlgorithms), func(alg string) bool { return counted < strengths[alg] })
 }

@@ -19,7 +19,7 @@ func RulesOf(stack heliograph.Outputs) Rules {
 //
 // The token satisfies the rules: it has the claims that they require, and the user id in their UserIDClaim. Its iat is
 // now and its exp is now + ttl, in whole seconds. A ttl of zero or less makes an expired token, to see it refused. It
-// returns an error for a secret under MinSecretBytes, and for a user id that no verifier would accept.
+// returns an error for a secret that SecretKeys would refuse, and for a user id that no verifier would accept.
 func SignHS256(secret []byte, rules Rules, user heliograph.UserID, ttl time.Duration, now time.Time) (string, error) {
 	if err := checkSecret(secret); err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)

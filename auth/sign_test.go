@@ -56,7 +56,8 @@ func TestSignHS256Refuses(t *testing.T) {
 		user   heliograph.UserID
 		want   string
 	}{
-		"short secret":    {strings.Repeat("s", MinSecretBytes-1), "ada", "the secret has 31 bytes"},
+		"short secret":    {secret[:MinSecretBytes-1], "ada", "the secret has 31 bytes"},
+		"repeated secret": {strings.Repeat("s", 2*MinSecretBytes), "ada", "the secret repeats 1 bytes"},
 		"no user":         {secret, "", "1 to 256 bytes"},
 		"long user":       {secret, heliograph.UserID(strings.Repeat("x", 257)), "1 to 256 bytes"},
 		"user of no text": {secret, "a\xff", "1 to 256 bytes"},
@@ -85,10 +86,10 @@ func ExampleSignHS256() {
 func ExampleFindToken() {
 	// A browser: new WebSocket(url, ["heliograph", "bearer." + token])
 	request := Request{Headers: map[string]string{"Sec-WebSocket-Protocol": "heliograph, bearer.header.claims.signature"}}
-	token := FindToken(request)
-	fmt.Println(token)
+	token, err := FindToken(request)
+	fmt.Println(token, err)
 	fmt.Println(string(token))
 	// Output:
-	// [token]
+	// [token] <nil>
 	// header.claims.signature
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -81,48 +80,63 @@ type Request struct {
 	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
 }
 
-// FindToken returns the token of a request, or "" if there is none. It looks, in this order, at
+// FindToken returns the token of a request, which must hold exactly one credential:
 //
 //   - Sec-WebSocket-Protocol: heliograph, bearer.<token> (browsers can set no other header on a WebSocket)
 //   - Authorization: Bearer <token>
 //   - ?Authorization=<token> or ?Authorization=Bearer <token>
 //
-// Header names and the words "Bearer" and "bearer." match regardless of case; the query's name is exact. An
-// Authorization header with another scheme, such as Basic, counts as absent.
-func FindToken(r Request) Token {
-	for _, protocols := range r.header("Sec-WebSocket-Protocol") {
+// Two credentials are rejected, even if they are equal, empty, or of a scheme that is not Bearer: whatever stands in
+// front of Heliograph could judge the one, and Heliograph the other. RFC 6750, section 2, forbids clients to send two. A
+// request with none, or with one that holds no token, such as Authorization: Basic, gives "", which Verify rejects as
+// missing.
+//
+// Header names and the words "Bearer" and "bearer." match regardless of case; the query's name is exact.
+func FindToken(r Request) (Token, error) {
+	switch found := r.credentials(); len(found) {
+	case 0:
+		return "", nil
+	case 1:
+		return found[0], nil
+	}
+	return "", reject(ReasonSeveral)
+}
+
+// credentials returns the token of each credential of a request; "" for one that holds none.
+func (r Request) credentials() (found []Token) {
+	for _, protocols := range valuesOf(r.MultiValueHeaders, r.Headers, "Sec-WebSocket-Protocol", strings.EqualFold) {
 		for protocol := range strings.SplitSeq(protocols, ",") {
-			if t, ok := cutPrefixFold(strings.TrimSpace(protocol), "bearer."); ok && t != "" {
-				return Token(t)
+			if t, ok := cutPrefixFold(strings.TrimSpace(protocol), "bearer."); ok {
+				found = append(found, Token(t))
 			}
 		}
 	}
-	for _, value := range r.header("Authorization") {
-		if t, ok := cutBearer(value); ok && t != "" {
-			return Token(t)
+	for _, value := range valuesOf(r.MultiValueHeaders, r.Headers, "Authorization", strings.EqualFold) {
+		t, ok := cutBearer(value)
+		if !ok {
+			t = ""
 		}
+		found = append(found, Token(t))
 	}
-	for _, value := range append(slices.Clone(r.MultiValueQuery["Authorization"]), r.Query["Authorization"]) {
-		if t, _ := cutBearer(value); t != "" {
-			return Token(t)
-		}
+	exact := func(a, b string) bool { return a == b }
+	for _, value := range valuesOf(r.MultiValueQuery, r.Query, "Authorization", exact) {
+		t, _ := cutBearer(value)
+		found = append(found, Token(t))
 	}
-	return ""
+	return found
 }
 
-// header returns all values of a header. It reads both maps: an HTTP API sends only the first, in which a repeated
-// header has lost a value.
-func (r Request) header(name string) []string {
-	var values []string
-	// Sorted, so that the same request always gives the same token, even if it spells a name in two ways.
-	for _, k := range slices.Sorted(maps.Keys(r.MultiValueHeaders)) {
-		if strings.EqualFold(k, name) {
-			values = append(values, r.MultiValueHeaders[k]...)
+// valuesOf returns all values of a header or a query parameter. The map of single values holds the last one again; an
+// HTTP API sends only that map.
+func valuesOf(all map[string][]string, last map[string]string, name string, equal func(a, b string) bool) (values []string) {
+	for k, v := range all {
+		if equal(k, name) {
+			values = append(values, v...)
 		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(r.Headers)) {
-		if strings.EqualFold(k, name) {
-			values = append(values, r.Headers[k])
+	for k, v := range last {
+		if equal(k, name) && !slices.Contains(values, v) {
+			values = append(values, v)
 		}
 	}
 	return values

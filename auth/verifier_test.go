@@ -38,8 +38,6 @@ func TestVerifyAccepts(t *testing.T) {
 		claims jwt.MapClaims
 		want   heliograph.UserID
 	}{
-		"HS384":                             {method: jwt.SigningMethodHS384, want: "1234"},
-		"HS512":                             {method: jwt.SigningMethodHS512, want: "1234"},
 		"iat ahead":                         {claims: jwt.MapClaims{"iat": start.AddDate(7, 0, 0).Unix()}, want: "1234"},
 		"iat no number":                     {claims: jwt.MapClaims{"iat": "yesterday"}, want: "1234"},
 		"nbf now":                           {claims: jwt.MapClaims{"nbf": start.Unix()}, want: "1234"},
@@ -68,6 +66,27 @@ func TestVerifyAccepts(t *testing.T) {
 				t.Errorf("Verify = %+v, %v, want user %q", got, err, test.want)
 			}
 		})
+	}
+}
+
+// TestSecretSizes proves that each HMAC algorithm takes secrets as long as its hash, and no shorter ones.
+func TestSecretSizes(t *testing.T) {
+	t.Parallel()
+	long := rand.Text() + rand.Text() + rand.Text()
+	for method, size := range map[jwt.SigningMethod]int{
+		jwt.SigningMethodHS256: 32, jwt.SigningMethodHS384: 48, jwt.SigningMethodHS512: 64,
+	} {
+		for length := MinSecretBytes; length <= 65; length++ {
+			b := newBench("", map[string]string{parameter: long[:length]})
+			want := ReasonAlgorithm
+			if length >= size {
+				want = ""
+			}
+			_, err := b.Verify(context.Background(), sign(t, method, []byte(long[:length]), with(nil), nil))
+			if got := reasonOf(err); got != want {
+				t.Errorf("%s with %d bytes: rejected for %q, want %q", method.Alg(), length, got, want)
+			}
+		}
 	}
 }
 
@@ -179,6 +198,12 @@ func TestVerifyRejectsForm(t *testing.T) {
 		"header twice":                  {assemble(t, `{"alg":"HS256"}{"alg":"HS256"}`, claims), ReasonMalformed},
 		"header null":                   {assemble(t, `null`, claims), ReasonMalformed},
 		"header of broken UTF-8":        {assemble(t, "{\"alg\":\"HS256\",\"typ\":\"\xff\"}", claims), ReasonMalformed},
+		"kid of broken UTF-8":           {assemble(t, "{\"alg\":\"HS256\",\"kid\":\"\xc3\x28\"}", claims), ReasonMalformed},
+		"a header's name of broken":     {assemble(t, "{\"alg\":\"HS256\",\"\xff\":1}", claims), ReasonMalformed},
+		"a claim of broken UTF-8":       {assemble(t, `{"alg":"HS256"}`, "{\"userId\":\"1\",\"exp\":2016239022,\"name\":\"\xe2\x28\xa1\"}"), ReasonMalformed},
+		"a claim's name of broken":      {assemble(t, `{"alg":"HS256"}`, "{\"userId\":\"1\",\"exp\":2016239022,\"\xff\":1}"), ReasonMalformed},
+		"broken UTF-8 deep within":      {assemble(t, `{"alg":"HS256"}`, "{\"userId\":\"1\",\"exp\":2016239022,\"a\":[{\"b\":\"\xff\"}]}"), ReasonMalformed},
+		"UTF-8 written longer":          {assemble(t, `{"alg":"HS256"}`, "{\"userId\":\"\xc1\x81\",\"exp\":2016239022}"), ReasonMalformed},
 		"alg twice":                     {assemble(t, `{"alg":"none","alg":"HS256"}`, claims), ReasonMalformed},
 		"alg twice, once escaped":       {assemble(t, `{"alg":"HS256","\u0061lg":"HS256"}`, claims), ReasonMalformed},
 		"user id twice":                 {assemble(t, `{"alg":"HS256"}`, `{"userId":"1","exp":2016239022,"userId":"2"}`), ReasonMalformed},
@@ -193,7 +218,7 @@ func TestVerifyRejectsForm(t *testing.T) {
 		"alg no string":                 {assemble(t, `{"alg":256}`, claims), ReasonAlgorithm},
 		"alg of the other family":       {assemble(t, `{"alg":"RS256"}`, claims), ReasonAlgorithm},
 		"alg ES256":                     {assemble(t, `{"alg":"ES256"}`, claims), ReasonAlgorithm},
-		"alg of another length":         {assemble(t, `{"alg":"HS512"}`, claims), ReasonSignature},
+		"alg of another length":         {assemble(t, `{"alg":"HS512"}`, claims), ReasonAlgorithm},
 		"a critical header":             {assemble(t, `{"alg":"HS256","crit":["b64"],"b64":false}`, claims), ReasonMalformed},
 		"another secret":                {hs256(t, otherSecret, with(nil)), ReasonSignature},
 		"no signature":                  {Token(seedToken[:strings.LastIndex(seedToken, ".")+1]), ReasonSignature},

@@ -43,7 +43,7 @@ func authorize(v verifier) observability.Handler[event, response] {
 		if e.MethodArn == "" || len(e.MethodArn) > maxArnBytes {
 			return response{}, fmt.Errorf("authorizer event: methodArn has %d bytes, want 1 to %d", len(e.MethodArn), maxArnBytes)
 		}
-		id, err := v.Verify(ctx, auth.FindToken(e.Request))
+		id, err := identify(ctx, v, e.Request)
 		var rejection *auth.Rejection
 		switch {
 		case errors.As(err, &rejection):
@@ -66,6 +66,15 @@ func authorize(v verifier) observability.Handler[event, response] {
 			},
 		}, nil
 	}
+}
+
+// identify verifies the token of a request.
+func identify(ctx context.Context, v verifier, r auth.Request) (auth.Identity, error) {
+	token, err := auth.FindToken(r)
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	return v.Verify(ctx, token)
 }
 
 // policy covers only the request's own ARN: nothing is cached, so it need not cover more.

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"heliograph"
 )
 
 // setting is one configuration key.
@@ -26,12 +28,16 @@ type setting struct {
 	parse   func(*Config, string) error // parses the text in a stack file
 	show    func(Config) string         // formats a value so that parse reads it back
 	valid   func(Config) bool
+	redact  func(string) string // what an error shows of a bad value; nil: all of it
 }
 
 // fault returns the error for a bad value.
 func (s setting) fault(value string) error {
 	if s.secret {
 		return fmt.Errorf("%s%s is a secret of %d bytes; allowed is %s", namespace, s.key, len(value), s.allowed)
+	}
+	if s.redact != nil {
+		value = s.redact(value)
 	}
 	return fmt.Errorf("%s%s is %q; allowed is %s", namespace, s.key, value, s.allowed)
 }
@@ -148,22 +154,23 @@ func domain(key string, field func(*Config) *string) setting {
 	return text(key, field, `^(`+label+`(\.`+label+`)+)?$`, "a domain name such as push.example.com, in lower case, or nothing")
 }
 
-// secretText is an HMAC secret: RFC 7518 demands a key as long as the hash, and 32 bytes suffice for HS256. A parameter
-// in SSM's standard tier holds 4 KB.
+// secretText is an HMAC secret: RFC 7518 demands a key as long as the hash, and 32 bytes suffice for HS256. The verifier
+// accepts HS384 and HS512 with 48 and 64. A parameter in SSM's standard tier holds 4 KB.
 func secretText(key string, field func(*Config) *string) setting {
-	s := checked(key, field, nil, "32 to 4096 bytes, and not the public default secret of the documentation")
+	s := checked(key, field, nil, "32 to 4096 bytes, not one text repeated, and not the public default secret of the documentation")
 	s.secret = true
 	s.valid = func(c Config) bool {
 		secret := *field(&c)
 		return secret == "" || (c.Local && secret == PublicSecret) ||
-			(len(secret) >= 32 && len(secret) <= 4096 && secret != PublicSecret)
+			(heliograph.SecretBytes(secret) >= 32 && len(secret) <= 4096 && secret != PublicSecret)
 	}
 	return s
 }
 
 // keysAddress is where public keys are fetched from. Over plain HTTP, anyone on the path could substitute keys.
 func keysAddress(key string, field func(*Config) *string) setting {
-	s := checked(key, field, nil, "an https:// address, or nothing")
+	s := checked(key, field, nil, "an https:// address without user, password and fragment, or nothing")
+	s.redact = withoutSecrets
 	s.valid = func(c Config) bool {
 		text := *field(&c)
 		u, err := url.Parse(text)
@@ -176,6 +183,16 @@ func keysAddress(key string, field func(*Config) *string) setting {
 		return u.Scheme == "https" || (c.Local && u.Scheme == "http" && isLoopback(u.Hostname()))
 	}
 	return s
+}
+
+// withoutSecrets returns an address without its user, password, query and fragment, which may hold a key. Of a text that
+// is no address it shows nothing, since it can't tell the parts apart.
+func withoutSecrets(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return fmt.Sprintf("(%d bytes, not shown)", len(address))
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
 var parameterPath = regexp.MustCompile(`^(/[A-Za-z0-9_.-]{1,128}){1,5}$`)
