@@ -49,7 +49,8 @@ func authorize(v verifier) observability.Handler[event, response] {
 		case errors.As(err, &rejection):
 			observability.SetProperty(ctx, "reason", string(rejection.Reason))
 			observability.Add(ctx, catalogue.TokensRejected, 1)
-			observability.Log(ctx).InfoContext(ctx, "token rejected")
+			// At debug, since the metric's line has the reason, and a flood should not cost a second line each.
+			observability.Log(ctx).DebugContext(ctx, "token rejected")
 			// API Gateway requires a principal even here.
 			return response{PrincipalID: "nobody", PolicyDocument: policy("Deny", e.MethodArn)}, nil
 		case err != nil:

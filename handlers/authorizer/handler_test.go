@@ -154,7 +154,7 @@ func checkOutput(t *testing.T, output, reason string) {
 	}
 	wantAccepted, wantRejected, wantLogged := 1.0, 0.0, []string(nil)
 	if reason != "" {
-		wantAccepted, wantRejected, wantLogged = 0, 1, []string{"INFO token rejected"}
+		wantAccepted, wantRejected, wantLogged = 0, 1, []string{"DEBUG token rejected"}
 	}
 	if accepted != wantAccepted || rejected != wantRejected {
 		t.Errorf("%v accepted, %v rejected, want %v, %v:\n%s", accepted, rejected, wantAccepted, wantRejected, output)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"heliograph"
 )
 
 // PublicSecret is the default JWT secret of the system that Heliograph replaces. It appears in public documentation, so
@@ -66,6 +68,8 @@ type Config struct {
 	IdempotencyWindow time.Duration // how long a message's Id is remembered
 	CORSOrigins       []string      // web origins that may call the HTTP API from a browser
 
+	ReservedConcurrency map[string]int // by function: executions that it has for itself, and no more; 0 or missing: none
+
 	WebSocketDomain, HTTPDomain  string // custom domains, one for each API
 	CertificateARN, HostedZoneID string // the domains' ACM certificate and Route 53 zone
 
@@ -108,6 +112,8 @@ func DefaultConfig() Config {
 		IdempotencyWindow: 10 * time.Minute,
 		CORSOrigins:       []string{},
 		APIGatewayLogRole: autoLogRole,
+
+		ReservedConcurrency: map[string]int{},
 	}
 }
 
@@ -221,5 +227,9 @@ func (c Config) contradictions() []error {
 		"heliograph:webSocketDomain or heliograph:httpDomain is set; then heliograph:certificateArn and heliograph:hostedZoneId must be too")
 	deny(c.WebSocketDomain != "" && c.WebSocketDomain == c.HTTPDomain,
 		"heliograph:webSocketDomain and heliograph:httpDomain are both %q; one domain can't serve both APIs", c.HTTPDomain)
+	// SQS would hand send more batches than it may work on, and the throttled ones count as received.
+	reserved := c.ReservedConcurrency[heliograph.Send]
+	deny(reserved > 0 && reserved < c.MaxConcurrency,
+		"heliograph:reservedConcurrency of send is %d; allowed is heliograph:maxConcurrency, %d, or more", reserved, c.MaxConcurrency)
 	return faults
 }

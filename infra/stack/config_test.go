@@ -49,7 +49,8 @@ func TestLoadConfig(t *testing.T) {
 		"alarms": "essential", "dashboard": "essential", "deployedAt": "2026-01-02T03:04:05Z", "logRetentionDays": "30", "logLevel": "warn", "logSampling": "0.01", "tracing": "passThrough", "traceSampling": "0.5",
 		"presenceGrace": "7s", "connectionLease": "20m", "sweepRate": "300", "expiredTokens": "keep", "throttleRate": "11", "throttleBurst": "12", "maxConcurrency": "9", "sendBatchWindow": "2s", "broadcastRate": "77",
 		"idempotencyWindow": "1h", "corsOrigins": `["https://a.example.com","http://localhost:3000"]`,
-		"webSocketDomain": "push.example.com", "httpDomain": "api.example.com",
+		"reservedConcurrency": `{"authorizer":20,"send":9,"connect":0}`,
+		"webSocketDomain":     "push.example.com", "httpDomain": "api.example.com",
 		"certificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/abc-1", "hostedZoneId": "Z123",
 		"apiGatewayLogRole": "create", "protect": "true", "jwksUrl": "",
 	}, "jwtSecret", "jwtSecretPrevious")
@@ -66,7 +67,8 @@ func TestLoadConfig(t *testing.T) {
 		LogRetentionDays: 30, LogLevel: 4, LogSampling: 0.01, Tracing: passThroughTracing, TraceSampling: 0.5,
 		PresenceGrace: 7 * time.Second, ConnectionLease: 20 * time.Minute, SweepRate: 300, ExpiredTokens: "keep", ThrottleRate: 11, ThrottleBurst: 12, MaxConcurrency: 9, SendBatchWindow: 2 * time.Second, BroadcastRate: 77,
 		IdempotencyWindow: time.Hour, CORSOrigins: []string{"https://a.example.com", "http://localhost:3000"},
-		WebSocketDomain: "push.example.com", HTTPDomain: "api.example.com",
+		ReservedConcurrency: map[string]int{"authorizer": 20, "send": 9, "connect": 0},
+		WebSocketDomain:     "push.example.com", HTTPDomain: "api.example.com",
 		CertificateARN: "arn:aws:acm:eu-west-1:123456789012:certificate/abc-1", HostedZoneID: "Z123",
 		APIGatewayLogRole: "create", Protect: true,
 	}
@@ -108,6 +110,10 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"keys with a fragment":       {"jwksUrl", "https://id.example.com/keys#hunter2", `heliograph:jwksUrl is "https://id.example.com/keys"; allowed`},
 		"keys without a scheme":      {"jwksUrl", "user:hunter2@id.example.com/keys", `heliograph:jwksUrl is "(32 bytes, not shown)"; allowed`},
 		"keys at a broken port":      {"jwksUrl", "https://user:hunter2@id.example.com:port/", `heliograph:jwksUrl is "(41 bytes, not shown)"; allowed`},
+		"reservation for another":    {"reservedConcurrency", `{"sweep":1}`, `heliograph:reservedConcurrency is "{\"sweep\":1}"; allowed is an object of whole numbers from 0 to 10000 by function`},
+		"reservation below zero":     {"reservedConcurrency", `{"connect":-1}`, "allowed is an object of whole numbers"},
+		"reservation of a half":      {"reservedConcurrency", `{"connect":1.5}`, "allowed is an object of whole numbers"},
+		"reservation not an object":  {"reservedConcurrency", `100`, "allowed is an object of whole numbers"},
 		"secret of one character":    {"jwtSecret", strings.Repeat("x", 64), "heliograph:jwtSecret is a secret of 64 bytes; allowed is 32 to 4096 bytes, not one text repeated"},
 		"secret of one word":         {"jwtSecret", strings.Repeat("hunter2", 8), "not one text repeated"},
 		"claim empty":                {"userIdClaim", "", `heliograph:userIdClaim is ""; allowed is 1 to 128 characters`},
@@ -196,6 +202,7 @@ func TestContradictions(t *testing.T) {
 		"former secret alone":    {func(c *Config) { c.JWTSecret, c.JWTSecretPrevious = "", testSecret }, "heliograph:jwtSecretPrevious is set without"},
 		"one domain for two":     {func(c *Config) { everything(c); c.HTTPDomain = c.WebSocketDomain }, "one domain can't serve both"},
 		"domain without a zone":  {func(c *Config) { everything(c); c.HostedZoneID = "" }, "heliograph:hostedZoneId must be too"},
+		"too little for send":    {func(c *Config) { c.MaxConcurrency, c.ReservedConcurrency = 9, map[string]int{"send": 8} }, "heliograph:reservedConcurrency of send is 8; allowed is heliograph:maxConcurrency, 9, or more"},
 		"public secret rotating": {func(c *Config) { c.JWTSecretPrevious = PublicSecret }, "heliograph:jwtSecretPrevious"},
 	}
 	for name, test := range tests {

@@ -33,11 +33,7 @@ func declareFunction(d *deployment, s specification) function {
 	c := d.newComponent("Function", s.name)
 	defer c.complete()
 	physical := d.physical(s.name)
-	role := declare(c, "role", iam.NewRole, &iam.RoleArgs{
-		Name:             pulumi.String(d.global(s.name)),
-		Description:      pulumi.String("What Heliograph's " + s.name + " may do in stage " + d.stage),
-		AssumeRolePolicy: trust("lambda.amazonaws.com"),
-	})
+	role := c.declareRole(s.name)
 	// Lambda would create a missing group on the first line, without retention, so the group comes first.
 	group := c.declareLogGroup("logs", d.logGroup(s.name))
 	policy := declare(c, "policy", iam.NewRolePolicy, &iam.RolePolicyArgs{
@@ -46,20 +42,29 @@ func declareFunction(d *deployment, s specification) function {
 		Policy: policyDocument(append([]statement{logs(group.Arn), traces()}, s.may...)),
 	})
 	f := declare(c, "function", lambda.NewFunction, &lambda.FunctionArgs{
-		Name:          pulumi.String(physical),
-		Description:   pulumi.String(s.description),
-		Role:          role.Arn,
-		Runtime:       pulumi.String("provided.al2023"),
-		Handler:       pulumi.String(build.Entry),
-		Architectures: pulumi.ToStringArray([]string{d.functions.Architecture}),
-		Code:          pulumi.NewFileArchive(d.functions.Artifacts[s.name].Archive),
-		MemorySize:    pulumi.Int(s.memory),
-		Timeout:       seconds(timeouts[s.name]),
-		Environment:   &lambda.FunctionEnvironmentArgs{Variables: d.environment(s)},
-		TracingConfig: &lambda.FunctionTracingConfigArgs{Mode: pulumi.String(tracingModes[d.config.Tracing])},
-		LoggingConfig: loggingConfig(),
+		Name:                         pulumi.String(physical),
+		Description:                  pulumi.String(s.description),
+		Role:                         role.Arn,
+		Runtime:                      pulumi.String("provided.al2023"),
+		Handler:                      pulumi.String(build.Entry),
+		Architectures:                pulumi.ToStringArray([]string{d.functions.Architecture}),
+		Code:                         pulumi.NewFileArchive(d.functions.Artifacts[s.name].Archive),
+		MemorySize:                   pulumi.Int(s.memory),
+		Timeout:                      seconds(timeouts[s.name]),
+		Environment:                  &lambda.FunctionEnvironmentArgs{Variables: d.environment(s)},
+		TracingConfig:                &lambda.FunctionTracingConfigArgs{Mode: pulumi.String(tracingModes[d.config.Tracing])},
+		LoggingConfig:                loggingConfig(),
+		ReservedConcurrentExecutions: d.reservation(s.name),
 	}, pulumi.DependsOn([]pulumi.Resource{group, policy}))
 	return function{f, physical}
+}
+
+func (c *component) declareRole(function string) *iam.Role {
+	return declare(c, "role", iam.NewRole, &iam.RoleArgs{
+		Name:             pulumi.String(c.global(function)),
+		Description:      pulumi.String("What Heliograph's " + function + " may do in stage " + c.stage),
+		AssumeRolePolicy: trust("lambda.amazonaws.com"),
+	})
 }
 
 // Values of the setting tracing.
@@ -80,6 +85,15 @@ func loggingConfig() *lambda.FunctionLoggingConfigArgs {
 		ApplicationLogLevel: pulumi.String("DEBUG"),
 		SystemLogLevel:      pulumi.String("WARN"),
 	}
+}
+
+// reservation is how many executions a function has for itself. Lambda takes 0 for "none may run", and the configuration
+// for no reservation.
+func (d *deployment) reservation(name string) pulumi.IntPtrInput {
+	if n := d.config.ReservedConcurrency[name]; n > 0 {
+		return pulumi.Int(n)
+	}
+	return nil
 }
 
 // declareLogGroup declares a log group with a retention time. CloudWatch Logs encrypts every group at rest on its own.

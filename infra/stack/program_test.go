@@ -421,3 +421,21 @@ func TestDeclareGivesUp(t *testing.T) {
 		t.Errorf("error %v, want one that names broken-permission", err)
 	}
 }
+
+// TestReservedConcurrency proves that exactly the functions that the configuration names have executions of their own,
+// and that 0 means none reserved, which to Lambda would mean that none may run.
+func TestReservedConcurrency(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig(func(c *Config) {
+		c.ReservedConcurrency = map[string]int{heliograph.Authorizer: 7, heliograph.Connect: 0}
+	}))
+	for _, name := range heliograph.Functions() {
+		var want any
+		if name == heliograph.Authorizer {
+			want = 7.0
+		}
+		if got := run.get(t, name+"-function").at("reservedConcurrentExecutions"); got != want {
+			t.Errorf("%s has %v executions of its own, want %v", name, got, want)
+		}
+	}
+}

@@ -106,6 +106,12 @@ var settings = []setting{
 	duration("idempotencyWindow", func(c *Config) *time.Duration { return &c.IdempotencyWindow }, time.Minute, 24*time.Hour),
 	origins("corsOrigins", func(c *Config) *[]string { return &c.CORSOrigins }),
 
+	object("reservedConcurrency", func(c *Config) *map[string]int { return &c.ReservedConcurrency },
+		`an object of whole numbers from 0 to 10000 by function, authorizer, connect or send, such as {"authorizer": 100}`,
+		func(function string, n int) bool {
+			return slices.Contains([]string{heliograph.Authorizer, heliograph.Connect, heliograph.Send}, function) && n >= 0 && n <= 10_000
+		}),
+
 	domain("webSocketDomain", func(c *Config) *string { return &c.WebSocketDomain }),
 	domain("httpDomain", func(c *Config) *string { return &c.HTTPDomain }),
 	text("certificateArn", func(c *Config) *string { return &c.CertificateARN }, `^(arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)?$`,
