@@ -17,11 +17,21 @@ func Functions() []string {
 	return []string{Announce, Authorizer, Connect, Disconnect, Online, Send, Sweep}
 }
 
-// The keys of the context that the authorizer attaches to a request and that connect and disconnect read. API Gateway
+// The keys of the context that the authorizer attaches to a request and that connect, disconnect and online read. API Gateway
 // hands the values on as strings.
 const (
 	ContextUserID       = "userId"
 	ContextTokenExpires = "tokenExpires" // Unix seconds
+	// ContextMayQuery is Anyone for a token that may ask about every user's presence; otherwise it is missing.
+	ContextMayQuery = "mayQuery"
+)
+
+// The values of the configuration key onlineQuery: about whom a token may ask. Own is about its own user only, and Claim
+// is the same, except for tokens with a certain claim.
+const (
+	Anyone = "anyone"
+	Claim  = "claim"
+	Own    = "self"
 )
 
 // The SSM parameters of a stack, below its parameter prefix. The first three are the contract of the system that
@@ -47,6 +57,7 @@ type Outputs struct {
 	ParameterPrefix    string `json:"parameterPrefix"`    // what the names of the SSM parameters start with
 	UserIDClaim        string `json:"userIdClaim"`        // the claim of a token that names the user
 	JWTIssuer          string `json:"jwtIssuer"`          // required iss of a token; empty: any
-	JWTAudience        string `json:"jwtAudience"`        // required aud of a token; empty: any
+	JWTAudience        string `json:"jwtAudience"`        // required audience of a token; empty: any
+	JWTAudienceClaim   string `json:"jwtAudienceClaim"`   // the claim of a token that names its audience
 	JWKSURL            string `json:"jwksUrl"`            // the keys that sign tokens; empty: the secret in SSM does
 }

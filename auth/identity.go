@@ -2,6 +2,7 @@ package auth
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,6 +14,9 @@ import (
 
 // DefaultUserIDClaim is the claim that holds the user id unless configured otherwise.
 const DefaultUserIDClaim = "userId"
+
+// DefaultAudienceClaim is the claim of the audience in RFC 7519.
+const DefaultAudienceClaim = "aud"
 
 // lastSecond is the end of the year 9999. A later date is a mistake, most often milliseconds in place of seconds, and
 // would make a token that never expires.
@@ -36,15 +40,54 @@ func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 			return Identity{}, reject(ReasonClaims)
 		}
 	}
+	if err := v.checkAudience(claims); err != nil {
+		return Identity{}, err
+	}
 	// Checked again, without the parser's leeway.
-	if !v.now().Before(expires) {
+	if !v.rules.Now().Before(expires) {
 		return Identity{}, reject(ReasonExpired)
 	}
-	id, ok := userID(claims[v.claim])
+	id, ok := userID(claims[v.rules.UserIDClaim])
 	if !ok {
 		return Identity{}, reject(ReasonUserID)
 	}
-	return Identity{UserID: id, Expires: expires}, nil
+	return Identity{UserID: id, Expires: expires, Scoped: v.rules.scoped(claims)}, nil
+}
+
+// checkAudience compares the audience, if the rules demand one: a text, or a list that holds it (RFC 7519, section
+// 4.1.3). golang-jwt would look at aud alone.
+func (v *Verifier) checkAudience(claims jwt.MapClaims) error {
+	if v.rules.Audience == "" {
+		return nil
+	}
+	switch c := claims[v.rules.AudienceClaim].(type) {
+	case string:
+		if c == v.rules.Audience {
+			return nil
+		}
+	case []any:
+		if slices.Contains(c, any(v.rules.Audience)) {
+			return nil
+		}
+	default:
+		return reject(ReasonClaims)
+	}
+	return reject(ReasonAudience)
+}
+
+// scoped reports whether a token has the scope: as a word of a text, as RFC 8693, section 4.2, writes it, or as a text of
+// a list, as many issuers write roles and permissions.
+func (r Rules) scoped(claims jwt.MapClaims) bool {
+	if r.Scope == "" {
+		return false
+	}
+	switch c := claims[r.ScopeClaim].(type) {
+	case string:
+		return slices.Contains(strings.Split(c, " "), r.Scope)
+	case []any:
+		return slices.Contains(c, any(r.Scope))
+	}
+	return false
 }
 
 // userID reads the user id claim: a string, or a whole number in plain digits, whose id is its text in the token. So

@@ -11,7 +11,9 @@ import (
 
 // RulesOf are the rules of a running stack, as its outputs state them.
 func RulesOf(stack heliograph.Outputs) Rules {
-	return Rules{UserIDClaim: stack.UserIDClaim, Issuer: stack.JWTIssuer, Audience: stack.JWTAudience}
+	return Rules{
+		UserIDClaim: stack.UserIDClaim, Issuer: stack.JWTIssuer, Audience: stack.JWTAudience, AudienceClaim: stack.JWTAudienceClaim,
+	}
 }
 
 // SignHS256 makes a token for trials, as an issuer would: `heliograph token` prints it. Services that issue tokens sign
@@ -32,7 +34,7 @@ func SignHS256(secret []byte, rules Rules, user heliograph.UserID, ttl time.Dura
 		claims["iss"] = rules.Issuer
 	}
 	if rules.Audience != "" {
-		claims["aud"] = rules.Audience
+		claims[rules.audienceClaim()] = rules.Audience
 	}
 	claims[rules.Claim()] = string(user)
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(secret)

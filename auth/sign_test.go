@@ -19,7 +19,7 @@ func TestSignHS256(t *testing.T) {
 		"claim":      {UserIDClaim: "sub"},
 		"issuer":     {Issuer: "https://issuer.example.com/"},
 		"audience":   {Audience: "push"},
-		"everything": RulesOf(heliograph.Outputs{UserIDClaim: "uid", JWTIssuer: "us", JWTAudience: "them"}),
+		"everything": RulesOf(heliograph.Outputs{UserIDClaim: "uid", JWTIssuer: "us", JWTAudience: "them", JWTAudienceClaim: "client_id"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,8 +25,13 @@ type Rules struct {
 	UserIDClaim string
 	// Issuer is the required iss; with "" any iss is accepted, or a missing one.
 	Issuer string
-	// Audience must equal aud or be contained in it; with "" any aud is accepted, or a missing one.
+	// Audience must equal AudienceClaim or be contained in it; with "" any audience is accepted, or a missing one.
 	Audience string
+	// AudienceClaim names the claim of the audience; "" means aud. Access tokens of Amazon Cognito have client_id.
+	AudienceClaim string
+	// ScopeClaim and Scope make Identity.Scoped: the claim, a text of words or a list of texts, must contain Scope. With
+	// "" no token is scoped.
+	ScopeClaim, Scope string
 	// Now is the clock for exp and nbf; nil means the wall clock.
 	Now func() time.Time
 }
@@ -34,32 +39,35 @@ type Rules struct {
 // Claim names the claim that holds the user id.
 func (r Rules) Claim() string { return cmp.Or(r.UserIDClaim, DefaultUserIDClaim) }
 
+func (r Rules) audienceClaim() string { return cmp.Or(r.AudienceClaim, DefaultAudienceClaim) }
+
 // Identity is the result of verifying a token.
 type Identity struct {
 	UserID heliograph.UserID
 	// Expires is the token's exp, in whole seconds, rounded down. It lies in the future.
 	Expires time.Time
+	// Scoped reports whether the token has the scope of Rules.
+	Scoped bool
 }
 
 // Verifier checks tokens against one family of keys. It is safe for concurrent use.
 type Verifier struct {
 	keys   *Keys
 	parser *jwt.Parser
-	claim  string
-	now    func() time.Time
+	rules  Rules // with its defaults
 }
 
 // NewVerifier returns a Verifier. It reads no key; the first Verify does.
 func NewVerifier(keys *Keys, rules Rules) *Verifier {
-	v := &Verifier{keys: keys, claim: rules.Claim(), now: rules.Now}
-	if v.now == nil {
-		v.now = wallClock
+	rules.UserIDClaim, rules.AudienceClaim = rules.Claim(), rules.audienceClaim()
+	if rules.Now == nil {
+		rules.Now = wallClock
 	}
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods(keys.algorithms),
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(clockSkew),
-		jwt.WithTimeFunc(v.now),
+		jwt.WithTimeFunc(rules.Now),
 		// Numbers stay as written, so that a long numeric user id is not rounded.
 		jwt.WithJSONNumber(),
 		// Spare bits at the end of a part must be zero, so that a token can be written in only one way.
@@ -68,11 +76,7 @@ func NewVerifier(keys *Keys, rules Rules) *Verifier {
 	if rules.Issuer != "" {
 		options = append(options, jwt.WithIssuer(rules.Issuer))
 	}
-	if rules.Audience != "" {
-		options = append(options, jwt.WithAudience(rules.Audience))
-	}
-	v.parser = jwt.NewParser(options...)
-	return v
+	return &Verifier{keys: keys, parser: jwt.NewParser(options...), rules: rules}
 }
 
 // Verify returns the identity that a token proves. An invalid token gives a *Rejection; any other error means that the
@@ -158,5 +162,4 @@ var claimReasons = []struct {
 	{jwt.ErrTokenExpired, ReasonExpired},
 	{jwt.ErrTokenNotValidYet, ReasonNotYetValid},
 	{jwt.ErrTokenInvalidIssuer, ReasonIssuer},
-	{jwt.ErrTokenInvalidAudience, ReasonAudience},
 }

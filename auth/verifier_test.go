@@ -315,3 +315,38 @@ func FuzzClaims(f *testing.F) {
 		}
 	})
 }
+
+// TestScope proves which claims contain a scope: a word of a text, or a text of a list, never a part of a word.
+func TestScope(t *testing.T) {
+	t.Parallel()
+	rules := Rules{ScopeClaim: "scp", Scope: "presence:read"}
+	tests := map[string]struct {
+		rules Rules
+		claim any
+		want  bool
+	}{
+		"the word":              {rules, "presence:read", true},
+		"one word of several":   {rules, "openid presence:read email", true},
+		"one of a list":         {rules, []string{"openid", "presence:read"}, true},
+		"missing":               {rules, nil, false},
+		"a longer word":         {rules, "presence:readwrite xpresence:read", false},
+		"another case":          {rules, "Presence:Read", false},
+		"words of a list":       {rules, []string{"openid presence:read"}, false},
+		"a list in a list":      {rules, []any{[]any{"presence:read"}}, false},
+		"an object":             {rules, map[string]any{"presence:read": true}, false},
+		"true":                  {rules, true, false},
+		"empty":                 {rules, "", false},
+		"no scope wanted":       {Rules{ScopeClaim: "scp"}, "", false},
+		"no scope, in a list":   {Rules{ScopeClaim: "scp"}, []string{""}, false},
+		"in a claim of another": {Rules{ScopeClaim: "scope", Scope: "presence:read"}, "presence:read", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := secretVerifier(test.rules).Verify(context.Background(), hs256(t, secret, with(jwt.MapClaims{"scp": test.claim})))
+			if err != nil || got.Scoped != test.want {
+				t.Errorf("Verify = %+v, %v, want scoped: %v", got, err, test.want)
+			}
+		})
+	}
+}

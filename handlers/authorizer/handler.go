@@ -58,15 +58,20 @@ func authorize(v verifier) observability.Handler[event, response] {
 		}
 		observability.SetProperty(ctx, "user", observability.HashUser(string(id.UserID)))
 		observability.Add(ctx, catalogue.TokensAccepted, 1)
-		return response{
-			PrincipalID:    string(id.UserID),
-			PolicyDocument: policy("Allow", e.MethodArn),
-			Context: map[string]any{
-				heliograph.ContextUserID:       string(id.UserID),
-				heliograph.ContextTokenExpires: strconv.FormatInt(id.Expires.Unix(), 10),
-			},
-		}, nil
+		return response{PrincipalID: string(id.UserID), PolicyDocument: policy("Allow", e.MethodArn), Context: contextOf(id)}, nil
 	}
+}
+
+// contextOf is what the functions behind the APIs learn about a client.
+func contextOf(id auth.Identity) map[string]any {
+	c := map[string]any{
+		heliograph.ContextUserID:       string(id.UserID),
+		heliograph.ContextTokenExpires: strconv.FormatInt(id.Expires.Unix(), 10),
+	}
+	if id.Scoped {
+		c[heliograph.ContextMayQuery] = heliograph.Anyone
+	}
+	return c
 }
 
 // identify verifies the token of a request.

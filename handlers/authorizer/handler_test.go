@@ -227,11 +227,22 @@ func (k known) Verify(context.Context, auth.Token) (auth.Identity, error) {
 	return auth.Identity(k), nil
 }
 
+// TestScopeReachesFunctions proves that a token with the scope, and no other, is marked in the context of later events.
+func TestScopeReachesFunctions(t *testing.T) {
+	t.Parallel()
+	for scoped, want := range map[bool]any{true: "anyone", false: nil} {
+		response, err := authorize(known{UserID: "ada", Expires: time.Unix(1, 0), Scoped: scoped})(t.Context(), event{MethodArn: httpArn})
+		if got := response.Context[heliograph.ContextMayQuery]; err != nil || got != want {
+			t.Errorf("scoped %v: the context has %v, %v, want %v", scoped, got, err, want)
+		}
+	}
+}
+
 // TestAnswerFits proves that the largest response stays under the 8 KB that API Gateway accepts of an authorizer.
 func TestAnswerFits(t *testing.T) {
 	t.Parallel()
 	// The JSON encoder writes a control character, and "<" as well, as six bytes.
-	worst := known{UserID: heliograph.UserID(strings.Repeat("\x01", heliograph.MaxUserID)), Expires: time.Unix(253402300799, 0)}
+	worst := known{UserID: heliograph.UserID(strings.Repeat("\x01", heliograph.MaxUserID)), Expires: time.Unix(253402300799, 0), Scoped: true}
 	for _, arn := range []string{strings.Repeat("<", maxArnBytes), webSocketArn} {
 		response, err := authorize(worst)(context.Background(), event{MethodArn: arn})
 		if err != nil {

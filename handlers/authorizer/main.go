@@ -24,7 +24,12 @@ type environment struct {
 	KeySetURL               string `env:"JWKS_URL,required"`                      // empty with JWT_SECRET_PARAMETER
 	Issuer                  string `env:"JWT_ISSUER,required"`                    // empty: any
 	Audience                string `env:"JWT_AUDIENCE,required"`                  // empty: any
+	AudienceClaim           string `env:"JWT_AUDIENCE_CLAIM,required,notEmpty"`
 	UserIDClaim             string `env:"USER_ID_CLAIM,required,notEmpty"`
+
+	// The claim, and its value, by which a token may ask about every user's presence; empty: none may, by a claim.
+	OnlineQueryClaim string `env:"ONLINE_QUERY_CLAIM,required"`
+	OnlineQueryScope string `env:"ONLINE_QUERY_SCOPE,required"`
 
 	KeyGrace time.Duration `env:"KEY_GRACE,required,notEmpty"` // how old keys may get while they can't be read again
 }
@@ -39,9 +44,12 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 		return nil, err
 	}
 	return authorize(auth.NewVerifier(keys, auth.Rules{
-		UserIDClaim: env.UserIDClaim,
-		Issuer:      env.Issuer,
-		Audience:    env.Audience,
+		UserIDClaim:   env.UserIDClaim,
+		Issuer:        env.Issuer,
+		Audience:      env.Audience,
+		AudienceClaim: env.AudienceClaim,
+		ScopeClaim:    env.OnlineQueryClaim,
+		Scope:         env.OnlineQueryScope,
 	})), nil
 }
 

@@ -19,7 +19,10 @@ func variables(changes map[string]string) map[string]string {
 		"JWKS_URL":                      "",
 		"JWT_ISSUER":                    "",
 		"JWT_AUDIENCE":                  "",
+		"JWT_AUDIENCE_CLAIM":            "aud",
 		"USER_ID_CLAIM":                 "userId",
+		"ONLINE_QUERY_CLAIM":            "",
+		"ONLINE_QUERY_SCOPE":            "",
 		"KEY_GRACE":                     "1h0m0s",
 	}
 	maps.Copy(v, changes)

@@ -16,7 +16,21 @@ import (
 // event holds the members used here of an HTTP API's event in payload format 2.0.
 type event struct {
 	RawQueryString string `json:"rawQueryString"`
+	RequestContext struct {
+		Authorizer struct {
+			Lambda client `json:"lambda"`
+		} `json:"authorizer"`
+	} `json:"requestContext"`
 }
+
+// client is what the authorizer has found out about a client, by the keys heliograph.Context….
+type client struct {
+	UserID   heliograph.UserID `json:"userId"`
+	MayQuery string            `json:"mayQuery"`
+}
+
+// errForbidden refuses a query about other users.
+var errForbidden = errors.New("this token may ask about its own user only, by userIds or userId")
 
 // directory looks up who is online. A *presence.InvalidError means that the query is invalid.
 type directory interface {
@@ -27,13 +41,21 @@ type directory interface {
 var _ directory = (*presence.Store)(nil)
 
 // online answers a query, or refuses it in the form of RFC 9457. It returns no error, which API Gateway would turn into
-// a response of its own.
-func online(d directory) observability.Handler[event, events.APIGatewayV2HTTPResponse] {
+// a response of its own. allowed is the configuration key onlineQuery.
+func online(d directory, allowed string) observability.Handler[event, events.APIGatewayV2HTTPResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayV2HTTPResponse, error) {
-		users, link, err := find(ctx, d, e.RawQueryString)
+		may := func(q query) bool {
+			return allowed == heliograph.Anyone || q.within(e.RequestContext.Authorizer.Lambda)
+		}
+		users, link, err := find(ctx, d, e.RawQueryString, may)
 		if invalid, ok := errors.AsType[*presence.InvalidError](err); ok {
 			observability.Annotate(ctx, "outcome", "refused")
 			return refused(http.StatusBadRequest, invalid.Error())
+		}
+		if errors.Is(err, errForbidden) {
+			observability.Annotate(ctx, "outcome", "forbidden")
+			observability.Add(ctx, catalogue.OnlineQueriesForbidden, 1)
+			return refused(http.StatusForbidden, err.Error())
 		}
 		if err != nil {
 			observability.Annotate(ctx, "outcome", "error")
@@ -46,10 +68,13 @@ func online(d directory) observability.Handler[event, events.APIGatewayV2HTTPRes
 	}
 }
 
-func find(ctx context.Context, d directory, rawQuery string) (users []presence.Status, link string, err error) {
+func find(ctx context.Context, d directory, rawQuery string, may func(query) bool) (users []presence.Status, link string, err error) {
 	q, err := parseQuery(rawQuery)
 	if err != nil {
 		return nil, "", err
+	}
+	if !may(q) {
+		return nil, "", errForbidden
 	}
 	if q.byName {
 		users, err = d.Statuses(ctx, q.users)

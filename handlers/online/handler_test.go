@@ -47,14 +47,23 @@ func (f *fakeDirectory) Online(_ context.Context, limit int, cursor string) (pre
 // invoke calls the handler as Lambda does, with the sample event and the given query string.
 func invoke(t *testing.T, d directory, rawQuery string) (events.APIGatewayV2HTTPResponse, string) {
 	t.Helper()
+	return invokeAs(t, d, rawQuery, heliograph.Anyone, client{})
+}
+
+// invokeAs is invoke for a configuration of onlineQuery and a client.
+func invokeAs(t *testing.T, d directory, rawQuery, allowed string, c client) (events.APIGatewayV2HTTPResponse, string) {
+	t.Helper()
 	var e event
 	if err := json.Unmarshal(sample, &e); err != nil {
 		t.Fatal(err)
 	}
-	e.RawQueryString = rawQuery
+	if want := (client{UserID: "1234"}); e.RequestContext.Authorizer.Lambda != want {
+		t.Fatalf("the sample's client is %+v, want %+v", e.RequestContext.Authorizer.Lambda, want)
+	}
+	e.RawQueryString, e.RequestContext.Authorizer.Lambda = rawQuery, c
 	var printed bytes.Buffer
 	f := observability.New("online", observability.Settings{Stage: "dev"}, &printed)
-	response, err := observability.Wrap(f, online(d))(t.Context(), e)
+	response, err := observability.Wrap(f, online(d, allowed))(t.Context(), e)
 	if err != nil {
 		t.Fatalf("the handler returned an error, and API Gateway answers in its own words: %v", err)
 	}
@@ -211,6 +220,54 @@ func TestDirectoryFails(t *testing.T) {
 	}
 }
 
+// TestWhoMayAsk proves about whom a token may ask under each configuration, and that a refusal is a clear 403 that is
+// counted and asks the directory nothing.
+func TestWhoMayAsk(t *testing.T) {
+	t.Parallel()
+	ada, backend, unknown := client{UserID: "ada"}, client{UserID: "svc", MayQuery: "anyone"}, client{}
+	tests := map[string]struct {
+		allowed string
+		client  client
+		query   string
+		may     bool
+	}{
+		"anyone, the list":             {"anyone", ada, "", true},
+		"anyone, another":              {"anyone", ada, "userIds=bob", true},
+		"self, the list":               {"self", ada, "", false},
+		"self, a page":                 {"self", ada, "limit=1&cursor=abc", false},
+		"self, itself":                 {"self", ada, "userIds=ada", true},
+		"self, itself twice":           {"self", ada, "userIds=ada,ada&userId=ada", true},
+		"self, another":                {"self", ada, "userIds=bob", false},
+		"self, itself and another":     {"self", ada, "userIds=ada,bob", false},
+		"self, another as single":      {"self", ada, "userIds=ada&userId=bob", false},
+		"self, in another case":        {"self", ada, "userIds=Ada", false},
+		"self, nobody":                 {"self", ada, "userIds=", true},
+		"self, no client":              {"self", unknown, "", false},
+		"self, no client, no user":     {"self", unknown, "userId=", false},
+		"claim, with it, the list":     {"claim", backend, "", true},
+		"claim, with it, another":      {"claim", backend, "userIds=ada,bob", true},
+		"claim, without it, the list":  {"claim", ada, "", false},
+		"claim, without it, another":   {"claim", ada, "userIds=bob", false},
+		"claim, without it, itself":    {"claim", ada, "userIds=ada", true},
+		"claim, another value":         {"claim", client{UserID: "ada", MayQuery: "Anyone"}, "", false},
+		"an unknown value admits none": {"any", ada, "", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &fakeDirectory{}
+			response, printed := invokeAs(t, d, test.query, test.allowed, test.client)
+			const detail = `"status":403,"detail":"this token may ask about its own user only, by userIds or userId"`
+			refused := response.StatusCode == 403 && strings.Contains(response.Body, detail) && d.asked == "" &&
+				strings.Contains(printed, `"OnlineQueriesForbidden":1`)
+			answered := response.StatusCode == 200 && d.asked != "" && !strings.Contains(printed, "OnlineQueriesForbidden")
+			if refused == test.may || answered != test.may {
+				t.Errorf("answer %d %s, asked %q, want allowed: %v; printed %s", response.StatusCode, response.Body, d.asked, test.may, printed)
+			}
+		})
+	}
+}
+
 // TestLink proves that the next page is a link, relative to this one, and only if there is one.
 func TestLink(t *testing.T) {
 	t.Parallel()
@@ -239,7 +296,7 @@ func TestLink(t *testing.T) {
 
 // variables is the environment set by the Pulumi program.
 func variables() map[string]string {
-	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev"}
+	return map[string]string{"STAGE": "dev", "LOG_LEVEL": "INFO", "TRACE_SAMPLING": "1", "LOG_SAMPLING": "0", "TABLE_NAME": "heliograph-dev", "ONLINE_QUERY": "anyone"}
 }
 
 // TestBuild proves that the function starts with the environment set by the Pulumi program.

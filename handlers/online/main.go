@@ -17,7 +17,8 @@ import (
 type environment struct {
 	observability.Settings
 
-	TableName string `env:"TABLE_NAME,required,notEmpty"`
+	TableName   string `env:"TABLE_NAME,required,notEmpty"`
+	OnlineQuery string `env:"ONLINE_QUERY,required,notEmpty"` // heliograph.Anyone, Claim or Own
 }
 
 func main() {
@@ -25,5 +26,5 @@ func main() {
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayV2HTTPResponse], error) {
-	return online(presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil)), nil
+	return online(presence.NewStore(dynamodb.NewFromConfig(cfg), env.TableName, nil), env.OnlineQuery), nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -91,6 +92,16 @@ func only(name string, given []string) (string, error) {
 		return given[0], nil
 	}
 	return "", &presence.InvalidError{Field: name, Reason: "is given more than once"}
+}
+
+// within reports whether a client may ask a query where not everyone may ask about everyone: with the scope, anything;
+// without it, about itself by name.
+func (q query) within(c client) bool {
+	if c.MayQuery == heliograph.Anyone {
+		return true
+	}
+	others := func(user heliograph.UserID) bool { return user != c.UserID }
+	return q.byName && c.UserID != "" && !slices.ContainsFunc(q.users, others)
 }
 
 // link is the header that links to the next page, relative to the requested address.

@@ -28,8 +28,13 @@ type Config struct {
 	JWTSecretPrevious string // still accepted while the secret is being rotated
 	JWKSURL           string // address of the public keys of RS, ES and EdDSA tokens
 	JWTIssuer         string // required value of the claim iss; empty: not checked
-	JWTAudience       string // required value of the claim aud; empty: not checked
+	JWTAudience       string // required value of JWTAudienceClaim; empty: not checked
+	JWTAudienceClaim  string // the claim that names what a token is for
 	UserIDClaim       string // the claim that names the user
+
+	OnlineQuery      string // "anyone", "claim" or "self": about whom a token may ask
+	OnlineQueryClaim string // the claim by which a token may ask about everyone, under "claim"
+	OnlineQueryScope string // what that claim must contain
 
 	KeyGrace time.Duration // how old the secret or the keys may get while refreshing them fails
 
@@ -84,9 +89,15 @@ type Config struct {
 // DefaultConfig is the configuration of a stack that sets nothing. Pulumi.yaml declares the same values.
 func DefaultConfig() Config {
 	return Config{
-		UserIDClaim: "userId",
-		KeyGrace:    time.Hour,
-		Imports:     map[string]string{},
+		JWTAudienceClaim: "aud",
+		UserIDClaim:      "userId",
+		KeyGrace:         time.Hour,
+
+		OnlineQuery:      heliograph.Anyone,
+		OnlineQueryClaim: "scope",
+		OnlineQueryScope: "presence:read",
+
+		Imports: map[string]string{},
 
 		MaxConnectionsPerUser: 100,
 

@@ -114,7 +114,7 @@ func (d *deployment) latency() widget {
 
 func (d *deployment) presenceEvents() widget {
 	return d.graph("Presence events and queries", "Sum",
-		d.lines(catalogue.UsersCameOnline, catalogue.UsersWentOffline, catalogue.EventsHeldBack, catalogue.OnlineQueries))
+		d.lines(catalogue.UsersCameOnline, catalogue.UsersWentOffline, catalogue.EventsHeldBack, catalogue.OnlineQueries, catalogue.OnlineQueriesForbidden))
 }
 
 func (d *deployment) verification() widget {

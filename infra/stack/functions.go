@@ -55,9 +55,15 @@ func (d *deployment) authorizer(f foundations) specification {
 			"JWKS_URL":                      d.config.JWKSURL,
 			"JWT_ISSUER":                    d.config.JWTIssuer,
 			"JWT_AUDIENCE":                  d.config.JWTAudience,
+			"JWT_AUDIENCE_CLAIM":            d.config.JWTAudienceClaim,
 			"USER_ID_CLAIM":                 d.config.UserIDClaim,
+			"ONLINE_QUERY_CLAIM":            "",
+			"ONLINE_QUERY_SCOPE":            "",
 			"KEY_GRACE":                     d.config.KeyGrace.String(),
 		},
+	}
+	if d.config.OnlineQuery == heliograph.Claim {
+		s.environment["ONLINE_QUERY_CLAIM"], s.environment["ONLINE_QUERY_SCOPE"] = d.config.OnlineQueryClaim, d.config.OnlineQueryScope
 	}
 	for _, secret := range []secretParameter{f.parameters.jwtSecret, f.parameters.jwtSecretPrevious} {
 		if secret.name != "" {
@@ -133,6 +139,7 @@ func (d *deployment) online(f foundations) specification {
 		name:        heliograph.Online,
 		description: "Answers who is online",
 		memory:      modestMemory,
+		environment: map[string]string{"ONLINE_QUERY": d.config.OnlineQuery},
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
 		may: []statement{
 			allow("dynamodb:Query").on(f.table.indexARN).of(onlinePartitions),

@@ -19,6 +19,7 @@ type Outputs struct {
 	ParameterPrefix                  pulumi.StringOutput
 	UserIDClaim                      pulumi.StringOutput
 	JWTIssuer, JWTAudience, JWKSURL  pulumi.StringOutput
+	JWTAudienceClaim                 pulumi.StringOutput
 }
 
 // demand adds what the stack demands of tokens, for whoever makes some.
@@ -26,6 +27,7 @@ func (o *Outputs) demand(c Config) *Outputs {
 	o.UserIDClaim = pulumi.String(c.UserIDClaim).ToStringOutput()
 	o.JWTIssuer = pulumi.String(c.JWTIssuer).ToStringOutput()
 	o.JWTAudience = pulumi.String(c.JWTAudience).ToStringOutput()
+	o.JWTAudienceClaim = pulumi.String(c.JWTAudienceClaim).ToStringOutput()
 	o.JWKSURL = pulumi.String(c.JWKSURL).ToStringOutput()
 	return o
 }

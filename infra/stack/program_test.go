@@ -341,7 +341,7 @@ func TestOutputs(t *testing.T) {
 		"dashboardUrl":       "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/heliograph-test-eu-west-1",
 		"region":             "eu-west-1",
 		"parameterPrefix":    "/WebSocketAdapter",
-		"userIdClaim":        "userId", "jwtIssuer": "", "jwtAudience": "", "jwksUrl": "",
+		"userIdClaim":        "userId", "jwtIssuer": "", "jwtAudience": "", "jwtAudienceClaim": "aud", "jwksUrl": "",
 	}
 	if diff := cmp.Diff(want, record(t, testConfig()).outputs); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)

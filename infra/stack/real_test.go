@@ -36,14 +36,14 @@ func TestProgram(t *testing.T) {
 	}
 	for _, name := range []string{
 		"webSocketUrl", "httpUrl", "sendQueueUrl", "deadLetterQueueUrl", "eventTopicArn", "tableName", "dashboardUrl", "region", "parameterPrefix",
-		"userIdClaim", "jwtIssuer", "jwtAudience", "jwksUrl",
+		"userIdClaim", "jwtIssuer", "jwtAudience", "jwtAudienceClaim", "jwksUrl",
 	} {
 		if exported[name] == nil {
 			t.Errorf("the program exports no %s", name)
 		}
 	}
-	if len(exported) != 13 {
-		t.Errorf("the program exports %d outputs, want 13", len(exported))
+	if len(exported) != 14 {
+		t.Errorf("the program exports %d outputs, want 14", len(exported))
 	}
 	functions := 0
 	for _, res := range r.resources {

@@ -49,7 +49,13 @@ var settings = []setting{
 	keysAddress("jwksUrl", func(c *Config) *string { return &c.JWKSURL }),
 	text("jwtIssuer", func(c *Config) *string { return &c.JWTIssuer }, `^.{0,512}$`, "at most 512 characters"),
 	text("jwtAudience", func(c *Config) *string { return &c.JWTAudience }, `^.{0,512}$`, "at most 512 characters"),
+	text("jwtAudienceClaim", func(c *Config) *string { return &c.JWTAudienceClaim }, `^.{1,128}$`, "1 to 128 characters"),
 	text("userIdClaim", func(c *Config) *string { return &c.UserIDClaim }, `^.{1,128}$`, "1 to 128 characters"),
+	oneOf("onlineQuery", func(c *Config) *string { return &c.OnlineQuery }, same, shown, heliograph.Anyone, heliograph.Claim, heliograph.Own),
+	text("onlineQueryClaim", func(c *Config) *string { return &c.OnlineQueryClaim }, `^.{1,128}$`, "1 to 128 characters"),
+	// The characters of a scope in RFC 6749, section 3.3.
+	text("onlineQueryScope", func(c *Config) *string { return &c.OnlineQueryScope }, `^[!#-\[\]-~]{1,128}$`,
+		`1 to 128 printable ASCII characters without space, " and \`),
 	// The lower bound is how often they are read again: no shorter grace can be noticed.
 	duration("keyGrace", func(c *Config) *time.Duration { return &c.KeyGrace }, 5*time.Minute, 24*time.Hour),
 

@@ -76,6 +76,9 @@ var (
 	OnlineQueries = counter("OnlineQueries",
 		"Presence queries that were answered, each page on its own.",
 		heliograph.Online)
+	OnlineQueriesForbidden = counter("OnlineQueriesForbidden",
+		"Presence queries about other users that were answered 403, because `onlineQuery` does not let their token ask them.",
+		heliograph.Online)
 	UsersCameOnline = counter("UsersCameOnline",
 		"Events that a user came online which were published.",
 		heliograph.Announce)
