@@ -34,6 +34,7 @@ var rules = []rule{
 	{"delivery", []string{"heliograph", "message", "observability", "presence"}, []string{"cost", "simulator"}, "delivery asks presence for connections, and nothing else"},
 	{"handlers", []string{"heliograph", "message", "observability", "auth", "presence", "delivery", "handlers/internal"}, nil, "a handler joins an event to the domain; it knows no infrastructure and no simulator"},
 	{"infra/build", []string{"heliograph"}, nil, "compiling and packing hold no Pulumi"},
+	{"infra/bootstrap", nil, []string{"heliograph", "infra", "simulator/iam"}, "a program of its own; its tests hold its policies, judged by the simulator's IAM, against what infra/stack declares"},
 	{"infra", []string{"heliograph", "observability/catalogue", "infra"}, []string{"cost", "simulator/pattern", "simulator/published"}, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
 	{"simulator", []string{"simulator"}, nil, "it is an AWS for any program, and knows none of ours"},
 	{"local", []string{"heliograph", "infra", "local", "message", "simulator"}, nil, "it joins our program to the simulator, with the functions as compiled programs, so that what works here is what is deployed"},
