@@ -38,8 +38,9 @@ var rules = []rule{
 	{"infra", []string{"heliograph", "observability/catalogue", "infra"}, []string{"cost", "simulator/pattern", "simulator/published"}, "the program names metrics from the catalogue and takes the functions as compiled programs, not as packages"},
 	{"simulator", []string{"simulator"}, nil, "it is an AWS for any program, and knows none of ours"},
 	{"local", []string{"heliograph", "infra", "local", "message", "simulator"}, nil, "it joins our program to the simulator, with the functions as compiled programs, so that what works here is what is deployed"},
-	{"cmd", []string{"heliograph", "message", "auth", "local", "simulator"}, nil, "the command line talks to a running stack; it is not a part of it"},
-	{"e2e", []string{"heliograph", "auth", "infra", "local", "simulator"}, nil, "black-box tests know a stack by its addresses"},
+	{"loadtest", []string{"heliograph", "message"}, nil, "it knows a stack by what it is handed: a way to connect, and a way to send"},
+	{"cmd", []string{"heliograph", "message", "auth", "cost", "local", "loadtest", "simulator"}, nil, "the command line talks to a running stack; it is not a part of it"},
+	{"e2e", []string{"heliograph", "auth", "infra", "local", "loadtest", "simulator"}, nil, "black-box tests know a stack by its addresses"},
 }
 
 type listedPackage struct {

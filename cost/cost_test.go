@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -149,5 +150,18 @@ func TestGrowingLeases(t *testing.T) {
 	t.Logf("%.1f renewals a second, %.1f with leases that grow: %.2f USD a month", same, growing, saved)
 	if saved < 5 || saved > 15 {
 		t.Errorf("growing leases save %.2f USD a month of %.2f", saved, same*RenewLease.Write*seconds*writeUnit)
+	}
+}
+
+// TestPassing proves that an hour of a load costs what a month does, in proportion, without what an idle stack costs.
+func TestPassing(t *testing.T) {
+	t.Parallel()
+	idle := Together(Month(Load{Sent: 1, Batch: 1}, Defaults))
+	if math.IsNaN(idle) || idle < 30 || idle > 60 {
+		t.Errorf("an idle stack costs %v USD a month", idle)
+	}
+	want := (Together(Month(Example, Defaults)) - idle) / 730
+	if got := Passing(Example, Defaults, time.Hour); math.Abs(got-want) > 1e-9 {
+		t.Errorf("an hour costs %v USD, want %v", got, want)
 	}
 }

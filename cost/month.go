@@ -3,6 +3,7 @@ package cost
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"heliograph"
 )
@@ -137,6 +138,13 @@ func Together(bill []Line) (usd float64) {
 	return usd
 }
 
+// Passing is what a load costs while it lasts, in USD, beyond what the stack costs without it. Its sessions are those of
+// the whole time, spread evenly.
+func Passing(l Load, c Choices, lasts time.Duration) float64 {
+	idle := Load{Sent: l.Sent, Batch: l.Batch}
+	return (Together(Month(l, c)) - Together(Month(idle, c))) * lasts.Seconds() / seconds
+}
+
 // renewals are how many leases are renewed in a second, at most: each connection's first one, and then every lease.
 func (l Load) renewals(c Choices) float64 { return l.Sessions + l.Connections/c.Lease }
 
@@ -151,12 +159,15 @@ type call struct {
 func (l Load) calls() []call {
 	stream := l.Sessions * StreamRecords
 	// A batch of the stream ends with its window, or when it is full.
-	batches := math.Min(stream, streamShards*StreamLanes/StreamWindow+stream/StreamBatch)
+	batches, each := math.Min(stream, streamShards*StreamLanes/StreamWindow+stream/StreamBatch), 1.0
+	if batches > 0 {
+		each = stream / batches
+	}
 	return []call{
 		{heliograph.Authorizer, l.Sessions + l.Queries, 1},
 		{heliograph.Connect, l.Sessions, 1},
 		{heliograph.Disconnect, l.Sessions, 1},
-		{heliograph.Announce, batches, stream / batches},
+		{heliograph.Announce, batches, each},
 		{heliograph.Announce, l.Sessions / l.Batch, l.Batch},
 		{heliograph.Send, l.Messages / l.Batch, l.Batch},
 		{heliograph.Online, l.Queries, 1},

@@ -14,12 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/coder/websocket"
 
 	"heliograph"
 	"heliograph/auth"
 	"heliograph/infra/stack"
+	"heliograph/loadtest"
 	"heliograph/local"
 )
 
@@ -123,15 +123,7 @@ func (l load) send(t *testing.T, user string) {
 
 // sendAll puts a batch of up to ten messages on the queue.
 func (l load) sendAll(ctx context.Context, bodies []string) error {
-	entries := make([]types.SendMessageBatchRequestEntry, len(bodies))
-	for i, body := range bodies {
-		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(body)}
-	}
-	out, err := l.queue.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(l.endpoints.SendQueueURL), Entries: entries})
-	if err == nil && len(out.Failed) > 0 {
-		err = fmt.Errorf("%d of a batch were refused", len(out.Failed))
-	}
-	return err
+	return loadtest.Queue(l.queue, l.endpoints.SendQueueURL)(ctx, bodies)
 }
 
 // connectionOf returns the key of the item of a user's only connection.

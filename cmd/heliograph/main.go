@@ -49,6 +49,7 @@ type commands struct {
 	Top     topCommand     `cmd:"" help:"Show the main figures of the local stack, again and again."`
 	Alarms  alarmsCommand  `cmd:"" help:"List the alarms: state, since when, why, and the runbook."`
 	Doctor  doctorCommand  `cmd:"" help:"Find out what is wrong with a stack, or with an account that shall have one."`
+	Load    loadCommand    `cmd:"" help:"Put a load on a stack, and measure what is lost and how late messages are."`
 	Fault   faultCommand   `cmd:"" help:"Inject faults into the local stack."`
 	Version versionCommand `cmd:"" help:"Print what this program was built from."`
 }

@@ -26,7 +26,7 @@ func TestNoStack(t *testing.T) {
 	}
 	for _, arguments := range []string{
 		"hello", "token --user 1", "connect --user 1", "send --user 1 text", "dlq list", "dlq show 1", "dlq redrive --all", "dlq drop --all", "online", "metrics",
-		"journey 1", "doctor", "top --once", "fault list", "fault clear", "fault add sns --down",
+		"journey 1", "doctor", "load", "top --once", "fault list", "fault clear", "fault add sns --down",
 	} {
 		for where, target := range map[string]string{"never was": filepath.Join(t.TempDir(), "local.json"), "killed": stale} {
 			t.Run(arguments+", "+where, func(t *testing.T) {

@@ -49,18 +49,29 @@ func (c *tokenCommand) Run(ctx context.Context, w world, line *commands) error {
 // errOthersKey reports a stack whose tokens only an identity provider can sign.
 var errOthersKey = errors.New("only an identity provider can sign tokens for this stack")
 
-// mint signs a token for a user as the stack demands it: with its secret, and with the claims that its configuration
-// names. It is the only place that makes a token. The error wraps errOthersKey if the stack has no secret.
+// mint signs a token for a user as the stack demands it.
 func (t *target) mint(ctx context.Context, now time.Time, user string, ttl time.Duration) (string, error) {
+	sign, err := t.signer(ctx)
+	if err != nil {
+		return "", err
+	}
+	return sign(now, user, ttl)
+}
+
+// signer reads the stack's secret and returns a function that signs tokens with it, with the claims that the stack's
+// configuration names. It is the only place that makes tokens. The error wraps errOthersKey if the stack has no secret.
+func (t *target) signer(ctx context.Context) (func(now time.Time, user string, ttl time.Duration) (string, error), error) {
 	if t.JWKSURL != "" {
-		return "", fmt.Errorf("%w, by the keys at %s (config jwksUrl): get one from it, and pass it with --token to a command that has this flag",
+		return nil, fmt.Errorf("%w, by the keys at %s (config jwksUrl): get one from it, and pass it with --token to a command that has this flag",
 			errOthersKey, t.JWKSURL)
 	}
 	secret, err := t.secret(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return auth.SignHS256(secret, auth.RulesOf(t.Outputs), heliograph.UserID(user), ttl, now)
+	return func(now time.Time, user string, ttl time.Duration) (string, error) {
+		return auth.SignHS256(secret, auth.RulesOf(t.Outputs), heliograph.UserID(user), ttl, now)
+	}, nil
 }
 
 // secret reads the secret that tokens of the stack are signed with.
