@@ -25,11 +25,13 @@ import (
 	"heliograph/infra/stack"
 	"heliograph/simulator"
 	"heliograph/simulator/cloud"
+	"heliograph/simulator/cloudwatch"
 	"heliograph/simulator/cloudwatch/alarm"
 	"heliograph/simulator/fault"
 	"heliograph/simulator/iam"
 	"heliograph/simulator/private"
 	"heliograph/simulator/provider"
+	"heliograph/simulator/xray"
 )
 
 // Project and name of the local stack. They are part of the physical names of its resources.
@@ -86,6 +88,12 @@ func (s *Stack) Faults() *fault.Set { return s.cloud.Faults }
 
 // Alarms returns the stack's alarms, which are evaluated while it runs.
 func (s *Stack) Alarms() *alarm.Engine { return s.cloud.Alarms }
+
+// Metrics returns the stack's metrics and log groups.
+func (s *Stack) Metrics() *cloudwatch.Store { return s.cloud.Metrics }
+
+// Traces returns the stack's traces.
+func (s *Stack) Traces() *xray.Daemon { return s.cloud.Traces }
 
 // UnusedPermissions lists permissions of the functions' roles that no call has needed so far.
 func (s *Stack) UnusedPermissions() []iam.Permission { return s.cloud.Roles.Unused() }
