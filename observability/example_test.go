@@ -44,3 +44,36 @@ func Example() {
 	// posting u-03ac674216f3 <nil> <nil> <nil> <nil>
 	// <nil> u-03ac674216f3 dev 2 1 12.5
 }
+
+// A metric of your own takes five lines. Four declare it in the catalogue, here with high resolution, for its values to
+// be kept by the second:
+//
+//	PostsThrottled = counter("PostsThrottled",
+//		"Answers 429 of the gateway.",
+//		heliograph.Send).everySecond()
+//
+// The last one counts it.
+func ExampleAdd() {
+	post := func(ctx context.Context, _ struct{}) (struct{}, error) {
+		observability.Add(ctx, catalogue.PostsThrottled, 1)
+		return struct{}{}, nil
+	}
+
+	var stdout bytes.Buffer
+	function := observability.New("send", observability.Settings{Stage: "dev"}, &stdout)
+	_, _ = observability.Wrap(function, post)(context.Background(), struct{}{})
+
+	var line struct {
+		AWS struct {
+			CloudWatchMetrics []struct{ Metrics []json.RawMessage }
+		} `json:"_aws"`
+		PostsThrottled float64
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &line); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Printf("%s\n%v\n", line.AWS.CloudWatchMetrics[0].Metrics[0], line.PostsThrottled)
+	// Output:
+	// {"Name":"PostsThrottled","Unit":"Count","StorageResolution":1}
+	// 1
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"heliograph/cost"
+	"heliograph/observability/catalogue"
 )
 
 // TestCostOfAlarms proves that docs/cost.md counts the alarms as CloudWatch bills them: each metric of an alarm, an
@@ -53,6 +54,29 @@ func TestCostOfFunctions(t *testing.T) {
 	}
 	if c := DefaultConfig(); c.ConnectionLease.Seconds() != cost.Defaults.Lease {
 		t.Errorf("a lease lasts %v, and the model says %v s", c.ConnectionLease, cost.Defaults.Lease)
+	}
+}
+
+// TestCostOfMetrics proves that docs/cost.md counts the custom metrics as CloudWatch bills them: each of a stage, and
+// each of a function once for each function that emits it.
+func TestCostOfMetrics(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/cost.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	byStage, byFunction, series := 0, 0, 0
+	for _, m := range catalogue.All() {
+		if m.PerFunction() {
+			byFunction, series = byFunction+1, series+len(m.Functions())
+		} else {
+			byStage++
+		}
+	}
+	all := byStage + series
+	row := fmt.Sprintf("| custom metrics: %d by stage, %d by function in %d series | %d | 0.30 each | %.2f |", byStage, byFunction, series, all, float64(all)*0.30)
+	if !strings.Contains(string(page), row) {
+		t.Errorf("docs/cost.md has no row %s", row)
 	}
 }
 

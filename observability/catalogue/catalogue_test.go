@@ -173,11 +173,15 @@ functions filter their own log lines by ` + "`LOG_LEVEL`" + `.
 |---|---|---|---|---|---|
 `
 
-func zeros(m Metric) string {
+// notes are what else to know of a metric.
+func notes(m Metric) (text string) {
 	if m.Zero() {
-		return " Zeros are written."
+		text += " Zeros are written."
 	}
-	return ""
+	if m.HighResolution() {
+		text += " Kept by the second, for three hours."
+	}
+	return text
 }
 
 // metricsDocument is docs/metrics.md.
@@ -190,7 +194,7 @@ func metricsDocument(all []Metric) string {
 			by = "every function"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n",
-			m.Name(), m.Kind(), m.Unit(), strings.Join(m.Dimensions(), ", "), by, m.Meaning()+zeros(m))
+			m.Name(), m.Kind(), m.Unit(), strings.Join(m.Dimensions(), ", "), by, m.Meaning()+notes(m))
 	}
 	return b.String()
 }

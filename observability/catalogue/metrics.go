@@ -133,7 +133,7 @@ var (
 		heliograph.Send)
 	PostsThrottled = counter("PostsThrottled",
 		"Answers 429 of the gateway, those included that a retry made up for. `send` posts less at once while they come.",
-		heliograph.Send)
+		heliograph.Send).everySecond() // the gateway's limit is one of a second
 	DeliveriesDue = counter("DeliveriesDue",
 		"Posts to one connection that the promise of delivery is about: those delivered or failed on a message's first attempt, broadcasts "+
 			"aside. A connection that is gone, and a message that can't be delivered, break no promise.",
