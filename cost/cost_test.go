@@ -165,3 +165,46 @@ func TestPassing(t *testing.T) {
 		t.Errorf("an hour costs %v USD, want %v", got, want)
 	}
 }
+
+// TestQuotas proves the headroom of the example against hand-made figures: 100 messages a second of 20 ms are two
+// executions at once, and sessions add 10 of 3 + 15 + 25 ms and more.
+func TestQuotas(t *testing.T) {
+	t.Parallel()
+	got := map[string]float64{}
+	for _, q := range Quotas(Example, Defaults, Usual) {
+		got[q.Name] = q.Uses
+	}
+	want := map[string][2]float64{
+		"new connections a second": {10, 10}, "batches of messages at once": {2, 2}, "concurrent executions": {2.43, 4},
+		"requests to API Gateway a second": {100 + 20 + 1 + 20, 100 + 20 + 1 + 22},
+	}
+	for name, bounds := range want {
+		if v, there := got[name]; !there || v < bounds[0] || v > bounds[1] {
+			t.Errorf("%s: %v, want %v", name, v, bounds)
+		}
+	}
+	if Thresholds(Example, Usual)["connect-rate"] != 400 || Thresholds(Example, Usual)["concurrency"] != 800 {
+		t.Errorf("%v: those of the usual account are the defaults of infra/stack", Thresholds(Example, Usual))
+	}
+}
+
+// TestAlternatives proves what others charge for the example, worked out by hand: 438 million connection minutes, and 200
+// and 20 operations a second.
+func TestAlternatives(t *testing.T) {
+	t.Parallel()
+	const managed = 438*0.08 + (200+20)*2.628
+	tasks, balancer, redis := 2*(0.04048+2*0.004445), 0.0225+0.008*10_000/3_000, 2*0.032
+	want := map[string]float64{"AppSync Events": managed, "IoT Core (MQTT over WebSocket)": managed, "Centrifugo on Fargate": 730 * (tasks + balancer + redis)}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range Alternatives(Example) {
+		if row := fmt.Sprintf("| %s | %.0f |", a.Name, a.USD); !strings.Contains(string(text), row) {
+			t.Errorf("%s has no row %s", page, row)
+		}
+		if math.Abs(a.USD-want[a.Name]) > 0.01 || a.Lacks == "" {
+			t.Errorf("%+v, want %.2f USD", a, want[a.Name])
+		}
+	}
+}

@@ -36,25 +36,6 @@ var (
 // EssentialAlarms is the price of the alarms with `alarms: essential`, in USD a month.
 const EssentialAlarms = 9.70
 
-// Prices in USD, US East (N. Virginia), as quoted in docs/cost.md.
-const (
-	million = 1e6
-
-	connectionMinute = 0.25 / million
-	post             = 1.00 / million
-	request          = 1.00 / million // to the HTTP API
-	queueRequest     = 0.40 / million
-	publish          = 0.50 / million
-	invocation       = 0.20 / million
-	gigabyteSecond   = 13.3334 / million // Arm
-	writeUnit        = 0.625 / million
-	readUnit         = 0.125 / million
-	logGigabyte      = 0.50
-	trace            = 5.00 / million
-	customMetric     = 0.30
-	dashboard        = 3.00
-)
-
 // A month has 730 hours.
 const (
 	minutes = 730 * 60
@@ -95,8 +76,10 @@ var Functions = map[string]Function{
 
 // Line is one line of the bill.
 type Line struct {
-	What, HowMuch, Price string
-	USD                  float64 // a month
+	What    string  `json:"what"`
+	HowMuch string  `json:"-"` // the formula, for docs/cost.md
+	Price   string  `json:"price"`
+	USD     float64 `json:"usd"` // a month
 }
 
 // Month is the bill of a month.

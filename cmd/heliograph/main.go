@@ -50,6 +50,7 @@ type commands struct {
 	Alarms  alarmsCommand  `cmd:"" help:"List the alarms: state, since when, why, and the runbook."`
 	Doctor  doctorCommand  `cmd:"" help:"Find out what is wrong with a stack, or with an account that shall have one."`
 	Load    loadCommand    `cmd:"" help:"Put a load on a stack, and measure what is lost and how late messages are."`
+	Cost    costCommand    `cmd:"" help:"Work out what a stack would cost, and what that load leaves of its limits."`
 	Fault   faultCommand   `cmd:"" help:"Inject faults into the local stack."`
 	Version versionCommand `cmd:"" help:"Print what this program was built from."`
 }
