@@ -250,7 +250,7 @@ func (p *patient) checkQueue(ctx context.Context) (finding, error) {
 		return finding{Costs: "messages can't be sent", Mend: "pulumi refresh && pulumi up"}, err
 	}
 	if waiting > manyWaiting {
-		return finding{Level: warning, Says: fmt.Sprintf("%d messages wait", waiting), Costs: "new messages arrive late", Mend: "pulumi config set maxConcurrency N && pulumi up, after docs/runbooks/queue-age.md"}, nil
+		return finding{Level: warning, Says: fmt.Sprintf("%d messages wait", waiting), Costs: "new messages arrive late", Mend: "pulumi config set maxConcurrency N && pulumi up, after docs/runbooks/message-age.md"}, nil
 	}
 	return ok("%d messages wait", waiting), nil
 }

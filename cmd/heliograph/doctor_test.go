@@ -8,6 +8,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -266,5 +269,27 @@ func TestParseConfig(t *testing.T) {
 	}
 	if _, err := parseConfig("dev", []byte(`{"heliograph:maxConcurrency":{"value":"many"}}`)); err == nil {
 		t.Error("a bad value was not reported")
+	}
+}
+
+// TestMendsNamePages proves that the pages that findings send a reader to are there.
+func TestMendsNamePages(t *testing.T) {
+	t.Parallel()
+	page := regexp.MustCompile(`docs/[a-z/-]+\.md`)
+	found := 0
+	for _, file := range []string{"doctor_stack.go", "doctor_account.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range page.FindAllString(string(text), -1) {
+			found++
+			if _, err := os.Stat(filepath.Join("..", "..", name)); err != nil {
+				t.Errorf("%s names %s: %v", file, name, err)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page was found: the test looks for the wrong words")
 	}
 }
