@@ -142,10 +142,10 @@ func (r *report) add(f finding) error {
 	if r.json {
 		return nil
 	}
-	text := fmt.Sprintf("%-8s  %-16s  %s\n", f.Level, f.Check, quoted(f.Says))
+	text := fmt.Sprintf("%-8s  %-18s  %s\n", f.Level, f.Check, quoted(f.Says))
 	for _, more := range []struct{ what, text string }{{"costs", f.Costs}, {"mend", f.Mend}} {
 		if more.text != "" {
-			text += fmt.Sprintf("%-28s%-7s%s\n", "", more.what+":", quoted(more.text))
+			text += fmt.Sprintf("%-30s%-7s%s\n", "", more.what+":", quoted(more.text))
 		}
 	}
 	_, err := io.WriteString(r.w, text)
