@@ -39,6 +39,7 @@ func (b *harness) online(user heliograph.UserID, devices int) {
 func (b *harness) walk(r Record) []*sqs.SendMessageInput {
 	b.Helper()
 	var dead []*sqs.SendMessageInput
+	b.queue.group = r.Group
 	due := map[time.Time][]Record{time.Now(): {r}}
 	for step := 0; len(due) > 0; step++ {
 		now := slices.MinFunc(slices.Collect(maps.Keys(due)), time.Time.Compare)

@@ -42,6 +42,7 @@ func TestFollowUps(t *testing.T) {
 		r.Body = " " + r.Body + "\n" // producers may write white space
 		r.Attributes = map[string]types.MessageAttributeValue{"tag": foreign("x"), "raw": {DataType: aws.String("Binary"), BinaryValue: []byte{0, 1}}}
 		r.TraceHeader = "Root=1-5759e988-bd862e3fe1be46a994272793"
+		r.Group = "acme"
 		sent := r.SentAt.UnixMilli()
 
 		b.deliver(b.Context(), r)
@@ -49,6 +50,7 @@ func TestFollowUps(t *testing.T) {
 		if *in.MessageBody != r.Body || *in.MessageSystemAttributes["AWSTraceHeader"].StringValue != r.TraceHeader {
 			b.Errorf("body %q, trace %v", *in.MessageBody, in.MessageSystemAttributes)
 		}
+		b.queue.group = r.Group
 		want := message.State{
 			Attempt: 2, FirstSentAt: sent, Tally: message.Tally{Delivered: 1, Gone: 1},
 			Owed: owedBy(message.Owed{Connections: []heliograph.ConnectionID{"b", "c"}, Delivered: 1, Gone: 1}),

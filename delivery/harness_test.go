@@ -157,7 +157,7 @@ func plain(id, body string) Record {
 
 // received converts a message sent to a queue into the record that send receives from there.
 func received(in *sqs.SendMessageInput, id string) Record {
-	return Record{ID: id, Body: *in.MessageBody, Attributes: in.MessageAttributes, SentAt: time.Now()}
+	return Record{ID: id, Body: *in.MessageBody, Attributes: in.MessageAttributes, Group: aws.ToString(in.MessageGroupId), SentAt: time.Now()}
 }
 
 // attribute returns the value of a string or number attribute, without its seal; "" if it is missing.
@@ -245,6 +245,8 @@ func (p *fakePresence) Online(ctx context.Context, limit int, cursor string) (pr
 type fakeQueue struct {
 	mu   sync.Mutex
 	sent []*sqs.SendMessageInput
+	// group is that of all messages, which no record may lose.
+	group string
 	// send runs before a message is recorded; it may block or fail.
 	send func(context.Context, *sqs.SendMessageInput) error
 }
@@ -258,6 +260,9 @@ func (q *fakeQueue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _
 	if err := acceptable(in); err != nil {
 		return nil, err
 	}
+	if group := aws.ToString(in.MessageGroupId); q.group != "" && group != q.group {
+		return nil, fmt.Errorf("the group is %q", group)
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sent = append(q.sent, in)
@@ -269,7 +274,7 @@ var accepted = regexp.MustCompile(`^[\x{9}\x{A}\x{D}\x{20}-\x{D7FF}\x{E000}-\x{F
 
 // acceptable checks a message against SQS's documented limits.
 func acceptable(in *sqs.SendMessageInput) error {
-	total := len(*in.MessageBody)
+	total := len(*in.MessageBody) + len(aws.ToString(in.MessageGroupId))
 	if !accepted.MatchString(*in.MessageBody) {
 		return refusal("InvalidMessageContents")
 	}

@@ -27,6 +27,8 @@ type Record struct {
 	SentAt time.Time
 	// Attributes are the message attributes. The producer's own travel along with follow-ups and dead letters.
 	Attributes map[string]types.MessageAttributeValue
+	// Group is SQS's MessageGroupId, which names the producer's tenant in a fair queue. It travels along.
+	Group string
 	// TraceHeader is SQS's AWSTraceHeader, which names the trace in which the producer sent the message. It travels
 	// along as well.
 	TraceHeader string

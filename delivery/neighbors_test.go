@@ -119,7 +119,8 @@ func (s *street) work(d time.Duration) {
 				s.Fatal(err)
 			}
 			records = append(records, Record{
-				ID: *m.MessageId, Body: *m.Body, SentAt: time.UnixMilli(ms), Attributes: m.MessageAttributes, TraceHeader: m.Attributes["AWSTraceHeader"],
+				ID: *m.MessageId, Body: *m.Body, SentAt: time.UnixMilli(ms), Attributes: m.MessageAttributes,
+				Group: m.Attributes["MessageGroupId"], TraceHeader: m.Attributes["AWSTraceHeader"],
 			})
 		}
 		back := s.deliver(s.Context(), records...)

@@ -187,9 +187,12 @@ func (j *job) cut(letter message.DeadLetter, most int) *sqs.SendMessageInput {
 	return in
 }
 
-// again returns a record with this text and these attributes, in the producer's trace.
+// again returns a record with this text and these attributes, of the producer's group and in its trace.
 func (j *job) again(text string, own attributes) *sqs.SendMessageInput {
 	in := &sqs.SendMessageInput{MessageBody: &text, MessageAttributes: own}
+	if j.record.Group != "" {
+		in.MessageGroupId = &j.record.Group
+	}
 	if j.record.TraceHeader != "" {
 		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
 			string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {
@@ -200,9 +203,9 @@ func (j *job) again(text string, own attributes) *sqs.SendMessageInput {
 	return in
 }
 
-// size returns the size of a record as SQS counts it.
+// size returns the size of a record as SQS counts it. AWS does not say whether the group counts, so it does here.
 func size(in *sqs.SendMessageInput) int {
-	n := len(*in.MessageBody)
+	n := len(*in.MessageBody) + len(aws.ToString(in.MessageGroupId))
 	for name, a := range in.MessageAttributes {
 		n += len(name) + len(aws.ToString(a.DataType)) + len(aws.ToString(a.StringValue)) + len(a.BinaryValue)
 	}

@@ -24,7 +24,7 @@ import (
 // full pads a text with white space to the size of the largest record that SQS accepts.
 func full(t *testing.T, text string, attributes attributes) Record {
 	t.Helper()
-	r := Record{ID: "m", Body: text, SentAt: time.Now(), Attributes: attributes}
+	r := Record{ID: "m", Body: text, SentAt: time.Now(), Attributes: attributes, Group: strings.Repeat("g", 128)}
 	free := maxQueued - size((&job{record: &r}).again(text, attributes))
 	if free < 0 {
 		t.Fatalf("the message is %d bytes too large", -free)
@@ -98,7 +98,7 @@ func TestFullMessagesArriveOnce(t *testing.T) {
 			fails: func(_, device int) bool { return device == 1 },
 		},
 		{
-			name: "the producer's attribute", users: users("a"), devices: 2, text: `"UserId":"a"` + body(100), foreign: maxQueued - 200,
+			name: "the producer's attribute", users: users("a"), devices: 2, text: `"UserId":"a"` + body(100), foreign: maxQueued - 400,
 			fails: func(_, device int) bool { return device == 1 },
 		},
 		{
@@ -202,7 +202,7 @@ func TestRoomForOneUser(t *testing.T) {
 		Users: users(heliograph.UserID(control)), Body: []byte(strings.Repeat("x", message.MaxBody)), ID: control,
 		ExpiresAt: time.Now(), Receipt: true,
 	}
-	r := Record{Body: m.Text()}
+	r := Record{Body: m.Text(), Group: strings.Repeat("g", 128)}
 	j := &job{record: &r, message: m}
 	state := func(connections int) message.State {
 		s := message.State{

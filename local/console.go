@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -117,12 +118,8 @@ func reason(m sqs.Message) (string, string) {
 
 // revive is a dead letter as it was before it died; it still lists the users that it did not reach.
 func revive(m sqs.Message) sqs.Outgoing {
-	out := sqs.Outgoing{Body: m.Body, Attributes: map[string]sqs.MessageAttribute{}, TraceHeader: m.Attributes["AWSTraceHeader"]}
-	for attribute, value := range m.MessageAttributes {
-		if !message.DropOnRedrive(attribute) {
-			out.Attributes[attribute] = value
-		}
-	}
+	out := m.Again()
+	maps.DeleteFunc(out.Attributes, func(name string, _ sqs.MessageAttribute) bool { return message.DropOnRedrive(name) })
 	return out
 }
 

@@ -122,7 +122,7 @@ func (b *bench) bury(t *testing.T, body, reason string, attributes ...string) st
 	for i := 0; i < len(attributes); i += 2 {
 		all[attributes[i]] = text(attributes[i+1])
 	}
-	sent, err := b.dead.Send(sqs.Outgoing{Body: body, Attributes: all, TraceHeader: "Root=1-5759e988-bd862e3fe1be46a994272793"})
+	sent, err := b.dead.Send(sqs.Outgoing{Body: body, Attributes: all, Group: aws.String("acme"), TraceHeader: "Root=1-5759e988-bd862e3fe1be46a994272793"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ type dlqRedriveCommand struct {
 }
 
 func (dlqRedriveCommand) Help() string {
-	return `Each message goes back to the send queue as its producer sent it, with its Id and attributes, and then leaves the
+	return `Each message goes back to the send queue as its producer sent it, with its Id, group and attributes, and then leaves the
 dead-letter queue. It reaches those whom it did not reach before. What dies again while the command runs is left alone.
 An interrupt loses nothing: a message may be in both queues then, but never in neither.
 ` + dlqHides + `
@@ -87,6 +87,9 @@ func (b dlq) putBack(ctx context.Context, m types.Message) error {
 func (b dlq) again(m types.Message) *sqs.SendMessageInput {
 	in := &sqs.SendMessageInput{QueueUrl: &b.sendQueue, MessageBody: m.Body, MessageAttributes: maps.Clone(m.MessageAttributes)}
 	maps.DeleteFunc(in.MessageAttributes, func(name string, _ types.MessageAttributeValue) bool { return message.DropOnRedrive(name) })
+	if group, ok := m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]; ok {
+		in.MessageGroupId = &group
+	}
 	const trace = string(types.MessageSystemAttributeNameForSendsAWSTraceHeader)
 	if header := m.Attributes[trace]; header != "" {
 		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{

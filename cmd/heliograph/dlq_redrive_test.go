@@ -33,6 +33,9 @@ func TestRedrive(t *testing.T) {
 		if got := messages[0].Attributes["AWSTraceHeader"]; got != "Root=1-5759e988-bd862e3fe1be46a994272793" {
 			t.Errorf("the trace is %q", got)
 		}
+		if got := messages[0].Attributes["MessageGroupId"]; got != "acme" {
+			t.Errorf("the group is %q", got)
+		}
 		if !strings.Contains(b.out.String(), "redriven\t"+id+"\torder-7\tundelivered: tried\n1 redriven\n") {
 			t.Errorf("printed %q", b.out)
 		}

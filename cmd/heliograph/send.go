@@ -24,6 +24,8 @@ type sendCommand struct {
 	Receipt bool   `help:"Publish a delivery receipt on the event topic; requires --id."`
 	Expires string `placeholder:"TIME" help:"Do not deliver it later than this: a time such as 2026-01-02T15:04:05Z, or one from now such as 90s."`
 
+	Group string `placeholder:"NAME" help:"The tenant that the message belongs to, so that no tenant's messages wait behind those of a busy one (MessageGroupId)."`
+
 	Body string `arg:"" empty:"" help:"What to send; - reads it from standard input. Without a target, each line of that is a whole message."`
 }
 
@@ -40,6 +42,7 @@ Examples:
   heliograph send --user 1234 --user 5678 --id order-7 --receipt "Shipped"
   heliograph send --broadcast --expires 90s "We restart in a minute"
   heliograph --stack dev send --user 1234 - <body.txt
+  heliograph --stack dev send --user 1234 --group acme "Of the tenant acme"
   heliograph --stack dev send - <messages.jsonl     # a message a line: {"UserId":"1234","Body":"Hello"}`
 }
 
@@ -66,20 +69,28 @@ func (c *sendCommand) Run(ctx context.Context, w world, line *commands) error {
 		return err
 	}
 	if c.lines() {
-		return sendLines(ctx, w, t)
+		return sendLines(ctx, w, t, c.Group)
 	}
 	text, err := c.message(w)
 	if err != nil {
 		return err
 	}
 	out, err := t.queue().SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: aws.String(t.SendQueueURL), MessageBody: aws.String(text),
+		QueueUrl: aws.String(t.SendQueueURL), MessageBody: aws.String(text), MessageGroupId: optional(c.Group),
 	})
 	if err != nil {
 		return fmt.Errorf("put the message on the queue %s: %w", t.SendQueueURL, err)
 	}
 	_, err = fmt.Fprintf(w.stdout, "queued as %s\n", aws.ToString(out.MessageId))
 	return err
+}
+
+// optional returns nil for an empty text.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 // message builds the text of the message; a body of "-" is read from standard input.

@@ -35,6 +35,7 @@ type inputLine struct {
 type lineSender struct {
 	queue   *sqs.Client
 	url     string
+	group   *string     // of all lines; nil for none
 	waiting []inputLine // not yet sent
 	bytes   int         // of those
 	queued  int
@@ -42,8 +43,8 @@ type lineSender struct {
 
 // sendLines sends each line of standard input as a whole message. Everything before a faulty line is sent, and nothing
 // after it.
-func sendLines(ctx context.Context, w world, t *target) error {
-	s := lineSender{queue: t.queue(), url: t.SendQueueURL}
+func sendLines(ctx context.Context, w world, t *target, group string) error {
+	s := lineSender{queue: t.queue(), url: t.SendQueueURL, group: optional(group)}
 	lines, read := readLines(ctx, w.stdin)
 	err := s.send(ctx, lines)
 	if err == nil && ctx.Err() == nil {
@@ -109,12 +110,13 @@ func (s *lineSender) add(ctx context.Context, line inputLine) error {
 	if _, rejection := message.Parse(line.text); rejection != nil {
 		return errors.Join(s.flush(ctx), fmt.Errorf("line %d of standard input is no message: %s", line.number, rejection))
 	}
-	if s.bytes+len(line.text) > requestBytes {
+	size := len(line.text) + len(aws.ToString(s.group))
+	if s.bytes+size > requestBytes {
 		if err := s.flush(ctx); err != nil {
 			return err
 		}
 	}
-	s.waiting, s.bytes = append(s.waiting, line), s.bytes+len(line.text)
+	s.waiting, s.bytes = append(s.waiting, line), s.bytes+size
 	if len(s.waiting) == requestMessages {
 		return s.flush(ctx)
 	}
@@ -128,7 +130,9 @@ func (s *lineSender) flush(ctx context.Context) error {
 	}
 	in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.url)}
 	for _, line := range s.waiting {
-		in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(line.number)), MessageBody: aws.String(line.text)})
+		in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(line.number)), MessageBody: aws.String(line.text), MessageGroupId: s.group,
+		})
 	}
 	first := s.waiting[0].number
 	s.waiting, s.bytes = nil, 0

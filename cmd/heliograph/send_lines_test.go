@@ -18,7 +18,7 @@ func runLines(t *testing.T, endpoints string, stdin io.Reader) (code int, stdout
 	t.Helper()
 	var out, err bytes.Buffer
 	w := world{stdin: stdin, stdout: &out, stderr: &err, now: time.Now}
-	code = run(t.Context(), w, []string{"--target", endpoints, "send", "-"})
+	code = run(t.Context(), w, []string{"--target", endpoints, "send", "--group", "acme", "-"})
 	return code, out.String(), err.String()
 }
 
@@ -30,6 +30,9 @@ func received(t *testing.T, queue *sqs.Queue) (bodies []string) {
 			t.Fatal(err)
 		}
 		for _, m := range messages {
+			if group := m.Attributes["MessageGroupId"]; group != "acme" {
+				t.Errorf("a message of the group %q", group)
+			}
 			bodies = append(bodies, m.Body)
 		}
 	}

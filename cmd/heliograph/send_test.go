@@ -28,6 +28,7 @@ func TestSend(t *testing.T) {
 		want      string
 	}{
 		{[]string{"--user", "a,b", "Hello"}, `{"UserId":"a,b","Body":"Hello"}`},
+		{[]string{"--user", "a", "--group", "acme", "Hello"}, `acme: {"UserId":"a","Body":"Hello"}`},
 		{[]string{"-u", "a", "-u", "b", "<&>"}, `{"UserIds":["a","b"],"Body":"<&>"}`},
 		{[]string{"--connection", "c=", "Hello"}, `{"ConnectionId":"c=","Body":"Hello"}`},
 		{[]string{"--broadcast", "Hello"}, `{"Broadcast":true,"Body":"Hello"}`},
@@ -46,7 +47,11 @@ func TestSend(t *testing.T) {
 		if err != nil || len(messages) != 1 {
 			t.Fatalf("%q: on the queue: %v, %v", tt.arguments, messages, err)
 		}
-		if diff := cmp.Diff(tt.want, messages[0].Body); diff != "" {
+		got := messages[0].Body
+		if group, ok := messages[0].Attributes["MessageGroupId"]; ok {
+			got = group + ": " + got
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%q: %s", tt.arguments, diff)
 		}
 	}
@@ -93,7 +98,7 @@ func serveQueue(t *testing.T) (queue *sqs.Queue, endpoints string) {
 	endpoint.Register(server.Service())
 	web := httptest.NewServer(http.Handler(endpoint))
 	t.Cleanup(web.Close)
-	data, err := json.Marshal(local.Endpoints{AWSEndpointURL: web.URL, Outputs: heliograph.Outputs{
+	data, err := json.Marshal(local.Endpoints{AWSEndpointURL: web.URL, AccessKey: "LOCAL", Outputs: heliograph.Outputs{
 		WebSocketURL: "ws://none", HTTPURL: "http://none", SendQueueURL: queue.URL(), DeadLetterQueueURL: "none",
 		EventTopicARN: "none", TableName: "none", Region: "eu-west-1", ParameterPrefix: "/none",
 	}})

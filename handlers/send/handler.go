@@ -36,7 +36,7 @@ func send(d deliverer) observability.Handler[events.SQSEvent, events.SQSEventRes
 }
 
 func record(m *events.SQSMessage) delivery.Record {
-	r := delivery.Record{ID: m.MessageId, Body: m.Body, TraceHeader: m.Attributes["AWSTraceHeader"]}
+	r := delivery.Record{ID: m.MessageId, Body: m.Body, Group: m.Attributes["MessageGroupId"], TraceHeader: m.Attributes["AWSTraceHeader"]}
 	if ms, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64); err == nil {
 		r.SentAt = time.UnixMilli(ms)
 	}

@@ -52,6 +52,7 @@ func TestEvent(t *testing.T) {
 				"HeliographRetry": {DataType: aws.String("String"), StringValue: aws.String(`{"attempt":2}`)},
 				"raw":             {DataType: aws.String("Binary"), BinaryValue: []byte{0, 1, 2}},
 			},
+			Group:       "acme",
 			TraceHeader: "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
 		},
 		{ID: "2e1424d4-f796-459a-8184-9c92662be6da", Body: "not JSON"},

@@ -159,5 +159,5 @@ func (c *console) revive(m sqs.Message) sqs.Outgoing {
 	if c.App.Revive != nil {
 		return c.App.Revive(m)
 	}
-	return sqs.Outgoing{Body: m.Body, Attributes: m.MessageAttributes, TraceHeader: m.Attributes["AWSTraceHeader"]}
+	return m.Again()
 }

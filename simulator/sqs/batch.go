@@ -11,6 +11,8 @@ type (
 	sendMessageEntry struct {
 		ID                      string `json:"Id"`
 		MessageBody             string
+		MessageGroupID          *string `json:"MessageGroupId"`
+		MessageDeduplicationID  *string `json:"MessageDeduplicationId"`
 		DelaySeconds            *int
 		MessageAttributes       map[string]MessageAttribute `query:"MessageAttribute"`
 		MessageSystemAttributes map[string]MessageAttribute `query:"MessageSystemAttribute"`
@@ -125,7 +127,7 @@ func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput
 	}
 	total := 0
 	for _, e := range in.Entries {
-		total += Outgoing{Body: e.MessageBody, Attributes: e.MessageAttributes}.size()
+		total += Outgoing{Body: e.MessageBody, Attributes: e.MessageAttributes, Group: e.MessageGroupID}.size()
 	}
 	if total > maxMessageSize {
 		return nil, errBatchTooLong(total)
@@ -145,7 +147,7 @@ func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput
 // sendEntry sends one entry like a single message.
 func (s *Server) sendEntry(ctx context.Context, q *Queue, e sendMessageEntry) (Sent, error) {
 	o, err := s.outgoing(ctx, &sendMessageInput{
-		MessageBody: e.MessageBody, DelaySeconds: e.DelaySeconds,
+		MessageBody: e.MessageBody, DelaySeconds: e.DelaySeconds, MessageGroupID: e.MessageGroupID, MessageDeduplicationID: e.MessageDeduplicationID,
 		MessageAttributes: e.MessageAttributes, MessageSystemAttributes: e.MessageSystemAttributes,
 	})
 	if err != nil {

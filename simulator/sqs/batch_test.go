@@ -26,8 +26,10 @@ func TestSDKBatches(t *testing.T) {
 	}
 	late := entry("late", "x")
 	late.DelaySeconds = 901
+	grouped, ungrouped, deduplicated := entry("a", "one"), entry("ungrouped", "x"), entry("deduplicated", "x")
+	grouped.MessageGroupId, ungrouped.MessageGroupId, deduplicated.MessageDeduplicationId = aws.String("acme"), aws.String("a b"), aws.String("d")
 	sent, err := client.SendMessageBatch(ctx, &awssqs.SendMessageBatchInput{QueueUrl: url, Entries: []types.SendMessageBatchRequestEntry{
-		entry("a", "one"), entry("bad", "\x00"), entry("worse", "\uffff"), label("labelled", "\ufffe"), entry("b", "two"), entry("empty", ""), late,
+		grouped, entry("bad", "\x00"), entry("worse", "\uffff"), label("labelled", "\ufffe"), entry("b", "two"), entry("empty", ""), late, ungrouped, deduplicated,
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -49,13 +51,18 @@ func TestSDKBatches(t *testing.T) {
 		}
 		return codes
 	}
-	if diff := cmp.Diff(map[string]string{"bad": "InvalidMessageContents", "worse": "InvalidMessageContents", "labelled": "InvalidMessageContents", "empty": "MissingParameter", "late": "InvalidParameterValue"}, codes(sent.Failed)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"bad": "InvalidMessageContents", "worse": "InvalidMessageContents", "labelled": "InvalidMessageContents", "empty": "MissingParameter", "late": "InvalidParameterValue", "ungrouped": "InvalidParameterValue", "deduplicated": "InvalidParameterValue"}, codes(sent.Failed)); diff != "" {
 		t.Error(diff)
 	}
 
-	received, err := client.ReceiveMessage(ctx, &awssqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10})
+	received, err := client.ReceiveMessage(ctx, &awssqs.ReceiveMessageInput{
+		QueueUrl: url, MaxNumberOfMessages: 10, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"MessageGroupId"},
+	})
 	if err != nil || len(received.Messages) != 2 {
 		t.Fatalf("received %v, %v", received, err)
+	}
+	if one, two := received.Messages[0].Attributes, received.Messages[1].Attributes; one["MessageGroupId"] != "acme" || len(two) > 0 {
+		t.Errorf("attributes %v and %v, want the group of the first alone", one, two)
 	}
 	first, second := received.Messages[0].ReceiptHandle, received.Messages[1].ReceiptHandle
 	changed, err := client.ChangeMessageVisibilityBatch(ctx, &awssqs.ChangeMessageVisibilityBatchInput{QueueUrl: url, Entries: []types.ChangeMessageVisibilityBatchRequestEntry{

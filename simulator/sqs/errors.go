@@ -24,6 +24,11 @@ func errValue(value any, parameter, reason string) *wire.Error {
 	return errInvalid("Value %v for parameter %s is invalid. Reason: %s", value, parameter, reason)
 }
 
+// errFIFO is a parameter that only FIFO queues have.
+func errFIFO(value, parameter string) *wire.Error {
+	return errValue(value, parameter, "The request include parameter that is not valid for this queue type.")
+}
+
 // errMissing is a missing required parameter. AWS names it as in the query protocol.
 func errMissing(parameter string) *wire.Error {
 	return &wire.Error{

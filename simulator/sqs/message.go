@@ -36,6 +36,8 @@ type Outgoing struct {
 	Delay *time.Duration
 	// TraceHeader is the system attribute AWSTraceHeader; empty for none.
 	TraceHeader string
+	// Group is the MessageGroupId, which on a standard queue names the tenant that a fair queue is fair to; nil for none.
+	Group *string
 	// SenderID is the system attribute SenderId.
 	SenderID string
 }
@@ -55,15 +57,29 @@ type Message struct {
 	MD5OfBody     string
 	Body          string
 	// Attributes are the system attributes: SenderId, SentTimestamp and ApproximateFirstReceiveTimestamp (Unix
-	// milliseconds), ApproximateReceiveCount, and AWSTraceHeader and DeadLetterQueueSourceArn where they apply.
+	// milliseconds), ApproximateReceiveCount, and AWSTraceHeader, MessageGroupId and DeadLetterQueueSourceArn where
+	// they apply.
 	Attributes             map[string]string           `json:",omitempty" query:"Attribute"`
 	MD5OfMessageAttributes string                      `json:",omitempty"`
 	MessageAttributes      map[string]MessageAttribute `json:",omitempty" query:"MessageAttribute"`
 }
 
-// size counts towards the size limit: the body, and each attribute's name, type and value.
+// Again is the message as its sender could send it once more. Its attributes are a copy.
+func (m Message) Again() Outgoing {
+	out := Outgoing{Body: m.Body, Attributes: maps.Clone(m.MessageAttributes), TraceHeader: m.Attributes[traceHeader]}
+	if group, ok := m.Attributes[groupAttribute]; ok {
+		out.Group = &group
+	}
+	return out
+}
+
+// size counts towards the size limit: the body, and each attribute's name, type and value. AWS does not say whether the
+// group counts, too; here it does.
 func (o Outgoing) size() int {
 	n := len(o.Body)
+	if o.Group != nil {
+		n += len(*o.Group)
+	}
 	for name, a := range o.Attributes {
 		n += len(name) + len(a.DataType) + len(a.StringValue) + len(a.BinaryValue)
 	}
@@ -86,11 +102,17 @@ func (o Outgoing) check() error {
 			return err
 		}
 	}
+	if o.Group != nil && !groupID.MatchString(*o.Group) {
+		return errValue(*o.Group, groupAttribute, "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	}
 	if o.Delay != nil && (*o.Delay < 0 || *o.Delay > 900*time.Second) {
 		return errValue(int(o.Delay.Seconds()), "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
 	}
 	return nil
 }
+
+// groupID matches a MessageGroupId: printable ASCII without the space. Source: API_SendMessage.
+var groupID = regexp.MustCompile(`^[!-~]{1,128}$`)
 
 // badRune finds the first character that SQS does not accept: it accepts those of XML 1.0. Source: API_SendMessage.
 func badRune(text string) (rune, bool) {
@@ -199,7 +221,11 @@ func md5OfTraceHeader(header string) string {
 	return md5OfAttributes(map[string]MessageAttribute{traceHeader: {DataType: "String", StringValue: header}})
 }
 
-const traceHeader = "AWSTraceHeader"
+// System attributes that a sender may set.
+const (
+	traceHeader    = "AWSTraceHeader"
+	groupAttribute = "MessageGroupId"
+)
 
 // message is a message in a queue.
 type message struct {
@@ -240,6 +266,9 @@ func (m *message) show(handle string) Message {
 	}
 	if m.out.TraceHeader != "" {
 		attributes[traceHeader] = m.out.TraceHeader
+	}
+	if m.out.Group != nil {
+		attributes[groupAttribute] = *m.out.Group
 	}
 	if m.source != "" {
 		attributes["DeadLetterQueueSourceArn"] = m.source

@@ -29,7 +29,7 @@ func TestSDKMessage(t *testing.T) {
 		"Flag":        {DataType: aws.String("Binary.png"), BinaryValue: []byte{0, 1, 255}},
 	}
 	sent, err := client.SendMessage(ctx, &awssqs.SendMessageInput{
-		QueueUrl: url, MessageBody: &body, MessageAttributes: attributes,
+		QueueUrl: url, MessageBody: &body, MessageAttributes: attributes, MessageGroupId: aws.String("acme"),
 		MessageSystemAttributes: map[string]types.MessageSystemAttributeValue{"AWSTraceHeader": {DataType: aws.String("String"), StringValue: aws.String("Root=1-5759e988-bd862e3fe1be46a994272793")}},
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func TestSDKMessage(t *testing.T) {
 	base := types.Message{MessageId: sent.MessageId, Body: &body, MD5OfBody: sent.MD5OfMessageBody}
 	system := map[string]string{
 		"SenderId": "AKIDEXAMPLE", "SentTimestamp": "1767323045006", "ApproximateFirstReceiveTimestamp": "1767323045006",
-		"AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793",
+		"AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793", "MessageGroupId": "acme",
 	}
 	tests := []struct {
 		name string
@@ -61,7 +61,7 @@ func TestSDKMessage(t *testing.T) {
 		//lint:ignore SA1019 both may be given
 		{"by name", awssqs.ReceiveMessageInput{MessageAttributeNames: []string{"Flag", "nobody"}, AttributeNames: []types.QueueAttributeName{"SenderId"}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"AWSTraceHeader", "MessageGroupId"}}, func(m *types.Message, _ string) {
 			m.MessageAttributes = map[string]types.MessageAttributeValue{"Flag": attributes["Flag"]}
-			m.Attributes = map[string]string{"SenderId": "AKIDEXAMPLE", "AWSTraceHeader": system["AWSTraceHeader"]}
+			m.Attributes = map[string]string{"SenderId": "AKIDEXAMPLE", "AWSTraceHeader": system["AWSTraceHeader"], "MessageGroupId": "acme"}
 		}},
 		{"by prefix", awssqs.ReceiveMessageInput{MessageAttributeNames: []string{"city.*", "flag"}}, func(m *types.Message, _ string) {
 			m.MessageAttributes = map[string]types.MessageAttributeValue{"city.name": attributes["city.name"], "city.people": attributes["city.people"]}
@@ -134,6 +134,7 @@ func TestMessageRules(t *testing.T) {
 		}
 		return o
 	}
+	group := func(id string) sqs.Outgoing { return sqs.Outgoing{Body: "x", Group: &id} }
 	const invalid, contents = "InvalidParameterValueException", "InvalidMessageContents"
 	tests := map[string]struct {
 		out  sqs.Outgoing
@@ -181,6 +182,15 @@ func TestMessageRules(t *testing.T) {
 		"infinity":                   {one("a", text("Number", "Inf")), invalid},
 		"38 digits":                  {one("a", text("Number", strings.Repeat("9", 38))), ""},
 		"39 digits":                  {one("a", text("Number", strings.Repeat("9", 39))), invalid},
+		"a group's characters":       {group("azAZ09!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"), ""},
+		"a long group":               {group(strings.Repeat("g", 128)), ""},
+		"too long a group":           {group(strings.Repeat("g", 129)), invalid},
+		"an empty group":             {group(""), invalid},
+		"a group with a space":       {group("a b"), invalid},
+		"a group with a line end":    {group("a\n"), invalid},
+		"a group with an umlaut":     {group("ä"), invalid},
+		"the largest, group in":      {sqs.Outgoing{Body: strings.Repeat("x", 262144-4), Group: aws.String("acme")}, ""},
+		"too large by its group":     {sqs.Outgoing{Body: strings.Repeat("x", 262144-3), Group: aws.String("acme")}, invalid},
 		"too large a number":         {one("a", text("Number", "1e127")), invalid},
 	}
 	for name, tt := range tests {

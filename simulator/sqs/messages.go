@@ -14,6 +14,8 @@ type (
 	sendMessageInput struct {
 		QueueURL                string `json:"QueueUrl"`
 		MessageBody             string
+		MessageGroupID          *string `json:"MessageGroupId"`
+		MessageDeduplicationID  *string `json:"MessageDeduplicationId"`
 		DelaySeconds            *int
 		MessageAttributes       map[string]MessageAttribute `query:"MessageAttribute"`
 		MessageSystemAttributes map[string]MessageAttribute `query:"MessageSystemAttribute"`
@@ -27,6 +29,7 @@ type (
 		MaxNumberOfMessages         *int
 		VisibilityTimeout           *int
 		WaitTimeSeconds             *int
+		ReceiveRequestAttemptID     *string `json:"ReceiveRequestAttemptId"`
 	}
 
 	receiveMessageOutput struct {
@@ -45,7 +48,6 @@ type (
 	}
 )
 
-// sendMessage refuses MessageGroupId and MessageDeduplicationId, which belong to FIFO and fair queues.
 func (s *Server) sendMessage(ctx context.Context, in *sendMessageInput) (*Sent, error) {
 	q, err := s.byURL(in.QueueURL)
 	if err != nil {
@@ -62,8 +64,11 @@ func (s *Server) sendMessage(ctx context.Context, in *sendMessageInput) (*Sent, 
 // outgoing is the message that an input describes.
 func (s *Server) outgoing(ctx context.Context, in *sendMessageInput) (Outgoing, error) {
 	o := Outgoing{
-		Body: in.MessageBody, Attributes: in.MessageAttributes, Delay: seconds(in.DelaySeconds),
+		Body: in.MessageBody, Attributes: in.MessageAttributes, Delay: seconds(in.DelaySeconds), Group: in.MessageGroupID,
 		SenderID: s.options.SenderID(wire.CallOf(ctx).AccessKey),
+	}
+	if in.MessageDeduplicationID != nil {
+		return o, errFIFO(*in.MessageDeduplicationID, "MessageDeduplicationId")
 	}
 	for _, name := range slices.Sorted(maps.Keys(in.MessageSystemAttributes)) {
 		a := in.MessageSystemAttributes[name]
@@ -116,7 +121,7 @@ func (q *Queue) defaultWait() time.Duration {
 // systemAttributes can be requested; those of FIFO queues never have a value.
 var systemAttributes = []string{
 	"All", "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
-	"SequenceNumber", "MessageDeduplicationId", "MessageGroupId", traceHeader, "DeadLetterQueueSourceArn",
+	"SequenceNumber", "MessageDeduplicationId", groupAttribute, traceHeader, "DeadLetterQueueSourceArn",
 }
 
 // check checks the parameters. Source: API_ReceiveMessage.
@@ -129,6 +134,8 @@ func (in *receiveMessageInput) check() error {
 		return errValue(*in.WaitTimeSeconds, "WaitTimeSeconds", "Must be >= 0 and <= 20, if provided.")
 	case outside(in.VisibilityTimeout, 0, maxVisibility):
 		return errValue(*in.VisibilityTimeout, "VisibilityTimeout", "Must be between 0 and 43200, if provided.")
+	case in.ReceiveRequestAttemptID != nil:
+		return errFIFO(*in.ReceiveRequestAttemptID, "ReceiveRequestAttemptId")
 	}
 	for _, name := range slices.Concat(in.AttributeNames, in.MessageSystemAttributeNames) {
 		if !slices.Contains(systemAttributes, name) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph/simulator/sqs"
@@ -208,7 +209,7 @@ func TestRedrive(t *testing.T) {
 	dead := mustCreate(t, s, "dead", "MessageRetentionPeriod", "600")
 	q := mustCreate(t, s, "q", append(redrive(dead, `"2"`), "VisibilityTimeout", "10")...)
 	sent, err := q.Send(sqs.Outgoing{
-		Body: "poison", SenderID: "someone", TraceHeader: "Root=1",
+		Body: "poison", SenderID: "someone", TraceHeader: "Root=1", Group: aws.String("acme"),
 		Attributes: map[string]sqs.MessageAttribute{"a": {DataType: "String", StringValue: "b"}},
 	})
 	if err != nil {
@@ -237,7 +238,7 @@ func TestRedrive(t *testing.T) {
 	want := []sqs.Message{{
 		MessageID: sent.MessageID, ReceiptHandle: handle, Body: "poison", MD5OfBody: sent.MD5OfBody,
 		Attributes: map[string]string{
-			"SenderId": "someone", "SentTimestamp": "1767323045006", "AWSTraceHeader": "Root=1",
+			"SenderId": "someone", "SentTimestamp": "1767323045006", "AWSTraceHeader": "Root=1", "MessageGroupId": "acme",
 			"ApproximateReceiveCount": "3", "ApproximateFirstReceiveTimestamp": "1767323045006",
 			"DeadLetterQueueSourceArn": "arn:aws:sqs:eu-west-1:123456789012:q",
 		},
@@ -246,6 +247,10 @@ func TestRedrive(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	again := sqs.Outgoing{Body: "poison", TraceHeader: "Root=1", Group: aws.String("acme"), Attributes: want[0].MessageAttributes}
+	if diff := cmp.Diff(again, got[0].Again()); diff != "" {
+		t.Errorf("sent again (-want +got):\n%s", diff)
 	}
 	// The age counts from arrival in this queue, the retention from when the message was sent.
 	if got := dead.Stats().OldestAge; got != time.Second {

@@ -252,13 +252,13 @@ func TestSDKParameters(t *testing.T) {
 	wantCode(t, receive(func(in *awssqs.ReceiveMessageInput) { in.MaxNumberOfMessages = -1 }), invalid)
 	wantCode(t, receive(func(in *awssqs.ReceiveMessageInput) { in.WaitTimeSeconds = 21 }), invalid)
 	wantCode(t, receive(func(in *awssqs.ReceiveMessageInput) { in.VisibilityTimeout = 43201 }), invalid)
-	wantCode(t, receive(func(in *awssqs.ReceiveMessageInput) { in.ReceiveRequestAttemptId = aws.String("x") }), "MalformedInput")
+	wantCode(t, receive(func(in *awssqs.ReceiveMessageInput) { in.ReceiveRequestAttemptId = aws.String("x") }), invalid)
 	_, err := client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("x"), DelaySeconds: 901})
 	wantCode(t, err, invalid)
 	_, err = client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("")})
 	wantCode(t, err, "MissingParameter")
-	_, err = client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("x"), MessageGroupId: aws.String("g")})
-	wantCode(t, err, "MalformedInput") // reported by name, not ignored
+	_, err = client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("x"), MessageDeduplicationId: aws.String("d")})
+	wantCode(t, err, invalid)
 	for _, bad := range []string{"http://sqs.test/q", "http://sqs.test/210987654321/q", "q", "::", "http://sqs.test/123456789012/"} {
 		_, err = client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: &bad, MessageBody: aws.String("x")})
 		wantCode(t, err, "AWS.SimpleQueueService.NonExistentQueue")
