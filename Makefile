@@ -27,8 +27,9 @@ format: ## Format all Go files.
 tools: ## Install what some tests need from npm, into .ci/node_modules.
 	npm ci --prefix .ci --ignore-scripts --no-audit --no-fund
 
-generate: ## Write docs/metrics.md and the golden files anew.
+generate: ## Write the reference pages of docs/ and the golden files anew.
 	go test ./observability/catalogue -update
+	go test ./infra/stack -run 'Document$$' -update
 
 figures: ## Measure what the README and the docs quote.
 	go test ./e2e -run '^TestFigures$$' -figures -v -count=1 -parallel 4 -timeout 20m

@@ -17,7 +17,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write docs/alarms.md anew")
+var update = flag.Bool("update", false, "write docs/alarms.md and docs/configuration.md anew")
 
 // everyAlarm returns the alarms of a stack with everything turned on.
 func everyAlarm() []alarm {
