@@ -133,6 +133,23 @@ func TestBuildIgnoresComments(t *testing.T) {
 	}
 }
 
+// TestBuildChangesOneArchive proves that a change of one handler's source changes that handler's archive alone, so that a
+// deployment updates one function.
+func TestBuildChangesOneArchive(t *testing.T) {
+	t.Parallel()
+	root := newModule(t)
+	before := map[string][]byte{}
+	for name, artifact := range buildFew(t, Target{Root: root}).Artifacts {
+		before[name] = read(t, artifact.Archive)
+	}
+	write(t, filepath.Join(root, "handlers", heliograph.Send, "main.go"), "package main\n\nfunc main() { println(\"changed\") }\n")
+	for name, artifact := range buildFew(t, Target{Root: root}).Artifacts {
+		if changed := !bytes.Equal(before[name], read(t, artifact.Archive)); changed != (name == heliograph.Send) {
+			t.Errorf("the archive of %s changed: %v", name, changed)
+		}
+	}
+}
+
 // TestBuildHereSharesTheCache proves that a build for this machine compiles nothing that `go run` has already compiled:
 // neither the standard library nor a module that both import.
 func TestBuildHereSharesTheCache(t *testing.T) {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -45,15 +46,17 @@ type recording struct {
 // compute.
 type recorder struct {
 	logRole   string // API Gateway's role in the Region; empty: none
+	region    string // empty: testRegion
+	partition string // empty: aws
 	mu        sync.Mutex
 	resources []recorded
 }
 
 func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	answers := map[string]map[string]any{
-		"aws:index/getRegion:getRegion":                 {"name": testRegion},
+		"aws:index/getRegion:getRegion":                 {"name": r.home().region},
 		"aws:index/getCallerIdentity:getCallerIdentity": {"accountId": testAccount},
-		"aws:index/getPartition:getPartition":           {"partition": "aws"},
+		"aws:index/getPartition:getPartition":           {"partition": r.home().partition},
 	}
 	answer, known := answers[args.Token]
 	if !known {
@@ -74,7 +77,7 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	})
 	r.mu.Unlock()
 	state := args.Inputs.Copy()
-	for key, value := range computed(args) {
+	for key, value := range r.home().computed(args) {
 		state[resource.PropertyKey(key)] = resource.NewProperty(value)
 	}
 	return "id-" + args.Name, state, nil
@@ -88,43 +91,53 @@ func (r *recorder) read(args pulumi.MockResourceArgs) (string, resource.Property
 	return args.ID, resource.NewPropertyMapFromMap(map[string]any{"cloudwatchRoleArn": r.logRole}), nil
 }
 
+// home is where the recorded stack lives.
+func (r *recorder) home() home {
+	return home{region: cmp.Or(r.region, testRegion), account: testAccount, partition: cmp.Or(r.partition, "aws")}
+}
+
 // computed holds the properties that AWS adds to a resource.
-func computed(args pulumi.MockResourceArgs) map[string]string {
+func (h home) computed(args pulumi.MockResourceArgs) map[string]string {
 	name := args.Name
 	if v, found := args.Inputs["name"]; found && v.IsString() {
 		name = v.StringValue()
 	}
-	arn := func(service, rest string) string {
-		return "arn:aws:" + service + ":" + testRegion + ":" + testAccount + ":" + rest
-	}
 	switch args.TypeToken {
 	case "aws:dynamodb/table:Table":
-		return map[string]string{"arn": arn("dynamodb", "table/"+name), "streamArn": arn("dynamodb", "table/"+name+"/stream/now")}
+		return map[string]string{"arn": h.arn("dynamodb", "table/"+name), "streamArn": h.arn("dynamodb", "table/"+name+"/stream/now")}
 	case "aws:sqs/queue:Queue":
-		return map[string]string{"arn": arn("sqs", name), "url": "https://sqs." + testRegion + ".amazonaws.com/" + testAccount + "/" + name}
+		return map[string]string{"arn": h.arn("sqs", name), "url": "https://sqs." + h.region + "." + h.domain() + "/" + testAccount + "/" + name}
 	case "aws:sns/topic:Topic":
-		return map[string]string{"arn": arn("sns", name)}
+		return map[string]string{"arn": h.arn("sns", name)}
 	case "aws:ssm/parameter:Parameter":
-		return map[string]string{"arn": arn("ssm", "parameter"+name)}
+		return map[string]string{"arn": h.arn("ssm", "parameter"+name)}
 	case "aws:lambda/function:Function":
-		f := arn("lambda", "function:"+name)
-		return map[string]string{"arn": f, "invokeArn": "arn:aws:apigateway:" + testRegion + ":lambda:path/2015-03-31/functions/" + f + "/invocations"}
+		f := h.arn("lambda", "function:"+name)
+		return map[string]string{"arn": f, "invokeArn": "arn:" + h.partition + ":apigateway:" + h.region + ":lambda:path/2015-03-31/functions/" + f + "/invocations"}
 	case "aws:iam/role:Role":
-		return map[string]string{"arn": "arn:aws:iam::" + testAccount + ":role/" + name, "name": name}
+		return map[string]string{"arn": "arn:" + h.partition + ":iam::" + testAccount + ":role/" + name, "name": name}
 	case "aws:cloudwatch/logGroup:LogGroup":
-		return map[string]string{"arn": arn("logs", "log-group:"+name)}
+		return map[string]string{"arn": h.arn("logs", "log-group:"+name)}
 	case "aws:cloudwatch/eventRule:EventRule":
-		return map[string]string{"arn": arn("events", "rule/"+name)}
+		return map[string]string{"arn": h.arn("events", "rule/"+name)}
 	case "aws:kms/key:Key":
-		return map[string]string{"arn": arn("kms", "key/"+name)}
+		return map[string]string{"arn": h.arn("kms", "key/"+name)}
 	case "aws:apigatewayv2/api:Api":
 		scheme := map[string]string{"WEBSOCKET": "wss", "HTTP": "https"}[args.Inputs["protocolType"].StringValue()]
 		return map[string]string{
-			"executionArn": arn("execute-api", args.Name),
-			"apiEndpoint":  scheme + "://" + args.Name + ".execute-api." + testRegion + ".amazonaws.com",
+			"executionArn": h.arn("execute-api", args.Name),
+			"apiEndpoint":  scheme + "://" + args.Name + ".execute-api." + h.region + "." + h.domain(),
 		}
 	}
 	return nil
+}
+
+// domain is the partition's suffix of host names.
+func (h home) domain() string {
+	if h.partition == "aws-cn" {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
 }
 
 // record runs the program with a configuration and placeholder functions.
