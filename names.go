@@ -17,6 +17,10 @@ func Functions() []string {
 	return []string{Announce, Authorizer, Connect, Disconnect, Online, Send, Sweep}
 }
 
+// MaxQueued is the largest message that a stack's queues take, in bytes, its attributes included. infra/stack sets it, and
+// delivery reckons with it how much room a follow-up has.
+const MaxQueued = 256 << 10
+
 // The keys of the context that the authorizer attaches to a request and that connect, disconnect and online read. API Gateway
 // hands the values on as strings.
 const (

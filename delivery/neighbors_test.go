@@ -52,9 +52,11 @@ func newStreet(b *harness) *street {
 	}
 	queues := sqs.New(sqs.Options{Region: "eu-west-1", Account: "123456789012", Endpoint: "http://aws.test"})
 	b.Cleanup(queues.Close)
-	dead := create(b, queues, "dead-letters", nil)
+	largest := strconv.Itoa(heliograph.MaxQueued)
+	dead := create(b, queues, "dead-letters", map[string]string{"MaximumMessageSize": largest})
 	send := create(b, queues, "send", map[string]string{
-		"VisibilityTimeout": "180", "RedrivePolicy": `{"deadLetterTargetArn":"` + dead.ARN() + `","maxReceiveCount":10}`,
+		"MaximumMessageSize": largest,
+		"VisibilityTimeout":  "180", "RedrivePolicy": `{"deadLetterTargetArn":"` + dead.ARN() + `","maxReceiveCount":10}`,
 	})
 	endpoint := wire.NewEndpoint(wire.Options{})
 	endpoint.Register(database.Service())

@@ -15,7 +15,7 @@ import (
 
 // Bounds of SQS. Source: the SQS quotas page; the size counts the body and each attribute's name, type and value.
 const (
-	maxQueued     = 256 << 10 // bytes of one message, as configured on the stack's queues
+	maxQueued     = heliograph.MaxQueued // bytes of one message
 	maxAttributes = 10
 )
 

@@ -17,7 +17,7 @@ import (
 	"heliograph/message"
 )
 
-// SQS bills requests: one carries up to ten messages, which may have 256 KB together.
+// SQS bills requests, and a large one for each 64 KB: one carries up to ten messages, and more than 256 KB save nothing.
 const (
 	requestMessages = 10
 	requestBytes    = 256 << 10

@@ -73,6 +73,19 @@ func TestPhysicalNames(t *testing.T) {
 	}
 }
 
+// TestLargestMessage proves that every queue takes the messages that delivery reckons with, and that no default decides
+// it: that of AWS has changed.
+func TestLargestMessage(t *testing.T) {
+	t.Parallel()
+	eachConfiguration(t, func(t *testing.T, run recording) {
+		for _, queue := range run.ofKind("aws:sqs/queue:Queue") {
+			if queue.at("maxMessageSize") != float64(heliograph.MaxQueued) {
+				t.Errorf("queue %s takes messages of %v bytes, want %d", queue.name, queue.at("maxMessageSize"), heliograph.MaxQueued)
+			}
+		}
+	})
+}
+
 // TestEncrypted proves that everything at rest is encrypted, with a key that its users can use.
 func TestEncrypted(t *testing.T) {
 	t.Parallel()

@@ -55,6 +55,7 @@ func declareQueue(d *deployment, component, name string, hidden time.Duration, r
 	}))
 	live := declare(c, "queue", sqs.NewQueue, &sqs.QueueArgs{
 		Name:                     pulumi.String(physical),
+		MaxMessageSize:           pulumi.Int(heliograph.MaxQueued),
 		VisibilityTimeoutSeconds: seconds(hidden),
 		SqsManagedSseEnabled:     pulumi.Bool(true),
 		RedrivePolicy: pulumi.JSONMarshal(map[string]any{
@@ -73,6 +74,7 @@ func hidden(timeout time.Duration) time.Duration { return 6 * timeout }
 func declareDeadLetters(c *component, name, physical string, allow pulumi.StringPtrInput) queue {
 	q := declare(c, name, sqs.NewQueue, &sqs.QueueArgs{
 		Name:                    pulumi.String(physical),
+		MaxMessageSize:          pulumi.Int(heliograph.MaxQueued),
 		MessageRetentionSeconds: seconds(deadLetterRetention),
 		SqsManagedSseEnabled:    pulumi.Bool(true),
 		RedriveAllowPolicy:      allow,

@@ -91,6 +91,10 @@ func TestProgramsThatAreWrong(t *testing.T) {
 			_, err := iam.NewRole(ctx, "r", &iam.RoleArgs{Name: pulumi.String("r"), AssumeRolePolicy: pulumi.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Maybe"}]}`)})
 			return err
 		}, []string{`aws:iam/role:Role "r"`, "Maybe"}},
+		{"messages larger than the provider allows", func(ctx *pulumi.Context) error {
+			_, err := sqs.NewQueue(ctx, "q", &sqs.QueueArgs{Name: pulumi.String("q"), MaxMessageSize: pulumi.Int(262145)})
+			return err
+		}, []string{`"q"`, "maxMessageSize to be in the range (1024 - 262144), got 262145"}},
 		{"same name twice", func(ctx *pulumi.Context) error {
 			_, first := sqs.NewQueue(ctx, "q", &sqs.QueueArgs{Name: pulumi.String("one")})
 			_, second := sqs.NewQueue(ctx, "q", &sqs.QueueArgs{Name: pulumi.String("two")})
@@ -163,8 +167,8 @@ func TestResourcesAreLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]string{"url": queue.URL(), "visibility": queue.Attributes()["VisibilityTimeout"]}
-	if diff := cmp.Diff(map[string]string{"url": outputs["url"], "visibility": "7"}, got); diff != "" {
+	got := map[string]string{"url": queue.URL(), "visibility": queue.Attributes()["VisibilityTimeout"], "largest": queue.Attributes()["MaximumMessageSize"]}
+	if diff := cmp.Diff(map[string]string{"url": outputs["url"], "visibility": "7", "largest": "262144"}, got); diff != "" {
 		t.Error(diff)
 	}
 	if !strings.HasPrefix(outputs["url"], c.EndpointURL()) {

@@ -17,8 +17,7 @@ type settings struct {
 	allow   *redriveAllowPolicy
 }
 
-// limits are the integer attributes. Source: API_SetQueueAttributes. The largest message is that of pulumi-aws v6; AWS
-// itself accepts up to 1 MiB.
+// limits are the integer attributes. Source: API_SetQueueAttributes.
 var limits = map[string]struct{ min, max, standard int }{
 	"DelaySeconds":                  {0, 900, 0},
 	"MaximumMessageSize":            {1024, maxMessageSize, maxMessageSize},
@@ -28,7 +27,7 @@ var limits = map[string]struct{ min, max, standard int }{
 }
 
 const (
-	maxMessageSize = 262144
+	maxMessageSize = 1 << 20
 	maxVisibility  = 43200 // seconds: 12 hours
 )
 

@@ -129,8 +129,8 @@ func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput
 	for _, e := range in.Entries {
 		total += Outgoing{Body: e.MessageBody, Attributes: e.MessageAttributes, Group: e.MessageGroupID}.size()
 	}
-	if total > maxMessageSize {
-		return nil, errBatchTooLong(total)
+	if limit := q.batchLimit(); total > limit {
+		return nil, errBatchTooLong(limit, total)
 	}
 	out := &sendMessageBatchOutput{}
 	for _, e := range in.Entries {
@@ -142,6 +142,17 @@ func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput
 		out.Successful = append(out.Successful, sentEntry{e.ID, string(sent.MessageID), sent.MD5OfBody, sent.MD5OfAttributes, sent.MD5OfSystemAttributes})
 	}
 	return out, nil
+}
+
+// leastBatch is the batch that every queue takes. AWS's limit is 1 MiB, and nothing says whether that holds for a queue
+// of smaller messages, too.
+const leastBatch = 256 << 10
+
+// batchLimit is how many bytes the messages of a batch may have together.
+func (q *Queue) batchLimit() int {
+	q.server.mu.Lock()
+	defer q.server.mu.Unlock()
+	return max(leastBatch, q.settings.numbers["MaximumMessageSize"])
 }
 
 // sendEntry sends one entry like a single message.

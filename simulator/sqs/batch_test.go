@@ -95,7 +95,7 @@ func TestSDKBatchRules(t *testing.T) {
 	t.Parallel()
 	s := newServer(newClock())
 	client := serve(t, s)
-	url := queue(t, client, "q", nil)
+	url := queue(t, client, "q", map[string]string{"MaximumMessageSize": "1024"})
 	entries := func(ids ...string) (list []types.SendMessageBatchRequestEntry) {
 		for _, id := range ids {
 			list = append(list, types.SendMessageBatchRequestEntry{Id: aws.String(id), MessageBody: aws.String("x")})
@@ -105,6 +105,9 @@ func TestSDKBatchRules(t *testing.T) {
 	large := entries("a", "b")
 	large[0].MessageBody = aws.String(strings.Repeat("x", 200000))
 	large[1].MessageBody = aws.String(strings.Repeat("x", 62145))
+	if _, err := client.SendMessageBatch(t.Context(), &awssqs.SendMessageBatchInput{QueueUrl: queue(t, client, "larger", nil), Entries: large}); err != nil {
+		t.Errorf("to a queue of messages of 1 MiB: %v", err)
+	}
 	for name, tt := range map[string]struct {
 		entries []types.SendMessageBatchRequestEntry
 		want    string

@@ -94,9 +94,9 @@ func errContents(r rune) *wire.Error {
 }
 
 // errBatchTooLong is a batch whose messages are small enough each, but not together.
-func errBatchTooLong(total int) *wire.Error {
+func errBatchTooLong(limit, total int) *wire.Error {
 	return special("BatchRequestTooLong", "BatchRequestTooLong",
-		fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessageSize, total))
+		fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", limit, total))
 }
 
 // errOverLimit is for a receive that does not wait; a waiting one returns nothing instead.

@@ -28,7 +28,7 @@ type MessageAttribute struct {
 
 // Outgoing is a message to be sent.
 type Outgoing struct {
-	// Body is 1 to 262,144 bytes, attributes included, or what the queue's MaximumMessageSize allows.
+	// Body is 1 byte to what the queue's MaximumMessageSize allows, attributes included.
 	Body string
 	// Attributes: at most 10.
 	Attributes map[string]MessageAttribute

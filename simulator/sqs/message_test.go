@@ -150,10 +150,10 @@ func TestMessageRules(t *testing.T) {
 		"delete, and an emoji":       {sqs.Outgoing{Body: "\x7f\u0085😀"}, ""},
 		"no UTF-8":                   {sqs.Outgoing{Body: "a\xff"}, contents},
 		"a replacement character":    {sqs.Outgoing{Body: "\ufffd"}, ""},
-		"the largest":                {sqs.Outgoing{Body: strings.Repeat("x", 262144)}, ""},
-		"too large":                  {sqs.Outgoing{Body: strings.Repeat("x", 262145)}, invalid},
-		"the largest, attributes in": {sqs.Outgoing{Body: strings.Repeat("x", 262144-10), Attributes: one("abc", text("String", "1")).Attributes}, ""},
-		"too large by attributes":    {sqs.Outgoing{Body: strings.Repeat("x", 262144-9), Attributes: one("abc", text("String", "1")).Attributes}, invalid},
+		"the largest":                {sqs.Outgoing{Body: strings.Repeat("x", 1<<20)}, ""},
+		"too large":                  {sqs.Outgoing{Body: strings.Repeat("x", 1<<20+1)}, invalid},
+		"the largest, attributes in": {sqs.Outgoing{Body: strings.Repeat("x", 1<<20-10), Attributes: one("abc", text("String", "1")).Attributes}, ""},
+		"too large by attributes":    {sqs.Outgoing{Body: strings.Repeat("x", 1<<20-9), Attributes: one("abc", text("String", "1")).Attributes}, invalid},
 		"ten attributes":             {many(10), ""},
 		"eleven attributes":          {many(11), invalid},
 		"a name's characters":        {one("aZ0_-.x", text("String", "x")), ""},
@@ -189,8 +189,8 @@ func TestMessageRules(t *testing.T) {
 		"a group with a space":       {group("a b"), invalid},
 		"a group with a line end":    {group("a\n"), invalid},
 		"a group with an umlaut":     {group("ä"), invalid},
-		"the largest, group in":      {sqs.Outgoing{Body: strings.Repeat("x", 262144-4), Group: aws.String("acme")}, ""},
-		"too large by its group":     {sqs.Outgoing{Body: strings.Repeat("x", 262144-3), Group: aws.String("acme")}, invalid},
+		"the largest, group in":      {sqs.Outgoing{Body: strings.Repeat("x", 1<<20-4), Group: aws.String("acme")}, ""},
+		"too large by its group":     {sqs.Outgoing{Body: strings.Repeat("x", 1<<20-3), Group: aws.String("acme")}, invalid},
 		"too large a number":         {one("a", text("Number", "1e127")), invalid},
 	}
 	for name, tt := range tests {
@@ -205,6 +205,12 @@ func TestMessageRules(t *testing.T) {
 		})
 	}
 	small := mustCreate(t, newServer(newClock()), "small", "MaximumMessageSize", "1024")
+	if _, err := small.Send(sqs.Outgoing{Body: strings.Repeat("x", 1024)}); err != nil {
+		t.Error(err)
+	}
 	_, err := small.Send(sqs.Outgoing{Body: strings.Repeat("x", 1025)})
 	wantCode(t, err, invalid)
+	if want := "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes."; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
 }

@@ -120,7 +120,7 @@ func TestSDKAttributes(t *testing.T) {
 	want := map[string]string{
 		"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1", "ApproximateNumberOfMessagesDelayed": "1",
 		"CreatedTimestamp": "1767323045", "LastModifiedTimestamp": "1767323047", "QueueArn": "arn:aws:sqs:eu-west-1:123456789012:q",
-		"DelaySeconds": "5", "MaximumMessageSize": "262144", "MessageRetentionPeriod": "345600",
+		"DelaySeconds": "5", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600",
 		"ReceiveMessageWaitTimeSeconds": "0", "VisibilityTimeout": "30", "SqsManagedSseEnabled": "true",
 		"RedrivePolicy": `{"deadLetterTargetArn":"` + deadARN + `","maxReceiveCount":3}`,
 	}
@@ -162,8 +162,8 @@ func TestAttributeRules(t *testing.T) {
 		{"DelaySeconds", "", invalidValue},
 		{"MaximumMessageSize", "1024", ""},
 		{"MaximumMessageSize", "1023", invalidValue},
-		{"MaximumMessageSize", "262144", ""},
-		{"MaximumMessageSize", "262145", invalidValue},
+		{"MaximumMessageSize", "1048576", ""},
+		{"MaximumMessageSize", "1048577", invalidValue},
 		{"MessageRetentionPeriod", "59", invalidValue},
 		{"MessageRetentionPeriod", "1209600", ""},
 		{"MessageRetentionPeriod", "1209601", invalidValue},

@@ -72,8 +72,7 @@ func New(o Options) *Server {
 const recreate = 60 * time.Second
 
 // Create makes a queue. attributes have AWS's names and text values, such as "VisibilityTimeout": "30"; missing ones
-// have AWS's default, except MaximumMessageSize, whose default is 262,144. A queue that exists and matches the
-// attributes given is returned unchanged.
+// have AWS's default. A queue that exists and matches the attributes given is returned unchanged.
 //
 // Errors, all of type *wire.Error: InvalidParameterValueException for an invalid name and for FIFO,
 // InvalidAttributeName, InvalidAttributeValue, QueueNameExists, QueueDeletedRecently.
