@@ -59,15 +59,30 @@ func figureLatency(t *testing.T) {
 // figureThroughput measures how many messages per second go from the queue to sockets, with producers, functions,
 // simulator and clients all on this machine.
 func figureThroughput(t *testing.T) {
+	took := throughput(t)
+	reportAtLeast(t, "messages a second, SQS to socket, 1,000 connections", took, 2000, "/s")
+}
+
+// figureConcurrency measures the same for several settings of maxConcurrency: the default, and the most that a laptop
+// can use.
+func figureConcurrency(t *testing.T) {
+	for _, concurrency := range []string{"3", "100"} {
+		reportAtLeast(t, "messages a second, maxConcurrency "+concurrency, throughput(t, "--config", "maxConcurrency="+concurrency), 1000, "/s")
+	}
+}
+
+// throughput returns the messages per second that reach 1,000 connections of a stack started with these arguments.
+func throughput(t *testing.T, arguments ...string) float64 {
+	t.Helper()
 	const users, batches = 1000, 2000
-	c := newCrowd(t, users)
+	c := newCrowd(t, users, arguments...)
 	took := c.deliver(t, batches, batches*10, func(batch int) (bodies []string) {
 		for i := range 10 {
 			bodies = append(bodies, fmt.Sprintf(`{"UserId":"user-%d","Body":"message %d"}`, (batch*10+i)%users, batch*10+i))
 		}
 		return bodies
 	})
-	reportAtLeast(t, "messages a second, SQS to socket, 1,000 connections", batches*10/took.Seconds(), 2000, "/s")
+	return batches * 10 / took.Seconds()
 }
 
 // figureAddressing measures the same for a mix of all ways to address a message, and the duration of a broadcast,
@@ -103,9 +118,9 @@ type crowd struct {
 	arrived *atomic.Int64
 }
 
-func newCrowd(t *testing.T, users int) crowd {
+func newCrowd(t *testing.T, users int, arguments ...string) crowd {
 	t.Helper()
-	_, endpoints := startStack(t)
+	_, endpoints := startStack(t, arguments...)
 	c := crowd{newLoad(t, endpoints), users, new(atomic.Int64)}
 	var group errgroup.Group
 	group.SetLimit(8)

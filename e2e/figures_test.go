@@ -36,6 +36,7 @@ func TestFigures(t *testing.T) {
 	t.Run("archives", figureArchives)
 	t.Run("latency", figureLatency)
 	t.Run("throughput", figureThroughput)
+	t.Run("concurrency", figureConcurrency)
 	t.Run("addressing", figureAddressing)
 	t.Run("online", figureOnline)
 	t.Run("sweeps", figureSweeps)

@@ -60,7 +60,11 @@ type Options struct {
 	Progress io.Writer
 	// Faults apply from the start; see fault.Typical for AWS's latency.
 	Faults []fault.Rule
-	// Stress makes the simulated services as difficult as AWS may be; the zero value leaves them at their most lenient.
+	// LogRole is the ARN of the role with which API Gateway writes logs in this account and Region. Empty: it has none,
+	// as a new account, and the program sets one.
+	LogRole string
+	// Stress makes the simulated services as difficult as AWS may be, and an account as small as new ones are; the zero
+	// value leaves them at their most lenient.
 	Stress cloud.Stress
 	// MetricPeriod is the real duration of a minute of metrics and alarms: with a second, an alarm of 5 minutes takes 5
 	// seconds. 0 means a minute.
@@ -133,7 +137,7 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	terminal := &terminal{progress: o.Progress, logs: o.Logs}
 	options := cloud.Options{
 		Port: o.Port, Hosts: lower(o.Hosts), AccessKey: s.endpoints.AccessKey, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
-		Stress: o.Stress, Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
+		LogRole: o.LogRole, Stress: o.Stress, Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
 		Console: consoleOf(o.Root),
 	}
 	as := provider.Stack{Project: project, Name: name, Config: config}
