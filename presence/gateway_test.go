@@ -27,6 +27,8 @@ func TestGatewayAnswers(t *testing.T) {
 		"alive":          {200, "", alive, true, time.Date(2026, 1, 2, 3, 4, 45, 500_000_000, time.UTC)},
 		"gone":           {410, "GoneException", "", false, time.Time{}},
 		"gone, unnamed":  {410, "", "<html>", false, time.Time{}},
+		"malformed id":   {400, "BadRequestException", `{"message":"Invalid connectionId: x"}`, false, time.Time{}},
+		"400, unnamed":   {400, "", "<html>", true, time.Time{}},
 		"throttled":      {429, "LimitExceededException", `{"message":"Too Many Requests"}`, true, time.Time{}},
 		"forbidden":      {403, "ForbiddenException", `{"message":"Forbidden"}`, true, time.Time{}},
 		"out of order":   {500, "", "", true, time.Time{}},

@@ -10,6 +10,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+	"github.com/aws/smithy-go"
 
 	"heliograph/observability"
 )
@@ -183,10 +184,13 @@ type unverifiedError struct{ cause error }
 func (e *unverifiedError) Error() string { return "connection kept unverified: " + e.cause.Error() }
 func (e *unverifiedError) Unwrap() error { return e.cause }
 
-// gone reports whether the gateway says that there is no such connection. Not every such response carries the
-// exception's name, but each has the status.
+// gone reports whether the gateway says that there is no such connection, or that none can have such an id. Not every
+// such response carries the exception's name, but each has the status.
 func gone(err error) bool {
 	if _, ok := errors.AsType[*types.GoneException](err); ok {
+		return true
+	}
+	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() == "BadRequestException" {
 		return true
 	}
 	answer, ok := errors.AsType[*awshttp.ResponseError](err)

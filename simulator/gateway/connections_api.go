@@ -68,6 +68,9 @@ func (g *Gateway) connectionCall(w http.ResponseWriter, r *http.Request, s *Stag
 	if !g.requests.take() {
 		return apiError(http.StatusTooManyRequests, "LimitExceededException", "Too Many Requests")
 	}
+	if !connectionIDs.MatchString(string(id)) {
+		return apiError(http.StatusBadRequest, "BadRequestException", "Invalid connectionId: "+string(id))
+	}
 	g.mu.Lock()
 	c := g.connections[id]
 	g.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+	"github.com/aws/smithy-go"
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
@@ -220,6 +221,12 @@ func TestConnectionsHandlerServesAllAPIs(t *testing.T) {
 	}
 	if err := post(t, api, "AAAAAAAAAAAAAAA=", "x"); !isGone(err) {
 		t.Errorf("posting to nobody gives %v", err)
+	}
+	for _, malformed := range []string{"x", "AAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAA=", "AAAAAAA+AAAAAAA="} {
+		var refused smithy.APIError
+		if err := post(t, api, malformed, "x"); !errors.As(err, &refused) || refused.ErrorCode() != "BadRequestException" {
+			t.Errorf("posting to %q gives %v", malformed, err)
+		}
 	}
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/elsewhere", bytes.NewReader(nil))
 	response, err := http.DefaultClient.Do(r)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"regexp"
 )
 
 // resourceID returns an id in the form of API Gateway's resource ids: lower-case letters and digits.
@@ -15,6 +16,9 @@ func resourceID(length int) string {
 	}
 	return string(b)
 }
+
+// connectionIDs matches the form of connection ids, as requestID makes them.
+var connectionIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{15}=$`)
 
 // requestID returns an id in the form used for requests, messages and connections: 15 characters of base64 and "=".
 func requestID() string {

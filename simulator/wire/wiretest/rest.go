@@ -39,10 +39,12 @@ type restShape struct {
 	}
 }
 
-// common are errors that any AWS service may answer with; they are in no model.
+// common are errors that any AWS service may answer with; they are in no model. Nor is API Gateway's answer to a malformed
+// connection id, which only its users report.
 var common = map[string]int{
 	"MissingAuthenticationTokenException": http.StatusForbidden, "IncompleteSignatureException": http.StatusForbidden,
 	"InvalidSignatureException": http.StatusForbidden, "AccessDeniedException": http.StatusForbidden,
+	"BadRequestException": http.StatusBadRequest,
 }
 
 // HoldAnswers returns a transport that fails the test for an answer that botocore's model of a REST service rules out: in
