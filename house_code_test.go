@@ -138,6 +138,14 @@ func TestProcessGlobals(t *testing.T) {
 			why: "the go command that builds the functions needs PATH, HOME and the caches",
 		},
 		{
+			pkg: "heliograph/examples/producers/go", may: []string{"os.Args", "os.Getenv", "log.Fatal"},
+			why: "an example is all edge",
+		},
+		{
+			pkg: "heliograph/examples/presence", may: []string{"os.Getenv", "os.Stdout", "os/signal.NotifyContext", "log.Fatal"},
+			why: "an example is all edge",
+		},
+		{
 			pkg: "heliograph/simulator/lambda", may: []string{"time.Sleep"},
 			why: "a program that was just written can be busy for a moment, and no event says when that is over",
 		},

@@ -40,6 +40,7 @@ var rules = []rule{
 	{"local", []string{"heliograph", "infra", "local", "message", "simulator"}, nil, "it joins our program to the simulator, with the functions as compiled programs, so that what works here is what is deployed"},
 	{"loadtest", []string{"heliograph", "message"}, nil, "it knows a stack by what it is handed: a way to connect, and a way to send"},
 	{"cmd", []string{"heliograph", "message", "auth", "cost", "local", "loadtest", "simulator"}, nil, "the command line talks to a running stack; it is not a part of it"},
+	{"examples", nil, nil, "users copy them, so they are programs of their own"},
 	{"e2e", []string{"heliograph", "auth", "infra", "local", "loadtest", "simulator"}, nil, "black-box tests know a stack by its addresses"},
 }
 
@@ -140,8 +141,10 @@ func TestOnlyObservabilityTraces(t *testing.T) {
 func TestSurroundingsStayOutside(t *testing.T) {
 	t.Parallel()
 	why := map[string]string{
-		"heliograph/local":         "for a deployed stack, the configuration is meant: Endpoints.AWSConfig",
-		"heliograph/observability": "in Lambda, the environment is all the configuration there is",
+		"heliograph/local":                 "for a deployed stack, the configuration is meant: Endpoints.AWSConfig",
+		"heliograph/observability":         "in Lambda, the environment is all the configuration there is",
+		"heliograph/examples/producers/go": "a user's program is configured as its user likes",
+		"heliograph/examples/presence":     "a user's program is configured as its user likes",
 	}
 	for _, p := range packages(t) {
 		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {

@@ -169,11 +169,7 @@ func (r reached) subscribe(t *testing.T) subscriber {
 			t.Errorf("delete the queue: %v", err)
 		}
 	})
-	attributes, err := s.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn}})
-	if err != nil {
-		t.Fatalf("ask for the queue's ARN: %v", err)
-	}
-	arn := attributes.Attributes["QueueArn"]
+	arn := queueARN(t, s.client, s.url)
 	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},`+
 		`"Action":"sqs:SendMessage","Resource":%q,"Condition":{"ArnEquals":{"aws:SourceArn":%q}}}]}`, arn, r.EventTopicARN)
 	if _, err := s.client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
@@ -195,6 +191,18 @@ func (r reached) subscribe(t *testing.T) subscriber {
 		}
 	})
 	return s
+}
+
+// queueARN asks for the ARN of a queue.
+func queueARN(t *testing.T, client *sqs.Client, url string) string {
+	t.Helper()
+	out, err := client.GetQueueAttributes(within(t), &sqs.GetQueueAttributesInput{
+		QueueUrl: aws.String(url), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		t.Fatalf("ask for the queue's ARN: %v", err)
+	}
+	return out.Attributes["QueueArn"]
 }
 
 // until collects the events of some users until one of them satisfies a condition.
