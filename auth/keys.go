@@ -23,9 +23,9 @@ const (
 	renewPause = 30 * time.Second
 	// firstPause is the same while there are no keys. It is short, since every request fails until there are some.
 	firstPause = time.Second
-	// firstTimeout bounds the first read. It is longer than refreshTimeout, since there are no keys to fall back on,
-	// and connections are slow to open during a cold start.
-	firstTimeout = 3 * time.Second
+	// firstTimeout bounds the first read, repeats of throttled requests included. It is longer than refreshTimeout, since
+	// there are no keys to fall back on: 300 authorizers that start at once share SSM's 40 reads a second.
+	firstTimeout = 8 * time.Second
 	// refreshTimeout bounds every later read, since a client is waiting.
 	refreshTimeout = time.Second
 )
@@ -53,7 +53,7 @@ type Keys struct {
 	source     string   // names the source in errors and logs
 	algorithms []string // the family: every alg that these keys may verify
 	byID       bool     // whether a token's kid chooses the key
-	load       func(context.Context) ([]key, error)
+	load       func(context.Context, asking) ([]key, error)
 	grace      time.Duration // how old keys may get while the source can't be read
 	now        func() time.Time
 
@@ -92,7 +92,7 @@ func (k *Keys) current(ctx context.Context) (*keyring, error) {
 	case k.good == nil && k.failure != nil && sinceTry < firstPause:
 		return nil, k.failure
 	case k.good == nil:
-		k.read(ctx, firstTimeout)
+		k.read(ctx, firstTimeout, patiently)
 	case (now.Sub(k.loadedAt) >= keysTTL || k.refusals > 0) && sinceTry >= renewPause:
 		k.refresh(ctx)
 	}
@@ -133,7 +133,7 @@ func (k *Keys) newer(ctx context.Context, old *keyring) *keyring {
 
 // refresh reads the source while there are keys. If that fails, they remain in use for a while.
 func (k *Keys) refresh(ctx context.Context) {
-	k.read(ctx, refreshTimeout)
+	k.read(ctx, refreshTimeout, once)
 	if k.failure == nil {
 		return
 	}
@@ -144,11 +144,11 @@ func (k *Keys) refresh(ctx context.Context) {
 }
 
 // read reads the source, within a time-out, and records the result.
-func (k *Keys) read(ctx context.Context, timeout time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (k *Keys) read(ctx context.Context, timeout time.Duration, ask asking) {
+	ctx, cancel := within(ctx, timeout)
 	defer cancel()
 	k.triedAt = k.now()
-	keys, err := observability.Trace(ctx, "read keys", k.load)
+	keys, err := observability.Trace(ctx, "read keys", func(ctx context.Context) ([]key, error) { return k.load(ctx, ask) })
 	if err != nil {
 		k.failure = fmt.Errorf("read the keys from %s: %w", k.source, err)
 		if _, answered := errors.AsType[*refusal](err); answered {

@@ -244,13 +244,13 @@ func TestReadsAreBounded(t *testing.T) {
 	if _, err := k.current(context.Background()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("first read: %v", err)
 	}
-	expect("first read", 3*time.Second)
+	expect("first read", firstTimeout)
 	k.good, k.loadedAt = &keyring{}, c.Now()
 	c.Move(keysTTL)
 	if ring, err := k.current(context.Background()); ring != k.good || err != nil {
 		t.Errorf("refresh: %v, %v", ring, err)
 	}
-	expect("refresh", time.Second)
+	expect("refresh", refreshTimeout)
 }
 
 // TestConcurrentReads proves that many simultaneous requests cause one read, and that a new key found by one of them

@@ -88,8 +88,12 @@ type published struct {
 	client  *http.Client
 }
 
-func (p *published) load(ctx context.Context) ([]key, error) {
-	document, err := p.get(ctx)
+func (p *published) load(ctx context.Context, ask asking) ([]key, error) {
+	var document []byte
+	err := ask(ctx, func(ctx context.Context) (err error) {
+		document, err = p.get(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +103,14 @@ func (p *published) load(ctx context.Context) ([]key, error) {
 	}
 	return keys, err
 }
+
+// statusError is the status of an answer without a key set.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
+
+// HTTPStatusCode is the status, by the method that errors of the AWS SDK have.
+func (s statusError) HTTPStatusCode() int { return int(s) }
 
 // get fetches the document.
 func (p *published) get(ctx context.Context) ([]byte, error) {
@@ -120,9 +132,9 @@ func (p *published) get(ctx context.Context) ([]byte, error) {
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:
-		return nil, refused(fmt.Errorf("get: status %d", resp.StatusCode))
+		return nil, refused(fmt.Errorf("get: %w", statusError(resp.StatusCode)))
 	default:
-		return nil, fmt.Errorf("get: status %d", resp.StatusCode)
+		return nil, fmt.Errorf("get: %w", statusError(resp.StatusCode))
 	}
 	document, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBytes+1))
 	switch {

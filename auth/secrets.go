@@ -48,7 +48,8 @@ func SecretKeys(client ParameterGetter, parameter, previous string, grace time.D
 	if now == nil {
 		now = wallClock
 	}
-	s := &secrets{client: client, parameter: parameter, previous: previous}
+	retryer := impatient()
+	s := &secrets{client: client, options: func(o *ssm.Options) { o.Retryer = retryer }, parameter: parameter, previous: previous}
 	return &Keys{
 		source:     "SSM parameter " + parameter,
 		algorithms: hmacAlgorithms,
@@ -60,13 +61,14 @@ func SecretKeys(client ParameterGetter, parameter, previous string, grace time.D
 
 type secrets struct {
 	client              ParameterGetter
+	options             func(*ssm.Options)
 	parameter, previous string
 }
 
 // load reads the secret and, during a rotation, the outgoing one. A failure of either fails the load, since a partial
 // set would refuse valid tokens.
-func (s *secrets) load(ctx context.Context) ([]key, error) {
-	current, err := s.read(ctx, s.parameter)
+func (s *secrets) load(ctx context.Context, ask asking) ([]key, error) {
+	current, err := s.read(ctx, s.parameter, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func (s *secrets) load(ctx context.Context) ([]key, error) {
 	if s.previous == "" {
 		return keys, nil
 	}
-	previous, err := s.read(ctx, s.previous)
+	previous, err := s.read(ctx, s.previous, ask)
 	if gone := new(types.ParameterNotFound); errors.As(err, &gone) {
 		// The end of a rotation removes the parameter shortly before this function is updated.
 		return keys, nil
@@ -87,10 +89,14 @@ func (s *secrets) load(ctx context.Context) ([]key, error) {
 
 // read reads one secret. Only errors about the secret itself are refusals; after any other error the last good secrets
 // stay in use for longer.
-func (s *secrets) read(ctx context.Context, parameter string) (key, error) {
-	out, err := s.client.GetParameter(ctx, &ssm.GetParameterInput{
-		Name:           aws.String(parameter),
-		WithDecryption: aws.Bool(true),
+func (s *secrets) read(ctx context.Context, parameter string, ask asking) (key, error) {
+	var out *ssm.GetParameterOutput
+	err := ask(ctx, func(ctx context.Context) (err error) {
+		out, err = s.client.GetParameter(ctx, &ssm.GetParameterInput{
+			Name:           aws.String(parameter),
+			WithDecryption: aws.Bool(true),
+		}, s.options)
+		return err
 	})
 	if err != nil {
 		err = fmt.Errorf("get parameter %s: %w", parameter, err)

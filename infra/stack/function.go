@@ -109,7 +109,7 @@ func (d *deployment) logGroup(name string) string { return "/aws/lambda/" + d.ph
 
 // timeouts are the functions' time limits. The queues of send and announce hide a message for six times as long.
 var timeouts = map[string]time.Duration{
-	heliograph.Authorizer: 6 * time.Second, // a device is waiting; the first read of the keys may take 3 s
+	heliograph.Authorizer: 9 * time.Second, // the first read of the keys may take 8 s; an HTTP API waits for 10, a cold start included
 	heliograph.Connect:    10 * time.Second,
 	heliograph.Disconnect: 10 * time.Second,
 	heliograph.Send:       30 * time.Second,
