@@ -35,7 +35,10 @@ figures: ## Measure what the README and the docs quote.
 	go test ./e2e -run '^TestFigures$$' -figures -v -count=1 -parallel 4 -timeout 20m
 	go test ./presence -run '^(TestSweepAtScale|TestReconnectStorm)$$' -figures -v -count=1 -timeout 30m
 
+compare: tools ## Compare the cost of metrics with Powertools for TypeScript.
+	bench/compare
+
 ci: ## Run what CI runs.
 	bash .ci/run
 
-.PHONY: help local test race lint format tools generate figures ci
+.PHONY: help local test race lint format tools generate figures compare ci

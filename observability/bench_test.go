@@ -97,6 +97,17 @@ func BenchmarkInvocationWithLine(b *testing.B) {
 	})
 }
 
+// BenchmarkMetrics is what an invocation costs that does nothing but count: bench/compare sets it beside another library.
+func BenchmarkMetrics(b *testing.B) {
+	f := New("send", testSettings, io.Discard)
+	benchmarkInvocation(b, f, strings.Replace(sampledTrace, "Sampled=1", "Sampled=0", 1), func(ctx context.Context) error {
+		for _, m := range tenMetrics {
+			Add(ctx, m, 12)
+		}
+		return nil
+	})
+}
+
 // BenchmarkSpan is a span below another one, up to and including its datagram's share.
 func BenchmarkSpan(b *testing.B) {
 	f := New("send", Settings{Stage: "test", TraceSampling: 1}, io.Discard)
