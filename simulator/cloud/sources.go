@@ -82,6 +82,7 @@ func (s *Sources) AddStream(config lambda.StreamSourceConfig) error {
 
 // AddSchedule invokes a function at the times of a rule.
 func (s *Sources) AddSchedule(config lambda.ScheduleConfig) error {
+	config.Minute = s.watch.store.Real(time.Minute)
 	made, err := lambda.NewSchedule(s.functions, config)
 	return s.add(made, err)
 }

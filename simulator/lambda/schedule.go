@@ -32,8 +32,8 @@ func NewSchedule(in Invoker, c ScheduleConfig) (*Schedule, error) {
 	if c.Input != "" && !json.Valid([]byte(c.Input)) {
 		return nil, invalidParameter("the input of the rule %s is not JSON", c.RuleARN)
 	}
-	if c.Every > 0 {
-		period = c.Every
+	if c.Minute > 0 {
+		period = time.Duration(float64(period) * float64(c.Minute) / float64(time.Minute))
 	}
 	return &Schedule{in: in, config: c, period: period, now: time.Now, fire: make(chan struct{})}, nil
 }

@@ -40,7 +40,7 @@ func TestScheduleSendsItsInput(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		in := &invoker{}
-		s, err := NewSchedule(in, ScheduleConfig{Function: "f", RuleARN: ruleARN, Expression: "rate(2 hours)", Input: `{"a":1}`, Every: time.Second})
+		s, err := NewSchedule(in, ScheduleConfig{Function: "f", RuleARN: ruleARN, Expression: "rate(2 minutes)", Input: `{"a":1}`, Minute: 500 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -141,8 +141,9 @@ type ScheduleConfig struct {
 	Expression string
 	// Input replaces the scheduled event as the payload. Empty means no replacement.
 	Input string
-	// Every replaces the expression's period, for tests. 0 keeps the period.
-	Every time.Duration
+	// Minute is the real duration of a minute, as of metrics and alarms: an alarm on a function's missing runs holds only
+	// if both keep the same time. 0 means a minute.
+	Minute time.Duration
 	// Problem receives messages worth a line on the terminal. Nil drops them.
 	Problem func(text string)
 }
