@@ -74,7 +74,7 @@ func (b *breakable) sendIsKilled(t *testing.T) {
 	hits := b.inject(t, fault.Rule{Service: fault.Lambda, Resource: "*-send", Kill: true, Latency: fault.Fixed(200 * time.Millisecond), Count: 1})
 	b.send(t, user, "survives", nil)
 	b.arrivesOnce(t, phone, user, "survives")
-	if killed := strings.Contains(b.logs.String(), "signal: killed"); hits() != 1 || !killed {
+	if killed := strings.Contains(b.logs.String(), "Runtime.ExitError"); hits() != 1 || !killed {
 		t.Errorf("%d functions were to be killed; the log says so: %t", hits(), killed)
 	}
 }
