@@ -77,6 +77,16 @@ func (s *throttling) answer(body string) (int, string) {
 	return http.StatusBadRequest, `{"__type":"ParameterNotFound"}`
 }
 
+// set changes a parameter; "" removes it.
+func (s *throttling) set(name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.values[name] = value
+	if value == "" {
+		delete(s.values, name)
+	}
+}
+
 // authorizer is a cold authorizer that reads its secrets by the unmodified AWS SDK.
 func (s *throttling) authorizer(previous string) *Verifier {
 	client := ssm.New(ssm.Options{
