@@ -128,6 +128,36 @@ func TestWorkflowsTrustNoText(t *testing.T) {
 	})
 }
 
+// TestOnlyPullRequestsTakeCaches proves that what deploys, compares or releases builds from nothing that a pull request's
+// run could have left: setup-go caches unless told not to.
+func TestOnlyPullRequestsTakeCaches(t *testing.T) {
+	t.Parallel()
+	checked := 0
+	for file, workflow := range workflows(t) {
+		if slices.ContainsFunc(workflow.On, func(e actionlint.Event) bool { return e.EventName() == "pull_request" }) {
+			continue
+		}
+		for id, job := range workflow.Jobs {
+			for _, action := range actions(job) {
+				name, _, _ := strings.Cut(action.Uses.Value, "@")
+				cached := action.Inputs["cache"]
+				switch {
+				case name == "actions/cache", strings.HasPrefix(name, "actions/cache/"):
+					t.Errorf("%s/%s uses %s: a pull request could have filled it", file, id, name)
+				case strings.HasPrefix(name, "actions/setup-"):
+					checked++
+					if cached == nil || cached.Value.Value != "false" {
+						t.Errorf("%s/%s uses %s without `cache: false`", file, id, name)
+					}
+				}
+			}
+		}
+	}
+	if checked < 4 {
+		t.Errorf("only %d steps set up a toolchain: the test looks in the wrong place", checked)
+	}
+}
+
 // TestJobsEnd proves that each job has a time limit, and that none that touches AWS is cancelled halfway, except a preview.
 func TestJobsEnd(t *testing.T) {
 	t.Parallel()
