@@ -1,6 +1,7 @@
 package heliograph_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -135,6 +136,50 @@ func TestWidth(t *testing.T) {
 			if runes := []rune(line); !code && !row && len(runes) > width && strings.Contains(strings.TrimSpace(string(runes[:width])), " ") {
 				t.Errorf("%s:%d has %d columns: wrap its paragraph at %d", page, i+1, len(runes), width)
 			}
+		}
+	}
+}
+
+var (
+	testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w*`)
+	testFunc = regexp.MustCompile(`(?m)^func (\w+)\(\w+ \*testing\.[TFB]\)`)
+)
+
+// TestNamedTestsExist proves that a page that names a test as its evidence, or shows how to run it, names one that there
+// is.
+func TestNamedTestsExist(t *testing.T) {
+	t.Parallel()
+	exist := map[string]bool{}
+	for _, file := range tracked(t, "*_test.go") {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range testFunc.FindAllStringSubmatch(string(source), -1) {
+			exist[found[1]] = true
+		}
+	}
+	for path, text := range pages(t) {
+		for _, name := range testName.FindAllString(text, -1) {
+			if !exist[name] {
+				t.Errorf("%s names %s, which is no test", path, name)
+			}
+		}
+	}
+}
+
+// TestPracticesAreHeld proves that each practice of RFC 8725 has its row, and each row a test.
+func TestPracticesAreHeld(t *testing.T) {
+	t.Parallel()
+	rows := map[string]bool{}
+	for row := range strings.Lines(pages(t)["docs/security.md"]) {
+		if section, _, found := strings.Cut(strings.TrimPrefix(row, "| "), " "); found && strings.HasPrefix(section, "3.") {
+			rows[section] = testName.MatchString(row)
+		}
+	}
+	for number := 1; number <= 12; number++ {
+		if section := fmt.Sprintf("3.%d", number); !rows[section] {
+			t.Errorf("docs/security.md has no row %s that names a test", section)
 		}
 	}
 }
