@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -369,5 +370,35 @@ func TestSlowIssuer(t *testing.T) {
 	_, err = NewVerifier(keys, Rules{}).Verify(ctx, sign(t, jwt.SigningMethodEdDSA, edKey(), longLived, nil))
 	if err == nil || !strings.HasPrefix(string(reasonOf(err)), "no rejection") {
 		t.Errorf("Verify = %v, want an error of the source", err)
+	}
+}
+
+// TestHeaderLeadsNowhere proves that a token can't bring its own key: addresses and keys in its header are neither
+// fetched nor used (RFC 8725, section 3.10), and a kid is compared and nothing else.
+func TestHeaderLeadsNowhere(t *testing.T) {
+	t.Parallel()
+	_, v, _ := newIssuer(t, publish("ed", edKey().Public()))
+	foreign := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+	trap := &issuer{}
+	trap.Publish(publish("ed", foreign.Public()))
+	server := httptest.NewServer(trap)
+	t.Cleanup(server.Close)
+	for name, test := range map[string]struct {
+		header map[string]any
+		want   Reason
+	}{
+		"jku":            {map[string]any{"kid": "ed", "jku": server.URL}, ReasonSignature},
+		"x5u":            {map[string]any{"kid": "ed", "x5u": server.URL}, ReasonSignature},
+		"jwk":            {map[string]any{"kid": "ed", "jwk": publish("ed", foreign.Public())}, ReasonSignature},
+		"kid an address": {map[string]any{"kid": server.URL}, ReasonUnknownKey},
+		"kid a path":     {map[string]any{"kid": "../../dev/null"}, ReasonUnknownKey},
+	} {
+		_, err := v.Verify(context.Background(), sign(t, jwt.SigningMethodEdDSA, foreign, with(nil), test.header))
+		if got := reasonOf(err); got != test.want {
+			t.Errorf("%s: rejected for %q, want %q", name, got, test.want)
+		}
+	}
+	if got := trap.Calls(); got != 0 {
+		t.Errorf("an address of a token's header was asked %d times", got)
 	}
 }
