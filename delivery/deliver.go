@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"heliograph"
+	"heliograph/message"
 	"heliograph/observability"
 	"heliograph/observability/catalogue"
 	"heliograph/presence"
@@ -40,9 +41,9 @@ type Presence interface {
 	Connections(context.Context, heliograph.UserID) ([]presence.Connection, presence.Status, error)
 	// Disconnect forgets a connection that was last active at the given time. An unknown one is no error.
 	Disconnect(context.Context, heliograph.UserID, heliograph.ConnectionID, time.Time) error
-	// Online returns a page of at most limit online users, starting after the previous page's cursor. A
-	// presence.InvalidError means that Online did not issue the cursor.
-	Online(ctx context.Context, limit int, cursor string) (presence.Page, error)
+	// OnlineIn returns a page of at most limit online users of one shard, or of all with shard 0, starting after the
+	// previous page's cursor. A presence.InvalidError means that OnlineIn did not issue the cursor.
+	OnlineIn(ctx context.Context, shard, limit int, cursor string) (presence.Page, error)
 }
 
 // Claims prevents a message with an Id from being delivered to the same target twice.
@@ -82,7 +83,8 @@ type Config struct {
 	Keys Keys
 	// Receipts publishes delivery receipts for messages that request one.
 	Receipts Receipts
-	// BroadcastRate is the most users that a broadcast reaches per second, 1 to presence.MaxPage.
+	// BroadcastRate is the most users that a broadcast reaches per second. Above presence.MaxPage, it is spread over a
+	// record for each shard of the online list, unless it asks for a receipt.
 	BroadcastRate int
 }
 
@@ -148,7 +150,7 @@ func (d *Deliverer) run(ctx context.Context, r *Record) error {
 	}
 	j.annotate(ctx)
 	for known := (event{}); ; {
-		next := plan(j, known, given{now: time.Now(), rate: d.rate(), chance: rand.Float64()})
+		next := plan(j, known, given{now: time.Now(), rate: d.rate(j.state), spread: d.BroadcastRate > presence.MaxPage, chance: rand.Float64()})
 		if next.action == stop {
 			return nil
 		}
@@ -159,7 +161,13 @@ func (d *Deliverer) run(ctx context.Context, r *Record) error {
 }
 
 // rate returns the most users that one record of a broadcast reaches.
-func (d *Deliverer) rate() int { return max(1, min(d.BroadcastRate, presence.MaxPage)) }
+func (d *Deliverer) rate(s message.State) int {
+	rate := d.BroadcastRate
+	if s.Shard > 0 {
+		rate /= presence.Shards
+	}
+	return max(1, min(rate, presence.MaxPage))
+}
 
 // goBack lists, in order, the records that go back to the queue.
 func goBack(ctx context.Context, records []Record, problems []error) []string {

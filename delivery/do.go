@@ -14,6 +14,7 @@ import (
 	"heliograph/message"
 	"heliograph/observability"
 	"heliograph/observability/catalogue"
+	"heliograph/presence"
 )
 
 // do executes a step and returns its result. An error means that the record must go back to the queue.
@@ -28,7 +29,7 @@ func (d *Deliverer) do(ctx context.Context, j *job, s step) (event, error) {
 		e.attempt = d.reachUsers(ctx, j, s)
 	case reachPage:
 		e.attempt = d.reachPage(ctx, j, s)
-	case queueFollowUp, queuePage:
+	case queueFollowUp, queuePage, queueShards:
 		e.unqueued, err = d.queue(ctx, j, s)
 	case writeDeadLetter:
 		err = d.writeDeadLetter(ctx, j, s)
@@ -42,11 +43,11 @@ func (d *Deliverer) do(ctx context.Context, j *job, s step) (event, error) {
 	return e, err
 }
 
-// queue puts the message back on the queue: for the connections still owed, for the next page of a broadcast, or for
-// its receipt. The rejection says why SQS will never take it: it exceeds the limit, or was refused. Of several records
+// queue puts the message back on the queue: for the connections still owed, for the next page of a broadcast or for each
+// shard of the online list, or for its receipt. The rejection says why SQS will never take it: it exceeds the limit, or was refused. Of several records
 // the first ones may then be queued already; their users may be reached twice if the dead letter is redriven.
 func (d *Deliverer) queue(ctx context.Context, j *job, s step) (*message.Rejection, error) {
-	records := j.followUps(s.carries)
+	records := j.recordsOf(s)
 	if len(records) == 0 {
 		return message.Reject(message.ReasonNoRoom, s.cause), nil
 	}
@@ -58,6 +59,9 @@ func (d *Deliverer) queue(ctx context.Context, j *job, s step) (*message.Rejecti
 		return nil, err
 	case s.action == queuePage:
 		return nil, nil
+	case s.action == queueShards:
+		j.log(ctx, &s.state).InfoContext(ctx, "broadcast spread", "queuedAs", ids)
+		return nil, nil
 	}
 	observability.Add(ctx, catalogue.FollowUpsQueued, float64(len(records)))
 	observability.Annotate(ctx, "outcome", string(s.outcome))
@@ -68,6 +72,22 @@ func (d *Deliverer) queue(ctx context.Context, j *job, s step) (*message.Rejecti
 	j.log(ctx, &s.state).Log(ctx, level, "follow-up queued", "outcome", s.outcome, "cause", s.cause,
 		"owed", count(s.owed), "connectionIds", someOf(s.owed), "delaySeconds", s.delay, "queuedAs", ids)
 	return nil, nil
+}
+
+// recordsOf returns the records that a step puts on the queue; none if one of them has no room.
+func (j *job) recordsOf(s step) (records []*sqs.SendMessageInput) {
+	if s.action != queueShards {
+		return j.followUps(s.carries)
+	}
+	for number := range presence.Shards {
+		s.carries.Shard = number + 1
+		more := j.followUps(s.carries)
+		if len(more) == 0 {
+			return nil
+		}
+		records = append(records, more...)
+	}
+	return records
 }
 
 // leastQueue is the smallest limit that a queue can have, in bytes.

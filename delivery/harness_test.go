@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"maps"
@@ -177,6 +178,7 @@ type fakePresence struct {
 	pruned       map[heliograph.ConnectionID]time.Time
 	unreadable   map[heliograph.UserID]bool
 	left         map[heliograph.UserID]bool // users that are on the list but have left
+	page         int                        // most users of a page, as a page of many bytes has fewer than its limit
 	// read runs before each read, prune before each Disconnect, list before each page; each may block or fail.
 	read, prune, list func(context.Context) error
 }
@@ -189,6 +191,7 @@ func newPresence() *fakePresence {
 		pruned:       map[heliograph.ConnectionID]time.Time{},
 		unreadable:   map[heliograph.UserID]bool{},
 		left:         map[heliograph.UserID]bool{},
+		page:         presence.MaxPage,
 		read:         nothing, prune: nothing, list: nothing,
 	}
 }
@@ -220,8 +223,8 @@ func (p *fakePresence) Disconnect(ctx context.Context, user heliograph.UserID, i
 	return nil
 }
 
-// Online lists by user id; a cursor is the last id of the previous page.
-func (p *fakePresence) Online(ctx context.Context, limit int, cursor string) (presence.Page, error) {
+// OnlineIn lists by user id; a cursor is the last id of the previous page.
+func (p *fakePresence) OnlineIn(ctx context.Context, shard, limit int, cursor string) (presence.Page, error) {
 	if err := p.list(ctx); err != nil {
 		return presence.Page{}, err
 	}
@@ -229,16 +232,21 @@ func (p *fakePresence) Online(ctx context.Context, limit int, cursor string) (pr
 	defer p.mu.Unlock()
 	var page presence.Page
 	for _, user := range slices.Sorted(maps.Keys(p.connections)) {
-		if string(user) <= cursor || len(p.connections[user]) == 0 {
+		if string(user) <= cursor || len(p.connections[user]) == 0 || shard > 0 && shardOf(user) != shard {
 			continue
 		}
-		if len(page.Users) == limit {
-			page.Next = string(page.Users[limit-1].User)
+		if len(page.Users) == min(limit, p.page) {
+			page.Next = string(page.Users[len(page.Users)-1].User)
 			break
 		}
 		page.Users = append(page.Users, presence.Status{User: user, Online: true})
 	}
 	return page, nil
+}
+
+// shardOf returns the shard in which fakePresence lists a user.
+func shardOf(user heliograph.UserID) int {
+	return int(crc32.ChecksumIEEE([]byte(user)))%presence.Shards + 1
 }
 
 // fakeQueue records the messages that SQS would accept.

@@ -28,6 +28,7 @@ type model struct {
 	claims   *fakeClaims
 	receipts *fakeReceipts
 	rates    rates
+	rate     int // users a second that a broadcast may reach
 
 	mu        sync.Mutex
 	random    *rand.Rand
@@ -256,7 +257,7 @@ func (m *model) invoke(ctx context.Context, d *Deliverer, batch []*queued) (died
 func (m *model) deliverer() *Deliverer {
 	return New(Config{
 		Presence: m.presence, Poster: m, Queue: m, QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL,
-		Claims: m.claims, Receipts: m.receipts, Keys: testKeys{}, BroadcastRate: 10,
+		Claims: m.claims, Receipts: m.receipts, Keys: testKeys{}, BroadcastRate: m.rate,
 	})
 }
 
@@ -294,8 +295,11 @@ func (m *model) left() bool {
 // newModel makes users with up to four devices each. Some devices close during the test.
 func newModel(seed uint64, users int, r rates) *model {
 	m := &model{
-		presence: newPresence(), claims: newClaims(), rates: r, random: rand.New(rand.NewPCG(seed, 0)),
+		rate: 10, presence: newPresence(), claims: newClaims(), rates: r, random: rand.New(rand.NewPCG(seed, 0)),
 		closed: map[string]time.Time{}, delivered: map[delivered]int{}, excuses: map[delivered]string{}, doubled: map[string]bool{}, stories: map[string][]string{},
+	}
+	if seed%2 == 1 { // broadcasts are spread over the shards
+		m.rate, m.presence.page = 2000, 2
 	}
 	database := func(ctx context.Context) error {
 		return m.throttle(ctx, func(r *rates) float64 { return r.database })

@@ -34,6 +34,7 @@ const (
 	reachPage       action = "reach page"  // the same for the next page of online users
 	queueFollowUp   action = "follow-up"   // put the message back on the queue for what is owed
 	queuePage       action = "next page"   // put the broadcast back on the queue for its next page
+	queueShards     action = "spread"      // put it back as a record for each shard of the online list
 	writeDeadLetter action = "dead letter" // give up what is owed
 	endClaims       action = "end claims"  // of users given up, or of an expired message
 	publishReceipt  action = "receipt"     // publish the outcome for the producer
@@ -79,6 +80,7 @@ type event struct {
 type given struct {
 	now    time.Time
 	rate   int     // most users that one record of a broadcast reaches
+	spread bool    // whether that is less than a broadcast may reach in a second
 	chance float64 // random, 0 to 1, for jitter
 }
 
@@ -91,7 +93,7 @@ func plan(j *job, e event, g given) step {
 		return j.afterAttempt(last.state, e.attempt, g)
 	case reachPage:
 		return j.afterPage(last.state, e.attempt, g)
-	case queueFollowUp, queuePage:
+	case queueFollowUp, queuePage, queueShards:
 		return j.afterQueueing(last, e.unqueued)
 	case writeDeadLetter:
 		return j.afterDeadLetter(last, g)
@@ -115,6 +117,8 @@ func (j *job) begin(g given) step {
 		return j.settle(s, "", g)
 	case j.message.Expired(g.now):
 		return j.expire(s, g)
+	case j.spreads(s, g):
+		return step{action: queueShards, state: s, carries: s, cause: "no room for the number of a shard"}
 	case j.paging(s):
 		return step{action: reachPage, state: s}
 	}
@@ -188,12 +192,21 @@ func (j *job) undelivered(s message.State, a attempt) step {
 // message with the cursor of its next page. A function that dies costs only the time until SQS redelivers its page,
 // and since the queue holds each page back for a second, at most BroadcastRate users are reached per second.
 //
+// A function can reach only so many users in a second. A broadcast that may reach more is spread at its beginning: the
+// list has shards, and each becomes a broadcast of its own, with its share of the rate. One that asks for a receipt is
+// not: nobody would know when the last of them has ended, nor add up their tallies.
+//
 // Users whom a page could not reach are kept until they number half of those that may be reached in a second, or the
 // first of them has waited for long, or the list has ended. Then they are retried as the users of any other message
 // are, and those given up are left behind in the dead-letter queue before the paging goes on.
 
 // paging reports whether the record is for the next page of a broadcast, rather than for users still owed.
 func (j *job) paging(s message.State) bool { return j.message.Broadcast && !s.Listed && !s.Paused }
+
+// spreads reports whether the record is a broadcast that has not begun, and is to be spread over the shards.
+func (j *job) spreads(s message.State, g given) bool {
+	return g.spread && j.paging(s) && !s.Says() && !j.message.Receipt
+}
 
 // afterPage turns the page: it adds up what is owed, and decides whether the paging pauses to retry it.
 func (j *job) afterPage(s message.State, a attempt, g given) step {

@@ -64,7 +64,10 @@ var decisions = []decision{
 	{"only its receipt is owed", reporting, message.State{Attempt: 2, Settled: now - 1, Tally: tally{Delivered: 1}}, nil, event{}, `receipt carries {"attempt":2,"tally":{"delivered":1},"settled":999999999999}`},
 	{"it has expired, and an earlier attempt has claims", expiring, message.State{Attempt: 2, Holder: "h"}, nil, event{}, `end claims of [a], ending expired`},
 	{"it has expired", expiring, at(1), nil, event{}, `done (expired)`},
-	{"a page of a broadcast is next", toCrowd, at(1), nil, event{}, `reach page`},
+	{"a broadcast begins that is faster than one record, and asks for no receipt", toCrowd, at(1), nil, event{}, `spread carries {"attempt":1}`},
+	{"a page of a broadcast is next", toCrowd, message.State{Attempt: 1, Cursor: "x"}, nil, event{}, `reach page`},
+	{"a page of a broadcast is next", toCrowd, message.State{Attempt: 1, Shard: 3}, nil, event{}, `reach page`},
+	{"a page of a broadcast is next", message.Message{Broadcast: true, Body: []byte("b"), ID: "1", Receipt: true}, at(1), nil, event{}, `reach page`},
 	{"a message to users or a connection, or those a broadcast owes", toA, at(1), nil, event{}, `reach users`},
 	{"a message to users or a connection, or those a broadcast owes", toCrowd, message.State{Attempt: 1, Paused: true, Owed: lacking}, nil, event{}, `reach users`},
 
@@ -98,6 +101,8 @@ var decisions = []decision{
 	{"SQS refuses it", toA, at(1), nil, after(queueFollowUp, at(1), event{unqueued: unsent, step: step{owed: lacking}}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1,"owed":{"a":{"connections":["c"]}}}`},
 	{"SQS refuses it", reporting, at(1), nil, after(queueFollowUp, at(1), event{unqueued: unsent, step: step{carries: message.State{Attempt: 2, Settled: 1}, ending: Offline}}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1,"settled":1}, ending offline`},
 	{"SQS refuses it", toCrowd, at(1), nil, after(queuePage, at(1), event{unqueued: unsent, step: step{owed: lacking}}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1,"owed":{"a":{"connections":["c"]}},"listed":true}, then goes on`},
+	{"it is on the queue", toCrowd, at(1), nil, after(queueShards, at(1), event{}), `stop`},
+	{"SQS refuses it", toCrowd, at(1), nil, after(queueShards, at(1), event{unqueued: unsent}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1}`},
 	{"SQS refuses it", toCrowd, at(1), nil, after(queuePage, message.State{Attempt: 1, Cursor: "x"}, event{unqueued: unsent}), `dead letter (follow-up-refused: 403; the queue answered 400) carries {"attempt":1,"cursor":"x"}`},
 
 	{"the message has an Id", withID, at(3), nil, after(writeDeadLetter, at(3), event{step: step{owed: lacking}}), `end claims of [a]`},
@@ -167,7 +172,7 @@ func keys(owed owedTo) func(func(heliograph.UserID) bool) {
 // decide runs plan on the situation of the row.
 func (row decision) decide(chance float64) step {
 	j := &job{record: &Record{}, message: row.message, state: row.state, rejection: row.reject}
-	return plan(j, row.event, given{now: time.UnixMilli(now), rate: 10, chance: chance})
+	return plan(j, row.event, given{now: time.UnixMilli(now), rate: 10, spread: true, chance: chance})
 }
 
 // TestPlan proves the step that follows from every situation: the whole state machine, without a single fake.

@@ -52,7 +52,7 @@ func (d *Deliverer) reachPage(ctx context.Context, j *job, s step) attempt {
 	ctx, cancel := earlier(ctx, postBefore-returnBefore)
 	defer cancel()
 	// Users still owed will all be retried in one record, so they count towards the rate.
-	page, err := d.Presence.Online(ctx, max(1, d.rate()-len(s.state.Owed)), s.state.Cursor)
+	page, err := d.Presence.OnlineIn(ctx, s.state.Shard, max(1, d.rate(s.state)-len(s.state.Owed)), s.state.Cursor)
 	if err != nil {
 		const doing = "reading who is online"
 		return attempt{unread: true, cause: because(doing, err), rejection: final(doing, err)}
@@ -65,7 +65,7 @@ func (d *Deliverer) reachPage(ctx context.Context, j *job, s step) attempt {
 	a.cursor = page.Next
 	observability.Add(ctx, catalogue.BroadcastUsers, float64(len(recipients)))
 	j.log(ctx, &s.state).InfoContext(ctx, "broadcast page done",
-		"users", len(recipients), "owed", len(s.state.Owed)+len(a.owed), "last", page.Next == "")
+		"shard", s.state.Shard, "users", len(recipients), "owed", len(s.state.Owed)+len(a.owed), "last", page.Next == "")
 	return a
 }
 

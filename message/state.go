@@ -16,6 +16,7 @@ const MaxAttempts = 3
 const (
 	maxToken  = 64   // bytes of an attempt's token
 	maxCursor = 2048 // bytes of a cursor
+	maxShard  = 16   // as many as presence has
 	// maxCount bounds counts, which receipts carry to consumers: JavaScript holds no larger integer exactly.
 	maxCount = 1<<53 - 1
 	// maxAge bounds how long ago a message was sent: two stays of 14 days in a dead-letter queue, and then some.
@@ -46,6 +47,9 @@ type State struct {
 	Cursor string `json:"cursor,omitempty"`
 	Listed bool   `json:"listed,omitempty"`
 	Paused bool   `json:"paused,omitempty"`
+	// Shard is the shard of the online list whose users the record is for, if the broadcast was spread over records for
+	// each of them, from 1; 0 is the whole list.
+	Shard int `json:"shard,omitempty"`
 	// OwedSince is when a broadcast first failed to reach one of the users still owed, in Unix milliseconds.
 	OwedSince int64 `json:"owedSince,omitempty"`
 	// Tally counts the results of the message so far.
@@ -116,7 +120,7 @@ func counts(all ...int) bool { return slices.Min(all) >= 0 && slices.Max(all) <=
 // Says reports whether the state carries anything that a fresh message lacks; the attempt and the time of sending
 // don't count.
 func (s *State) Says() bool {
-	return len(s.Owed) > 0 || len(s.Known) > 0 || s.Cursor != "" || s.Settled > 0 || s.Tally != Tally{}
+	return len(s.Owed) > 0 || len(s.Known) > 0 || s.Cursor != "" || s.Shard > 0 || s.Settled > 0 || s.Tally != Tally{}
 }
 
 // Text returns the attribute's value.
@@ -152,6 +156,8 @@ func (s *State) problem(now time.Time) string {
 		return "owedSince is out of range"
 	case len(s.Holder) > maxToken || len(s.Cursor) > maxCursor:
 		return "holder or cursor is out of range"
+	case s.Shard < 0 || s.Shard > maxShard:
+		return "shard is out of range"
 	case !counts(t.Delivered, t.Gone, t.Offline, t.Failed, t.Expired):
 		return "a tally is out of range"
 	}

@@ -33,6 +33,12 @@ type Page struct {
 // The list is read from the index, so it lags a little behind. A user who is online from the first page to the last is
 // listed exactly once. The last page may be empty.
 func (s *Store) Online(ctx context.Context, limit int, cursor string) (Page, error) {
+	return s.OnlineIn(ctx, 0, limit, cursor)
+}
+
+// OnlineIn is Online for the users of one shard, 1 to Shards, so that several callers can share the list; shard 0 is the
+// whole list. A cursor belongs to the shard whose page it came with.
+func (s *Store) OnlineIn(ctx context.Context, number, limit int, cursor string) (Page, error) {
 	if limit < 0 || limit > MaxPage {
 		return Page{}, &InvalidError{Field: "limit", Reason: fmt.Sprintf("is not from 1 to %d", MaxPage)}
 	}
@@ -40,7 +46,16 @@ func (s *Store) Online(ctx context.Context, limit int, cursor string) (Page, err
 	if err != nil {
 		return Page{}, err
 	}
-	f := filler{store: s, left: limit, bytes: maxPageBytes}
+	f := filler{store: s, left: limit, bytes: maxPageBytes, first: 0, end: Shards}
+	if number > 0 {
+		f.first, f.end = number-1, number
+	}
+	if after != "" {
+		f.first = shard(string(after))
+	}
+	if number > 0 && f.first != number-1 {
+		return Page{}, &InvalidError{Field: "cursor", Reason: fmt.Sprintf("is not one of shard %d", number)}
+	}
 	if limit == 0 {
 		f.left = math.MaxInt32
 	}
@@ -56,23 +71,21 @@ type filler struct {
 	page  Page
 	left  int // how many more users fit
 	bytes int // how many more bytes fit
+
+	first, end int // the shards, from first to before end
 }
 
 func (f *filler) full() bool { return f.left <= 0 || f.bytes <= 0 }
 
-// fill starts after a user, in that user's shard, or at the beginning without one.
+// fill starts after a user, in the first shard, or at its beginning without one.
 func (f *filler) fill(ctx context.Context, after heliograph.UserID) error {
-	first := 0
-	if after != "" {
-		first = shard(string(after))
-	}
-	for number := first; number < Shards; number++ {
+	for number := f.first; number < f.end; number++ {
 		more, err := f.fillFrom(ctx, number, after)
 		if err != nil {
 			return err
 		}
 		// If a page ends together with its shard, others may have more: only the last shard is sure to be the end.
-		if more || (f.full() && number < Shards-1) {
+		if more || (f.full() && number < f.end-1) {
 			f.page.Next = encodeCursor(f.page.Users[len(f.page.Users)-1].User)
 			return nil
 		}

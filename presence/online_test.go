@@ -226,3 +226,34 @@ func TestOnlineLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlineInShards proves that the shards' lists together are the whole list, page by page, and that a cursor belongs to
+// its shard alone.
+func TestOnlineInShards(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	for i := range 60 {
+		f.connect(t, heliograph.UserID(fmt.Sprint("user", i)), heliograph.ConnectionID(fmt.Sprint("c", i)))
+	}
+	whole, err := f.store.Online(t.Context(), 0, "")
+	if err != nil || len(whole.Users) != 60 {
+		t.Fatalf("%d users, %v", len(whole.Users), err)
+	}
+	var all []presence.Status
+	for number := 1; number <= presence.Shards; number++ {
+		for cursor, more := "", true; more; {
+			page, err := f.store.OnlineIn(t.Context(), number, 2, cursor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, cursor, more = append(all, page.Users...), page.Next, page.Next != ""
+			if !more {
+				continue
+			}
+			if _, err := f.store.OnlineIn(t.Context(), number%presence.Shards+1, 2, cursor); err == nil {
+				t.Errorf("another shard takes the cursor of shard %d", number)
+			}
+		}
+	}
+	same(t, "the shards together", all, whole.Users)
+}

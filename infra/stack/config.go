@@ -238,6 +238,10 @@ func (c Config) contradictions() []error {
 		"heliograph:webSocketDomain or heliograph:httpDomain is set; then heliograph:certificateArn and heliograph:hostedZoneId must be too")
 	deny(c.WebSocketDomain != "" && c.WebSocketDomain == c.HTTPDomain,
 		"heliograph:webSocketDomain and heliograph:httpDomain are both %q; one domain can't serve both APIs", c.HTTPDomain)
+	// presence.MaxPage; above it, a broadcast is spread over several records, and one function can't be that fast.
+	const page = 1000
+	deny(c.BroadcastRate > page*c.MaxConcurrency,
+		"heliograph:broadcastRate is %d; with heliograph:maxConcurrency %d, allowed is %d at most", c.BroadcastRate, c.MaxConcurrency, page*c.MaxConcurrency)
 	// SQS would hand send more batches than it may work on, and the throttled ones count as received.
 	reserved := c.ReservedConcurrency[heliograph.Send]
 	deny(reserved > 0 && reserved < c.MaxConcurrency,

@@ -166,7 +166,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"expired tokens unknown":     {"expiredTokens", "drop", `heliograph:expiredTokens is "drop"; allowed is one of close, keep`},
 		"concurrency one":            {"maxConcurrency", "1", `heliograph:maxConcurrency is "1"; allowed is a whole number from 2 to 1000`},
 		"send window too long":       {"sendBatchWindow", "2m", `heliograph:sendBatchWindow is "2m0s"; allowed is a time from 0s to 1m0s`},
-		"broadcast rate too high":    {"broadcastRate", "1001", `heliograph:broadcastRate is "1001"; allowed is a whole number from 1 to 1000`},
+		"broadcast rate too high":    {"broadcastRate", "10001", `heliograph:broadcastRate is "10001"; allowed is a whole number from 1 to 10000`},
 		"window too long":            {"idempotencyWindow", "48h", `heliograph:idempotencyWindow is "48h0m0s"`},
 		"origin with path":           {"corsOrigins", `["https://a.example.com/"]`, `heliograph:corsOrigins is "[\"https://a.example.com/\"]"; allowed is a list`},
 		"wildcard in an origin":      {"corsOrigins", `["https://*.example.com"]`, `heliograph:corsOrigins is "[\"https://*.example.com\"]"; allowed is a list`},
@@ -205,6 +205,7 @@ func TestContradictions(t *testing.T) {
 		want   string
 	}{
 		"no token source":        {func(c *Config) { c.JWTSecret = "" }, "heliograph:jwtSecret is missing"},
+		"broadcasts too fast":    {func(c *Config) { c.BroadcastRate, c.MaxConcurrency = 3001, 3 }, "with heliograph:maxConcurrency 3, allowed is 3000 at most"},
 		"both token sources":     {func(c *Config) { c.JWKSURL = "https://id.example.com/keys" }, "never mixed"},
 		"former secret alone":    {func(c *Config) { c.JWTSecret, c.JWTSecretPrevious = "", testSecret }, "heliograph:jwtSecretPrevious is set without"},
 		"one domain for two":     {func(c *Config) { everything(c); c.HTTPDomain = c.WebSocketDomain }, "one domain can't serve both"},

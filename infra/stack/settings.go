@@ -108,7 +108,7 @@ var settings = []setting{
 	// Lambda waits for 5 minutes at most; messages that may wait for more than one need no push.
 	duration("sendBatchWindow", func(c *Config) *time.Duration { return &c.SendBatchWindow }, 0, time.Minute),
 	// A step of a broadcast takes a second and reads one page of the online list, which holds 1000 users at most.
-	number("broadcastRate", func(c *Config) *int { return &c.BroadcastRate }, 1, 1000),
+	number("broadcastRate", func(c *Config) *int { return &c.BroadcastRate }, 1, 10_000),
 	duration("idempotencyWindow", func(c *Config) *time.Duration { return &c.IdempotencyWindow }, time.Minute, 24*time.Hour),
 	origins("corsOrigins", func(c *Config) *[]string { return &c.CORSOrigins }),
 
