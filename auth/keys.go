@@ -91,7 +91,7 @@ func (k *Keys) current(ctx context.Context) (*keyring, error) {
 	switch {
 	case k.good == nil && k.failure != nil && sinceTry < firstPause:
 		return nil, k.failure
-	case k.good == nil:
+	case k.left() == 0: // none yet, or older than grace: after a freeze, or if grace is no longer than keysTTL
 		k.read(ctx, firstTimeout, patiently)
 	case (now.Sub(k.loadedAt) >= keysTTL || k.refusals > 0) && sinceTry >= renewPause:
 		k.refresh(ctx)

@@ -244,7 +244,7 @@ func TestReadsAreBounded(t *testing.T) {
 	if _, err := k.current(context.Background()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("first read: %v", err)
 	}
-	expect("first read", firstTimeout)
+	expect("first read", callTimeout)
 	k.good, k.loadedAt = &keyring{}, c.Now()
 	c.Move(keysTTL)
 	if ring, err := k.current(context.Background()); ring != k.good || err != nil {

@@ -19,6 +19,9 @@ const (
 	// authorizers use all of that, and the last of a storm waits a second at the most.
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = time.Second
+	// callTimeout bounds one request of a first read, so that a source that does not answer keeps clients waiting for no
+	// longer than it takes to open a connection during a cold start.
+	callTimeout = 3 * time.Second
 	// answerMargin is the part of an invocation that no read may use: it is for the error's log line and metrics, which
 	// are written half a second before the deadline, and for an answer other than Lambda's kill.
 	answerMargin = time.Second
@@ -36,7 +39,7 @@ func once(ctx context.Context, request func(context.Context) error) error { retu
 func patiently(ctx context.Context, request func(context.Context) error) error {
 	var busy error // how the source throttled the request last
 	for most := firstBackoff; ; most = min(2*most, lastBackoff) {
-		err := request(ctx)
+		err := bounded(ctx, request)
 		switch {
 		case err != nil && ctx.Err() != nil && busy != nil:
 			return busy // rather than that the time has run out
@@ -50,6 +53,13 @@ func patiently(ctx context.Context, request func(context.Context) error) error {
 		case <-time.After(rand.N(most)):
 		}
 	}
+}
+
+// bounded makes a request, within callTimeout.
+func bounded(ctx context.Context, request func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return request(ctx)
 }
 
 // throttled reports whether a source would have answered at a quieter moment.

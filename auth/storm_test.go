@@ -175,6 +175,23 @@ func TestPatienceEnds(t *testing.T) {
 	})
 }
 
+// TestExpiredKeysAreReadPatiently proves that an authorizer whose keys are older than the grace waits out a throttle as
+// one without keys does, since it has none to fall back on.
+func TestExpiredKeysAreReadPatiently(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, token := newThrottling(map[string]string{parameter: secret}), lasting(t, secret)
+		frozen := server.authorizer("")
+		for _, when := range []string{"cold", "frozen for as long as the grace", "and again"} {
+			server.tokens, server.filled = -ssmRate, time.Now() // throttled for a second
+			if _, err := frozen.Verify(t.Context(), token); err != nil {
+				t.Errorf("%s: %v", when, err)
+			}
+			time.Sleep(DefaultGrace)
+		}
+	})
+}
+
 // busy answers with its statuses, one after the other, and then with a key set.
 type busy struct {
 	statuses []int
