@@ -222,24 +222,6 @@ func TestPublicKeyTokenWithSecrets(t *testing.T) {
 	}
 }
 
-// TestAddressesOfTokensAreIgnored proves that an address in a token's header is not visited, and so verifies nothing,
-// although a key that fits is published there: RFC 8725, section 3.10.
-func TestAddressesOfTokensAreIgnored(t *testing.T) {
-	t.Parallel()
-	_, v, _ := newIssuer(t, publish("ed", edKey().Public()))
-	foreign := &issuer{}
-	foreign.Publish(publish("r", rsaKey().Public()))
-	server := httptest.NewServer(foreign)
-	t.Cleanup(server.Close)
-	for _, member := range []string{"jku", "x5u"} {
-		token := sign(t, jwt.SigningMethodRS256, rsaKey(), with(nil), map[string]any{"kid": "r", member: server.URL + "/jwks.json"})
-		_, err := v.Verify(context.Background(), token)
-		if got := reasonOf(err); got != ReasonUnknownKey || foreign.Calls() > 0 {
-			t.Errorf("%s: rejected for %q after %d visits, want %q after none", member, got, foreign.Calls(), ReasonUnknownKey)
-		}
-	}
-}
-
 // TestBadKeySets proves that a document without usable keys is an error rather than an empty set, so the last good keys
 // stay.
 func TestBadKeySets(t *testing.T) {
