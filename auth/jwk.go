@@ -44,7 +44,7 @@ func parseKeySet(document []byte) (keys []key, skipped []string, err error) {
 	}
 	if json.Unmarshal(document, &set) != nil || set.Keys == nil {
 		// The decoder's error could quote the document.
-		return nil, nil, errors.New("the answer is no JSON Web Key Set")
+		return nil, nil, errors.New("the answer is not a JSON Web Key Set")
 	}
 	for i, raw := range set.Keys {
 		var w webKey

@@ -54,7 +54,7 @@ func checkAddress(address string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		// The parser's error quotes the address, which may hold a password.
-		return nil, errors.New("the key set's address is no URL")
+		return nil, errors.New("the key set's address is not a URL")
 	case u.Host == "" || u.User != nil:
 		return nil, errors.New("the key set's address needs a host, and no user or password")
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):

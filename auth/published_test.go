@@ -310,7 +310,7 @@ func TestKeySetAddress(t *testing.T) {
 		"no address":                {"", "needs a host"},
 		"a path":                    {"/jwks.json", "needs a host"},
 		"with a password":           {"https://user:hunter2@id.example/jwks.json", "no user or password"},
-		"broken, with a password":   {"https://user:hunter2@id.example:port/", "is no URL"},
+		"broken, with a password":   {"https://user:hunter2@id.example:port/", "is not a URL"},
 		"another scheme, loopback":  {"ftp://localhost/jwks.json", "must be https"},
 		"an http host with a query": {"http://id.example/?key=hunter2", "must be https"},
 	}

@@ -57,7 +57,7 @@ func open(r *Record, now time.Time) *job {
 		j.token = rand.Text()[:12]
 	}
 	if j.rejection = j.state.Bind(j.message.Users); j.rejection == nil && len(j.state.Owed) > 0 && len(j.recipients()) == 0 {
-		j.rejection = message.Reject(message.ReasonBadFollowUp, "what is owed is owed to nobody whom the message names")
+		j.rejection = message.Reject(message.ReasonBadFollowUp, "the follow-up owes the message only to users that it does not name")
 	}
 	return j
 }

@@ -184,7 +184,7 @@ func (s *State) Bind(users []heliograph.UserID) *Rejection {
 	}
 	for i := range s.Known {
 		if i < 0 || i >= len(users) {
-			return Reject(ReasonBadFollowUp, "what is owed is owed to a user whom the message does not name")
+			return Reject(ReasonBadFollowUp, "the follow-up owes the message to a user that it does not name")
 		}
 	}
 	s.Known = nil

@@ -20,8 +20,8 @@ import (
 // alarmsCommand lists the stack's alarms and, with --watch, each change of state.
 type alarmsCommand struct {
 	Watch bool          `short:"w" help:"Then print each change of state, until interrupted."`
-	Every time.Duration `default:"2s" help:"How often --watch asks."`
-	JSON  bool          `name:"json" help:"Print one JSON object a line."`
+	Every time.Duration `default:"2s" help:"How often --watch polls."`
+	JSON  bool          `name:"json" help:"Print one JSON object per line."`
 }
 
 func (alarmsCommand) Help() string {

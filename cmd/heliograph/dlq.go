@@ -26,8 +26,8 @@ Ctrl-C, the command releases every message that it did not remove.`
 // dlqPicked selects the messages that a command works on: by id, all of them, or all with one reason.
 type dlqPicked struct {
 	IDs    []string `arg:"" name:"message-id" optional:"" help:"Messages by their ids, as list shows them."`
-	All    bool     `help:"All that lie there when the command starts."`
-	Reason string   `help:"With --all: only those whose reason has this first word, such as undelivered, or crash."`
+	All    bool     `help:"All messages in the queue when the command starts."`
+	Reason string   `help:"With --all: only messages whose reason begins with this word, such as undelivered or crash."`
 }
 
 // check rejects selections that contradict each other or select nothing.
@@ -36,7 +36,7 @@ func (p dlqPicked) check() error {
 	case p.All && len(p.IDs) > 0:
 		return errors.New("message ids and --all exclude each other")
 	case !p.All && len(p.IDs) == 0:
-		return errors.New("name messages by their ids, or all by --all; `heliograph dlq list` tells what is there")
+		return errors.New("name messages by their ids, or all by --all; `heliograph dlq list` shows what is there")
 	case p.Reason != "" && !p.All:
 		return errors.New("--reason goes with --all")
 	}
@@ -115,6 +115,6 @@ func noneWith(reason, queue string, others map[string]int) string {
 }
 
 func notThere(queue string, ids ...string) error {
-	return fmt.Errorf("not found in %s: %s.\n`heliograph dlq list` tells what is there; what somebody else is reading just now is hidden for a while",
+	return fmt.Errorf("not found in %s: %s.\n`heliograph dlq list` shows what is there; messages that another reader has received are hidden for a while",
 		queue, strings.Join(ids, ", "))
 }

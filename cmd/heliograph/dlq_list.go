@@ -15,8 +15,8 @@ import (
 
 // dlqListCommand lists dead letters without their bodies.
 type dlqListCommand struct {
-	Reason string `help:"Only those whose reason has this first word, such as undelivered, or crash."`
-	Limit  int    `default:"100" help:"How many to list at most."`
+	Reason string `help:"Only messages whose reason begins with this word, such as undelivered or crash."`
+	Limit  int    `default:"100" help:"List at most this many."`
 	JSON   bool   `name:"json" help:"Print them as JSON."`
 }
 

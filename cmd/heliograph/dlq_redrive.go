@@ -18,7 +18,7 @@ import (
 // dlqRedriveCommand puts dead letters back on the queue that they came from.
 type dlqRedriveCommand struct {
 	Picked dlqPicked `embed:""`
-	Rate   float64   `default:"10" help:"How many messages a second at most."`
+	Rate   float64   `default:"10" help:"The most messages to move per second."`
 }
 
 func (dlqRedriveCommand) Help() string {
@@ -102,7 +102,7 @@ func (b dlq) again(m types.Message) *sqs.SendMessageInput {
 // dlqDropCommand deletes dead letters for good.
 type dlqDropCommand struct {
 	Picked dlqPicked `embed:""`
-	Yes    bool      `help:"Really delete them. Without it the command tells what it would delete."`
+	Yes    bool      `help:"Delete them; without it, the command only says what it would delete."`
 }
 
 func (dlqDropCommand) Help() string {

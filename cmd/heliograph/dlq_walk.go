@@ -141,7 +141,7 @@ func lostAnswers(metadata middleware.Metadata) (lost int) {
 // readers held when it began.
 func (w *walk) remark(out io.Writer, hidden int) {
 	if hidden > 0 {
-		fmt.Fprintf(out, "about %d more are hidden, since somebody else is reading them\n", hidden)
+		fmt.Fprintf(out, "about %d more are hidden: another reader has received them\n", hidden)
 	}
 	if w.lost > 0 {
 		fmt.Fprintf(out, "an answer of SQS was lost: up to %d messages of %s stay hidden for up to %v; look again then\n", 10*w.lost, w.url, w.hide)

@@ -73,7 +73,7 @@ func (p *patient) checkSecret(ctx context.Context) (finding, error) {
 		if why == "" {
 			why = "is published in the documentation of the seed project"
 		}
-		return finding{Level: problem, Says: "the secret " + why, Costs: "who guesses it can connect as any user and read their messages", Mend: newSecret}, nil
+		return finding{Level: problem, Says: "the secret " + why, Costs: "anyone who guesses it can connect as any user and read their messages", Mend: newSecret}, nil
 	}
 	return ok("%d bytes, not obviously weak", len(secret)), nil
 }

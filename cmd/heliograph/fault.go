@@ -15,7 +15,7 @@ import (
 
 // faultCommand groups the commands that inject faults into the local stack.
 type faultCommand struct {
-	Add   faultAddCommand   `cmd:"" help:"Make something go wrong from now on."`
+	Add   faultAddCommand   `cmd:"" help:"Inject a fault."`
 	List  faultListCommand  `cmd:"" help:"List the injected faults, and how often each has struck."`
 	Clear faultClearCommand `cmd:"" help:"Remove all faults, or the named ones."`
 }
@@ -28,9 +28,9 @@ type faultAddCommand struct {
 	Error     string         `short:"e" xor:"effect" placeholder:"CODE" help:"Answer with this error, such as ThrottlingException, or NoAnswer, or LostAnswer."`
 	Down      bool           `xor:"effect" help:"Answer as an unavailable service does."`
 	Lost      bool           `xor:"effect" help:"Never report the end of a connection (disconnect)."`
-	Duplicate bool           `xor:"effect" help:"Deliver once more (delivery)."`
+	Duplicate bool           `xor:"effect" help:"Deliver a second time (delivery)."`
 	Kill      bool           `xor:"effect" help:"Kill the function at a random moment (lambda), or after --latency."`
-	Latency   *fault.Latency `short:"l" placeholder:"TIME" help:"Delay it, by 200ms or by a distribution: p50=4ms,p99=20ms."`
+	Latency   *fault.Latency `short:"l" placeholder:"TIME" help:"Delay by a fixed time (200ms) or by a distribution (p50=4ms,p99=20ms)."`
 	Rate      float64        `default:"1" help:"The share of calls affected, above 0 and up to 1."`
 	Count     int            `help:"Stop after this many times; 0 means never."`
 	Seed      uint64         `help:"Seed of the random choices, to repeat a run."`

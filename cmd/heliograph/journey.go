@@ -13,7 +13,7 @@ import (
 
 // journeyCommand prints the journey of one message.
 type journeyCommand struct {
-	ID    string        `arg:"" help:"The message's id of SQS, or the Id that its producer gave it."`
+	ID    string        `arg:"" help:"The message's SQS id, or the Id that its producer chose."`
 	Since time.Duration `default:"6h" help:"How far back to look in a deployed stack's logs and traces, at most 24h."`
 	JSON  bool          `name:"json" help:"Print the journey as JSON."`
 }

@@ -25,12 +25,12 @@ import (
 // localCommand runs the stack on this machine, against the simulator.
 type localCommand struct {
 	Port         int               `default:"4700" help:"First of three ports: the AWS APIs here, the WebSocket API and the HTTP API on the next two; 0 picks free ports."`
-	AllowHost    []string          `placeholder:"NAME" help:"Answer to this host name, too, and trust pages that are served under it; only loopback names are by default."`
+	AllowHost    []string          `placeholder:"NAME" help:"Also answer to this host name and trust pages served under it; by default, only loopback names are."`
 	Config       map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s; KEY=@FILE reads the value from a file."`
 	Latency      string            `enum:"none,aws" default:"none" help:"aws: delay each AWS call by what is typical on AWS."`
 	MetricPeriod time.Duration     `default:"1m" help:"How long a minute of metrics and alarms really lasts; 1s lets alarms fire within seconds."`
 	Logs         bool              `help:"Show the functions' logs."`
-	Hello        bool              `help:"Once it runs, take a first message through it and print each step."`
+	Hello        bool              `help:"Once ready, send a first message through the stack and print each step."`
 }
 
 func (localCommand) Help() string {

@@ -38,15 +38,15 @@ type commands struct {
 
 	Local   localCommand   `cmd:"" help:"Run the whole service on this machine."`
 	Env     envCommand     `cmd:"" help:"Print the local stack's access key as shell commands, for the AWS command line."`
-	Hello   helloCommand   `cmd:"" help:"Take one message through the stack and print each step."`
+	Hello   helloCommand   `cmd:"" help:"Send one message through the stack and print each step."`
 	Token   tokenCommand   `cmd:"" help:"Print a token that lets a user connect."`
 	Connect connectCommand `cmd:"" help:"Connect as a user and print what arrives."`
 	Send    sendCommand    `cmd:"" help:"Send a message to users, to a connection or to everybody online, through the queue."`
 	DLQ     dlqCommand     `cmd:"" name:"dlq" help:"Inspect dead letters, and put them back or drop them."`
 	Online  onlineCommand  `cmd:"" help:"List who is online."`
 	Metrics metricsCommand `cmd:"" help:"List the metrics of the local stack with their last values."`
-	Journey journeyCommand `cmd:"" help:"Tell where a message went, and what became of it."`
-	Top     topCommand     `cmd:"" help:"Show the main figures of the local stack, again and again."`
+	Journey journeyCommand `cmd:"" help:"Show where a message went and what became of it."`
+	Top     topCommand     `cmd:"" help:"Show the main figures of the local stack, refreshed continuously."`
 	Alarms  alarmsCommand  `cmd:"" help:"List the alarms: state, since when, why, and the runbook."`
 	Doctor  doctorCommand  `cmd:"" help:"Find out what is wrong with a stack, or with an account that shall have one."`
 	Load    loadCommand    `cmd:"" help:"Put a load on a stack, and measure what is lost and how late messages are."`

@@ -15,8 +15,8 @@ import (
 
 // onlineCommand lists the online users, or shows the status of the named ones.
 type onlineCommand struct {
-	Users []string `arg:"" optional:"" help:"Users to ask about; without any, all who are online are listed."`
-	JSON  bool     `name:"json" help:"Print the API's own JSON, one line a page."`
+	Users []string `arg:"" optional:"" help:"Users to ask about; without any, all online users are listed."`
+	JSON  bool     `name:"json" help:"Print the API's own JSON, one page per line."`
 	credential
 }
 
@@ -94,20 +94,20 @@ func (t *target) eachPage(ctx context.Context, token string, users []string, use
 func (t *target) page(ctx context.Context, token, reference string) (page []byte, next string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.HTTPURL+reference, nil)
 	if err != nil {
-		return nil, "", fmt.Errorf("ask who is online: %w", err)
+		return nil, "", fmt.Errorf("query presence: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, "", fmt.Errorf("ask who is online: %w", err)
+		return nil, "", fmt.Errorf("query presence: %w", err)
 	}
 	defer response.Body.Close()
 	page, err = io.ReadAll(response.Body)
 	if err != nil {
-		return nil, "", fmt.Errorf("ask who is online: %w", err)
+		return nil, "", fmt.Errorf("query presence: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, "", fmt.Errorf("ask who is online: %s: %s", response.Status, page)
+		return nil, "", fmt.Errorf("query presence: %s: %s", response.Status, page)
 	}
 	next, err = nextReference(response.Header.Get("Link"))
 	return page, next, err
@@ -121,7 +121,7 @@ func nextReference(link string) (string, error) {
 	}
 	reference, parameters, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
 	if !ok || !strings.Contains(parameters, `rel="next"`) || !strings.HasPrefix(reference, "?") {
-		return "", errors.New("ask who is online: the Link header should be <?…>; rel=\"next\", and is " + link)
+		return "", errors.New("query presence: the Link header should be <?…>; rel=\"next\", and is " + link)
 	}
 	return "/user/online" + reference, nil
 }

@@ -18,11 +18,11 @@ import (
 type sendCommand struct {
 	Users      []string `name:"user" short:"u" sep:"none" placeholder:"USER" help:"The user to send to; repeat for more users."`
 	Connection string   `placeholder:"ID" help:"Send to this connection only."`
-	Broadcast  bool     `help:"Send to everybody who is online."`
+	Broadcast  bool     `help:"Send to all online users."`
 
-	ID      string `help:"Name the message, so that it is not delivered again if it is sent again."`
+	ID      string `help:"The message's Id: a repeat with the same Id is not delivered again."`
 	Receipt bool   `help:"Publish a delivery receipt on the event topic; requires --id."`
-	Expires string `placeholder:"TIME" help:"Do not deliver it later than this: a time such as 2026-01-02T15:04:05Z, or one from now such as 90s."`
+	Expires string `placeholder:"TIME" help:"Drop the message after this time: a time such as 2026-01-02T15:04:05Z, or one from now such as 90s."`
 
 	Group string `placeholder:"NAME" help:"The tenant that the message belongs to, so that no tenant's messages wait behind those of a busy one (MessageGroupId)."`
 

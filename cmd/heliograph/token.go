@@ -18,7 +18,7 @@ import (
 // tokenCommand prints a signed token for a user.
 type tokenCommand struct {
 	User string        `required:"" short:"u" help:"The user that the token names."`
-	TTL  time.Duration `name:"ttl" default:"1h" help:"How long it is valid."`
+	TTL  time.Duration `name:"ttl" default:"1h" help:"How long the token stays valid."`
 }
 
 func (tokenCommand) Help() string {

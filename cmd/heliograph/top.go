@@ -12,7 +12,7 @@ import (
 // topCommand shows the lines of the stack's dashboard, refreshed until it is interrupted.
 type topCommand struct {
 	Once  bool          `help:"Print the figures once and end."`
-	All   bool          `help:"Show the lines without a value, too."`
+	All   bool          `help:"Include metrics without a value."`
 	Every time.Duration `default:"2s" help:"How often to look."`
 	Range int           `default:"15" name:"minutes" help:"How many minutes the small graphs cover."`
 }

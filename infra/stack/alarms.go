@@ -104,13 +104,13 @@ func (d *deployment) openConnectionAlarms() []alarm {
 	return []alarm{
 		{
 			kind: "connections-drop", severity: page,
-			meaning:    "Many connections went away at once.",
+			meaning:    "Many connections closed at once.",
 			expression: "IF(m-DIFF(m)>=100,-100*DIFF(m)/(m-DIFF(m)),0)", inputs: []input{open},
 			stat: "Maximum", period: 5 * time.Minute, m: 1, n: 1, threshold: 30, unit: "% of the connections within 5 minutes", missing: missingIsSame,
 		},
 		{
 			kind: "connections-unusual", severity: ticket,
-			meaning:    "The number of connections is not what this hour of the week usually has.",
+			meaning:    "The number of connections is unusual for this hour of the week.",
 			expression: "ANOMALY_DETECTION_BAND(m,3)", band: true, inputs: []input{open},
 			stat: "Average", period: 5 * time.Minute, m: 3, n: 3, missing: missingIsSame,
 		},
@@ -122,7 +122,7 @@ func (d *deployment) openConnectionAlarms() []alarm {
 		},
 		{
 			kind: "connect-rate", severity: page,
-			meaning:    "New connections come almost as fast as API Gateway lets them in.",
+			meaning:    "New connections arrive almost as fast as API Gateway admits them.",
 			expression: filled("c") + "/60", inputs: []input{{id: "c", series: d.ofSockets("ConnectCount")}},
 			stat: "Sum", period: time.Minute, m: 2, n: 3, threshold: 400, unit: "connections a second", missing: missingIsGood,
 		},
@@ -148,13 +148,13 @@ func (d *deployment) tokenAlarms() []alarm {
 		},
 		{
 			kind: "keys-not-refreshed", severity: ticket,
-			meaning: "The secret or the published keys can't be read again; tokens are verified with the last good ones.",
+			meaning: "The secret or the published keys can't be refreshed; tokens are verified with the last good ones.",
 			inputs:  []input{d.counts("f", catalogue.KeyRefreshFailures)},
 			stat:    "Sum", period: 5 * time.Minute, m: 3, n: 3, threshold: 1, unit: "failed reads in 5 minutes", missing: missingIsGood,
 		},
 		{
 			kind: "keys-ending", severity: page,
-			meaning: "The last good secret or keys are about to end, and nobody will get in.",
+			meaning: "The last good secret or keys are about to expire; then every token is refused.",
 			inputs:  []input{d.counts("left", catalogue.KeyTimeLeft)},
 			// A single failure of a function that was idle for long doesn't matter, so one minute is not enough.
 			stat: "Minimum", period: time.Minute, m: 2, n: 3, below: true, threshold: d.config.KeyGrace.Seconds() / 2, unit: "seconds left", missing: missingIsGood,
@@ -182,7 +182,7 @@ func (d *deployment) gatewayAlarms() []alarm {
 		},
 		{
 			kind: "client-errors", severity: ticket,
-			meaning:    "API Gateway refuses what many clients send.",
+			meaning:    "API Gateway refuses many clients' requests.",
 			expression: ratio(filled("e"), sum("c", "m", "e"), 100),
 			inputs:     []input{{id: "e", series: d.ofSockets("ClientError")}, {id: "c", series: connects}, {id: "m", series: messages}},
 			stat:       "Sum", period: time.Minute, m: 5, n: 5, threshold: 20, unit: "% of what the gateway handled", missing: missingIsGood,
@@ -238,13 +238,13 @@ func (d *deployment) messageAlarms(q queues) []alarm {
 		},
 		{
 			kind: "rejected-by-producer", severity: ticket,
-			meaning:    "A producer sends what can't be delivered.",
+			meaning:    "A producer sends messages that can't be delivered.",
 			expression: ratio(filled("rejected"), filled("received"), 20), inputs: []input{rejected, received},
 			stat: "Sum", period: 5 * time.Minute, m: 3, n: 5, threshold: 5, unit: "% of the messages", missing: missingIsGood,
 		},
 		{
 			kind: "in-flight", severity: ticket,
-			meaning: "Almost as many messages are being worked on as SQS allows.",
+			meaning: "Almost as many messages are in flight as SQS allows.",
 			inputs:  []input{{id: "v", series: ofQueue("ApproximateNumberOfMessagesNotVisible", q.send)}},
 			stat:    "Maximum", period: time.Minute, m: 5, n: 5, threshold: maxInFlight * 80 / 100, unit: "messages", missing: missingIsGood,
 		},
@@ -264,7 +264,7 @@ func (d *deployment) deadLetterAlarms(q queues) []alarm {
 	all := []alarm{
 		{
 			kind: "crash-dead-letters", severity: ticket,
-			meaning:    "Messages became dead letters without being judged: send crashed over them, again and again.",
+			meaning:    "Messages became dead letters without a reason: send crashed on them repeatedly.",
 			expression: fmt.Sprintf("IF(%[1]s>0,%[1]s,0)", "DIFF("+gauge("v")+")-"+filled("dead")), inputs: []input{visible(q.sendDeadLetters), d.counts("dead", catalogue.MessagesDeadLettered)},
 			stat: "Sum", period: 5 * time.Minute, m: 1, n: 1, threshold: 1, unit: "dead letters in 5 minutes", missing: missingIsGood,
 		},
@@ -282,7 +282,7 @@ func (d *deployment) deadLetterAlarms(q queues) []alarm {
 	}{{"send", q.sendDeadLetters}, {"grace", q.graceDeadLetters}} {
 		all = append(all, alarm{
 			kind: "dead-letters", of: dead.of, severity: ticket,
-			meaning:    fmt.Sprintf("Something came to the queue %s that could not be worked on.", dead.queue.name),
+			meaning:    fmt.Sprintf("A record that could not be processed arrived on the queue %s.", dead.queue.name),
 			expression: grown("v"), inputs: []input{visible(dead.queue)},
 			stat: "Maximum", period: time.Minute, m: 1, n: 1, threshold: 1, unit: "new dead letters in a minute", missing: missingIsGood,
 		})
@@ -314,7 +314,7 @@ func (d *deployment) sweepAlarms() []alarm {
 		},
 		{
 			kind: "ghosts", severity: ticket,
-			meaning: "More connections are due for verification than sweep gets to: ghosts stay online for longer than a lease.",
+			meaning: "More connections are due for verification than sweep can handle: ghosts stay online for longer than a lease.",
 			inputs:  []input{{id: "b", series: d.own(catalogue.SweepBacklog)[0]}},
 			stat:    "Maximum", period: time.Minute, m: 5, n: 5, threshold: float64(10 * d.config.SweepRate), unit: "connections", missing: missingIsSame,
 		},
@@ -333,7 +333,7 @@ func (d *deployment) eventAlarms(q queues) []alarm {
 		},
 		{
 			kind: "grace-age", severity: ticket,
-			meaning: "Users who went offline wait to be announced.",
+			meaning: "Offline announcements are delayed.",
 			inputs:  []input{{id: "age", series: ofQueue("ApproximateAgeOfOldestMessage", q.grace)}},
 			stat:    "Maximum", period: time.Minute, m: 5, n: 5, threshold: (d.config.PresenceGrace + time.Minute).Seconds(), unit: "seconds", missing: missingIsGood,
 		},
@@ -345,7 +345,7 @@ func (d *deployment) eventAlarms(q queues) []alarm {
 		},
 		{
 			kind: "stream-failures", severity: page,
-			meaning:    "Presence changes could not be announced and were given up.",
+			meaning:    "Presence changes could not be announced and were abandoned.",
 			expression: grown("v"), inputs: []input{{id: "v", series: ofQueue("ApproximateNumberOfMessagesVisible", q.streamFailures)}},
 			stat: "Maximum", period: time.Minute, m: 1, n: 1, threshold: 1, unit: "new batches in a minute", missing: missingIsGood,
 		},

@@ -24,7 +24,7 @@ func (d *deployment) functionErrors(name string) alarm {
 	const errors = "MAX([FILL(lambda,0),FILL(own,0)])"
 	return alarm{
 		kind: "errors", of: name, severity: s,
-		meaning:    fmt.Sprintf("%s fails, or answers that it failed.", name),
+		meaning:    fmt.Sprintf("%s fails, or answers with an error.", name),
 		expression: fmt.Sprintf("IF(%s>=20,100*%s/%s,IF(%s>=3,100,0))", filled("inv"), errors, filled("inv"), errors),
 		inputs: []input{
 			{id: "lambda", series: d.ofFunction("Errors", name)},
@@ -40,7 +40,7 @@ func (d *deployment) functionErrors(name string) alarm {
 func (d *deployment) nearTimeout(name string) alarm {
 	return alarm{
 		kind: "near-timeout", of: name, severity: ticket,
-		meaning:    fmt.Sprintf("%s takes almost as long as it may.", name),
+		meaning:    fmt.Sprintf("%s runs for almost as long as its timeout allows.", name),
 		expression: fmt.Sprintf("100*took/%d", timeouts[name].Milliseconds()), inputs: []input{{id: "took", series: d.ofFunction("Duration", name)}},
 		stat: "p99", period: time.Minute, m: 5, n: 5, threshold: 80, unit: "% of its time-out, p99", missing: missingIsGood, fewSamples: "ignore",
 	}
@@ -66,7 +66,7 @@ func (d *deployment) functionAlarms() []alarm {
 		},
 		{
 			kind: "timeouts", severity: page,
-			meaning: "Functions run into their time-outs.",
+			meaning: "Functions time out.",
 			inputs:  []input{d.counts("missed", catalogue.DeadlinesMissed)},
 			stat:    "Sum", period: 5 * time.Minute, m: 1, n: 1, threshold: 3, unit: "time-outs in 5 minutes", missing: missingIsGood,
 		},
@@ -126,7 +126,7 @@ func (d *deployment) telemetryAlarms(targets alarmTargets) []alarm {
 	all := []alarm{
 		{
 			kind: "telemetry-dead", severity: page,
-			meaning:    "send runs and says nothing: its metrics are lost, and every alarm on them is blind.",
+			meaning:    "send runs but writes no metrics, so every alarm on them is blind.",
 			expression: "IF(" + filled("inv") + ">=5 AND " + filled("received") + "==0,1,0)",
 			inputs:     []input{{id: "inv", series: d.ofFunction("Invocations", heliograph.Send)}, d.counts("received", catalogue.MessagesReceived)},
 			stat:       "Sum", period: time.Minute, m: 5, n: 5, threshold: 1, unit: "(1: no metrics)", missing: missingIsGood,

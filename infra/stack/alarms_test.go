@@ -117,7 +117,7 @@ func alarmsDocument(all []alarm) string {
 		} else {
 			fmt.Fprintf(&b, "\n%s **%s** %s, ", comparison, strconv.FormatFloat(a.threshold, 'f', -1, 64), a.unit)
 		}
-		fmt.Fprintf(&b, "%d of %d periods of %s; missing data: %s.\n", a.m, a.n, a.period, a.missing)
+		fmt.Fprintf(&b, "%d of %d periods of %s; missing data: %s.\n", a.m, a.n, short(a.period), a.missing)
 	}
 	return b.String()
 }

@@ -47,7 +47,7 @@ func declareFunctions(d *deployment, f foundations) functionSet {
 func (d *deployment) authorizer(f foundations) specification {
 	s := specification{
 		name:        heliograph.Authorizer,
-		description: "Decides by a request's token who may connect or ask",
+		description: "Decides, by a request's token, whether it may connect or query",
 		memory:      modestMemory,
 		environment: map[string]string{
 			"JWT_SECRET_PARAMETER":          f.parameters.jwtSecret.name,
@@ -137,7 +137,7 @@ func (d *deployment) send(f foundations) specification {
 func (d *deployment) online(f foundations) specification {
 	return specification{
 		name:        heliograph.Online,
-		description: "Answers who is online",
+		description: "Answers presence queries",
 		memory:      modestMemory,
 		environment: map[string]string{"ONLINE_QUERY": d.config.OnlineQuery},
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
@@ -153,7 +153,7 @@ func (d *deployment) online(f foundations) specification {
 func (d *deployment) announce(f foundations) specification {
 	return specification{
 		name:        heliograph.Announce,
-		description: "Publishes who came online and who went offline",
+		description: "Publishes users' coming online and going offline",
 		memory:      modestMemory,
 		environment: map[string]string{"PRESENCE_GRACE": d.config.PresenceGrace.String()},
 		wiring: pulumi.StringMap{

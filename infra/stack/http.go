@@ -23,7 +23,7 @@ func declareHTTPAPI(d *deployment, functions functionSet) (httpAPI, *apigatewayv
 	defer c.complete()
 	api := declare(c, "api", apigatewayv2.NewApi, &apigatewayv2.ApiArgs{
 		Name:              pulumi.String(d.physical("http")),
-		Description:       pulumi.String("Heliograph: who is online"),
+		Description:       pulumi.String("Heliograph: presence queries"),
 		ProtocolType:      pulumi.String("HTTP"),
 		CorsConfiguration: d.cors(),
 	}, c.guard())

@@ -3,6 +3,7 @@ package stack
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"heliograph"
@@ -92,7 +93,7 @@ func (d *deployment) burns() (all []alarm) {
 func (d *deployment) burnWindow(p promise, kind, of string, window time.Duration, floor int) alarm {
 	return alarm{
 		kind: kind, of: of, severity: silent, runbook: p.name + "-burn",
-		meaning:    fmt.Sprintf("%s, over %s.", p.meaning, window),
+		meaning:    fmt.Sprintf("%s, over %s.", p.meaning, short(window)),
 		expression: d.burnRate(p, floor), inputs: p.inputs,
 		stat: "Sum", period: window, m: 1, n: 1, missing: missingIsGood,
 	}
@@ -102,4 +103,9 @@ func (d *deployment) burnWindow(p promise, kind, of string, window time.Duration
 func (d *deployment) burnRate(p promise, floor int) string {
 	budget := strconv.FormatFloat(1-d.config.Objectives[p.name]/100, 'g', 6, 64)
 	return fmt.Sprintf("IF(%s>=%d,%s/%s/%s,0)", p.all, floor, p.bad, p.all, budget)
+}
+
+// short formats a duration without parts that are zero: 1h, not 1h0m0s.
+func short(d time.Duration) string {
+	return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(d.String())
 }

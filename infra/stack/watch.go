@@ -18,7 +18,7 @@ const (
 // header names the stack and links to its documentation.
 func (d *deployment) header() widget {
 	text := fmt.Sprintf("# Heliograph, stage %s\n"+
-		"Pages wake somebody, tickets wait for the morning. The promises below come first: if none burns, users notice nothing.\n\n"+
+		"Pages need attention now, tickets can wait until morning. The promises below come first: if none burns, users notice nothing.\n\n"+
 		"Each alarm has a runbook: %s. On a terminal: `heliograph alarms --stack %s`. "+
 		"To follow one message: `heliograph journey ID --stack %s`.",
 		d.stage, d.runbookLink("README"), d.stage, d.stage)

@@ -32,7 +32,7 @@ var (
 // Who may come in.
 var (
 	TokensAccepted = counter("TokensAccepted",
-		"Tokens that named a user and were let in.",
+		"Tokens that were accepted.",
 		heliograph.Authorizer).alwaysWritten()
 	TokensRejected = counter("TokensRejected",
 		"Tokens, or requests without one, that were answered with a Deny policy (403). The property `reason` says why.",
@@ -49,7 +49,7 @@ var (
 // Who is there.
 var (
 	ConnectionsOpened = counter("ConnectionsOpened",
-		"Connections that were opened and recorded.",
+		"Connections opened and recorded.",
 		heliograph.Connect)
 	ConnectionsRefused = counter("ConnectionsRefused",
 		"Connections that were refused (429), because their user has as many as `maxConnectionsPerUser` allows.",
@@ -65,7 +65,7 @@ var (
 		"Connections that were verified at the end of their lease and found alive.",
 		heliograph.Sweep)
 	SweepBacklog = gauge("SweepBacklog",
-		"Connections whose lease had ended and that this run of `sweep` did not get to.",
+		"Connections whose lease had ended but which this run of `sweep` did not reach.",
 		heliograph.Sweep)
 	ActiveConnections = gauge("ActiveConnections",
 		"Connections that are open, counted once a minute.",
@@ -74,16 +74,16 @@ var (
 		"Users who are online, counted once a minute.",
 		heliograph.Sweep)
 	OnlineQueries = counter("OnlineQueries",
-		"Presence queries that were answered, each page on its own.",
+		"Presence queries answered; each page counts.",
 		heliograph.Online)
 	OnlineQueriesForbidden = counter("OnlineQueriesForbidden",
 		"Presence queries about other users that were answered 403, because `onlineQuery` does not let their token ask them.",
 		heliograph.Online)
 	UsersCameOnline = counter("UsersCameOnline",
-		"Events that a user came online which were published.",
+		"Published events that a user came online.",
 		heliograph.Announce)
 	UsersWentOffline = counter("UsersWentOffline",
-		"Events that a user went offline which were published, after the grace period.",
+		"Published events that a user went offline, after the grace period.",
 		heliograph.Announce)
 	EventsHeldBack = counter("EventsHeldBack",
 		"Presence changes that were not published: the user was back within the grace period, or a newer change overtook them.",
@@ -93,23 +93,23 @@ var (
 // What was sent.
 var (
 	MessagesReceived = counter("MessagesReceived",
-		"Messages that came from the queue, follow-ups included.",
+		"Messages received from the queue, including follow-ups.",
 		heliograph.Send)
 	MessagesRejected = counter("MessagesRejected",
 		"Messages that can never be delivered: malformed, without a target, or too large. They go to the dead-letter queue at once.",
 		heliograph.Send)
 	MessagesExpired = counter("MessagesExpired",
-		"Messages that were dropped because their `ExpiresAt` had passed.",
+		"Messages dropped because their `ExpiresAt` had passed.",
 		heliograph.Send)
 	MessagesOffline = counter("MessagesOffline",
-		"Messages that were dropped because none of those whom they name had an open connection.",
+		"Messages dropped because none of their recipients had an open connection.",
 		heliograph.Send)
 	DuplicatesDropped = counter("DuplicatesDropped",
 		"Users, or connections addressed by their id, that were not sent a message again because they had one with the same `Id` "+
 			"within `idempotencyWindow`.",
 		heliograph.Send)
 	BroadcastUsers = counter("BroadcastUsers",
-		"Users whom broadcasts have gone through, whatever came of it. A broadcast is done when it has gone through all who are "+
+		"Users that broadcasts have covered, whatever the outcome. A broadcast is done when it has covered all users "+
 			"online: compare with OnlineUsers.",
 		heliograph.Send)
 	ReceiptsPublished = counter("ReceiptsPublished",
@@ -132,7 +132,7 @@ var (
 			"that is still being opened). A follow-up tries again.",
 		heliograph.Send)
 	PostsThrottled = counter("PostsThrottled",
-		"Answers 429 of the gateway, those included that a retry made up for. `send` posts less at once while they come.",
+		"429 answers of the gateway, including those that a retry made up for. `send` makes fewer concurrent posts while they continue.",
 		heliograph.Send).everySecond() // the gateway's limit is one of a second
 	DeliveriesDue = counter("DeliveriesDue",
 		"Posts to one connection that the promise of delivery is about: those delivered or failed on a message's first attempt, broadcasts "+

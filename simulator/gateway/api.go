@@ -255,7 +255,7 @@ func (a *API) checkRoute(c RouteConfig) error {
 	case a.config.Protocol == HTTP && !httpRoute.MatchString(c.Key):
 		return badRequest("the route key %q is not <METHOD> <path> or $default; the simulator knows no path variables", c.Key)
 	case a.config.Protocol == WebSocket && (c.Key == "" || strings.ContainsAny(c.Key, " /")):
-		return badRequest("the route key %q is none of a WebSocket API", c.Key)
+		return badRequest("%q is not a route key of a WebSocket API", c.Key)
 	case strings.HasPrefix(c.Key, "$") && !slices.Contains(predefined[a.config.Protocol], c.Key):
 		return badRequest("the route key %q is not predefined", c.Key)
 	case c.AuthorizationType == "CUSTOM" && c.Authorizer == "":

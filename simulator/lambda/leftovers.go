@@ -28,7 +28,7 @@ func removeLeftovers(workDir string) error {
 	for _, pattern := range []string{"environments-*-*", "code-*-*"} {
 		found, err := fs.Glob(os.DirFS(workDir), pattern)
 		if err != nil {
-			return fmt.Errorf("finding what a killed simulator left: %w", err)
+			return fmt.Errorf("finding leftovers of a killed simulator: %w", err)
 		}
 		for _, folder := range found {
 			pid, err := strconv.Atoi(strings.Split(path.Base(folder), "-")[1])
@@ -36,7 +36,7 @@ func removeLeftovers(workDir string) error {
 				continue
 			}
 			if err := os.RemoveAll(filepath.Join(workDir, folder)); err != nil {
-				return fmt.Errorf("removing what a killed simulator left: %w", err)
+				return fmt.Errorf("removing leftovers of a killed simulator: %w", err)
 			}
 		}
 	}

@@ -174,7 +174,7 @@ func (s *Server) Subscribe(topicARN TopicARN, protocol, endpoint string, attribu
 
 // checkEndpoint checks an endpoint, and reports whether its subscription waits for a confirmation.
 func checkEndpoint(protocol, endpoint string) (pending bool, err error) {
-	bad := errInvalid("Endpoint", "%q is none of protocol %s", endpoint, protocol)
+	bad := errInvalid("Endpoint", "%q is not an endpoint for the protocol %s", endpoint, protocol)
 	switch protocol {
 	case "sqs":
 		parts := strings.Split(endpoint, ":")

@@ -123,7 +123,7 @@ func (p *ruleParser) state() (condition, error) {
 	if len(p.tokens) == 0 {
 		return nil, fmt.Errorf("it ends too early")
 	}
-	return nil, fmt.Errorf("%q is none of ALARM, OK, INSUFFICIENT_DATA, TRUE, FALSE, NOT and an opening parenthesis", p.tokens[0])
+	return nil, fmt.Errorf("%q is not one of ALARM, OK, INSUFFICIENT_DATA, TRUE, FALSE, NOT and an opening parenthesis", p.tokens[0])
 }
 
 // nameOf is the name in an alarm's ARN, or the name itself.
