@@ -53,8 +53,8 @@ const (
 	streamShards  = 4 // assumed: of a new table on demand
 )
 
-// customMetrics are 34 by stage, and 3 by stage and function, which make 16 series.
-const customMetrics = 34 + 16
+// customMetrics are 35 by stage, and 3 by stage and function, which make 16 series.
+const customMetrics = 35 + 16
 
 // Function is what an invocation takes.
 type Function struct {
@@ -106,7 +106,7 @@ func Month(l Load, c Choices) []Line {
 				minutes*(SweepOfNothing.Read+CountOf100/100*2*l.Connections)) * readUnit,
 		},
 		{fmt.Sprintf("logs, some %v KB an invocation", c.LogKB), fmt.Sprintf("*I s* · %v KB", c.LogKB), "0.50 / GB", calls * s * c.LogKB / million * logGigabyte},
-		{"custom metrics: 34 by stage, 3 by function in 16 series", fmt.Sprint(customMetrics), "0.30 each", customMetrics * customMetric},
+		{"custom metrics: 35 by stage, 3 by function in 16 series", fmt.Sprint(customMetrics), "0.30 each", customMetrics * customMetric},
 		{"X-Ray: traces that Lambda samples", "*X s*, below", "5.00 / million", l.traces(c) * s * trace},
 		{"alarms, `full`", "below", "", c.Alarms},
 		{"dashboard", "1", "3.00", dashboard},

@@ -91,7 +91,7 @@ func TestListSaysWhatItDoesNotShow(t *testing.T) {
 		if got := strings.Count(b.out.String(), "undelivered"); got != 12 {
 			t.Errorf("%d are listed, want 12", got)
 		}
-		want := "about 23 more are there: raise --limit, which is 12\nabout 2 more are hidden, since somebody else is reading them\n"
+		want := "about 23 more are there: raise --limit, which is 12\nabout 2 more are hidden: another reader has received them\n"
 		if diff := gocmp.Diff(want, b.err.String()); diff != "" {
 			t.Error(diff)
 		}
@@ -106,7 +106,7 @@ func TestListOfNothing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, buried, reason, want string }{
 		{"empty queue", "", "", "there is nothing to see in http://sqs.test/123456789012/dead\n"},
-		{"all hidden", "taken", "", "there is nothing to see in http://sqs.test/123456789012/dead\nabout 1 more are hidden, since somebody else is reading them\n"},
+		{"all hidden", "taken", "", "there is nothing to see in http://sqs.test/123456789012/dead\nabout 1 more are hidden: another reader has received them\n"},
 		{"other reasons", "there", "crash", "no message in http://sqs.test/123456789012/dead has the reason crash; there are: undelivered (1)\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -58,7 +58,7 @@ func TestAllSaysWhatIsHidden(t *testing.T) {
 		}
 		drop := dlqDropCommand{Picked: dlqPicked{All: true}, Yes: true}
 		wantError(t, drop.drop(t.Context(), b.world, b.queue), "")
-		if got, want := b.err.String(), "about 2 more are hidden, since somebody else is reading them\n"; got != want || !strings.HasSuffix(b.out.String(), "3 dropped\n") {
+		if got, want := b.err.String(), "about 2 more are hidden: another reader has received them\n"; got != want || !strings.HasSuffix(b.out.String(), "3 dropped\n") {
 			t.Errorf("the command says %q, want %q\n%s", got, want, b.out)
 		}
 	})

@@ -132,7 +132,7 @@ var (
 			"that is still being opened). A follow-up tries again.",
 		heliograph.Send)
 	PostsThrottled = counter("PostsThrottled",
-		"429 answers of the gateway, including those that a retry made up for. `send` makes fewer concurrent posts while they continue.",
+		"Answers 429 of the gateway, including those that a retry made up for. `send` makes fewer concurrent posts while they continue.",
 		heliograph.Send).everySecond() // the gateway's limit is one of a second
 	DeliveriesDue = counter("DeliveriesDue",
 		"Posts to one connection that the promise of delivery is about: those delivered or failed on a message's first attempt, broadcasts "+

@@ -94,7 +94,7 @@ func TestCreationRefuses(t *testing.T) {
 		"authorizer without URI":     {authorizer(sockets, func(c *AuthorizerConfig) { c.URI = "" }), "no function's invoke ARN"},
 		"route to nothing":           {route(sockets, RouteConfig{Key: "a", Target: "integrations/x"}), "Unable to find Integration"},
 		"route without target":       {route(sockets, RouteConfig{Key: "a"}), "the target"},
-		"route of HTTP":              {route(sockets, RouteConfig{Key: "GET /a", Target: target}), "none of a WebSocket API"},
+		"route of HTTP":              {route(sockets, RouteConfig{Key: "GET /a", Target: target}), "not a route key of a WebSocket API"},
 		"route not predefined":       {route(sockets, RouteConfig{Key: "$else", Target: target}), "not predefined"},
 		"route with a variable":      {route(plain, RouteConfig{Key: "GET /{id}", Target: target}), "no path variables"},
 		"route by IAM":               {route(sockets, RouteConfig{Key: "$connect", Target: target, AuthorizationType: "AWS_IAM"}), "authorization type"},

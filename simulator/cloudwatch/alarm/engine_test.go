@@ -574,7 +574,7 @@ func TestRefusedComposites(t *testing.T) {
 		"ALARM(a":                "a closing parenthesis is missing",
 		"(ALARM(a)":              "a closing parenthesis is missing",
 		"ALARM a":                "needs the name of an alarm in parentheses",
-		"BROKEN(a)":              `"BROKEN" is none of ALARM`,
+		"BROKEN(a)":              `"BROKEN" is not one of ALARM`,
 		"ALARM(b)":               `needs "b", which does not exist yet`,
 		strings.Repeat("(", 501): "502 elements",
 	} {
