@@ -1,10 +1,10 @@
-// What all pages share: templates, requests, and how things look.
+// What all pages share: templates, requests and looks.
 import { html, svg, nothing, render } from './vendor/lit-html.js';
 export { html, svg, nothing, render };
 
 const data = '/_heliograph/';
 
-// The address that the stack prints at its start holds the key of the run; from then on the browser keeps it.
+// The address printed at the start holds the run's key; then the browser keeps it.
 const given = new URLSearchParams(location.search).get('key');
 if (given) {
   localStorage.setItem('key', given);
