@@ -233,13 +233,13 @@ func TestBadKeySets(t *testing.T) {
 	}{
 		"server error":    {http.StatusInternalServerError, "", "status 500"},
 		"redirect":        {http.StatusFound, "", "status 302"},
-		"a page":          {http.StatusOK, "<html>", "no JSON Web Key Set"},
-		"keys no list":    {http.StatusOK, `{"keys":{}}`, "no JSON Web Key Set"},
-		"no list of keys": {http.StatusOK, `{}`, "no JSON Web Key Set"},
+		"a page":          {http.StatusOK, "<html>", "not a JSON Web Key Set"},
+		"keys no list":    {http.StatusOK, `{"keys":{}}`, "not a JSON Web Key Set"},
+		"no list of keys": {http.StatusOK, `{}`, "not a JSON Web Key Set"},
 		"no keys":         {http.StatusOK, `{"keys":[]}`, "no key that can verify"},
 		"unusable keys":   {http.StatusOK, `{"keys":[{"kty":"oct"},7]}`, "no key that can verify"},
 		"very large":      {http.StatusOK, `{"keys":[` + strings.Repeat(" ", maxKeySetBytes) + `]}`, "over 131072 bytes"},
-		"an empty answer": {http.StatusOK, "", "no JSON Web Key Set"},
+		"an empty answer": {http.StatusOK, "", "not a JSON Web Key Set"},
 	}
 	token := sign(t, jwt.SigningMethodEdDSA, edKey(), longLived, map[string]any{"kid": "ed"})
 	for name, test := range tests {

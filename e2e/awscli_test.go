@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // awsCLI returns a function that runs the AWS command line against the stack. CI installs Debian's, which uses SQS's
@@ -120,6 +122,60 @@ func TestAWSCommandLine(t *testing.T) {
 		t.Errorf("the connection is %+v", connection)
 	}
 }
+
+// TestAWSCommandLineWatches proves that the AWS command line finds the stack's metrics and alarms, as it would on AWS.
+func TestAWSCommandLineWatches(t *testing.T) {
+	t.Parallel()
+	aws := awsCLI(t)
+	user := newUser()
+	phone := connect(t, user)
+	send(t, user, "counted")
+	if got := phone.next(t); got != "counted" {
+		t.Fatalf("arrived %q", got)
+	}
+	var listed struct {
+		Metrics []struct{ Dimensions []dimension }
+	}
+	eventually(t, "MessagesReceived is listed", func(context.Context) (bool, error) {
+		decode(t, aws("cloudwatch", "list-metrics", "--namespace", "Heliograph", "--metric-name", "MessagesReceived"), &listed)
+		return len(listed.Metrics) > 0, nil
+	})
+	query, err := json.Marshal([]any{map[string]any{"Id": "m", "MetricStat": map[string]any{
+		"Metric": map[string]any{"Namespace": "Heliograph", "MetricName": "MessagesReceived", "Dimensions": listed.Metrics[0].Dimensions},
+		"Period": 3600, "Stat": "Sum",
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	var data struct {
+		MetricDataResults []struct{ Values []float64 }
+	}
+	decode(t, aws("cloudwatch", "get-metric-data", "--metric-data-queries", string(query),
+		"--start-time", now.Add(-time.Hour).Format(time.RFC3339), "--end-time", now.Add(time.Hour).Format(time.RFC3339)), &data)
+	if len(data.MetricDataResults) != 1 || len(data.MetricDataResults[0].Values) == 0 || data.MetricDataResults[0].Values[0] < 1 {
+		t.Errorf("MessagesReceived is %+v", data)
+	}
+	var alarms struct {
+		MetricAlarms    []struct{ AlarmName, StateValue string }
+		CompositeAlarms []struct{ AlarmName, AlarmRule string }
+	}
+	decode(t, aws("cloudwatch", "describe-alarms", "--alarm-types", "MetricAlarm", "CompositeAlarm"), &alarms)
+	if len(alarms.MetricAlarms) == 0 || len(alarms.CompositeAlarms) == 0 || alarms.MetricAlarms[0].StateValue == "" || alarms.CompositeAlarms[0].AlarmRule == "" {
+		t.Errorf("the alarms are %+v", alarms)
+	}
+	var history struct {
+		AlarmHistoryItems []struct{ HistorySummary string }
+	}
+	decode(t, aws("cloudwatch", "describe-alarm-history", "--max-items", "5"), &history)
+	for _, item := range history.AlarmHistoryItems {
+		if item.HistorySummary == "" {
+			t.Errorf("an entry of the history is empty: %+v", history)
+		}
+	}
+}
+
+type dimension struct{ Name, Value string }
 
 // connectionsURL is where @connections answers: on a laptop where all AWS APIs do, on AWS at the WebSocket API itself.
 // A custom domain serves connections only, so with one it is not known.

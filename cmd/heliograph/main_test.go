@@ -82,8 +82,8 @@ func TestEmptyArguments(t *testing.T) {
 		"dlq drop --all --reason= --yes": "--reason", "dlq redrive --all --reason=": "--reason", "dlq list --reason=": "--reason",
 		"dlq drop <> --yes": "message-id", "dlq show <>": "message-id", "metrics --namespace=": "--namespace", "--stack= dlq drop --all --yes": "--stack",
 		"send --user= text": "--user", "send --user=1 --user= text": "--user", "send --connection= --user=1 text": "--connection",
-		"send --user=1 --id= text": "--id", "send --user=1 --expires= text": "--expires", "token --user=": "--user", "token --user=1 --claim=": "--claim",
-		"connect --user=": "--user", "connect --token=": "--token", "online <>": "users", "online 1 <>": "users", "journey <>": "id",
+		"send --user=1 --id= text": "--id", "send --user=1 --expires= text": "--expires", "token --user=": "--user", "send --user=1 --group= text": "--group",
+		"connect --user=": "--user", "connect --token=": "--token", "online --token=": "--token", "online <>": "users", "online 1 <>": "users", "journey <>": "id",
 		"local --config jwtSecret=": "--config", "local --allow-host=": "--allow-host", "fault add <> --down": "service", "fault add sns --action= --down": "--action",
 		"fault add sns --resource= --down": "--resource", "fault add sns --caller= --down": "--caller", "fault add sns --error=": "--error", "fault clear <>": "is empty",
 	} {
