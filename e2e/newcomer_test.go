@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,8 @@ import (
 )
 
 // The race detector sees nothing of programs that are started by `go run`, so this file is left out under it.
+
+var newcomer = flag.Bool("newcomer", false, "run the README's commands in a fresh clone; needs its ports")
 
 // newcomerLimit bounds the whole tour. Compiling takes most of it.
 const newcomerLimit = 5 * time.Minute
@@ -172,8 +175,8 @@ func TestTour(t *testing.T) {
 // TestNewcomer proves that the README's commands work word by word, in its order, in a fresh clone of the last commit.
 // Those of the chapter To AWS need an account.
 func TestNewcomer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles everything in a fresh clone")
+	if !*newcomer {
+		t.Skip("compiles everything once more: go test ./e2e -run TestNewcomer -newcomer -v")
 	}
 	needPorts(t, 4700, 4701, 4702)
 	folder := filepath.Join(t.TempDir(), "heliograph")
@@ -182,7 +185,7 @@ func TestNewcomer(t *testing.T) {
 	}
 	commands := readmeCommands(t, folder)
 	if len(commands) != len(tour) {
-		t.Skip("the last commit's README is another one than the tour's: commit first")
+		t.Fatal("the last commit's README is another one than the tour's: commit first")
 	}
 	first, stopHello := openShell(t, folder), func() {}
 	var connected *safeBuffer
