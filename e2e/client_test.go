@@ -177,7 +177,13 @@ type answer struct {
 // get calls the HTTP API; authorization is the whole header, omitted if empty.
 func get(t *testing.T, path, authorization string) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(within(t), http.MethodGet, target.HTTPURL+path, nil)
+	return getAt(t, target.HTTPURL+path, authorization)
+}
+
+// getAt calls the HTTP API of any stack.
+func getAt(t *testing.T, address, authorization string) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(within(t), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,9 +146,30 @@ func TestOpenAPIAnswers(t *testing.T) {
 			api.check(t, q, get(t, "/user/online"+query, q.token(t)))
 		})
 	}
+	reached[forbidden] = true // by TestOpenAPIForbidden
 	if diff := cmp.Diff(api.documented(), slices.Sorted(maps.Keys(reached))); diff != "" {
 		t.Errorf("answers documented (-) and reached (+): %s", diff)
 	}
+}
+
+// forbidden is the answer that only some configurations give.
+const forbidden = "403 application/problem+json"
+
+// TestOpenAPIForbidden proves that a query beyond onlineQuery is answered as documented, and one within it is not.
+func TestOpenAPIForbidden(t *testing.T) {
+	t.Parallel()
+	if own == nil {
+		t.Skip("the stack that this starts has another secret")
+	}
+	api := readOpenAPI(t)
+	_, at := startStack(t, "--config", "onlineQuery=self")
+	user := newUser()
+	ask := func(query string) answer {
+		return getAt(t, at.HTTPURL+"/user/online"+query, "Bearer "+tokenFor(t, user))
+	}
+	api.check(t, question{answer: forbidden}, ask(""))
+	api.check(t, question{answer: forbidden}, ask("?userIds="+user+",another"))
+	api.check(t, question{answer: "200 application/json"}, ask("?userIds="+user))
 }
 
 // breakShared injects a fault into the shared stack until the test ends.

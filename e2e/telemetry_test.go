@@ -291,7 +291,7 @@ func (w *witness) query(t *testing.T, token, user, friend string) {
 func (w *witness) breakAll(t *testing.T, token, user string, devices []device) {
 	mend := w.inject(t, fault.Rule{Service: fault.Connections, Action: "PostToConnection", Error: "InternalServerErrorException"})
 	w.send(t, user, w.body(), nil)
-	w.waitFor(t, "FollowUpsQueued", 1)
+	w.waitFor(t, "PostsFailed", 1)
 	mend()
 	w.inject(t, fault.Rule{Service: fault.DynamoDB, Caller: "*-connect", Error: "InternalServerError"})
 	w.offer(t, token)

@@ -25,7 +25,7 @@ import (
 func TestTokensFollowTheStack(t *testing.T) {
 	t.Parallel()
 	p, at, file := startPrinting(t, "--hello", "--config", "userIdClaim=sub", "--config", "jwtIssuer=https://issuer.example.com",
-		"--config", "jwtAudience=push", "--config", "jwtSecret="+strings.Repeat("own-", 10))
+		"--config", "jwtAudience=push", "--config", "jwtSecret=the stack of this test has a secret of its own")
 	if !strings.Contains(p, `"Hello, world" arrived on the connection`) {
 		t.Errorf("local --hello printed\n%s", p)
 	}

@@ -48,7 +48,7 @@ func (g *frameGuard) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// opClose is the opcode of close frames.
+// opClose is the opcode of close frames, and the first of control frames.
 const opClose = 8
 
 // Read scans every byte on its way to the library, starting with those that net/http had already read.
@@ -79,10 +79,11 @@ func (g *frameGuard) scan(p []byte) {
 		g.have++
 		p = p[1:]
 		if length, ok := g.payload(); ok {
-			if length > g.limit && !g.oversize.Swap(true) {
+			g.opcode = g.header[0] & 0xf
+			// The library refuses a control frame over 125 bytes, with another code.
+			if length > g.limit && g.opcode < opClose && !g.oversize.Swap(true) {
 				g.tooLarge()
 			}
-			g.opcode = g.header[0] & 0xf
 			copy(g.mask[:], g.header[max(g.have-4, 0):g.have])
 			g.have, g.skip = 0, length
 		}
