@@ -26,6 +26,6 @@ func (c *envCommand) Run(ctx context.Context, w world, line *commands) error {
 		return errors.New("only a local stack has an access key of its own; a deployed one takes your AWS credentials")
 	}
 	// Neither the profile nor the token of another account belongs to this key.
-	_, err = fmt.Fprintf(w.stdout, "export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=%s\nunset AWS_SESSION_TOKEN AWS_PROFILE\n", t.AccessKey, t.Region)
+	_, err = fmt.Fprintf(w.stdout, "export AWS_ACCESS_KEY_ID=%[1]s AWS_SECRET_ACCESS_KEY=local AWS_REGION=%[2]s AWS_DEFAULT_REGION=%[2]s\nunset AWS_SESSION_TOKEN AWS_PROFILE\n", t.AccessKey, t.Region)
 	return err
 }
