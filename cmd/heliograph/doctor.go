@@ -104,7 +104,7 @@ func (c *doctorCommand) checks(ctx context.Context, w world, line *commands) ([]
 	p := &patient{target: t, w: w, credential: c.credential, command: command}
 	if t.AWSEndpointURL != "" {
 		return append(p.checks(), check{"account", fine, func(context.Context) (finding, error) {
-			return ok("a local stack has no quotas, and takes any access key"), nil
+			return ok("a local stack has no quotas"), nil
 		}}), nil
 	}
 	config, err := readConfig(ctx, line.Stack)
