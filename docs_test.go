@@ -166,3 +166,38 @@ func TestNamedTestsExist(t *testing.T) {
 		}
 	}
 }
+
+var (
+	namedFile = regexp.MustCompile("`([\\w.-]+(?:/[\\w.*-]+)+\\.(?:go|md|yml|yaml|sh|js|mjs|json|html|py))`")
+	namedPage = regexp.MustCompile(`docs/[\w/-]+\.md(?:#[\w-]+)?`)
+)
+
+// TestNamedFilesExist proves that the files that a page names without a link, and the pages that the code and the workflows
+// name, are there.
+func TestNamedFilesExist(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for path, text := range all {
+		for _, found := range namedFile.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			name := found[1]
+			made := strings.HasPrefix(name, ".heliograph/") || slices.ContainsFunc(invented, func(i string) bool { return strings.HasPrefix("./"+name, i+"/") })
+			here, _ := filepath.Glob(name)
+			beside, _ := filepath.Glob(filepath.Join(filepath.Dir(path), name))
+			if path != "CHANGELOG.md" && !made && len(here)+len(beside) == 0 {
+				t.Errorf("%s names %s: there is no such file", path, name)
+			}
+		}
+	}
+	// Tests and the simulator, which knows no project's pages, invent some.
+	for _, file := range tracked(t, "*.go", "*.yml", "*.yaml", "*.sh", "*.js", "*.html", ":!*_test.go", ":!simulator") {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range namedPage.FindAllString(string(source), -1) {
+			if page, anchor, _ := strings.Cut(name, "#"); all[page] == "" || anchor != "" && !anchors(all[page])[anchor] {
+				t.Errorf("%s names %s: there is no such page or heading", file, name)
+			}
+		}
+	}
+}

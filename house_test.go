@@ -23,7 +23,7 @@ type rule struct {
 
 // rules are looked up in this order; the first folder that a package lies in counts.
 var rules = []rule{
-	{"heliograph", nil, nil, "everybody agrees by it, so it can know nobody"},
+	{"heliograph", nil, []string{"docs/commands"}, "everybody agrees by it, so it can know nobody"},
 	{"message", []string{"heliograph"}, nil, "it crosses process borders, so it can know no side of them"},
 	{"observability/catalogue", []string{"heliograph"}, nil, "whoever names a metric should not have to compile what emits it"},
 	{"observability/observabilitytest", []string{"heliograph", "observability"}, nil, "it shows a test what observability wrote"},
@@ -39,9 +39,10 @@ var rules = []rule{
 	{"simulator", []string{"simulator"}, nil, "it is an AWS for any program, and knows none of ours"},
 	{"local", []string{"heliograph", "infra", "local", "message", "simulator"}, nil, "it joins our program to the simulator, with the functions as compiled programs, so that what works here is what is deployed"},
 	{"loadtest", []string{"heliograph", "message"}, nil, "it knows a stack by what it is handed: a way to connect, and a way to send"},
-	{"cmd", []string{"heliograph", "message", "auth", "cost", "local", "loadtest", "simulator"}, nil, "the command line talks to a running stack; it is not a part of it"},
+	{"cmd", []string{"heliograph", "message", "auth", "cost", "local", "loadtest", "simulator"}, []string{"docs/commands"}, "the command line talks to a running stack; it is not a part of it"},
+	{"docs/commands", nil, nil, "it reads pages, whatever they are about"},
 	{"examples", nil, nil, "users copy them, so they are programs of their own"},
-	{"e2e", []string{"heliograph", "auth", "infra", "local", "loadtest", "simulator"}, nil, "black-box tests know a stack by its addresses"},
+	{"e2e", []string{"heliograph", "auth", "infra", "local", "loadtest", "simulator"}, []string{"docs/commands"}, "black-box tests know a stack by its addresses"},
 }
 
 type listedPackage struct {
