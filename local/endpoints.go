@@ -9,10 +9,10 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"heliograph"
+	"heliograph/simulator/private"
 	"heliograph/simulator/process"
 )
 
@@ -97,16 +97,8 @@ func (e Endpoints) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("write endpoints: %w", err)
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // for this user only
-	if err != nil {
+	if err := private.WriteFile(path, append(data, '\n')); err != nil {
 		return fmt.Errorf("write endpoints: %w", err)
-	}
-	_, err = file.Write(append(data, '\n'))
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write endpoints: %w", err), os.Remove(file.Name()))
 	}
 	return nil
 }

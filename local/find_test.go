@@ -84,11 +84,11 @@ func TestAKilledStackLeavesNothing(t *testing.T) {
 	if err := (Endpoints{PID: 1 << 30}).write(path); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := acquire(path, "")
-	if err != nil {
+	s := new(Stack)
+	if err := s.acquire(Options{EndpointsFile: path}); err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close()
+	t.Cleanup(func() { _ = s.locks[0].Close() })
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the endpoints file is still there: %v", err)
 	}
@@ -102,7 +102,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := acquire(filepath.Join(file, "local.json"), ""); err == nil || !strings.Contains(err.Error(), "--target") {
+	if err := new(Stack).acquire(Options{EndpointsFile: filepath.Join(file, "local.json")}); err == nil || !strings.Contains(err.Error(), "--target") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestEndpointsArePrivate(t *testing.T) {
 	if err := os.Chmod(folder, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := acquire(path, ""); !errors.As(err, new(*private.Refusal)) || !strings.Contains(err.Error(), "--target") {
+	if err := new(Stack).acquire(Options{EndpointsFile: path}); !errors.As(err, new(*private.Refusal)) || !strings.Contains(err.Error(), "--target") {
 		t.Errorf("a folder that all can write to: %v", err)
 	}
 }

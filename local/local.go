@@ -54,6 +54,9 @@ type Options struct {
 	// BuildDir is the folder to build the functions in; empty: one in the module's folder, shared by all its local
 	// stacks.
 	BuildDir string
+	// Keep is a folder to keep the state of the stack in over restarts: it is loaded from there, and saved while the stack
+	// runs and when it stops. Empty: each stack starts empty.
+	Keep string
 	// Hosts are names for the stack besides those of loopback. Pages served under these names are trusted.
 	Hosts []string
 	// Progress gets a line for each step that takes long, and for each problem while the stack runs. Nil discards them.
@@ -81,7 +84,7 @@ type Stack struct {
 	cloud     *cloud.Cloud
 	endpoints Endpoints
 	file      string
-	lock      *flock.Flock
+	locks     []*flock.Flock
 }
 
 // Endpoints returns the addresses of the stack.
@@ -116,11 +119,10 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	o.Root = root
-	lock, err := acquire(o.EndpointsFile, root)
-	if err != nil {
-		return nil, err
+	s := &Stack{file: o.EndpointsFile}
+	if err := s.acquire(o); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	s := &Stack{file: o.EndpointsFile, lock: lock}
 	if err := s.start(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -139,6 +141,9 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 		Port: o.Port, Hosts: lower(o.Hosts), AccessKey: s.endpoints.AccessKey, FunctionsDir: filepath.Join(filepath.Dir(o.EndpointsFile), "functions"), Faults: o.Faults,
 		LogRole: o.LogRole, Stress: o.Stress, Minute: o.MetricPeriod, Problem: terminal.problem, Log: terminal.log,
 		Console: consoleOf(o.Root),
+	}
+	if o.Keep != "" {
+		options.Keep = filepath.Join(o.Keep, "state.json")
 	}
 	as := provider.Stack{Project: project, Name: name, Config: config}
 	for _, key := range SecretKeys() {
@@ -223,41 +228,54 @@ func (s *Stack) Close() error {
 	if s.cloud != nil {
 		errs = append(errs, s.cloud.Close())
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	for _, lock := range s.locks {
+		errs = append(errs, lock.Close())
+	}
+	return errors.Join(errs...)
 }
 
-// acquire takes the lock beside the endpoints file, which keeps a second stack out of its folder. The operating system
-// frees it when its holder dies, so no lock is ever stale. The lock file is never removed: otherwise two other
-// processes could each lock a different file.
-//
-// The folder holds programs that will run, so other users must not be able to write there. Those who can write to the
-// module's folder could change the programs' source instead.
-func acquire(endpointsFile, module string) (*flock.Flock, error) {
-	if endpointsFile == "" {
-		return nil, errors.New("a local stack needs the path of an endpoints file")
+// acquire takes the locks beside the endpoints file and the kept state, which keep a second stack out of their folders.
+func (s *Stack) acquire(o Options) error {
+	if o.EndpointsFile == "" {
+		return errors.New("a local stack needs the path of an endpoints file")
 	}
-	folder := filepath.Dir(endpointsFile)
-	if err := private.Folder(folder, module); err != nil {
-		return nil, notWritable(folder, err)
-	}
-	lock := flock.New(endpointsFile + ".lock")
-	free, err := lock.TryLock()
+	free, err := s.lock(o.EndpointsFile+".lock", o.Root)
 	if err != nil {
-		return nil, notWritable(folder, err)
+		return fmt.Errorf("the local stack can't keep its files in %s; name an endpoints file elsewhere with --target: %w", filepath.Dir(o.EndpointsFile), err)
 	}
 	if !free {
-		running, _ := ReadEndpoints(endpointsFile)
-		return nil, alreadyRunning(endpointsFile, running)
+		running, _ := ReadEndpoints(o.EndpointsFile)
+		return alreadyRunning(o.EndpointsFile, running)
 	}
 	// The lock was free, so an existing file was left by a stack that was killed.
-	if err := removeFile(endpointsFile); err != nil {
-		return nil, errors.Join(fmt.Errorf("remove a killed stack's endpoints: %w", err), lock.Close())
+	if err := removeFile(o.EndpointsFile); err != nil {
+		return fmt.Errorf("remove a killed stack's endpoints: %w", err)
 	}
-	return lock, nil
+	if o.Keep == "" {
+		return nil
+	}
+	free, err = s.lock(filepath.Join(o.Keep, "lock"), o.Root)
+	if err != nil {
+		return fmt.Errorf("the local stack can't keep its state in %s; name another folder with --keep: %w", o.Keep, err)
+	}
+	if !free {
+		return fmt.Errorf("another local stack keeps its state in %s: stop it first, or name another folder with --keep", o.Keep)
+	}
+	return nil
 }
 
-func notWritable(folder string, err error) error {
-	return fmt.Errorf("the local stack can't keep its files in %s; name an endpoints file elsewhere with --target: %w", folder, err)
+// lock takes a lock, and reports whether it was free. The operating system frees it when its holder dies, so no lock is
+// ever stale. The lock file is never removed: otherwise two other processes could each lock a different file.
+//
+// Its folder holds programs that will run, or secrets, so other users must not be able to write there. Those who can write
+// to the module's folder could change the programs' source instead.
+func (s *Stack) lock(file, module string) (free bool, err error) {
+	if err := private.Folder(filepath.Dir(file), module); err != nil {
+		return false, err
+	}
+	lock := flock.New(file)
+	s.locks = append(s.locks, lock)
+	return lock.TryLock()
 }
 
 func alreadyRunning(file string, running Endpoints) error {

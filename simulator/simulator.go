@@ -27,6 +27,9 @@ func Start(o cloud.Options, stack provider.Stack, program pulumi.RunFunc) (*clou
 	if err := provider.Run(c, stack, program); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	if err := c.Restore(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	c.Start()
 	return c, nil
 }

@@ -29,6 +29,7 @@ type localCommand struct {
 	Config       map[string]string `short:"c" placeholder:"KEY=VALUE" help:"Set a config key of the stack, as in Pulumi.yaml, such as presenceGrace=1s; KEY=@FILE reads the value from a file."`
 	Latency      string            `enum:"none,aws" default:"none" help:"aws: delay each AWS call by what is typical on AWS."`
 	MetricPeriod time.Duration     `default:"1m" help:"How long a minute of metrics and alarms really lasts; 1s lets alarms fire within seconds."`
+	Keep         string            `placeholder:"DIR" help:"Keep the state of the stack in this folder over restarts: users, messages, dead letters, parameters."`
 	Logs         bool              `help:"Show the functions' logs."`
 	Hello        bool              `help:"Once ready, send a first message through the stack and print each step."`
 }
@@ -58,7 +59,7 @@ func (c *localCommand) Run(ctx context.Context, w world, line *commands) error {
 	}
 	options := local.Options{
 		Root: directory, Port: c.Port, Hosts: c.AllowHost, Config: c.Config, Progress: w.stderr, MetricPeriod: c.MetricPeriod,
-		EndpointsFile: line.Target, BuildDir: filepath.Join(filepath.Dir(line.Target), "build", "here"),
+		Keep: c.Keep, EndpointsFile: line.Target, BuildDir: filepath.Join(filepath.Dir(line.Target), "build", "here"),
 	}
 	if c.Latency == "aws" {
 		options.Faults = fault.Typical()

@@ -45,6 +45,9 @@ type Options struct {
 	AccessKey string
 	// FunctionsDir is the folder for unpacked functions. Required.
 	FunctionsDir string
+	// Keep is the file that keeps what the tables, queues and parameters hold, over restarts; see Restore. Its folder
+	// exists and is private. Empty: all is gone when the cloud closes.
+	Keep string
 	// Faults are in effect from the start; see fault.Typical for AWS's latency.
 	Faults []fault.Rule
 	// LogRole is the ARN of the role with which API Gateway writes logs. Empty: the program has to set one, as on a new
@@ -87,6 +90,7 @@ type Cloud struct {
 	server  *http.Server
 	effects *effects
 	watch   *watch
+	keeper  *keeper // nil until Restore, and without Options.Keep
 
 	running sync.WaitGroup // the sources, the server and the tables' clock
 	// ending is done when the cloud closes. It stops the sources and releases calls that a fault delays.
@@ -258,6 +262,10 @@ func (c *Cloud) Start() {
 	c.running.Go(func() { c.Tables.Run(c.ending, time.Second) })
 	c.running.Go(func() { c.watch.meter(c.ending, c.Tables.Tables(), c.Queues.Queues()) })
 	c.running.Go(func() { c.Alarms.Run(c.ending) })
+	if c.keeper != nil {
+		c.APIs.Lost(c.keeper.lost)
+		c.running.Go(func() { c.keeper.run(c.ending) })
+	}
 }
 
 // Close stops everything in the order of an event's path, starting with the sources of new events, so that work still
@@ -265,7 +273,9 @@ func (c *Cloud) Start() {
 func (c *Cloud) Close() error {
 	c.stop()
 	var errs []error
+	var open []gateway.KeptConnection
 	if c.APIs != nil {
+		open = c.APIs.Keep() // closing them forgets them
 		errs = append(errs, c.APIs.Close())
 	}
 	if c.Functions != nil {
@@ -283,5 +293,9 @@ func (c *Cloud) Close() error {
 		errs = append(errs, c.ports.listener.Close())
 	}
 	c.running.Wait()
+	if c.keeper != nil {
+		errs = append(errs, c.keeper.save(open))
+		c.keeper = nil // another Close must not save a state without connections
+	}
 	return errors.Join(errs...)
 }

@@ -103,6 +103,24 @@ func (s *Sources) all() []source {
 	return slices.Clone(s.list)
 }
 
+// handled returns, for each shard of a stream, the last record that all its sources have handled; nothing for a stream
+// without sources.
+func (s *Sources) handled(stream *dynamodb.Stream) map[string]dynamodb.Sequence {
+	last := map[string]dynamodb.Sequence{}
+	for _, source := range s.all() {
+		reader, ok := source.(*lambda.StreamSource)
+		if !ok || reader.StreamARN() != stream.ARN() {
+			continue
+		}
+		for shard, number := range reader.Handled() {
+			if before, ok := last[shard]; !ok || dynamodb.Sequence(number) < before {
+				last[shard] = dynamodb.Sequence(number)
+			}
+		}
+	}
+	return last
+}
+
 // Lambda polls with the permissions of the function's role, and refuses an event source without them.
 var (
 	queuePermissions       = []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}

@@ -172,10 +172,8 @@ func (s *Shard) trim() {
 
 // append adds the record of a change. The caller holds the table's lock, which puts the records in order.
 func (s *Stream) append(old, new attribute.Item, by Identity) {
-	s.last++
 	r := Record{
-		EventID: fmt.Sprintf("%016x%016x", bucketOf(s.ARN()), s.last), EventName: "MODIFY",
-		Sequence: sequenceOf(s.last), Created: s.table.options.Now(), UserIdentity: by, stream: s,
+		EventName: "MODIFY", Created: s.table.options.Now(), UserIdentity: by,
 		Keys: s.table.schema.keyOf(old), OldImage: old, NewImage: new,
 	}
 	switch {
@@ -184,6 +182,13 @@ func (s *Stream) append(old, new attribute.Item, by Identity) {
 	case new == nil:
 		r.EventName = "REMOVE"
 	}
+	s.put(r)
+}
+
+// put adds a record under the next sequence number. The caller holds the table's lock.
+func (s *Stream) put(r Record) {
+	s.last++
+	r.EventID, r.Sequence, r.stream = fmt.Sprintf("%016x%016x", bucketOf(s.ARN()), s.last), sequenceOf(s.last), s
 	bucket := s.table.schema.position(r.Keys).bucket
 	s.shards[bucket%uint64(len(s.shards))].add(r.viewed(s.ViewType()))
 }

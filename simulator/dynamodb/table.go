@@ -90,6 +90,15 @@ func (t *Table) get(key attribute.Item) (attribute.Item, int) {
 // replace puts new in the place of old, in the table, its indexes and its stream; nil stands for no item. It returns
 // the write units of the indexes. The caller holds the lock and has checked the new item.
 func (t *Table) replace(old, new attribute.Item, by Identity) map[string]float64 {
+	units := t.set(old, new)
+	if t.stream != nil && !attribute.EqualItems(old, new) {
+		t.stream.append(old, new, by)
+	}
+	return units
+}
+
+// set is replace without the stream.
+func (t *Table) set(old, new attribute.Item) map[string]float64 {
 	place := new
 	if new == nil {
 		place = old
@@ -107,9 +116,6 @@ func (t *Table) replace(old, new attribute.Item, by Identity) map[string]float64
 		if n := x.replace(at, old, new); n > 0 {
 			units[x.def.Name] = n
 		}
-	}
-	if t.stream != nil && !attribute.EqualItems(old, new) {
-		t.stream.append(old, new, by)
 	}
 	return units
 }

@@ -20,6 +20,9 @@ type StreamSource struct {
 	stream Stream
 	config StreamSourceConfig
 	filter filter
+
+	positions sync.Mutex
+	handled   map[string][]string // by shard, for each lane the last record before which nothing is left to do
 }
 
 // streamLife is how long a stream keeps a record.
@@ -44,7 +47,10 @@ func NewStreamSource(in Invoker, stream Stream, c StreamSourceConfig) (*StreamSo
 	if c.MaximumRecordAge <= 0 {
 		c.MaximumRecordAge = streamLife
 	}
-	s := &StreamSource{in: in, stream: stream, config: c}
+	s := &StreamSource{in: in, stream: stream, config: c, handled: map[string][]string{}}
+	for _, shard := range stream.Shards() {
+		s.handled[shard] = make([]string, c.ParallelizationFactor)
+	}
 	if s.filter, err = newFilter(c.Filters); err != nil {
 		return nil, invalidParameter("Invalid filter pattern definition. The event source of %s: %v", f.Name, err)
 	}
@@ -112,8 +118,28 @@ func (s *StreamSource) follow(ctx context.Context, shard string, lane int) {
 		}
 		last := records[len(records)-1]
 		s.handle(ctx, shard, slices.DeleteFunc(records, func(r StreamRecord) bool { return s.lane(r) != lane || !s.passes(r) }))
+		if ctx.Err() != nil {
+			return // handle may have stopped halfway
+		}
 		after = last.SequenceNumber
+		s.positions.Lock()
+		s.handled[shard][lane] = after
+		s.positions.Unlock()
 	}
+}
+
+// StreamARN is the ARN of the stream that the source reads.
+func (s *StreamSource) StreamARN() string { return s.config.StreamARN }
+
+// Handled returns, for each shard, the sequence number up to which all records are handled; "" if none is.
+func (s *StreamSource) Handled() map[string]string {
+	s.positions.Lock()
+	defer s.positions.Unlock()
+	all := map[string]string{}
+	for shard, lanes := range s.handled {
+		all[shard] = slices.Min(lanes)
+	}
+	return all
 }
 
 // lane is the lane of a shard that handles a record.

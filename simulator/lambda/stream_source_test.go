@@ -65,6 +65,25 @@ func TestStreamSourceBatchesAndPositions(t *testing.T) {
 
 // TestStreamSourceHandlesItemsSideBySide proves that, with a parallelization factor, a failing record holds up only its
 // own item and those that share its lane, and that each item's records are handled in order.
+// TestStreamSourceTellsWhatIsHandled proves that a record counts as handled only when the function has succeeded with it,
+// not when it is read, and not when the source stops while it is retried.
+func TestStreamSourceTellsWhatIsHandled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, str := &invoker{do: poison("3")}, newStream(2)
+		s := runStream(t, in, str, StreamSourceConfig{})
+		if got := s.Handled()["shard-1"]; got != "2" {
+			t.Errorf("handled up to %q, want 2", got)
+		}
+		str.append("3", time.Now())
+		synctest.Wait()
+		s.Close()
+		if got := s.Handled()["shard-1"]; got != "2" {
+			t.Errorf("handled up to %q, want 2", got)
+		}
+	})
+}
+
 func TestStreamSourceHandlesItemsSideBySide(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@
 package private
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -39,6 +40,23 @@ func Folder(path, trusted string) error {
 		return &Refusal{path, fmt.Sprintf("can be written to by other users (mode %v)", info.Mode().Perm())}
 	}
 	return above(path, trusted)
+}
+
+// WriteFile replaces a whole file in one step, so that no reader sees half of it, and a crash leaves the old or the new
+// one. Only this user can read it.
+func WriteFile(path string, data []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // for this user only
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
 }
 
 // above checks the folders above a folder: another user who can write to one of them could replace the folder.

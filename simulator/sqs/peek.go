@@ -1,10 +1,5 @@
 package sqs
 
-import (
-	"cmp"
-	"slices"
-)
-
 // Peeked is a message viewed without receiving it, which only a simulator can do.
 type Peeked struct {
 	Message
@@ -18,13 +13,7 @@ func (q *Queue) Peek(max int) []Peeked {
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()
 	q.settle(q.server.clock.Now())
-	all := make([]*message, 0, len(q.messages))
-	for _, m := range q.messages {
-		all = append(all, m)
-	}
-	slices.SortFunc(all, func(a, b *message) int {
-		return cmp.Or(a.arrived.Compare(b.arrived), cmp.Compare(a.sequence, b.sequence))
-	})
+	all := q.inOrder()
 	list := make([]Peeked, 0, min(max, len(all)))
 	for _, m := range all[:min(max, len(all))] {
 		list = append(list, Peeked{m.show(""), q.stateOf(m)})
