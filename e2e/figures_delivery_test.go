@@ -76,12 +76,7 @@ func throughput(t *testing.T, arguments ...string) float64 {
 	t.Helper()
 	const users, batches = 1000, 2000
 	c := newCrowd(t, users, arguments...)
-	took := c.deliver(t, batches, batches*10, func(batch int) (bodies []string) {
-		for i := range 10 {
-			bodies = append(bodies, fmt.Sprintf(`{"UserId":"user-%d","Body":"message %d"}`, (batch*10+i)%users, batch*10+i))
-		}
-		return bodies
-	})
+	took := c.deliver(t, batches, batches*10, c.batch)
 	return batches * 10 / took.Seconds()
 }
 
@@ -142,6 +137,14 @@ func newCrowd(t *testing.T, users int, arguments ...string) crowd {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// batch returns ten messages to as many users.
+func (c crowd) batch(number int) (bodies []string) {
+	for i := range 10 {
+		bodies = append(bodies, fmt.Sprintf(`{"UserId":"user-%d","Body":"message %d"}`, (number*10+i)%c.users, number*10+i))
+	}
+	return bodies
 }
 
 // connections returns the ids of the users' connections.

@@ -35,6 +35,7 @@ func TestFigures(t *testing.T) {
 	t.Run("ready", figureReady)
 	t.Run("archives", figureArchives)
 	t.Run("latency", figureLatency)
+	t.Run("cpu", figureCPU)
 	t.Run("throughput", figureThroughput)
 	t.Run("concurrency", figureConcurrency)
 	t.Run("addressing", figureAddressing)

@@ -11,7 +11,9 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,9 +23,9 @@ import (
 	"github.com/aws/smithy-go/logging"
 )
 
-// gcPercent lets the heap grow to three times what is live before it is collected; Go's own 100 is twice. What is live are a
+// gcPercent lets the heap grow to five times what is live before it is collected; Go's own 100 is twice. What is live are a
 // few MB of the 256 MB and more that a function has, and a function under load spent a tenth of its time collecting.
-const gcPercent = 200
+const gcPercent = 400
 
 // Start is a handler's main. It reads the environment into Env, loads the AWS configuration with
 // tracing, calls build once, and serves invocations with the handler that build returned. It does not
@@ -32,12 +34,25 @@ func Start[Env Environment, In, Out any](
 	function string, build func(ctx context.Context, cfg aws.Config, env Env) (Handler[In, Out], error),
 ) {
 	debug.SetGCPercent(gcPercent)
+	shareProcessor()
 	h, err := prepare(function, os.Stdout, build)
 	if err != nil {
 		refuse(function, err)
 		os.Exit(1)
 	}
 	lambda.Start(h)
+}
+
+// wholeProcessor is the memory, in MB, with which Lambda gives a function the time of one processor
+// (docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
+const wholeProcessor = 1769
+
+// shareProcessor runs the goroutines of a function that has the time of one processor, or less, on one, although it sees
+// two: there they wake each other without a system call.
+func shareProcessor() {
+	if mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")); err == nil && mb <= wholeProcessor {
+		runtime.GOMAXPROCS(1)
+	}
 }
 
 // refuse writes the one line of a function that can't start.
