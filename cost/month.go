@@ -23,14 +23,14 @@ type Load struct {
 type Choices struct {
 	Lease  float64 // seconds, of a connection that was found alive
 	Traced bool    // Lambda samples traces
-	LogKB  float64 // of an invocation: assumed 1, less the 0.35 of the lines of Lambda that infra drops
+	LogKB  float64 // of an invocation, its share of the access logs included: e2e's TestTelemetryUsed measures it
 	Alarms float64 // USD a month
 }
 
 // The example of docs/cost.md, and the configuration of a stack that sets nothing.
 var (
 	Example  = Load{Connections: 10_000, Sessions: 10, Messages: 100, Devices: 1, Queries: 1, Sent: 1, Batch: 1}
-	Defaults = Choices{Lease: 900, Traced: true, LogKB: 0.65, Alarms: 21.80}
+	Defaults = Choices{Lease: 900, Traced: true, LogKB: 0.5, Alarms: 21.80}
 )
 
 // EssentialAlarms is the price of the alarms with `alarms: essential`, in USD a month.
@@ -83,7 +83,10 @@ type Line struct {
 }
 
 // Month is the bill of a month.
-func Month(l Load, c Choices) []Line {
+func Month(l Load, c Choices) []Line { return append(watched(l, c), Telemetry(l, c)...) }
+
+// watched is what the work itself costs.
+func watched(l Load, c Choices) []Line {
 	r, s := l.renewals(c), float64(seconds)
 	session := add(ConnectFirst, DisconnectLast, AnnounceComing, AnnounceGoing)
 	calls, work := l.invocations()
@@ -105,6 +108,14 @@ func Month(l Load, c Choices) []Line {
 			((session.Read*l.Sessions+lookAtLease*r+FindConnections.Read*l.Messages+OneStatus.Read*l.Queries)*s +
 				minutes*(SweepOfNothing.Read+CountOf100/100*2*l.Connections)) * readUnit,
 		},
+	}
+}
+
+// Telemetry is what it costs to watch a stack, a part of Month.
+func Telemetry(l Load, c Choices) []Line {
+	s := float64(seconds)
+	calls, _ := l.invocations()
+	return []Line{
 		{fmt.Sprintf("logs, some %v KB an invocation", c.LogKB), fmt.Sprintf("*I s* · %v KB", c.LogKB), "0.50 / GB", calls * s * c.LogKB / million * logGigabyte},
 		{"custom metrics: 35 by stage, 3 by function in 16 series", fmt.Sprint(customMetrics), "0.30 each", customMetrics * customMetric},
 		{"X-Ray: traces that Lambda samples", "*X s*, below", "5.00 / million", l.traces(c) * s * trace},

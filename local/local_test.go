@@ -85,7 +85,7 @@ func TestReadable(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		"START RequestId: 1": "START RequestId: 1",
-		`{"timestamp":"t","level":"WARN","message":"slow","stage":"local","connectionId":"c=","n":2}`: "WARN  slow connectionId=c= n=2",
+		`{"timestamp":"t","level":"WARN","message":"slow","requestId":"r","connectionId":"c=","n":2}`: "WARN  slow connectionId=c= n=2",
 		`{"_aws":{"Timestamp":1},"Stage":"local","PostsDelivered":2}`:                                 "METRICS PostsDelivered=2 Stage=local",
 		`{"no":"level"}`: `{"no":"level"}`,
 	} {

@@ -68,7 +68,7 @@ func readable(line string) string {
 	if !hasLevel {
 		return line
 	}
-	for _, shown := range []string{"level", "message", "timestamp", "function", "stage", "requestId", "traceId"} {
+	for _, shown := range []string{"level", "message", "timestamp", "requestId", "traceId"} {
 		delete(fields, shown)
 	}
 	return fmt.Sprintf("%-5s %s%s", level, message, pairs(fields))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,7 +94,7 @@ func newProperty(key, value string) property {
 var reserved = map[string]bool{
 	"": true, "_aws": true, catalogue.DimensionStage: true, catalogue.DimensionFunction: true,
 	"timestamp": true, "time": true, "level": true, "message": true, "msg": true, "error": true,
-	"requestId": true, "traceId": true, "correlationId": true, "coldStart": true, "function": true, "stage": true,
+	"requestId": true, "traceId": true, "correlationId": true, "coldStart": true,
 }
 
 // page is what the metric lines of one flush have in common.
@@ -154,7 +155,8 @@ func (p page) split(out io.Writer, buffer *[]byte, all []series) {
 }
 
 // appendLine appends one log event in the embedded metric format. It has no level: Lambda's JSON log format counts
-// it as INFO, so the function's own log level must not drop it (see docs/metrics.md).
+// it as INFO, so the function's own log level must not drop it (see docs/metrics.md). Every byte of it is paid for with
+// every invocation, so it repeats nothing that CloudWatch assumes, or that the log group's name says.
 func (p page) appendLine(b []byte, all []series) []byte {
 	b = append(b, `{"_aws":{"Timestamp":`...)
 	b = strconv.AppendInt(b, p.at.UnixMilli(), 10)
@@ -165,7 +167,9 @@ func (p page) appendLine(b []byte, all []series) []byte {
 	}
 	b = append(b, `]}`...)
 	b = appendMember(b, catalogue.DimensionStage, p.stage)
-	b = appendMember(b, catalogue.DimensionFunction, p.function)
+	if slices.ContainsFunc(all, func(s series) bool { return s.perFunction }) {
+		b = appendMember(b, catalogue.DimensionFunction, p.function)
+	}
 	for _, s := range all {
 		b = s.appendTo(b)
 	}
@@ -196,9 +200,12 @@ func appendDirective(b []byte, all []series, perFunction, comma bool) []byte {
 		}
 		b = append(b, `{"Name":"`...)
 		b = append(b, s.name...)
-		b = append(b, `","Unit":"`...)
-		b = append(b, s.unit...)
 		b = append(b, '"')
+		if s.unit != catalogue.None { // which CloudWatch assumes
+			b = append(b, `,"Unit":"`...)
+			b = append(b, s.unit...)
+			b = append(b, '"')
+		}
 		if s.everySecond {
 			b = append(b, `,"StorageResolution":1`...)
 		}

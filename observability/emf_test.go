@@ -23,24 +23,27 @@ var testPage = page{
 	properties: []property{{"requestId", "r-1"}},
 }
 
-// TestLine shows one line, byte for byte.
+// TestLine shows lines, byte for byte: the function is on one only if a metric has it as a dimension.
 func TestLine(t *testing.T) {
 	t.Parallel()
-	got := linesOf(testPage, []series{
-		newSeries(catalogue.PostsFailed, 2), newSeries(catalogue.ColdStarts, 1), newSeries(catalogue.DeliveryLatency, 12.5, 1e6),
-	})
-	want := `{"_aws":{"Timestamp":1767323045678,"CloudWatchMetrics":[` +
-		`{"Namespace":"Heliograph","Dimensions":[["Stage"]],"Metrics":[` +
-		`{"Name":"PostsFailed","Unit":"Count"},{"Name":"DeliveryLatency","Unit":"Milliseconds"}]},` +
-		`{"Namespace":"Heliograph","Dimensions":[["Stage","Function"]],"Metrics":[{"Name":"ColdStarts","Unit":"Count"}]}]},` +
-		`"Stage":"test","Function":"send","PostsFailed":2,"ColdStarts":1,"DeliveryLatency":[12.5,1000000],"requestId":"r-1"}` + "\n"
-	if len(got) != 1 {
-		t.Fatalf("%d lines, not one", len(got))
+	const begin = `{"_aws":{"Timestamp":1767323045678,"CloudWatchMetrics":[{"Namespace":"Heliograph","Dimensions":[["Stage"]],"Metrics":[`
+	for want, all := range map[string][]series{
+		begin + `{"Name":"PostsFailed"}]}]},"Stage":"test","PostsFailed":2,"requestId":"r-1"}`: {newSeries(catalogue.PostsFailed, 2)},
+		begin + `{"Name":"PostsFailed"},{"Name":"DeliveryLatency","Unit":"Milliseconds"}]},` +
+			`{"Namespace":"Heliograph","Dimensions":[["Stage","Function"]],"Metrics":[{"Name":"ColdStarts"}]}]},` +
+			`"Stage":"test","Function":"send","PostsFailed":2,"ColdStarts":1,"DeliveryLatency":[12.5,1000000],"requestId":"r-1"}`: {
+			newSeries(catalogue.PostsFailed, 2), newSeries(catalogue.ColdStarts, 1), newSeries(catalogue.DeliveryLatency, 12.5, 1e6),
+		},
+	} {
+		got := linesOf(testPage, all)
+		if len(got) != 1 {
+			t.Fatalf("%d lines, not one", len(got))
+		}
+		if diff := cmp.Diff(want+"\n", string(got[0])); diff != "" {
+			t.Error(diff)
+		}
+		decodeLines(t, got[0])
 	}
-	if diff := cmp.Diff(want, string(got[0])); diff != "" {
-		t.Error(diff)
-	}
-	decodeLines(t, got[0])
 }
 
 // TestNothingIsNoLine proves that an invocation without metrics writes nothing.
@@ -74,7 +77,7 @@ func drawSeries(rt *rapid.T) []series {
 	n := rapid.IntRange(1, 250).Draw(rt, "metrics")
 	long := rapid.IntRange(0, n-1).Draw(rt, "the long one")
 	for i := range n {
-		made := series{name: fmt.Sprintf("Made%d", i), unit: catalogue.Count, perFunction: rapid.Bool().Draw(rt, "per function")}
+		made := series{name: fmt.Sprintf("Made%d", i), unit: rapid.SampledFrom([]catalogue.Unit{catalogue.None, catalogue.Count}).Draw(rt, "unit"), perFunction: rapid.Bool().Draw(rt, "per function")}
 		values := 1
 		if i == long {
 			values = rapid.IntRange(1, 350).Draw(rt, "values")
@@ -255,12 +258,12 @@ func TestSchemaFindsFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := string(linesOf(testPage, []series{newSeries(catalogue.PostsFailed, 1)})[0])
+	good := string(linesOf(testPage, []series{newSeries(catalogue.DeliveryLatency, 1)})[0])
 	for old, spoiled := range map[string]string{
 		`"Timestamp":1767323045678`: `"Timestamp":"now"`,
-		`"Unit":"Count"`:            `"Unit":"Posts"`,
+		`"Unit":"Milliseconds"`:     `"Unit":"Posts"`,
 		`[["Stage"]]`:               `["Stage"]`,
-		`"Name":"PostsFailed",`:     ``,
+		`"Name":"DeliveryLatency",`: ``,
 		`"_aws"`:                    `"aws"`,
 	} {
 		raw := strings.Replace(good, old, spoiled, 1)

@@ -102,7 +102,7 @@ func (e *encoder) key(key string, comma bool) {
 // reservedInLog are the keys that every log line has.
 var reservedInLog = map[string]bool{
 	"timestamp": true, "level": true, "message": true, "requestId": true, "traceId": true, "coldStart": true,
-	"correlationId": true, "function": true, "stage": true, "_aws": true,
+	"correlationId": true, "_aws": true,
 }
 
 // value writes the value of a key.

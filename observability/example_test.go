@@ -74,6 +74,6 @@ func ExampleAdd() {
 	}
 	fmt.Printf("%s\n%v\n", line.AWS.CloudWatchMetrics[0].Metrics[0], line.PostsThrottled)
 	// Output:
-	// {"Name":"PostsThrottled","Unit":"Count","StorageResolution":1}
+	// {"Name":"PostsThrottled","StorageResolution":1}
 	// 1
 }

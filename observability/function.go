@@ -100,7 +100,9 @@ func (f *Function) begin(ctx context.Context) (context.Context, *invocation) {
 		inv.level = slog.LevelDebug
 	}
 	header := traceHeaderOf(ctx)
-	inv.traceID = header.root
+	if header.sampled { // otherwise the id leads nowhere
+		inv.traceID = header.root
+	}
 	ctx = context.WithValue(ctx, invocationKey{}, inv)
 	if f.tracer != nil && header.recorded(f.settings.TraceSampling) {
 		ctx = inv.beginTrace(ctx)

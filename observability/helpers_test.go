@@ -2,6 +2,7 @@ package observability
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -115,7 +116,7 @@ func declaredMetrics(t testing.TB, raw []byte) []declaredMetric {
 			t.Errorf("the directive %+v has another namespace, several dimension sets or too many metrics", d)
 		}
 		for _, m := range d.Metrics {
-			out = append(out, declaredMetric{m.Name, m.Unit, strings.Join(d.Dimensions[0], ","), numbers(t, root[m.Name])})
+			out = append(out, declaredMetric{m.Name, cmp.Or(m.Unit, string(catalogue.None)), strings.Join(d.Dimensions[0], ","), numbers(t, root[m.Name])})
 		}
 	}
 	return out

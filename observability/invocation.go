@@ -247,7 +247,7 @@ func (inv *invocation) addZeros() {
 	}
 }
 
-// ids are the properties that every metric line has, so that one finds its logs and its trace.
+// ids are the properties that every metric line has, so that one finds its logs and, if there is one, its trace.
 func (inv *invocation) ids() []property {
 	ids := make([]property, 0, 2+len(inv.properties))
 	for _, id := range []property{{"requestId", inv.requestID}, {"traceId", inv.traceID}} {

@@ -8,8 +8,9 @@ import (
 
 var discard = slog.New(slog.DiscardHandler)
 
-// Log is the invocation's logger: JSON lines with AWS's own keys (timestamp, level, message, requestId), and traceId,
-// coldStart, function, stage, correlationId and the properties. Outside of a wrapped handler it discards.
+// Log is the invocation's logger: JSON lines with AWS's own keys (timestamp, level, message, requestId), and correlationId
+// and the properties; traceId only if X-Ray has the trace, and coldStart only if it was one. The function and the stage
+// are in the name of the log group. Outside of a wrapped handler it discards.
 //
 // Lines below the configured level are kept, up to 20 KB, and written only if the invocation fails or is about to time
 // out, so that a failure comes with its debug lines and a success costs nothing.
@@ -136,10 +137,6 @@ func (l *logLine) encode(limits bounds) []byte {
 	e.b = append(e.b, l.level.String()...)
 	e.b = append(e.b, `","message":`...)
 	e.text(scrub(l.message))
-	e.member("function", l.f.name)
-	if l.f.settings.Stage != "" {
-		e.member("stage", l.f.settings.Stage)
-	}
 	attrs := flatten(l.attrs)
 	if l.inv != nil {
 		l.inv.appendIDs(&e, attrs)
@@ -155,8 +152,9 @@ func (inv *invocation) appendIDs(e *encoder, attrs []slog.Attr) {
 	for _, id := range inv.ids() {
 		e.member(id.key, id.value)
 	}
-	e.b = append(e.b, `,"coldStart":`...)
-	e.value("", slog.BoolValue(inv.cold))
+	if inv.cold {
+		e.b = append(e.b, `,"coldStart":true`...)
+	}
 	if id := inv.correlationID(); id != "" {
 		e.member("correlationId", id)
 	}

@@ -16,7 +16,7 @@ import (
 // TestLogLine proves a log line's keys, in a context as aws-lambda-go makes it.
 func TestLogLine(t *testing.T) {
 	t.Parallel()
-	ctx := lambdaContext(context.Background(), "r-1", "Root=1-5e1b4151-5ac6c58f1234567890abcdef;Parent=53995c3f42cd8ad8;Sampled=0")
+	ctx := lambdaContext(context.Background(), "r-1", "Root=1-5e1b4151-5ac6c58f1234567890abcdef;Parent=53995c3f42cd8ad8;Sampled=1")
 	logs, _, _ := run(t, ctx, func(ctx context.Context) error {
 		Log(ctx).Debug("not written, but the logger is made")
 		SetProperty(ctx, "connectionId", "c-1")
@@ -30,11 +30,27 @@ func TestLogLine(t *testing.T) {
 	delete(logs[0], "timestamp")
 	want := line{
 		"level": "INFO", "message": "posted", "requestId": "r-1", "traceId": "1-5e1b4151-5ac6c58f1234567890abcdef",
-		"coldStart": true, "function": "send", "stage": "test", "connectionId": "c-1", "attempt": 2.0,
+		"coldStart": true, "connectionId": "c-1", "attempt": 2.0,
 		"error": map[string]any{"message": "no such luck", "type": "*errors.errorString"},
 	}
 	if diff := cmp.Diff(want, logs[0]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestUntracedID proves that a trace's id is not written if X-Ray has no such trace.
+func TestUntracedID(t *testing.T) {
+	t.Parallel()
+	for _, header := range []string{"Root=1-5e1b4151-5ac6c58f1234567890abcdef;Parent=53995c3f42cd8ad8;Sampled=0", "Root=1-5e1b4151-5ac6c58f1234567890abcdef"} {
+		logs, metrics, _ := run(t, lambdaContext(context.Background(), "r-1", header), func(ctx context.Context) error {
+			Log(ctx).Info("hello")
+			return nil
+		})
+		for _, l := range append(logs, metrics...) {
+			if l["traceId"] != nil || l["requestId"] != "r-1" {
+				t.Errorf("by %s: %v", header, l)
+			}
+		}
 	}
 }
 
@@ -45,7 +61,7 @@ func TestLogWithoutLambda(t *testing.T) {
 		Log(ctx).Info("hello")
 		return nil
 	})
-	want := []string{"coldStart", "function", "level", "message", "stage", "timestamp"}
+	want := []string{"coldStart", "level", "message", "timestamp"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(logs[0]))); diff != "" {
 		t.Error(diff)
 	}

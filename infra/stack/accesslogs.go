@@ -19,27 +19,27 @@ import (
 // webSocketLog is the format of the WebSocket API's access log: a line for each connect, disconnect and message.
 func webSocketLog() string {
 	return logFormat(map[string]string{
-		"requestId":        "$context.requestId",
-		"routeKey":         "$context.routeKey",
-		"connectionId":     "$context.connectionId",
-		"status":           "$context.status",
-		"sourceIp":         "$context.identity.sourceIp",
-		"error":            "$context.error.message",
-		"authorizerError":  "$context.authorizer.error",
-		"integrationError": "$context.integration.error",
+		"requestId":    "$context.requestId",
+		"route":        "$context.routeKey",
+		"connectionId": "$context.connectionId",
+		"status":       "$context.status",
+		"ip":           "$context.identity.sourceIp",
+		"error":        "$context.error.message",
+		"authorizer":   "$context.authorizer.error",
+		"integration":  "$context.integration.error",
 	})
 }
 
 // httpLog is the format of the HTTP API's access log: a line for each request.
 func httpLog() string {
 	return logFormat(map[string]string{
-		"requestId":        "$context.requestId",
-		"routeKey":         "$context.routeKey",
-		"status":           "$context.status",
-		"sourceIp":         "$context.identity.sourceIp",
-		"error":            "$context.error.message",
-		"authorizerError":  "$context.authorizer.error",
-		"integrationError": "$context.integrationErrorMessage",
+		"requestId":   "$context.requestId",
+		"route":       "$context.routeKey",
+		"status":      "$context.status",
+		"ip":          "$context.identity.sourceIp",
+		"error":       "$context.error.message",
+		"authorizer":  "$context.authorizer.error",
+		"integration": "$context.integrationErrorMessage",
 	})
 }
 

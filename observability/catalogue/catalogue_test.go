@@ -74,7 +74,7 @@ func lint(d declaration) (faults []string) {
 	check(camelCase.MatchString(d.name), "the name is not in CamelCase")
 	check(len(d.name) <= 255, "the name is too long for the embedded metric format")
 	check(d.name != DimensionStage && d.name != DimensionFunction, "the name is a dimension's")
-	units, known := map[Kind][]Unit{Counter: {Count}, Gauge: {Count}, Observation: {Milliseconds, Seconds}}[d.kind]
+	units, known := map[Kind][]Unit{Counter: {None}, Gauge: {None}, Observation: {Milliseconds, Seconds}}[d.kind]
 	check(known, "there is no such kind")
 	check(slices.Contains(units, d.unit), "the unit does not fit the kind")
 	check(strings.HasSuffix(d.name, "Latency") == (d.unit == Milliseconds), "times, and only those, are called Latency")

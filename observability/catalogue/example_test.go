@@ -14,7 +14,7 @@ func ExampleAll() {
 		}
 	}
 	// Output:
-	// ActiveConnections Count [Stage] [sweep]
-	// OnlineUsers Count [Stage] [sweep]
-	// SweepBacklog Count [Stage] [sweep]
+	// ActiveConnections None [Stage] [sweep]
+	// OnlineUsers None [Stage] [sweep]
+	// SweepBacklog None [Stage] [sweep]
 }

@@ -25,7 +25,7 @@ function view(d, app) {
 }
 
 const colour = { WARN: 'warn', ERROR: 'bad' };
-const brief = (fields) => Object.entries(fields ?? {}).filter(([k, v]) => v !== '-' && !['function', 'stage', 'requestId', 'traceId', 'coldStart', 'Stage', 'Function'].includes(k)).map(([k, v]) => `${k}=${typeof v === 'object' ? JSON.stringify(v) : v}`).join('  ');
+const brief = (fields) => Object.entries(fields ?? {}).filter(([k, v]) => v !== '-' && !['requestId', 'traceId', 'Stage', 'Function'].includes(k)).map(([k, v]) => `${k}=${typeof v === 'object' ? JSON.stringify(v) : v}`).join('  ');
 
 function line(l, app) {
   const key = l.group + l.sequence, shown = open.has(key);
