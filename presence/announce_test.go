@@ -308,7 +308,7 @@ func TestRemovalMendsPresence(t *testing.T) {
 	gone := w.Now()
 	w.advance(time.Minute)
 	w.settle(t)
-	same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: gone, OfflineSince: w.Now()})
+	same(t, "status", w.statusWithin(t, "u"), presence.Status{User: "u", LastActivity: gone, OfflineSince: w.Now()})
 	w.checkEvents(t, "u", false)
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -25,11 +24,11 @@ const (
 // errUnprocessed: DynamoDB left keys unprocessed on every try.
 var errUnprocessed = errors.New("the table is too busy: keys stayed unprocessed")
 
-// batchGet reads items by key and passes them to visit in no particular order. The keys must be distinct; keys without
-// an item are skipped.
-func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool, visit func(item) error) error {
+// batchGet reads items by key, whole or in the manner's attributes, and passes them to visit in no particular order. The
+// keys must be distinct; keys without an item are skipped. The manner's own keys are not looked at.
+func (s *Store) batchGet(ctx context.Context, keys []item, manner types.KeysAndAttributes, visit func(item) error) error {
 	for chunk := range slices.Chunk(keys, batchSize) {
-		if err := s.batchGetChunk(ctx, chunk, consistent, visit); err != nil {
+		if err := s.batchGetChunk(ctx, chunk, manner, visit); err != nil {
 			return fmt.Errorf("batch get: %w", err)
 		}
 	}
@@ -38,15 +37,14 @@ func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool, visi
 
 // batchGetChunk requests again the keys that DynamoDB left out, as it may when the response exceeds 16 MB or the table
 // is throttled.
-func (s *Store) batchGetChunk(ctx context.Context, keys []item, consistent bool, visit func(item) error) error {
+func (s *Store) batchGetChunk(ctx context.Context, keys []item, manner types.KeysAndAttributes, visit func(item) error) error {
 	for try := range batchTries {
 		if err := s.pause(ctx, try); err != nil {
 			return err
 		}
+		manner.Keys = keys
 		out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems: map[string]types.KeysAndAttributes{
-				s.table: {Keys: keys, ConsistentRead: aws.Bool(consistent)},
-			},
+			RequestItems: map[string]types.KeysAndAttributes{s.table: manner},
 		})
 		if err != nil {
 			return err

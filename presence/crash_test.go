@@ -154,7 +154,7 @@ func TestDisconnectBeforeConnect(t *testing.T) {
 	w.advance(time.Second)
 	w.sweep(t)
 	same(t, "open", w.open(t, "1234"), []heliograph.ConnectionID{})
-	same(t, "status", w.status(t, "1234"), presence.Status{User: "1234", LastActivity: start, OfflineSince: w.Now()})
+	same(t, "status", w.statusWithin(t, "1234"), presence.Status{User: "1234", LastActivity: start, OfflineSince: w.Now()})
 	w.checkEvents(t, "1234", false)
 }
 
@@ -235,7 +235,7 @@ func TestConnectLandsLate(t *testing.T) {
 		t.Fatal("the write did not land, so this proves nothing")
 	}
 	w.settle(t)
-	same(t, "status", w.status(t, "u"), presence.Status{User: "u", LastActivity: start, OfflineSince: w.Now()})
+	same(t, "status", w.statusWithin(t, "u"), presence.Status{User: "u", LastActivity: start, OfflineSince: w.Now()})
 	w.checkEvents(t, "u", false)
 }
 
@@ -261,7 +261,7 @@ func TestTimeToLive(t *testing.T) {
 	w.advance(2 * time.Second)
 	w.table.ExpireDue(w.Now())
 	w.settle(t)
-	same(t, "status", w.status(t, "1234"), presence.Status{User: "1234", LastActivity: start, OfflineSince: w.Now()})
+	same(t, "status", w.statusWithin(t, "1234"), presence.Status{User: "1234", LastActivity: start, OfflineSince: w.Now()})
 	w.checkEvents(t, "1234", false)
 
 	w.advance(presence.Memory + 2*time.Second)

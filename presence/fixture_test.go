@@ -162,6 +162,16 @@ func (f *fixture) status(t tb, user heliograph.UserID) presence.Status {
 	return statuses[0]
 }
 
+// statusWithin is the status that comes with a user's connections, which alone has OfflineSince.
+func (f *fixture) statusWithin(t tb, user heliograph.UserID) presence.Status {
+	t.Helper()
+	_, status, err := f.store.Connections(context.Background(), user)
+	if err != nil {
+		t.Fatalf("connections of %s: %v", user, err)
+	}
+	return status
+}
+
 // listed are the users in the online list, over all its pages.
 func (f *fixture) listed(t tb, limit int) []heliograph.UserID {
 	t.Helper()

@@ -65,7 +65,7 @@ func (s *Store) Leased(ctx context.Context, leases []Lease) ([]Connection, error
 	// A stale read does no harm: every later change to the connection is conditional or repeatable.
 	found := make(map[Lease]Connection, len(leases))
 	var undecoded []error // an unreadable item must not keep the others from being checked
-	err := s.batchGet(ctx, keys, false, func(i item) error {
+	err := s.batchGet(ctx, keys, types.KeysAndAttributes{}, func(i item) error {
 		c, err := decodeConnection(i)
 		if err != nil {
 			undecoded = append(undecoded, err)

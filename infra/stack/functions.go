@@ -133,7 +133,8 @@ func (d *deployment) send(f foundations) specification {
 	}
 }
 
-// online answers presence queries: the list from the index, single users from the table.
+// online answers presence queries: the list from the index, which holds keys only, single users from the table. It can't read
+// the other attributes there, such as the addresses of devices.
 func (d *deployment) online(f foundations) specification {
 	return specification{
 		name:        heliograph.Online,
@@ -143,7 +144,7 @@ func (d *deployment) online(f foundations) specification {
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
 		may: []statement{
 			allow("dynamodb:Query").on(f.table.indexARN).of(onlinePartitions),
-			allow("dynamodb:BatchGetItem").on(f.table.arn).of(userPartitions),
+			allow("dynamodb:BatchGetItem").on(f.table.arn).of(userPartitions).reading("pk", "sk", "online", "lastActivity"),
 		},
 	}
 }

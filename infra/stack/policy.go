@@ -7,6 +7,7 @@ type statement struct {
 	actions    []string
 	resources  pulumi.StringArray
 	partitions []string // patterns of the table's or index's partition keys; none: any
+	attributes []string // the only ones that reads may return; none: any
 }
 
 // allow starts a statement that reads as a sentence: allow(these actions).on(those resources).
@@ -23,13 +24,34 @@ func (s statement) of(partitions ...string) statement {
 	return s
 }
 
+// reading narrows reads of items to some attributes: a call that does not name the attributes it wants is refused. Those of
+// the key must be among them.
+func (s statement) reading(attributes ...string) statement {
+	s.attributes = attributes
+	return s
+}
+
+// conditions are the statement's conditions as IAM has them. dynamodb:Select always has a value in reads, so StringEquals is
+// safe; see "Using IAM policy conditions for fine-grained access control" in the DynamoDB developer guide.
+func (s statement) conditions() map[string]any {
+	conditions := map[string]any{}
+	if len(s.partitions) > 0 {
+		conditions["ForAllValues:StringLike"] = map[string]any{"dynamodb:LeadingKeys": s.partitions}
+	}
+	if len(s.attributes) > 0 {
+		conditions["ForAllValues:StringEquals"] = map[string]any{"dynamodb:Attributes": s.attributes}
+		conditions["StringEquals"] = map[string]any{"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+	}
+	return conditions
+}
+
 // policyDocument is the JSON of an identity policy. It is known once the resources in it are.
 func policyDocument(statements []statement) pulumi.StringOutput {
 	document := make([]any, len(statements))
 	for i, s := range statements {
 		member := map[string]any{"Effect": "Allow", "Action": s.actions, "Resource": s.resources}
-		if len(s.partitions) > 0 {
-			member["Condition"] = map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": s.partitions}}
+		if conditions := s.conditions(); len(conditions) > 0 {
+			member["Condition"] = conditions
 		}
 		document[i] = member
 	}

@@ -135,8 +135,8 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestGrants proves what each function may do, beyond its logs and traces, as action, kind of resource and partitions. A new
-// call needs a permission here and in functions.go.
+// TestGrants proves what each function may do, beyond its logs and traces, as action, kind of resource, partitions and the
+// only attributes that may be read. A new call needs a permission here and in functions.go.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	settle := []string{"dynamodb:GetItem table user#*", "dynamodb:Query table user#*", "dynamodb:UpdateItem table user#*"}
@@ -154,7 +154,7 @@ func TestGrants(t *testing.T) {
 			"dynamodb:Query gsi1 online#*", "sns:Publish events",
 			"execute-api:ManageConnections POST",
 		}),
-		heliograph.Online: {"dynamodb:Query gsi1 online#*", "dynamodb:BatchGetItem table user#*"},
+		heliograph.Online: {"dynamodb:Query gsi1 online#*", "dynamodb:BatchGetItem table user#* SPECIFIC_ATTRIBUTES pk,sk,online,lastActivity"},
 		heliograph.Announce: slices.Concat(poll("grace"), settle, []string{
 			"dynamodb:DescribeStream stream", "dynamodb:GetRecords stream", "dynamodb:GetShardIterator stream", "dynamodb:ListStreams *",
 			"sqs:SendMessage grace", "sqs:SendMessage stream-failures", "sns:Publish events",
@@ -187,8 +187,12 @@ func grants(t *testing.T, res recorded) []string {
 		for _, action := range s.Action {
 			for _, on := range s.Resource {
 				if !strings.HasPrefix(action, "logs:") && !strings.HasPrefix(action, "xray:") {
-					partitions := strings.Join(s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"], ",")
-					all = append(all, strings.TrimSpace(action+" "+nickname(on)+" "+partitions))
+					words := []string{
+						action, nickname(on), strings.Join(s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"], ","),
+						strings.Join(s.Condition["StringEquals"]["dynamodb:Select"], ","),
+						strings.Join(s.Condition["ForAllValues:StringEquals"]["dynamodb:Attributes"], ","),
+					}
+					all = append(all, strings.Join(slices.DeleteFunc(words, func(word string) bool { return word == "" }), " "))
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestNativeMetricsArePublished(t *testing.T) {
 }
 
 // TestPoliciesAsPublished proves that all actions that roles may use exist, and that each is granted on a type of
-// resource that the action knows; a grant on any other has no effect.
+// resource and under conditions that the action knows; others have no effect.
 func TestPoliciesAsPublished(t *testing.T) {
 	t.Parallel()
 	actions := published.ReadActions(t)
@@ -40,6 +41,13 @@ func TestPoliciesAsPublished(t *testing.T) {
 				for _, on := range s.Resource {
 					if known && !action.Allows(on) {
 						t.Errorf("%s: %s on %s has no effect; the action's resource types are %v", res.name, name, on, action.Types)
+					}
+				}
+				for _, keys := range s.Condition {
+					for key := range keys {
+						if known && !slices.Contains(action.Keys, key) {
+							t.Errorf("%s: a condition on %s has no effect on %s; its keys are %v", res.name, key, name, action.Keys)
+						}
 					}
 				}
 				service, _, _ := strings.Cut(name, ":")

@@ -44,11 +44,11 @@ func action[In, Out any](db *Database, do func(*In) (*Out, error), resources fun
 		}
 		return out, err
 	}, resources)
-	if _, ok := any(new(In)).(keyed); !ok {
+	if _, ok := any(new(In)).(bounded); !ok {
 		return a
 	}
 	return wire.Under(a, func(in *In) map[string][]string {
-		return map[string][]string{"dynamodb:LeadingKeys": any(in).(keyed).leading(db)}
+		return any(in).(bounded).touched(db).values()
 	})
 }
 

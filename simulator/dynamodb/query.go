@@ -102,8 +102,7 @@ func (db *Database) scan(in *ScanInput) (*PageOutput, error) {
 	if err := page.check(in.TableName, "Value '%d' at 'limit'"); err != nil {
 		return nil, err
 	}
-	scope, err := placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression is null",
-		in.FilterExpression, in.ProjectionExpression)
+	scope, err := in.scope()
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +117,11 @@ func (db *Database) scan(in *ScanInput) (*PageOutput, error) {
 		return nil, err
 	}
 	return src.page(page, span{}, true)
+}
+
+func (in *ScanInput) scope() (*expression.Scope, error) {
+	return placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression is null",
+		in.FilterExpression, in.ProjectionExpression)
 }
 
 // paging holds the members that Query and Scan share.

@@ -1,7 +1,9 @@
 package iam
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -68,31 +70,44 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestLeadingKeys proves that a condition on leading keys lets through calls all of whose keys fit, and those without any.
-func TestLeadingKeys(t *testing.T) {
+// TestConditions proves that a condition lets through calls all of whose values are listed. Without any value, ForAllValues
+// and IfExists hold, and StringEquals does not.
+func TestConditions(t *testing.T) {
 	t.Parallel()
+	const keys, attributes, selects = "dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select"
 	for _, c := range []struct {
-		operator string
-		keys     []string
-		allowed  bool
+		operator, key string
+		listed        []string
+		values        []string
+		allowed       bool
 	}{
-		{"StringLike", []string{"user#1"}, true},
-		{"StringLike", []string{"user#1", "sent#user#1"}, true},
-		{"StringLike", []string{"user#1", "lease#01"}, false},
-		{"StringLike", []string{"xuser#1"}, false},
-		{"StringLike", nil, true},
-		{"StringEquals", []string{"user#*"}, true},
-		{"StringEquals", []string{"user#1"}, false},
+		{"ForAllValues:StringLike", keys, []string{"user#*", "sent#*"}, []string{"user#1"}, true},
+		{"ForAllValues:StringLike", keys, []string{"user#*", "sent#*"}, []string{"user#1", "sent#user#1"}, true},
+		{"ForAllValues:StringLike", keys, []string{"user#*", "sent#*"}, []string{"user#1", "lease#01"}, false},
+		{"ForAllValues:StringLike", keys, []string{"user#*", "sent#*"}, []string{"xuser#1"}, false},
+		{"ForAllValues:StringLike", keys, []string{"user#*", "sent#*"}, nil, true},
+		{"ForAllValues:StringEquals", keys, []string{"user#*"}, []string{"user#*"}, true},
+		{"ForAllValues:StringEquals", keys, []string{"user#*"}, []string{"user#1"}, false},
+		{"ForAllValues:StringEquals", attributes, []string{"pk", "online"}, []string{"pk"}, true},
+		{"ForAllValues:StringEquals", attributes, []string{"pk", "online"}, []string{"pk", "sourceIp"}, false},
+		{"StringEquals", selects, []string{"SPECIFIC_ATTRIBUTES", "COUNT"}, []string{"COUNT"}, true},
+		{"StringEquals", selects, []string{"SPECIFIC_ATTRIBUTES"}, []string{"ALL_ATTRIBUTES"}, false},
+		{"StringEquals", selects, []string{"SPECIFIC_ATTRIBUTES"}, nil, false},
+		{"StringEqualsIfExists", selects, []string{"SPECIFIC_ATTRIBUTES"}, []string{"ALL_ATTRIBUTES"}, false},
+		{"StringEqualsIfExists", selects, []string{"SPECIFIC_ATTRIBUTES"}, nil, true},
 	} {
-		t.Run(c.operator+strings.Join(c.keys, " "), func(t *testing.T) {
+		t.Run(fmt.Sprint(c.operator, c.key, c.values), func(t *testing.T) {
 			t.Parallel()
 			r := New("000000000000")
-			policy := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:PutItem","Resource":"` + table +
-				`","Condition":{"ForAllValues:` + c.operator + `":{"dynamodb:LeadingKeys":["user#*","sent#*"]}}}}`
+			condition, err := json.Marshal(map[string]any{c.operator: map[string]any{c.key: c.listed}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			policy := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:PutItem","Resource":"` + table + `","Condition":` + string(condition) + `}}`
 			if err := errors.Join(r.Create("writer", trust), r.Attach("writer", policy)); err != nil {
 				t.Fatal(err)
 			}
-			err := r.Check(r.AccessKey("writer"), "dynamodb:PutItem", []string{table}, map[string][]string{"dynamodb:LeadingKeys": c.keys})
+			err = r.Check(r.AccessKey("writer"), "dynamodb:PutItem", []string{table}, map[string][]string{c.key: c.values})
 			if (err == nil) != c.allowed {
 				t.Errorf("got %v, want that it is allowed: %v", err, c.allowed)
 			}
@@ -151,7 +166,9 @@ func TestPoliciesThatAreNotUnderstood(t *testing.T) {
 		"old version":   `{"Version":"2008-10-17","Statement":[]}`,
 		"empty":         wrap(`[]`),
 		"condition":     wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`),
-		"condition key": wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"ForAllValues:StringLike":{"dynamodb:Attributes":"pk"}}}`),
+		"condition key": wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"ForAllValues:StringLike":{"dynamodb:ReturnValues":"NONE"}}}`),
+		"one of many":   wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"StringEquals":{"dynamodb:Attributes":"pk"}}}`),
+		"many of one":   wrap(`{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"ForAllValues:StringEquals":{"dynamodb:Select":"COUNT"}}}`),
 		"not action":    wrap(`{"Effect":"Allow","NotAction":"a:b","Resource":"*"}`),
 		"effect":        wrap(`{"Effect":"allow","Action":"a:b","Resource":"*"}`),
 		"action":        wrap(`{"Effect":"Allow","Action":"GetItem","Resource":"*"}`),

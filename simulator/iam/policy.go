@@ -1,7 +1,7 @@
 // Package iam decides who may do what, by the policies of IAM roles: identity policies with Allow and Deny,
-// wildcards in actions and resources, conditions on DynamoDB's leading keys, and trust policies for AWS services. An element
-// that it does not know, such as another condition, is an error when a policy is added, so that no policy is ever half
-// understood.
+// wildcards in actions and resources, conditions on DynamoDB's keys and attributes, and trust policies for AWS services.
+// An element that it does not know, such as another condition, is an error when a policy is added, so that no policy is
+// ever half understood.
 package iam
 
 import (
@@ -30,45 +30,71 @@ type statement struct {
 // conditions are the values that a statement demands, by operator and condition key.
 type conditions map[string]map[string]words
 
-// leadingKeys are the partition keys of the items that a DynamoDB call touches.
-const leadingKeys = "dynamodb:LeadingKeys"
+// operator compares the values of a call with those of a statement.
+type operator struct {
+	fits func(pattern, value string) bool
+	many bool // it is for keys with any number of values, and holds if all fit, so also without any
+	lack bool // it holds if the call lacks the key
+}
 
-// operators compare one value of a call with one of a statement.
-var operators = map[string]func(pattern, value string) bool{
-	"ForAllValues:StringEquals": func(pattern, value string) bool { return pattern == value },
-	"ForAllValues:StringLike":   Match,
+var operators = map[string]operator{
+	"ForAllValues:StringEquals": {fits: equal, many: true, lack: true},
+	"ForAllValues:StringLike":   {fits: Match, many: true, lack: true},
+	"StringEquals":              {fits: equal},
+	"StringEqualsIfExists":      {fits: equal, lack: true},
+}
+
+func equal(pattern, value string) bool { return pattern == value }
+
+// conditionKeys are the condition keys that are understood, all of DynamoDB, and whether they can have many values.
+// Source: "Using IAM policy conditions for fine-grained access control", DynamoDB developer guide.
+var conditionKeys = map[string]bool{
+	"dynamodb:Attributes":  true,  // the attributes that a call names
+	"dynamodb:LeadingKeys": true,  // the partition keys of the items that it touches
+	"dynamodb:Select":      false, // which attributes a read returns: ALL_ATTRIBUTES, SPECIFIC_ATTRIBUTES, …
 }
 
 // check refuses operators and keys that are not understood.
 func (c conditions) check() error {
-	for operator, keys := range c {
-		if operators[operator] == nil {
-			return fmt.Errorf("its Condition has the operator %q; those that are simulated are %s", operator,
-				strings.Join(slices.Sorted(maps.Keys(operators)), ", "))
+	for name, keys := range c {
+		operator, known := operators[name]
+		if !known {
+			return fmt.Errorf("its Condition has the operator %q; those that are simulated are %s", name, listed(operators))
 		}
 		for key := range keys {
-			if key != leadingKeys {
-				return fmt.Errorf("its Condition has the key %q; the one that is simulated is %s", key, leadingKeys)
+			many, known := conditionKeys[key]
+			if !known {
+				return fmt.Errorf("its Condition has the key %q; those that are simulated are %s", key, listed(conditionKeys))
+			}
+			if many != operator.many {
+				return fmt.Errorf("its Condition has %q under %q; keys with many values, and no others, need an operator that begins with ForAllValues", key, name)
 			}
 		}
 	}
 	return nil
 }
 
-// hold reports whether all values of a call are among those that a statement demands. As on AWS, a call without values
-// passes: ForAllValues says nothing about none.
+func listed[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
+
+// hold reports whether a call has only values that a statement lists, under each of its conditions.
 func (c conditions) hold(call map[string][]string) bool {
-	for operator, keys := range c {
+	for name, keys := range c {
 		for key, patterns := range keys {
-			for _, value := range call[key] {
-				fits := func(pattern string) bool { return operators[operator](pattern, value) }
-				if !slices.ContainsFunc(patterns, fits) {
-					return false
-				}
+			if !operators[name].hold(patterns, call[key]) {
+				return false
 			}
 		}
 	}
 	return true
+}
+
+func (o operator) hold(patterns, values []string) bool {
+	for _, value := range values {
+		if !slices.ContainsFunc(patterns, func(pattern string) bool { return o.fits(pattern, value) }) {
+			return false
+		}
+	}
+	return len(values) > 0 || o.lack
 }
 
 // words is a string or a list of strings, which the policy language treats alike.

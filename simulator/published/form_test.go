@@ -11,7 +11,7 @@ func TestAllows(t *testing.T) {
 		stream = table + "/stream/${StreamLabel}"
 		lines  = "arn:${Partition}:logs:${Region}:${Account}:log-group:${LogGroupName}:log-stream:${LogStreamName}"
 	)
-	none, on := Action{}, func(form string) Action { return Action{map[string]string{"it": form}} }
+	none, on := Action{}, func(form string) Action { return Action{Types: map[string]string{"it": form}} }
 	for _, c := range []struct {
 		action   Action
 		resource string

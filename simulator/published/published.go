@@ -46,10 +46,12 @@ func Need(t *testing.T, err error) {
 // Missing reports whether an error says that a package is not installed.
 func Missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// Action is an IAM action: the resource types that it can be granted on.
+// Action is an IAM action: the resource types that it can be granted on, and its condition keys.
 type Action struct {
 	// Types are the forms of their ARNs by name; an action without any is granted on * only.
 	Types map[string]string
+	// Keys are the condition keys that a grant may name.
+	Keys []string
 }
 
 // Actions reads the actions of IAM, a service at a time.
@@ -76,7 +78,10 @@ func (a Actions) Find(name string) (Action, bool) {
 
 func (a Actions) read(service string) map[string]Action {
 	a.t.Helper()
-	var actions map[string]struct{ ResourceTypes []struct{ Name string } }
+	var actions map[string]struct {
+		ResourceTypes []struct{ Name string }
+		ConditionKeys []string
+	}
 	var kinds map[string]struct{ ARN string }
 	for folder, into := range map[string]any{"actions": &actions, "resourceTypes": &kinds} {
 		file, err := open(actionsPackage, "data", folder, service+".json")
@@ -91,7 +96,7 @@ func (a Actions) read(service string) map[string]Action {
 		for _, kind := range action.ResourceTypes {
 			types[kind.Name] = kinds[kind.Name].ARN
 		}
-		all[name] = Action{types}
+		all[name] = Action{Types: types, Keys: action.ConditionKeys}
 	}
 	return all
 }
