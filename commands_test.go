@@ -21,13 +21,13 @@ var checks = map[string]func(t *testing.T, words []string) error{
 
 // checkedElsewhere are programs whose commands are proved by other tests, or can't be.
 var checkedElsewhere = map[string]string{
-	"heliograph":  "TestPages of cmd/heliograph has the program's own parser read them",
+	"heliograph":  "TestPages of cmd/heliograph has the program's own parser read them, and TestPagesOfOurs of e2e runs them",
 	"aws":         "TestPagesOfAWS of e2e runs them",
 	"local_aws":   "TestNewcomer of e2e runs them",
 	"local_aws()": "TestNewcomer of e2e runs it",
 	"eval":        "TestNewcomer of e2e runs it",
 	"wscat":       "it comes from npm; TestNewcomer runs the command beside it, which does the same",
-	"curl":        "TestNewcomer of e2e runs the README's; TestFaultsByHTTP of e2e those of docs/faults.md; others fetch a key set of the user's",
+	"curl":        "TestNewcomer of e2e runs the README's; TestPagesOfOurs of e2e those of docs/faults.md; others fetch a key set of the user's",
 	"jq":          "a part of the commands of docs/faults.md and of examples/producers/shell, which e2e runs",
 	"git":         "it tags, pushes and pulls the user's own repository",
 	"gh":          "it asks GitHub about the user's own repository",
