@@ -1,12 +1,14 @@
 // Package heliograph is WebSocket push and presence on AWS. Here are the words on which its processes must agree; they
 // stand in this package once, and nothing else does.
 //
-// Heliograph is one Pulumi program and seven Lambda functions, which share one DynamoDB table.
+// Heliograph is one Pulumi program and eight Lambda functions, which share one DynamoDB table.
 //
 // A device opens a WebSocket and shows a token. The function authorizer verifies it and hands the user id to connect,
 // which records the connection. When the device leaves, disconnect deletes the record; when API Gateway forgets to say
 // so, sweep notices within minutes. Each of them updates the user's presence, and announce turns the table's stream
 // into events on a topic.
+//
+// A client of the subprotocol heliograph.v1 then says hello, and the function hello answers.
 //
 // A backend puts a message on the send queue. The function send reads it, looks up the connections of the users that it
 // names, and posts the body to each. A post that failed and may still succeed goes back to the queue as a follow-up that

@@ -7,6 +7,7 @@ const (
 	Authorizer = "authorizer"
 	Connect    = "connect"
 	Disconnect = "disconnect"
+	Hello      = "hello"
 	Online     = "online"
 	Send       = "send"
 	Sweep      = "sweep"
@@ -14,18 +15,20 @@ const (
 
 // Functions are all functions of a stack, by their short names and sorted. The slice is the caller's own.
 func Functions() []string {
-	return []string{Announce, Authorizer, Connect, Disconnect, Online, Send, Sweep}
+	return []string{Announce, Authorizer, Connect, Disconnect, Hello, Online, Send, Sweep}
 }
 
 // MaxQueued is the largest message that a stack's queues take, in bytes, its attributes included. infra/stack sets it, and
 // delivery reckons with it how much room a follow-up has.
 const MaxQueued = 256 << 10
 
-// The keys of the context that the authorizer attaches to a request and that connect, disconnect and online read. API Gateway
+// The keys of the context that the authorizer attaches to a request and that the other functions read. API Gateway
 // hands the values on as strings.
 const (
 	ContextUserID       = "userId"
 	ContextTokenExpires = "tokenExpires" // Unix seconds
+	// ContextSubprotocol is SubprotocolV1 for a client that offers it; otherwise it is missing.
+	ContextSubprotocol = "subprotocol"
 	// ContextMayQuery is Anyone for a token that may ask about every user's presence; otherwise it is missing.
 	ContextMayQuery = "mayQuery"
 )

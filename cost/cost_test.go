@@ -146,10 +146,10 @@ func TestBill(t *testing.T) {
 		load Load
 		most float64
 	}{
-		"one by one":             {Example, 1536},
-		"handed over by ten":     {batched(1, 10), 1115},
-		"sent by ten, too":       {batched(10, 10), 1020},
-		"sent by ten, never met": {batched(10, 1), 1441},
+		"one by one":             {Example, 1543},
+		"handed over by ten":     {batched(1, 10), 1122},
+		"sent by ten, too":       {batched(10, 10), 1027},
+		"sent by ten, never met": {batched(10, 1), 1448},
 	} {
 		bill := Together(Month(test.load, Defaults))
 		if bill > test.most || bill < test.most-10 {

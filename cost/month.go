@@ -30,11 +30,11 @@ type Choices struct {
 // The example of docs/cost.md, and the configuration of a stack that sets nothing.
 var (
 	Example  = Load{Connections: 10_000, Sessions: 10, Messages: 100, Devices: 1, Queries: 1, Sent: 1, Batch: 1}
-	Defaults = Choices{Lease: 900, Traced: true, LogKB: 0.5, Alarms: 21.80}
+	Defaults = Choices{Lease: 900, Traced: true, LogKB: 0.5, Alarms: 22.50}
 )
 
 // EssentialAlarms is the price of the alarms with `alarms: essential`, in USD a month.
-const EssentialAlarms = 9.70
+const EssentialAlarms = 10.10
 
 // A month has 730 hours.
 const (
@@ -54,7 +54,7 @@ const (
 )
 
 // customMetrics are 35 by stage, and 3 by stage and function, which make 16 series.
-const customMetrics = 35 + 16
+const customMetrics = 37 + 18
 
 // Function is what an invocation takes.
 type Function struct {
@@ -69,6 +69,7 @@ var Functions = map[string]Function{
 	heliograph.Connect:    {MB: 256, took: 15},
 	heliograph.Disconnect: {MB: 256, took: 25},
 	heliograph.Announce:   {MB: 256, took: 15, more: 1},
+	heliograph.Hello:      {MB: 256, took: 15},
 	heliograph.Online:     {MB: 256, took: 10},
 	heliograph.Send:       {MB: 512, took: 20, more: 1},
 	heliograph.Sweep:      {MB: 884, took: 3000},
@@ -117,7 +118,7 @@ func Telemetry(l Load, c Choices) []Line {
 	calls, _ := l.invocations()
 	return []Line{
 		{fmt.Sprintf("logs, some %v KB an invocation", c.LogKB), fmt.Sprintf("*I s* · %v KB", c.LogKB), "0.50 / GB", calls * s * c.LogKB / million * logGigabyte},
-		{"custom metrics: 35 by stage, 3 by function in 16 series", fmt.Sprint(customMetrics), "0.30 each", customMetrics * customMetric},
+		{"custom metrics: 37 by stage, 3 by function in 18 series", fmt.Sprint(customMetrics), "0.30 each", customMetrics * customMetric},
 		{"X-Ray: traces that Lambda samples", "*X s*, below", "5.00 / million", l.traces(c) * s * trace},
 		{"alarms, `full`", "below", "", c.Alarms},
 		{"dashboard", "1", "3.00", dashboard},

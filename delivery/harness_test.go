@@ -342,6 +342,13 @@ type fakeGateway struct {
 	posts    map[string][]string
 }
 
+// bodies returns what was posted to a connection.
+func (g *fakeGateway) bodies(connection string) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.posts[connection])
+}
+
 func newGateway(t *testing.T) *fakeGateway {
 	g := &fakeGateway{
 		listener: pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})},

@@ -136,15 +136,32 @@ func (j *job) owner(r recipient) Owner {
 	return Owner{Token: j.token, After: cmp.Or(r.owed.Holder, j.state.Holder, nobody)}
 }
 
+// frame returns the message as clients of heliograph.v1 receive it.
+func (j *job) frame() message.Frame {
+	return j.message.Frame(cmp.Or(j.message.ID, j.id(&j.state)), j.sent())
+}
+
+// id is what clients of heliograph.v1 tell copies of a message by, if its producer named none: the name of the record that was
+// framed first.
+func (j *job) id(s *message.State) string { return cmp.Or(s.ID, j.record.ID) }
+
+// sent returns when the producer sent the message; zero if that is unknown.
+func (j *job) sent() time.Time {
+	if j.state.FirstSentAt == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(j.state.FirstSentAt)
+}
+
 // nobody is a token that belongs to no attempt.
 const nobody = "-"
 
 // firstSent returns when the producer sent the message, or now if that is unknown.
 func (j *job) firstSent() time.Time {
-	if j.state.FirstSentAt == 0 {
-		return time.Now()
+	if sent := j.sent(); !sent.IsZero() {
+		return sent
 	}
-	return time.UnixMilli(j.state.FirstSentAt)
+	return time.Now()
 }
 
 // annotate puts the message's ids on its span, so that its journey can be found: most deliveries leave no log line.

@@ -141,6 +141,9 @@ func (j *job) expire(s message.State, g given) step {
 // afterAttempt decides on the step after an attempt.
 func (j *job) afterAttempt(s message.State, a attempt, g given) step {
 	s.Tally.Add(a.tally)
+	if a.framed && j.message.ID == "" {
+		s.ID = j.id(&s)
+	}
 	warning := ""
 	if a.rejection == nil && a.cause != "" && s.Attempt >= message.MaxAttempts && onlyMarks(a.owed) {
 		warning = a.cause // a claim that can't be marked does not justify a dead letter

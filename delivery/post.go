@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,30 +23,62 @@ type posts struct {
 	owed            []heliograph.ConnectionID // connections that the body did not reach
 	cause           string                    // the first failure's cause
 	rejection       *message.Rejection        // set if no connection will ever accept this body
+	framed          bool                      // set if one of the connections speaks heliograph.v1
 }
 
 // postAll posts the body to all targets in parallel. A target that gets no turn in time counts as failed.
 func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID, targets []presence.Connection) posts {
-	results := make([]post, len(targets))
+	results, letter := make([]post, len(targets)), j.letter(targets)
 	var group errgroup.Group
 	for i := range targets {
 		if err := d.posts.acquire(ctx); err != nil {
-			results[i] = post{Failed, causeOf(err)}
+			results[i] = post{outcome: Failed, cause: causeOf(err)}
 			continue
 		}
 		group.Go(func() error {
-			results[i] = d.post(ctx, j, user, &targets[i])
+			results[i] = d.post(ctx, j, user, &targets[i], letter)
 			return nil
 		})
 	}
 	_ = group.Wait() // always nil
-	return tallied(targets, results)
+	p := tallied(targets, results)
+	p.framed = letter.framed != nil
+	return p
+}
+
+// letter is a message as connections receive it.
+type letter struct{ raw, framed []byte }
+
+// letter returns the message in the forms that the targets need.
+func (j *job) letter(targets []presence.Connection) letter {
+	l := letter{raw: j.message.Body}
+	if slices.ContainsFunc(targets, func(c presence.Connection) bool { return c.V1 }) {
+		l.framed = j.frame().Bytes()
+	}
+	return l
+}
+
+// to returns the form that a connection understands.
+func (l letter) to(c *presence.Connection) []byte {
+	if c.V1 {
+		return l.framed
+	}
+	return l.raw
+}
+
+// tooLarge returns the reason why a connection can't receive its form of the message; nil if it can.
+func (l letter) tooLarge(c *presence.Connection) *message.Rejection {
+	if n := len(l.to(c)); n > message.MaxBody {
+		return message.Reject(message.ReasonTooLarge, fmt.Sprintf("its frame for %s has %d bytes, more than %d", heliograph.SubprotocolV1, n, message.MaxBody))
+	}
+	return nil
 }
 
 // post is the outcome of the post to one connection, and the cause if it was not delivered.
 type post struct {
-	outcome Outcome
-	cause   string
+	outcome   Outcome
+	cause     string
+	rejection *message.Rejection // if it was rejected
 }
 
 // tallied adds posts up in the order of the connections, so that the same posts always give the same result.
@@ -59,7 +93,7 @@ func tallied(targets []presence.Connection, results []post) posts {
 			p.gone++
 			continue
 		case Rejected:
-			p.rejection = message.Reject(reasonFor(one.cause), "API Gateway answered "+one.cause)
+			p.rejection = one.rejection
 		}
 		if p.owed = append(p.owed, targets[i].ID); p.cause == "" {
 			p.cause = one.cause
@@ -69,24 +103,32 @@ func tallied(targets []presence.Connection, results []post) posts {
 }
 
 // post uses one turn of the limit: it posts the body to one connection and records the outcome.
-func (d *Deliverer) post(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection) (result post) {
+func (d *Deliverer) post(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection, l letter) (result post) {
 	throttled := 0
+	if result.rejection = l.tooLarge(c); result.rejection != nil {
+		d.posts.release(c.ID, false)
+		result.outcome, result.cause = Rejected, result.rejection.Detail
+		return result
+	}
 	defer func() { d.posts.release(c.ID, throttled > 0) }()
 	err := guard(ctx, func() error {
 		posting, throttles := withThrottles(ctx)
 		_, err := d.Poster.PostToConnection(posting, &apigatewaymanagementapi.PostToConnectionInput{
 			ConnectionId: aws.String(string(c.ID)),
-			Data:         j.message.Body,
+			Data:         l.to(c),
 		})
 		if throttled = throttles.count(err); throttled > 0 {
 			observability.Add(ctx, catalogue.PostsThrottled, float64(throttled))
 		}
 		result.outcome, result.cause = outcomeOf(err, time.Since(c.ConnectedAt))
+		if result.outcome == Rejected {
+			result.rejection = message.Reject(reasonFor(result.cause), "API Gateway answered "+result.cause)
+		}
 		d.note(ctx, j, user, c, result.outcome)
 		return nil
 	})
 	if err != nil {
-		return post{Failed, err.Error()}
+		return post{outcome: Failed, cause: err.Error()}
 	}
 	return result
 }

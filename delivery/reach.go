@@ -32,6 +32,8 @@ type attempt struct {
 	until time.Time
 	// repeated counts users who already had the message.
 	repeated int
+	// framed is set if a copy was framed for a client of heliograph.v1, so that later ones must have the same id.
+	framed bool
 	// rejection is the reason why no connection will ever accept this body.
 	rejection *message.Rejection
 	// unread is set if a page of a broadcast could not be read; otherwise cursor is where the next page begins, empty
@@ -122,7 +124,7 @@ func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 	default:
 		result = d.mark(ctx, j, r)
 	}
-	result.tally.Delivered, result.tally.Gone = posts.delivered, posts.gone
+	result.tally.Delivered, result.tally.Gone, result.framed = posts.delivered, posts.gone, posts.framed
 	return result
 }
 
@@ -160,7 +162,7 @@ func (d *Deliverer) claimAndFind(ctx context.Context, j *job, r recipient) (c cl
 func (d *Deliverer) find(ctx context.Context, j *job, user heliograph.UserID) (f found) {
 	if j.message.Connection != "" {
 		// The connection existed when the message was sent, so it is at least that old.
-		f.connections = []presence.Connection{{ID: j.message.Connection, ConnectedAt: j.firstSent()}}
+		f.connections = []presence.Connection{{ID: j.message.Connection, ConnectedAt: j.firstSent(), V1: j.message.V1}}
 		return f
 	}
 	f.connections, f.status, f.err = d.Presence.Connections(ctx, user)
@@ -297,7 +299,7 @@ func sum(results []attempt) attempt {
 		if one.until.After(all.until) {
 			all.until = one.until
 		}
-		all.waiting = all.waiting || one.waiting
+		all.waiting, all.framed = all.waiting || one.waiting, all.framed || one.framed
 		all.repeated += one.repeated
 	}
 	return all

@@ -15,6 +15,7 @@ import (
 type fields struct {
 	user, users, connection, broadcast string
 	body, id, expires, receipt         string
+	isJSON                             string // of a body that travels beside the text
 
 	aside []byte // the body, if it travels beside the text: see BodyAttribute
 }
@@ -50,6 +51,7 @@ func (f *fields) slot(name string) (string, *string) {
 		{"Id", &f.id},
 		{"ExpiresAt", &f.expires},
 		{"Receipt", &f.receipt},
+		{"BodyIsJSON", &f.isJSON},
 	} {
 		if equalFold(name, known.name) {
 			return known.name, known.slot
@@ -155,6 +157,7 @@ func userID(name, raw string) (heliograph.UserID, *Rejection) {
 
 func (f *fields) readConnection(m *Message) *Rejection {
 	id, rejection := text("ConnectionId", f.connection)
+	id, m.V1 = cutV1(id)
 	switch {
 	case rejection != nil:
 		return rejection
@@ -230,7 +233,7 @@ func (f *fields) readBody(m *Message) *Rejection {
 	case f.aside != nil && !utf8.Valid(f.aside):
 		return Reject(ReasonBadFollowUp, BodyAttribute+" is not valid UTF-8")
 	case f.aside != nil:
-		m.Body = f.aside
+		m.Body, m.Value = f.aside, f.isJSON == "true"
 	case f.body == "":
 		return Reject(ReasonMalformed, "Body is missing")
 	case loneSurrogate(f.body):
@@ -246,7 +249,7 @@ func (f *fields) readBody(m *Message) *Rejection {
 		if err := json.Compact(&compact, []byte(f.body)); err != nil {
 			return Reject(ReasonMalformed, "Body is not valid JSON")
 		}
-		m.Body = compact.Bytes()
+		m.Body, m.Value = compact.Bytes(), true
 	}
 	if len(m.Body) > MaxBody {
 		return Reject(ReasonTooLarge, fmt.Sprintf("Body has %d bytes, more than %d", len(m.Body), MaxBody))

@@ -171,6 +171,7 @@ func (o *reading) target() {
 	o.flag("broadcast", &o.m.Broadcast)
 	o.text("userid", o.user)
 	o.text("connectionid", func(s string) {
+		s, o.m.V1 = strings.CutPrefix(s, "v1:")
 		o.m.Connection = heliograph.ConnectionID(s)
 		o.is(s == "", ReasonNoTarget)
 		o.is(s != "" && !regexp.MustCompile(`^[!-~]{1,128}$`).MatchString(s), ReasonMalformed)
@@ -214,7 +215,7 @@ func (o *reading) body() {
 	}
 	var compact bytes.Buffer
 	if ok && raw[0] != '"' && json.Compact(&compact, raw) == nil {
-		o.m.Body = compact.Bytes()
+		o.m.Body, o.m.Value = compact.Bytes(), true
 	} else {
 		o.text("body", func(s string) { o.m.Body = []byte(s) })
 	}

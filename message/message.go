@@ -27,10 +27,14 @@ type Message struct {
 	Users []heliograph.UserID
 	// Connection is the single connection that the message goes to, whichever user it belongs to.
 	Connection heliograph.ConnectionID
+	// V1 marks Connection as one of heliograph.v1: see [V1Connection].
+	V1 bool
 	// Broadcast marks a message to all users who are online.
 	Broadcast bool
 	// Body is the text that every connection receives, byte for byte.
 	Body []byte
+	// Value says that Body is the text of a JSON value; otherwise it is the content of a string.
+	Value bool
 	// ID is the producer's own id for the message; empty if it gave none. A message sent again under the same ID
 	// within the idempotency window is not delivered twice.
 	ID string
@@ -47,7 +51,7 @@ func (m *Message) Expired(now time.Time) bool {
 
 // Parse reads one message: a JSON object with one target and a Body, optionally Id (a string), ExpiresAt (RFC 3339)
 // and Receipt (a bool; true needs an Id). The target is exactly one of UserId (a string), UserIds (1 to MaxUsers
-// strings; duplicates count once), ConnectionId (a string) and Broadcast (true). Parse returns the reason for
+// strings; duplicates count once), ConnectionId (a string, see [V1Connection]) and Broadcast (true). Parse returns the reason for
 // rejecting the message, or nil.
 //
 //   - A Body that is a string is delivered as that string, even if it is empty. Any other value, null included, is
@@ -157,25 +161,34 @@ type wire struct {
 	UserIDs      []heliograph.UserID     `json:"UserIds,omitempty"`
 	ConnectionID heliograph.ConnectionID `json:"ConnectionId,omitempty"`
 	Broadcast    bool                    `json:",omitempty"`
-	Body         *string                 `json:",omitempty"`
+	Body         json.RawMessage         `json:",omitempty"`
+	BodyIsJSON   bool                    `json:",omitempty"` // of a body that travels beside the text
 	ID           string                  `json:"Id,omitempty"`
 	ExpiresAt    string                  `json:",omitempty"`
 	Receipt      bool                    `json:",omitempty"`
 }
 
-// Text writes the message as a producer would, with its body as a string. Parse reads it.
+// Text writes the message as a producer would. Parse reads it.
 func (m *Message) Text() string {
 	w := m.wire()
-	body := string(m.Body)
-	w.Body = &body
+	if w.Body = m.Body; !m.Value {
+		w.Body = json.RawMessage(encode(string(m.Body)))
+	}
 	return encode(w)
 }
 
 // TextAside writes the message without its body. ParseAside reads it.
-func (m *Message) TextAside() string { return encode(m.wire()) }
+func (m *Message) TextAside() string {
+	w := m.wire()
+	w.BodyIsJSON = m.Value
+	return encode(w)
+}
 
 func (m *Message) wire() *wire {
 	w := &wire{ConnectionID: m.Connection, Broadcast: m.Broadcast, ID: m.ID, Receipt: m.Receipt}
+	if m.V1 {
+		w.ConnectionID = V1Connection + m.Connection
+	}
 	if len(m.Users) == 1 {
 		w.UserID = m.Users[0]
 	} else {

@@ -34,6 +34,9 @@ type State struct {
 	Attempt int `json:"attempt"`
 	// FirstSentAt is when the producer sent the message, in Unix milliseconds; 0 if unknown.
 	FirstSentAt int64 `json:"firstSentAt,omitempty"`
+	// ID is what clients of heliograph.v1 tell copies of the message by, once one of them has it and if the producer gave
+	// no Id.
+	ID string `json:"id,omitempty"`
 	// Holder is the token under which the previous attempt claimed the message. Only messages with an Id have one.
 	Holder string `json:"holder,omitempty"`
 	// Owed maps each user to what that user is still owed; empty means that every user is owed everything. A message
@@ -117,8 +120,8 @@ func add(a, b int) int { return min(a+b, maxCount) }
 // counts reports whether all numbers are possible counts.
 func counts(all ...int) bool { return slices.Min(all) >= 0 && slices.Max(all) <= maxCount }
 
-// Says reports whether the state carries anything that a fresh message lacks; the attempt and the time of sending
-// don't count.
+// Says reports whether the state carries anything that a fresh message lacks; the attempt, the id and the time of
+// sending don't count.
 func (s *State) Says() bool {
 	return len(s.Owed) > 0 || len(s.Known) > 0 || s.Cursor != "" || s.Shard > 0 || s.Settled > 0 || s.Tally != Tally{}
 }
@@ -154,6 +157,8 @@ func (s *State) problem(now time.Time) string {
 		return "settled is out of range"
 	case !possible(s.OwedSince):
 		return "owedSince is out of range"
+	case len(s.ID) > MaxID:
+		return "id is out of range"
 	case len(s.Holder) > maxToken || len(s.Cursor) > maxCursor:
 		return "holder or cursor is out of range"
 	case s.Shard < 0 || s.Shard > maxShard:

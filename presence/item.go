@@ -17,6 +17,7 @@ type connectionItem struct {
 	TokenExpires int64  `dynamodbav:"tokenExpires,omitempty"`
 	SourceIP     string `dynamodbav:"sourceIp,omitempty"`
 	UserAgent    string `dynamodbav:"userAgent,omitempty"`
+	V1           bool   `dynamodbav:"v1,omitempty"`
 	LastActiveAt int64  `dynamodbav:"lastActiveAt,omitempty"`
 	TTL          int64  `dynamodbav:"ttl"`
 }
@@ -26,7 +27,7 @@ func encodeConnection(c Connection) connectionItem {
 		PK: userKey(c.User), SK: connectionKey(c.ID),
 		GPK: leasePartition(shard(string(c.ID))), GSK: leaseKey(c.LeaseEnds, c.ID),
 		ConnectedAt: millis(c.ConnectedAt), TokenExpires: seconds(c.TokenExpires),
-		SourceIP: c.SourceIP, UserAgent: c.UserAgent,
+		SourceIP: c.SourceIP, UserAgent: c.UserAgent, V1: c.V1,
 		LastActiveAt: millis(c.LastActiveAt), TTL: seconds(c.Limit()),
 	}
 }
@@ -36,7 +37,7 @@ func (i connectionItem) decode() Connection {
 	return Connection{
 		User: user, ID: id,
 		ConnectedAt: fromMillis(i.ConnectedAt), TokenExpires: fromSeconds(i.TokenExpires),
-		SourceIP: i.SourceIP, UserAgent: i.UserAgent,
+		SourceIP: i.SourceIP, UserAgent: i.UserAgent, V1: i.V1,
 		LeaseEnds: leaseEnd(i.GSK), LastActiveAt: fromMillis(i.LastActiveAt),
 	}
 }

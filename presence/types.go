@@ -29,6 +29,7 @@ type Connection struct {
 	TokenExpires time.Time // when the token that opened it expires; zero if unknown
 	SourceIP     string
 	UserAgent    string    // at most MaxUserAgent bytes
+	V1           bool      // whether it speaks heliograph.v1
 	LeaseEnds    time.Time // when the sweep checks whether it is alive
 	LastActiveAt time.Time // when the gateway last saw traffic on it, as of the last sweep; zero if never checked
 }

@@ -58,15 +58,18 @@ func authorize(v verifier) observability.Handler[event, response] {
 		}
 		observability.SetProperty(ctx, "user", observability.HashUser(string(id.UserID)))
 		observability.Add(ctx, catalogue.TokensAccepted, 1)
-		return response{PrincipalID: string(id.UserID), PolicyDocument: policy("Allow", e.MethodArn), Context: contextOf(id)}, nil
+		return response{PrincipalID: string(id.UserID), PolicyDocument: policy("Allow", e.MethodArn), Context: contextOf(id, e.Request)}, nil
 	}
 }
 
 // contextOf is what the functions behind the APIs learn about a client.
-func contextOf(id auth.Identity) map[string]any {
+func contextOf(id auth.Identity, r auth.Request) map[string]any {
 	c := map[string]any{
 		heliograph.ContextUserID:       string(id.UserID),
 		heliograph.ContextTokenExpires: strconv.FormatInt(id.Expires.Unix(), 10),
+	}
+	if heliograph.Offers(r.Headers, r.MultiValueHeaders, heliograph.SubprotocolV1) {
+		c[heliograph.ContextSubprotocol] = heliograph.SubprotocolV1 // so that a later event needs no look at the table
 	}
 	if id.Scoped {
 		c[heliograph.ContextMayQuery] = heliograph.Anyone

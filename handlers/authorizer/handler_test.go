@@ -257,3 +257,20 @@ func TestAnswerFits(t *testing.T) {
 		}
 	}
 }
+
+// TestSubprotocolReachesFunctions proves that a client that offers heliograph.v1, beside its token or alone, and no other, is
+// marked in the context of later events.
+func TestSubprotocolReachesFunctions(t *testing.T) {
+	t.Parallel()
+	for offered, want := range map[string]any{"heliograph.v1": "heliograph.v1", "heliograph, heliograph.v1, bearer.x": "heliograph.v1", "heliograph": nil} {
+		e := event{MethodArn: webSocketArn}
+		e.Headers = map[string]string{"Sec-WebSocket-Protocol": offered}
+		if !strings.Contains(offered, "bearer.") {
+			e.Query = map[string]string{"Authorization": "x"}
+		}
+		response, err := authorize(known{UserID: "ada", Expires: time.Unix(1, 0)})(t.Context(), e)
+		if got := response.Context[heliograph.ContextSubprotocol]; err != nil || got != want {
+			t.Errorf("%s: the context has %v, %v, want %v", offered, got, err, want)
+		}
+	}
+}

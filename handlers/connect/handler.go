@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -31,10 +30,6 @@ type event struct {
 		Authorizer map[string]any `json:"authorizer"`
 	} `json:"requestContext"`
 }
-
-// subprotocol is offered by browsers next to their token. A browser closes the connection if no offer is accepted, and
-// any client does if a subprotocol is returned that it did not offer.
-const subprotocol = "heliograph"
 
 // connector opens connections.
 type connector interface {
@@ -62,8 +57,8 @@ func connect(store connector) observability.Handler[event, events.APIGatewayProx
 			return events.APIGatewayProxyResponse{}, fmt.Errorf("connect: %w", err)
 		}
 		answer := events.APIGatewayProxyResponse{StatusCode: http.StatusOK}
-		if e.offers(subprotocol) {
-			answer.Headers = map[string]string{"Sec-WebSocket-Protocol": subprotocol}
+		if chosen := e.subprotocol(); chosen != "" {
+			answer.Headers = map[string]string{"Sec-WebSocket-Protocol": chosen}
 		}
 		return answer, nil
 	}
@@ -84,6 +79,7 @@ func (e event) connection() (presence.Connection, error) {
 		TokenExpires: time.Unix(expires, 0),
 		SourceIP:     rc.Identity.SourceIP,
 		UserAgent:    rc.Identity.UserAgent,
+		V1:           e.subprotocol() == heliograph.SubprotocolV1,
 	}
 	if rc.ConnectedAt > 0 {
 		c.ConnectedAt = time.UnixMilli(rc.ConnectedAt)
@@ -91,26 +87,13 @@ func (e event) connection() (presence.Connection, error) {
 	return c, nil
 }
 
-// offers reports whether the client offers a subprotocol. The header's name is case-insensitive, and its list may span
-// several headers.
-func (e event) offers(protocol string) bool {
-	offered := func(list string) bool {
-		for one := range strings.SplitSeq(list, ",") {
-			if strings.TrimSpace(one) == protocol {
-				return true
-			}
-		}
-		return false
-	}
-	for name, list := range e.Headers {
-		if strings.EqualFold(name, "Sec-WebSocket-Protocol") && offered(list) {
-			return true
+// subprotocol chooses one of the client's offers; "" if none is ours. A browser closes the connection if no offer is
+// accepted, and any client does if a subprotocol is returned that it did not offer.
+func (e event) subprotocol() string {
+	for _, ours := range []string{heliograph.SubprotocolV1, heliograph.Subprotocol} {
+		if heliograph.Offers(e.Headers, e.MultiValueHeaders, ours) {
+			return ours
 		}
 	}
-	for name, lists := range e.MultiValueHeaders {
-		if strings.EqualFold(name, "Sec-WebSocket-Protocol") && offered(strings.Join(lists, ",")) {
-			return true
-		}
-	}
-	return false
+	return ""
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -95,37 +96,50 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// TestSubprotocol proves that the response accepts our subprotocol if it was offered, in any form, and never otherwise.
+// TestSubprotocol proves that the response accepts the best of our subprotocols that was offered, in any form, and no other, and that
+// the connection remembers it.
 func TestSubprotocol(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		members map[string]any
-		want    bool
+		want    string
 	}{
-		"none":              {nil, false},
-		"ours":              {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph"}, true},
-		"ours and a token":  {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph, bearer.e30.e30.e30"}, true},
-		"ours last":         {map[string]any{"headers.Sec-WebSocket-Protocol": "mqtt,heliograph"}, true},
-		"lower case header": {map[string]any{"headers.sec-websocket-protocol": "heliograph"}, true},
+		"none":              {nil, ""},
+		"ours":              {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph"}, "heliograph"},
+		"ours and a token":  {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph, bearer.e30.e30.e30"}, "heliograph"},
+		"ours last":         {map[string]any{"headers.Sec-WebSocket-Protocol": "mqtt,heliograph"}, "heliograph"},
+		"lower case header": {map[string]any{"headers.sec-websocket-protocol": "heliograph"}, "heliograph"},
 		"several headers": {map[string]any{
 			"headers.Sec-WebSocket-Protocol":           "bearer.e30.e30.e30",
 			"multiValueHeaders.Sec-WebSocket-Protocol": []string{"heliograph", "bearer.e30.e30.e30"},
-		}, true},
-		"a token only":        {map[string]any{"headers.Sec-WebSocket-Protocol": "bearer.heliograph"}, false},
-		"another, longer one": {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph2"}, false},
-		"upper case":          {map[string]any{"headers.Sec-WebSocket-Protocol": "Heliograph"}, false},
-		"another header":      {map[string]any{"headers.X-Protocol": "heliograph"}, false},
-		"null headers":        {map[string]any{"headers": nil, "multiValueHeaders": nil}, false},
+		}, "heliograph"},
+		"v1":                  {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph.v1"}, "heliograph.v1"},
+		"v1 and a token":      {map[string]any{"headers.Sec-WebSocket-Protocol": "bearer.e30.e30.e30, heliograph.v1"}, "heliograph.v1"},
+		"v1 after the other":  {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph, heliograph.v1"}, "heliograph.v1"},
+		"a later version":     {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph.v2"}, ""},
+		"a token only":        {map[string]any{"headers.Sec-WebSocket-Protocol": "bearer.heliograph"}, ""},
+		"another, longer one": {map[string]any{"headers.Sec-WebSocket-Protocol": "heliograph2"}, ""},
+		"upper case":          {map[string]any{"headers.Sec-WebSocket-Protocol": "Heliograph"}, ""},
+		"another header":      {map[string]any{"headers.X-Protocol": "heliograph"}, ""},
+		"null headers":        {map[string]any{"headers": nil, "multiValueHeaders": nil}, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer, _, err := invoke(t, &fakeStore{}, changed(t, test.members))
+			store := &fakeStore{}
+			answer, _, err := invoke(t, store, changed(t, test.members))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Contains(answer, `"headers":{"Sec-WebSocket-Protocol":"heliograph"}`); got != test.want {
-				t.Errorf("taken up: %v, answer %s", got, answer)
+			want := `"headers":null`
+			if test.want != "" {
+				want = `"headers":{"Sec-WebSocket-Protocol":"` + test.want + `"}`
+			}
+			if !strings.Contains(answer, want) {
+				t.Errorf("answer %s, want %s", answer, want)
+			}
+			if got, want := store.connected[0].V1, test.want == heliograph.SubprotocolV1; got != want {
+				t.Errorf("remembered as v1: %v, want %v", got, want)
 			}
 		})
 	}

@@ -12,7 +12,7 @@ import (
 // The alarms on what a stack stands on: its functions, its table and its own telemetry.
 
 // urgent lists the functions that users wait for.
-var urgent = map[string]severity{heliograph.Authorizer: page, heliograph.Connect: page, heliograph.Online: page, heliograph.Send: page}
+var urgent = map[string]severity{heliograph.Authorizer: page, heliograph.Connect: page, heliograph.Hello: page, heliograph.Online: page, heliograph.Send: page}
 
 // functionErrors watches both Lambda's count, which includes timeouts and crashes, and ours, which includes failures
 // that a function answers itself. The larger of the two counts, so that one cause raises one alarm.

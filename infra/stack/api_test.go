@@ -44,6 +44,9 @@ func TestWebSocketAPI(t *testing.T) {
 		"websocket-disconnect-route": {
 			"routeKey": "$disconnect", "authorizationType": "NONE", "target": "integrations/id-websocket-disconnect-integration",
 		},
+		"websocket-hello-route": {
+			"routeKey": "hello", "authorizationType": "NONE", "target": "integrations/id-websocket-hello-integration",
+		},
 		"websocket-ping-route": {
 			"routeKey": "ping", "authorizationType": "NONE", "target": "integrations/id-websocket-ping-integration",
 			"routeResponseSelectionExpression": "$default",
@@ -65,9 +68,9 @@ func TestWebSocketAPI(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("WebSocket API (-want +got):\n%s", diff)
 	}
-	for route, f := range map[string]string{"connect": "connect", "disconnect": "disconnect"} {
+	for route, f := range map[string]string{"connect": "connect", "disconnect": "disconnect", "hello": "hello"} {
 		if uri := run.get(t, "websocket-"+route+"-integration").text("integrationUri"); !strings.Contains(uri, ":heliograph-test-"+f+"/") {
-			t.Errorf("$%s is integrated with %s, want function %s", route, uri, f)
+			t.Errorf("%s is integrated with %s, want function %s", route, uri, f)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (d *deployment) dashboard(q queues, alarms []alarm) dashboardBody {
 	b.row(6, d.openConnections(), d.comingAndGoing(), d.tokens(), d.webSocketGateway())
 	b.heading("Sending")
 	b.row(6, d.posts(), d.messages(), d.latency(), d.extras())
-	b.row(6, d.waiting(q), d.ages(q))
+	b.row(6, d.waiting(q), d.ages(q), d.devices())
 	b.heading("Presence")
 	b.row(6, d.presenceEvents(), d.verification(), d.stream(), d.httpGateway())
 	b.heading("Functions and table")
@@ -104,6 +104,11 @@ func (d *deployment) messages() widget {
 func (d *deployment) extras() widget {
 	return d.graph("Broadcasts, receipts, duplicates, throttling", "Sum",
 		d.lines(catalogue.BroadcastUsers, catalogue.ReceiptsPublished, catalogue.DuplicatesDropped, catalogue.PostsThrottled))
+}
+
+// devices shows what clients of heliograph.v1 ask for.
+func (d *deployment) devices() widget {
+	return d.graph("Clients of heliograph.v1", "Sum", d.lines(catalogue.Hellos, catalogue.FramesIgnored))
 }
 
 func (d *deployment) latency() widget {

@@ -36,7 +36,7 @@ type functionSet map[string]function
 func declareFunctions(d *deployment, f foundations) functionSet {
 	set := functionSet{}
 	for _, s := range []specification{
-		d.authorizer(f), d.connect(f), d.disconnect(f), d.send(f), d.online(f), d.announce(f), d.sweep(f),
+		d.authorizer(f), d.connect(f), d.disconnect(f), d.hello(f), d.send(f), d.online(f), d.announce(f), d.sweep(f),
 	} {
 		set[s.name] = declareFunction(d, s)
 	}
@@ -97,6 +97,17 @@ func (d *deployment) disconnect(f foundations) specification {
 		memory:      modestMemory,
 		wiring:      pulumi.StringMap{"TABLE_NAME": f.table.name},
 		may:         []statement{forgets(f.table), settles(f.table)},
+	}
+}
+
+// hello answers clients of heliograph.v1 on their own connections.
+func (d *deployment) hello(f foundations) specification {
+	return specification{
+		name:        heliograph.Hello,
+		description: "Tells a client of heliograph.v1 about its connection",
+		memory:      modestMemory,
+		wiring:      pulumi.StringMap{"CONNECTIONS_ENDPOINT": f.sockets.endpoint},
+		may:         []statement{manages(f.sockets, "POST")},
 	}
 }
 

@@ -147,6 +147,7 @@ func TestGrants(t *testing.T) {
 		heliograph.Authorizer: {"ssm:GetParameter JwtSecret", "ssm:GetParameter JwtSecretPrevious"},
 		heliograph.Connect:    append([]string{"dynamodb:PutItem table user#*", "dynamodb:DeleteItem table user#*"}, settle...),
 		heliograph.Disconnect: append([]string{"dynamodb:DeleteItem table user#*"}, settle...),
+		heliograph.Hello:      {"execute-api:ManageConnections POST"},
 		heliograph.Send: slices.Concat(poll("send"), settle, []string{
 			"sqs:SendMessage send", "sqs:SendMessage send-dead-letters", "dynamodb:DeleteItem table user#*",
 			"dynamodb:PutItem table sent#*", "dynamodb:UpdateItem table sent#*", "dynamodb:DeleteItem table sent#*",
@@ -248,6 +249,7 @@ func TestPermissions(t *testing.T) {
 	want := map[string]string{
 		"connect apigateway.amazonaws.com " + gateway + "websocket-api/test/$connect":                          "",
 		"disconnect apigateway.amazonaws.com " + gateway + "websocket-api/test/$disconnect":                    "",
+		"hello apigateway.amazonaws.com " + gateway + "websocket-api/test/hello":                               "",
 		"authorizer apigateway.amazonaws.com " + gateway + "websocket-api/authorizers/id-websocket-authorizer": "",
 		"authorizer apigateway.amazonaws.com " + gateway + "http-api/authorizers/id-http-authorizer":           "",
 		"online apigateway.amazonaws.com " + gateway + "http-api/$default/GET/user/online":                     "",

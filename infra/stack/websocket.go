@@ -60,6 +60,7 @@ func (a webSocketAPI) serve(functions functionSet, logRole []pulumi.Resource) *a
 	allowed := a.declareAuthorizer(s, functions[heliograph.Authorizer])
 	a.declareProxy(s, "$connect", functions[heliograph.Connect], allowed)
 	a.declareProxy(s, "$disconnect", functions[heliograph.Disconnect], nil)
+	a.declareProxy(s, "hello", functions[heliograph.Hello], nil) // a connection is authorized when it is opened
 	a.declarePing(s)
 	return a.declareStage(a.declareDeployment(s), logRole)
 }
@@ -126,7 +127,7 @@ func (a webSocketAPI) declarePing(s *snapshot) {
 	route := include(s, "ping-route", apigatewayv2.NewRoute, &apigatewayv2.RouteArgs{
 		ApiId:                            a.api.ID(),
 		RouteKey:                         pulumi.String(pingAction),
-		AuthorizationType:                pulumi.String("NONE"), // a connection is authorized when it is opened
+		AuthorizationType:                pulumi.String("NONE"),
 		Target:                           pulumi.Sprintf("integrations/%s", integration.ID()),
 		RouteResponseSelectionExpression: pulumi.String("$default"), // without it the response is dropped
 	})

@@ -109,6 +109,7 @@ func (t *traffic) answering(m minute) {
 	m.set("5xx", t.events(queries/1000))
 	m.set("Latency", t.times(20)...)
 	t.invoked(m, heliograph.Online, queries)
+	t.invoked(m, heliograph.Hello, 1+t.events(t.connections/240)) // every other client speaks heliograph.v1
 }
 
 // running covers the account and the table.

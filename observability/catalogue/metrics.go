@@ -90,6 +90,17 @@ var (
 		heliograph.Announce)
 )
 
+// Who speaks heliograph.v1.
+var (
+	Hellos = counter("Hellos",
+		"Frames `hello` of clients of heliograph.v1 that were answered: one for each of their connections, and one for each time that "+
+			"they ask again.",
+		heliograph.Hello)
+	FramesIgnored = counter("FramesIgnored",
+		"Frames of heliograph.v1 that came from a client that had not offered it. They have no effect and no answer.",
+		heliograph.Hello)
+)
+
 // What was sent.
 var (
 	MessagesReceived = counter("MessagesReceived",

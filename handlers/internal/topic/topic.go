@@ -48,4 +48,4 @@ func stringAttribute(value string) types.MessageAttributeValue {
 }
 
 // Time formats a time for events: UTC, always with three digits of milliseconds, as in the contract.
-func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func Time(t time.Time) string { return message.Time(t) }
