@@ -64,6 +64,12 @@ type harness struct {
 func bubble(t *testing.T, test func(*harness)) {
 	t.Helper()
 	t.Parallel()
+	alone(t, test)
+}
+
+// alone is bubble without other tests beside it.
+func alone(t *testing.T, test func(*harness)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &harness{T: t, presence: newPresence(), queue: &fakeQueue{}, claims: newClaims(), receipts: &fakeReceipts{}}
 		b.gateway = newGateway(t)

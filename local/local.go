@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,6 +58,8 @@ type Options struct {
 	// Keep is a folder to keep the state of the stack in over restarts: it is loaded from there, and saved while the stack
 	// runs and when it stops. Empty: each stack starts empty.
 	Keep string
+	// Functions are the functions to run, if they are built already. The zero value builds those of Root.
+	Functions build.Functions
 	// Hosts are names for the stack besides those of loopback. Pages served under these names are trusted.
 	Hosts []string
 	// Progress gets a line for each step that takes long, and for each problem while the stack runs. Nil discards them.
@@ -101,6 +104,20 @@ func (s *Stack) Metrics() *cloudwatch.Store { return s.cloud.Metrics }
 
 // Traces returns the stack's traces.
 func (s *Stack) Traces() *xray.Daemon { return s.cloud.Traces }
+
+// Replace deploys another build of the functions, one after the other, while the stack runs. Each keeps its environment
+// and gets the variables in addition.
+func (s *Stack) Replace(functions build.Functions, variables map[string]string) error {
+	for _, f := range s.cloud.Functions.Functions() {
+		short := string(f.Name[strings.LastIndex(string(f.Name), "-")+1:]) // heliograph-local-<Region>-<function>
+		environment := maps.Clone(f.Environment)
+		maps.Copy(environment, variables)
+		if err := s.cloud.Functions.Update(f.Name, functions.Artifacts[short].Archive, environment); err != nil {
+			return fmt.Errorf("replace the function %s: %w", f.Name, err)
+		}
+	}
+	return nil
+}
 
 // UnusedPermissions lists permissions of the functions' roles that no call has needed so far.
 func (s *Stack) UnusedPermissions() []iam.Permission { return s.cloud.Roles.Unused() }
@@ -150,7 +167,7 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 		as.Secrets = append(as.Secrets, project+":"+key)
 	}
 	var outputs map[string]string
-	if s.cloud, err = simulator.Start(options, as, program(ctx, build.Target{Here: true, Root: o.Root, Out: o.BuildDir, Progress: o.Progress}, &outputs)); errors.Is(err, syscall.EADDRINUSE) {
+	if s.cloud, err = simulator.Start(options, as, program(ctx, o, &outputs)); errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w (the first port is set by --port)", err)
 	} else if err != nil {
 		return err
@@ -160,15 +177,17 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 
 // program is the local counterpart of stack.Program, which `pulumi up` runs: the same steps with the local defaults,
 // for this machine. The configuration is read before the build, so that a typo does not cost a build.
-func program(ctx context.Context, target build.Target, outputs *map[string]string) pulumi.RunFunc {
+func program(ctx context.Context, o Options, outputs *map[string]string) pulumi.RunFunc {
 	return func(engine *pulumi.Context) error {
 		config, err := stack.LoadLocalConfig(engine)
 		if err != nil {
 			return err
 		}
-		functions, err := build.Build(ctx, target)
-		if err != nil {
-			return err
+		functions := o.Functions
+		if functions.Artifacts == nil {
+			if functions, err = build.Build(ctx, build.Target{Here: true, Root: o.Root, Out: o.BuildDir, Progress: o.Progress}); err != nil {
+				return err
+			}
 		}
 		declared, err := stack.Deploy(engine, config, functions)
 		if err != nil {

@@ -67,9 +67,10 @@ const tableName = "heliograph-test"
 // fixture is a store over a table of its own.
 type fixture struct {
 	*clock
-	db    presence.DynamoDB
-	table *dynamodb.Table
-	store *presence.Store
+	db       presence.DynamoDB
+	database *dynamodb.Database
+	table    *dynamodb.Table
+	store    *presence.Store
 	inProcess
 }
 
@@ -96,7 +97,7 @@ func setUpStressed(t tb, stress dynamodb.Stress, now func() time.Time) *fixture 
 	}
 	endpoint := wire.NewEndpoint(wire.Options{})
 	endpoint.Register(database.Service())
-	f := &fixture{table: table, inProcess: inProcess{endpoint}}
+	f := &fixture{database: database, table: table, inProcess: inProcess{endpoint}}
 	f.db = f.client(f.inProcess)
 	return f
 }

@@ -26,22 +26,57 @@ var reservedVariables = []string{
 // Create adds a function. Errors are *wire.Error with Lambda's codes, such as ResourceConflictException for a name
 // already in use and InvalidParameterValueException for a bad value.
 func (p *Platform) Create(c Config) (Function, error) {
+	f, err := p.make(c)
+	if err != nil {
+		return Function{}, err
+	}
+	return f.Function, p.add(f)
+}
+
+// Update gives a function new code and a new environment, as a deployment does: events under way end where they are, and
+// later ones start new environments. Its permissions, its event settings and its reserved concurrency stay. Errors are
+// those of Create, and ResourceNotFoundException.
+func (p *Platform) Update(name FunctionName, archive string, environment map[string]string) error {
+	old, err := p.find(string(name))
+	if err != nil {
+		return err
+	}
+	c := old.Config
+	c.Archive, c.Environment = archive, environment
+	f, err := p.make(c)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	f.events, f.policy, f.lastDuration = old.events, old.policy, old.lastDuration
+	p.functions[name] = f
+	idle := old.idle
+	old.idle, old.retired = nil, true
+	p.mu.Unlock()
+	for _, e := range idle {
+		e.child.kill()
+	}
+	return nil
+}
+
+// make checks a function's configuration and unpacks its archive.
+func (p *Platform) make(c Config) (*function, error) {
 	setDefault(&c.Timeout, 3*time.Second)
 	setDefault(&c.MemorySize, 128)
 	setDefault(&c.Handler, "bootstrap")
 	setDefault(&c.LogGroup, "/aws/lambda/"+string(c.Name))
 	if err := c.check(); err != nil {
-		return Function{}, err
+		return nil, err
 	}
 	code, err := unpack(p.code, c.Archive)
 	if err != nil {
-		return Function{}, invalidParameter("the archive of %s: %v", c.Name, err)
+		return nil, invalidParameter("the archive of %s: %v", c.Name, err)
 	}
 	f := &function{code: code.folder, Function: Function{
 		Config: c, ARN: p.functionARN(c.Name), CodeSHA256: code.sha256, CodeSize: code.size,
 	}}
 	f.InvokeARN = fmt.Sprintf("arn:aws:apigateway:%s:lambda:path/2015-03-31/functions/%s/invocations", p.options.Region, f.ARN)
-	return f.Function, p.add(f)
+	return f, nil
 }
 
 // add registers a function and takes its reservation out of the account's concurrency.

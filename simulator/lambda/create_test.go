@@ -125,3 +125,50 @@ func TestPermissions(t *testing.T) {
 		t.Error("an action that the simulator does not know was taken")
 	}
 }
+
+// TestUpdate proves that an update ends no event under way, that later events run the new code with the new environment
+// only, and that the old processes are gone afterwards.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	p, _ := newPlatform(t, Options{})
+	f := create(t, p, "sleep")
+	slow, idle := make(chan Result), invoke(t, p, f, `{}`)
+	go func() {
+		result, _ := p.Invoke(t.Context(), Request{Function: f.ARN, Payload: []byte(`{"Milliseconds":500}`)})
+		slow <- result
+	}()
+	for p.inUse(f) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := p.Update(f.Name, archive, map[string]string{"BEHAVIOUR": "environ", "NEW": "yes"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := invoke(t, p, f, `{}`); !strings.Contains(string(got.Payload), `"NEW=yes"`) || got.InitDuration == 0 {
+		t.Errorf("after the update the answer is %s", got.Payload)
+	}
+	if got := <-slow; got.FunctionError != "" || string(got.Payload) != string(idle.Payload) {
+		t.Errorf("the event under way was answered %s %s, want %s", got.FunctionError, got.Payload, idle.Payload)
+	}
+	for late := time.Now().Add(10 * time.Second); len(p.all(nil)) > 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("there are %d processes, want the new one", len(p.all(nil)))
+		}
+	}
+	if err := p.Update("nobody", archive, nil); err == nil || !strings.Contains(err.Error(), "Function not found") {
+		t.Errorf("got %v", err)
+	}
+	if err := p.Update(f.Name, archive, map[string]string{"AWS_REGION": "x"}); err == nil {
+		t.Error("a reserved variable was accepted")
+	}
+}
+
+// inUse is how many events of a function are under way.
+func (p *Platform) inUse(f Function) int {
+	found, err := p.find(f.ARN)
+	if err != nil {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return found.running
+}

@@ -49,7 +49,8 @@ type function struct {
 	idle    []*environment // warm ones, the longest unused first
 	alive   int            // environments that exist or are being started
 	waiting []chan *environment
-	running int // invocations under way
+	running int  // invocations under way
+	retired bool // Update has put another in its place
 	events  EventInvokeConfig
 	policy  []Permission
 

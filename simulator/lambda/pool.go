@@ -44,6 +44,10 @@ func (p *Platform) release(e *environment) {
 	if e.isGone { // it died right after its answer
 		return
 	}
+	if e.f.retired && len(e.f.waiting) == 0 {
+		go e.child.kill() // not under the lock
+		return
+	}
 	if turn := e.f.nextWaiting(); turn != nil {
 		turn <- e
 		return
