@@ -19,6 +19,7 @@ import (
 
 	"heliograph/simulator/dynamodb"
 	"heliograph/simulator/wire"
+	"heliograph/simulator/wire/wiretest"
 )
 
 // These tests use the database as a program does: through the SDK's client, over HTTP.
@@ -94,9 +95,7 @@ func setUpUnder(t testing.TB, stress dynamodb.Stress) fixture {
 // serve puts a database behind an endpoint, and returns a client of it.
 func serve(t testing.TB, db *dynamodb.Database) fixture {
 	t.Helper()
-	endpoint := wire.NewEndpoint(wire.Options{})
-	endpoint.Register(db.Service())
-	server := httptest.NewServer(endpoint)
+	server := httptest.NewServer(wiretest.Handler(t, db.Service(), wire.Options{}))
 	t.Cleanup(server.Close)
 	return fixture{Client: client(server.URL), db: db}
 }
@@ -104,8 +103,7 @@ func serve(t testing.TB, db *dynamodb.Database) fixture {
 // direct calls an action without a network, and returns the status and body of the answer.
 func direct(t testing.TB, db *dynamodb.Database, action, body string) (int, string) {
 	t.Helper()
-	endpoint := wire.NewEndpoint(wire.Options{})
-	endpoint.Register(db.Service())
+	endpoint := wiretest.Handler(t, db.Service(), wire.Options{})
 	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
 	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+action)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")

@@ -21,17 +21,17 @@ func TestUnknownIsRefused(t *testing.T) {
 	const good = `"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"S":"1"}}`
 	tests := []struct{ action, body, code, names string }{
 		{"TransactWriteItems", `{}`, "UnknownOperationException", "TransactWriteItems"},
-		{"PutItem", `{` + good + `,"Expected":{}}`, "SerializationException", "Expected"},
+		{"PutItem", `{` + good + `,"Expected":{}}`, "ValidationException", "not supported here: Expected"},
 		{"PutItem", `{` + good + `,"returnValues":"NONE"}`, "SerializationException", "returnValues"},
 		{"PutItem", `{"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"s":"1"}}}`, "ValidationException", "Supplied AttributeValue is empty"},
 		{"PutItem", `{"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"S":1}}}`, "SerializationException", "Item.sk"},
 		{"PutItem", `{"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"S":"1"},"sk":{"S":"2"}}}`, "SerializationException", "Item.sk"},
 		{"PutItem", `{"TableName":"things"}`, "ValidationException", "Value null at 'item'"},
 		{"DeleteItem", `{"TableName":"things"}`, "ValidationException", "Value null at 'key'"},
-		{"UpdateItem", `{"TableName":"things","Key":{},"AttributeUpdates":{}}`, "SerializationException", "AttributeUpdates"},
-		{"Query", `{"TableName":"things","KeyConditions":{}}`, "SerializationException", "KeyConditions"},
-		{"Scan", `{"TableName":"things","Segment":0,"TotalSegments":1}`, "SerializationException", "Segment"},
-		{"BatchGetItem", `{"RequestItems":{"things":{"Keys":[],"AttributesToGet":["a"]}}}`, "SerializationException", "AttributesToGet"},
+		{"UpdateItem", `{"TableName":"things","Key":{},"AttributeUpdates":{}}`, "ValidationException", "not supported here: AttributeUpdates"},
+		{"Query", `{"TableName":"things","KeyConditions":{}}`, "ValidationException", "not supported here: KeyConditions"},
+		{"Scan", `{"TableName":"things","Segment":0,"TotalSegments":1}`, "ValidationException", "not supported here: Segment"},
+		{"BatchGetItem", `{"RequestItems":{"things":{"Keys":[],"AttributesToGet":["a"]}}}`, "ValidationException", "not supported here: RequestItems.things.AttributesToGet"},
 		{"DescribeTable", `{"Table":"things"}`, "SerializationException", "Table"},
 	}
 	for _, test := range tests {

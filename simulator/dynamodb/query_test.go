@@ -319,7 +319,7 @@ func TestRefusedQueries(t *testing.T) {
 	in = query("pk = :p", p)
 	in.QueryFilter = map[string]types.Condition{}
 	_, err = f.Query(t.Context(), in)
-	refused(t, err, "SerializationException", "")
+	refused(t, err, "ValidationException", "not supported here: QueryFilter")
 }
 
 // TestScan proves that a Scan returns everything once, page by page, whatever the order of the hash keys.
@@ -372,7 +372,7 @@ func TestRefusedScans(t *testing.T) {
 		{api.ScanInput{TableName: aws.String("things"), IndexName: aws.String("gsi1"), ConsistentRead: aws.Bool(true)}, "ValidationException", "Consistent reads are not supported on global secondary indexes"},
 		{api.ScanInput{TableName: aws.String("things"), ExpressionAttributeValues: item{":v": n("1")}}, "ValidationException", "ExpressionAttributeValues can only be specified when using expressions: FilterExpression is null"},
 		{api.ScanInput{TableName: aws.String("things"), FilterExpression: aws.String("x = :v")}, "ValidationException", "Invalid FilterExpression: An expression attribute value used in expression is not defined; attribute value: :v"},
-		{api.ScanInput{TableName: aws.String("things"), Segment: aws.Int32(0), TotalSegments: aws.Int32(2)}, "SerializationException", ""},
+		{api.ScanInput{TableName: aws.String("things"), Segment: aws.Int32(0), TotalSegments: aws.Int32(2)}, "ValidationException", "not supported here: Segment"},
 	}
 	for _, test := range tests {
 		_, err := f.Scan(t.Context(), &test.in)

@@ -62,7 +62,7 @@ func TestRefusedGetItem(t *testing.T) {
 		{api.GetItemInput{TableName: aws.String("things"), Key: key("", "1")}, "ValidationException", "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"},
 		{api.GetItemInput{TableName: aws.String("things"), Key: key("a", "1"), ProjectionExpression: aws.String("a,")}, "ValidationException", `Invalid ProjectionExpression: Syntax error; token: "<EOF>", near: ","`},
 		{api.GetItemInput{TableName: aws.String("things"), Key: key("a", "1"), ExpressionAttributeNames: map[string]string{"#a": "a"}}, "ValidationException", "ExpressionAttributeNames can only be specified when using expressions"},
-		{api.GetItemInput{TableName: aws.String("things"), Key: key("a", "1"), AttributesToGet: []string{"a"}}, "SerializationException", ""},
+		{api.GetItemInput{TableName: aws.String("things"), Key: key("a", "1"), AttributesToGet: []string{"a"}}, "ValidationException", "not supported here: AttributesToGet"},
 	}
 	for _, test := range tests {
 		_, err := f.GetItem(t.Context(), &test.in)
@@ -142,7 +142,7 @@ func TestRefusedBatchGetItem(t *testing.T) {
 		{map[string]types.KeysAndAttributes{"nothing": {Keys: many[:1]}}, "ResourceNotFoundException", "Requested resource not found"},
 		{map[string]types.KeysAndAttributes{"nothing": {Keys: []item{key("a", "1"), {"pk": n("x")}}}}, "ValidationException", "The parameter cannot be converted to a numeric value: x"},
 		{map[string]types.KeysAndAttributes{"no/thing": {Keys: many[:1]}}, "ValidationException", "1 validation error detected: Value 'no/thing' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"},
-		{map[string]types.KeysAndAttributes{"things": {Keys: many[:1], AttributesToGet: []string{"a"}}}, "SerializationException", ""},
+		{map[string]types.KeysAndAttributes{"things": {Keys: many[:1], AttributesToGet: []string{"a"}}}, "ValidationException", "not supported here: RequestItems.things.AttributesToGet"},
 	}
 	for _, test := range tests {
 		_, err := f.BatchGetItem(t.Context(), &api.BatchGetItemInput{RequestItems: test.request})

@@ -177,8 +177,8 @@ func TestRefusedWriteInputs(t *testing.T) {
 		{func(in *api.PutItemInput) {
 			in.ConditionExpression, in.ExpressionAttributeValues = aws.String("attribute_exists(a)"), item{":a": s("a")}
 		}, "ValidationException", "Value provided in ExpressionAttributeValues unused in expressions: keys: {:a}"},
-		{func(in *api.PutItemInput) { in.Expected = map[string]types.ExpectedAttributeValue{} }, "SerializationException", ""},
-		{func(in *api.PutItemInput) { in.ConditionalOperator = "AND" }, "SerializationException", ""},
+		{func(in *api.PutItemInput) { in.Expected = map[string]types.ExpectedAttributeValue{} }, "ValidationException", "not supported here: Expected"},
+		{func(in *api.PutItemInput) { in.ConditionalOperator = "AND" }, "ValidationException", "not supported here: ConditionalOperator"},
 	}
 	for _, test := range tests {
 		in := base()

@@ -33,7 +33,7 @@ func managementAt(t testing.TB, url string) *apigatewaymanagementapi.Client {
 	t.Helper()
 	cfg := aws.Config{
 		Region: "eu-west-1", RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
-		HTTPClient: &http.Client{Transport: wiretest.HoldAnswers(t, "apigatewaymanagementapi/2018-11-29")},
+		HTTPClient: &http.Client{Transport: wiretest.HoldTransport(t, "apigatewaymanagementapi/2018-11-29")},
 	}
 	return apigatewaymanagementapi.NewFromConfig(cfg, func(o *apigatewaymanagementapi.Options) { o.BaseEndpoint = aws.String(url) })
 }
@@ -53,6 +53,15 @@ func get(t testing.TB, api *apigatewaymanagementapi.Client, id string) (*apigate
 }
 
 func isGone(err error) bool { return errors.As(err, new(*types.GoneException)) }
+
+// TestConnectionsAPIIsWhole proves that @connections is served with all operations of AWS's and all members of their inputs: a
+// connection's id is in the path, data in the body.
+func TestConnectionsAPIIsWhole(t *testing.T) {
+	t.Parallel()
+	wiretest.HoldOperations(t, "apigatewaymanagementapi/2018-11-29", map[string][]string{
+		"PostToConnection": {"ConnectionId", "Data"}, "GetConnection": {"ConnectionId"}, "DeleteConnection": {"ConnectionId"},
+	})
+}
 
 func TestPostArrivesByteForByte(t *testing.T) {
 	t.Parallel()

@@ -295,7 +295,7 @@ func TestQuery(t *testing.T) {
 		{"Action=PublishBatch&PublishBatchRequestEntries.member.1.Id=a&PublishBatchRequestEntries.member.1.Message=x&TopicArn=" + topicARN, `<PublishBatch` + response + `<PublishBatchResult><Failed></Failed><Successful><member><MessageId>UUID</MessageId><Id>a</Id></member></Successful></PublishBatchResult>` + meta + `</PublishBatchResponse>`},
 		{"Action=SetTopicAttributes&AttributeName=DisplayName&AttributeValue=y&TopicArn=" + topicARN, `<SetTopicAttributes` + response + meta + `</SetTopicAttributesResponse>`},
 		{"Action=Publish&TopicArn=" + topicARN, `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>1 validation error detected: Value null at &#39;message&#39; failed to satisfy constraint: Member must not be null</Message><Detail/></Error><RequestId>UUID</RequestId></ErrorResponse>`},
-		{"Action=Publish&Message=x&PhoneNumber=1", `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>MalformedInput</Code><Message>the input of Publish does not fit: the parameter PhoneNumber is not simulated</Message><Detail/></Error><RequestId>UUID</RequestId></ErrorResponse>`},
+		{"Action=Publish&Message=x&PhoneNumber=1", `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>not supported here: PhoneNumber</Message><Detail/></Error><RequestId>UUID</RequestId></ErrorResponse>`},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(step.form+"&Version=2010-03-31"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

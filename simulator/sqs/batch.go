@@ -33,8 +33,8 @@ type (
 	}
 
 	sendMessageBatchOutput struct {
-		Successful []sentEntry   `json:",omitempty" query:"SendMessageBatchResultEntry"`
-		Failed     []failedEntry `json:",omitempty" query:"BatchResultErrorEntry"`
+		Successful []sentEntry   `query:"SendMessageBatchResultEntry"`
+		Failed     []failedEntry `query:"BatchResultErrorEntry"`
 	}
 
 	deleteMessageEntry struct {
@@ -53,8 +53,8 @@ type (
 	}
 
 	deleteMessageBatchOutput struct {
-		Successful []doneEntry   `json:",omitempty" query:"DeleteMessageBatchResultEntry"`
-		Failed     []failedEntry `json:",omitempty" query:"BatchResultErrorEntry"`
+		Successful []doneEntry   `query:"DeleteMessageBatchResultEntry"`
+		Failed     []failedEntry `query:"BatchResultErrorEntry"`
 	}
 
 	changeMessageVisibilityEntry struct {
@@ -69,8 +69,8 @@ type (
 	}
 
 	changeMessageVisibilityBatchOutput struct {
-		Successful []doneEntry   `json:",omitempty" query:"ChangeMessageVisibilityBatchResultEntry"`
-		Failed     []failedEntry `json:",omitempty" query:"BatchResultErrorEntry"`
+		Successful []doneEntry   `query:"ChangeMessageVisibilityBatchResultEntry"`
+		Failed     []failedEntry `query:"BatchResultErrorEntry"`
 	}
 
 	failedEntry struct {
@@ -132,7 +132,7 @@ func (s *Server) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput
 	if limit := q.batchLimit(); total > limit {
 		return nil, errBatchTooLong(limit, total)
 	}
-	out := &sendMessageBatchOutput{}
+	out := &sendMessageBatchOutput{[]sentEntry{}, []failedEntry{}}
 	for _, e := range in.Entries {
 		sent, err := s.sendEntry(ctx, q, e)
 		if err != nil {
@@ -175,7 +175,7 @@ func (s *Server) deleteMessageBatch(ctx context.Context, in *deleteMessageBatchI
 	if err := checkBatch("DeleteMessageBatch", in.Entries); err != nil {
 		return nil, err
 	}
-	out := &deleteMessageBatchOutput{}
+	out := &deleteMessageBatchOutput{[]doneEntry{}, []failedEntry{}}
 	for _, e := range in.Entries {
 		_, err := s.deleteMessage(ctx, &deleteMessageInput{in.QueueURL, e.ReceiptHandle})
 		if err != nil {
@@ -195,7 +195,7 @@ func (s *Server) changeMessageVisibilityBatch(ctx context.Context, in *changeMes
 	if err := checkBatch("ChangeMessageVisibilityBatch", in.Entries); err != nil {
 		return nil, err
 	}
-	out := &changeMessageVisibilityBatchOutput{}
+	out := &changeMessageVisibilityBatchOutput{[]doneEntry{}, []failedEntry{}}
 	for _, e := range in.Entries {
 		_, err := s.changeMessageVisibility(ctx, &changeMessageVisibilityInput{in.QueueURL, e.ReceiptHandle, e.VisibilityTimeout})
 		if err != nil {

@@ -261,7 +261,7 @@ func TestSDKDescribe(t *testing.T) {
 		t.Error(diff)
 	}
 	_, err = client.DescribeParameters(t.Context(), &awsssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{{Key: aws.String("Name")}}})
-	wantCode(t, err, "SerializationException") // reported, not ignored
+	wantCode(t, err, "ValidationException") // reported, not ignored
 }
 
 // TestRules proves which parameters are accepted.

@@ -243,6 +243,9 @@ func decode(call Call, a *answer, in decoder) (request, error) {
 	if broken, ok := errors.AsType[violations](err); ok {
 		return request{}, broken.answer(a.service.Name)
 	}
+	if real, ok := errors.AsType[unsupported](err); ok {
+		return request{}, real.answer(a.service.Name)
+	}
 	if err != nil {
 		return request{}, &Error{
 			Prefix: Coral, Code: "SerializationException", QueryCode: "MalformedInput",

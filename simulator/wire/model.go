@@ -155,11 +155,24 @@ func (p place) element(path string) place {
 	}
 }
 
+// unsupported is the error of a member that AWS has and the action here does not: its path.
+type unsupported string
+
+func (u unsupported) Error() string { return "not supported here: " + string(u) }
+
+// answer puts the error in the service's terms. Only SQS has an error for it.
+func (u unsupported) answer(service string) *Error {
+	if service == "sqs" {
+		return &Error{Code: "UnsupportedOperation", QueryCode: "AWS.SimpleQueueService.UnsupportedOperation", Message: u.Error()}
+	}
+	return &Error{Code: "ValidationException", QueryCode: "ValidationError", Message: u.Error()}
+}
+
 // unknown is the error of a member without a field: a member that AWS has is refused by name.
 func (p place) unknown(kind, name string) error {
 	if p.shape != nil {
 		if _, real := p.shape.Members[name]; real {
-			return fmt.Errorf("the %s %s is not simulated", kind, join(p.path, name))
+			return unsupported(join(p.path, name))
 		}
 	}
 	return fmt.Errorf("there is no %s %s here", kind, join(p.path, name))

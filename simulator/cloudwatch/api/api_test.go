@@ -22,6 +22,7 @@ import (
 	"heliograph/simulator/cloudwatch/alarm"
 	"heliograph/simulator/cloudwatch/api"
 	"heliograph/simulator/wire"
+	"heliograph/simulator/wire/wiretest"
 )
 
 var start = time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
@@ -55,11 +56,10 @@ func served(t *testing.T) (*sdk.Client, string) {
 	}
 	now = now.Add(time.Minute)
 	engine.Evaluate(t.Context(), now)
-	endpoint := wire.NewEndpoint(wire.Options{})
-	endpoint.Register(api.Service(api.Options{Store: store, Alarms: engine, Account: "000000000000", Dashboard: func(name string) (string, bool) {
+	service := api.Service(api.Options{Store: store, Alarms: engine, Account: "000000000000", Dashboard: func(name string) (string, bool) {
 		return `{"widgets":[]}`, name == "d"
-	}}))
-	server := httptest.NewServer(endpoint)
+	}})
+	server := httptest.NewServer(wiretest.Handler(t, service, wire.Options{}))
 	t.Cleanup(server.Close)
 	return sdk.New(sdk.Options{
 		Region: "eu-west-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""), RetryMaxAttempts: 1,
@@ -225,7 +225,7 @@ func TestRefused(t *testing.T) {
 		{Id: aws.String("e"), Expression: aws.String("SEARCH('x')"), Period: aws.Int32(60)},
 	}})
 	for want, err := range map[string]error{
-		"InvalidAction: the action \"DeleteAlarms\"": unknown, "the member AlarmContributorId is not simulated": member, "InvalidParameterValue: The value AWS/": aws1,
+		"InvalidAction: the action \"DeleteAlarms\"": unknown, "ValidationError: not supported here: AlarmContributorId": member, "InvalidParameterValue: The value AWS/": aws1,
 		"is not one of this list": token, "must be given": none, "the function SEARCH is not simulated": function,
 	} {
 		var e smithy.APIError

@@ -14,7 +14,7 @@ import (
 
 type dimension struct {
 	Name  string
-	Value string `json:",omitempty"`
+	Value string
 }
 
 func dimensionsOf(all []cloudwatch.Dimension) []dimension {

@@ -56,11 +56,13 @@ type botocoreModel struct {
 }
 
 // HoldAgainstModel proves that a service's actions accept and return only members that AWS has, of the same kind; that
-// the service's Model contains everything published about its inputs; and, by a request for each rule and member, that
-// each rule is enforced and each member is either accepted or refused by name.
+// the service's Model contains everything published about its inputs; that outputs have all members that they must have;
+// and, by a request for each rule and member, that each rule is enforced and each member is either accepted or refused by
+// name.
 func HoldAgainstModel(t *testing.T, service wire.Service, p Published) {
 	t.Helper()
 	holdAgainstSDK(t, service, p.Client)
+	holdOutputs(t, service, p.Folder)
 	rules := service.Model
 	if fresh := botocoresModel(t, service, p); fresh != nil {
 		if *update {

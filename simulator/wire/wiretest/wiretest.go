@@ -1,10 +1,12 @@
 // Package wiretest is shared by the tests of simulated services: it puts a service on the network, with an SDK
-// configuration for it, and compares errors as seen by the SDK or a caller in Go.
+// configuration for it, holds requests and answers against AWS's published models, and compares errors as seen by the SDK
+// or a caller in Go.
 package wiretest
 
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -14,14 +16,26 @@ import (
 	"heliograph/simulator/wire"
 )
 
+// Folders are the folders of the services' models in botocore's data, by signing name.
+var Folders = map[string]string{
+	"sqs": "sqs/2012-11-05", "sns": "sns/2010-03-31", "ssm": "ssm/2014-11-06",
+	"dynamodb": "dynamodb/2012-08-10", "monitoring": "cloudwatch/2010-08-01",
+}
+
+// Handler serves a service, and holds each answer against AWS's published model.
+func Handler(t testing.TB, service wire.Service, o wire.Options) http.Handler {
+	t.Helper()
+	endpoint := wire.NewEndpoint(o)
+	endpoint.Register(service)
+	return HoldAnswers(t, Folders[service.Name], endpoint)
+}
+
 // Serve puts a service on the network until the test ends, and returns the configuration for the SDK's client of it.
 // The client retries: its request body races with the end of net/http's write loop, so a large response is cut off now
 // and then.
 func Serve(t testing.TB, service wire.Service, o wire.Options) aws.Config {
 	t.Helper()
-	endpoint := wire.NewEndpoint(o)
-	endpoint.Register(service)
-	web := httptest.NewServer(endpoint)
+	web := httptest.NewServer(Handler(t, service, o))
 	t.Cleanup(web.Close)
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: &web.URL, HTTPClient: web.Client(),
