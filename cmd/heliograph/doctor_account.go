@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	quotatypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -97,11 +98,7 @@ func newAccount(cfg aws.Config, config stackConfig, unread error) *account {
 	return &account{
 		aws: cfg, config: config, unread: unread,
 		quota: func(ctx context.Context, service, code string) (float64, error) {
-			out, err := quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{ServiceCode: &service, QuotaCode: &code})
-			if err != nil {
-				return 0, err
-			}
-			return aws.ToFloat64(out.Quota.Value), nil
+			return readQuota(ctx, quotas, service, code)
 		},
 		role: func(ctx context.Context) (string, error) {
 			out, err := gateway.GetAccount(ctx, &apigateway.GetAccountInput{})
@@ -111,6 +108,31 @@ func newAccount(cfg aws.Config, config stackConfig, unread error) *account {
 			return aws.ToString(out.CloudwatchRoleArn), nil
 		},
 	}
+}
+
+// readQuota returns the limit that applies, or AWS's default where the account has none of its own:
+// https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html.
+func readQuota(ctx context.Context, from *servicequotas.Client, service, code string) (float64, error) {
+	out, err := from.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{ServiceCode: &service, QuotaCode: &code})
+	if err == nil {
+		return valueOf(out.Quota)
+	}
+	if _, none := errors.AsType[*quotatypes.NoSuchResourceException](err); !none {
+		return 0, err
+	}
+	usual, err := from.GetAWSDefaultServiceQuota(ctx, &servicequotas.GetAWSDefaultServiceQuotaInput{ServiceCode: &service, QuotaCode: &code})
+	if err != nil {
+		return 0, err
+	}
+	return valueOf(usual.Quota)
+}
+
+// valueOf returns a quota's value. A missing one is no limit of zero.
+func valueOf(quota *quotatypes.ServiceQuota) (float64, error) {
+	if quota == nil || quota.Value == nil {
+		return 0, errors.New("the answer holds no value")
+	}
+	return *quota.Value, nil
 }
 
 func (a *account) checks() []check {

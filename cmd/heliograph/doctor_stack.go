@@ -50,7 +50,9 @@ func (p *patient) checks() []check {
 		{"table", problem, p.checkTable},
 		{"topic", problem, p.checkTopic},
 		{"send queue", problem, p.checkQueue},
-		{"dead letters", problem, p.checkDeadLetters},
+		{"dead letters", problem, func(ctx context.Context) (finding, error) { return p.checkFailures(ctx, ofSend) }},
+		{"grace dead letters", problem, func(ctx context.Context) (finding, error) { return p.checkFailures(ctx, ofGrace) }},
+		{"stream failures", problem, func(ctx context.Context) (finding, error) { return p.checkFailures(ctx, ofStream) }},
 		{"WebSocket address", problem, func(ctx context.Context) (finding, error) { return checkAddress(ctx, p.WebSocketURL, nil, p.w.now()) }},
 		{"HTTP address", problem, func(ctx context.Context) (finding, error) { return checkAddress(ctx, p.HTTPURL, nil, p.w.now()) }},
 		{"round trip", problem, p.checkRoundTrip},
@@ -255,13 +257,30 @@ func (p *patient) checkQueue(ctx context.Context) (finding, error) {
 	return ok("%d messages wait", waiting), nil
 }
 
-func (p *patient) checkDeadLetters(ctx context.Context) (finding, error) {
-	waiting, err := p.waiting(ctx, p.DeadLetterQueueURL)
+// failures is a queue of what could not be processed.
+type failures struct {
+	name, lost, costs, mend string // name is the end of the queue's name
+	own                     bool   // mend is one of our commands
+}
+
+// A stack's queues of failures. The outputs hold the address of the first, and the others differ in the end of their names.
+var (
+	ofSend   = failures{"-send-dead-letters", "messages that can't be delivered are lost", "their users never saw them, and SQS deletes them in time", "dlq list", true}
+	ofGrace  = failures{"-grace-dead-letters", "users who are gone and could not be announced are lost", "their users stay online in what subscribers know", "docs/runbooks/dead-letters.md", false}
+	ofStream = failures{"-stream-failures", "presence changes that can't be announced are lost", "subscribers of presence missed them", "docs/runbooks/stream-failures.md", false}
+)
+
+func (p *patient) checkFailures(ctx context.Context, of failures) (finding, error) {
+	waiting, err := p.waiting(ctx, strings.TrimSuffix(p.DeadLetterQueueURL, ofSend.name)+of.name)
 	if err != nil {
-		return finding{Costs: "messages that can't be delivered are lost", Mend: "pulumi refresh && pulumi up"}, err
+		return finding{Costs: of.lost, Mend: "pulumi refresh && pulumi up"}, err
+	}
+	mend := of.mend
+	if of.own {
+		mend = p.command + " " + mend
 	}
 	if waiting > 0 {
-		return finding{Level: warning, Says: fmt.Sprintf("%d messages could not be delivered", waiting), Costs: "their users never saw them, and SQS deletes them in time", Mend: p.command + " dlq list"}, nil
+		return finding{Level: warning, Says: fmt.Sprintf("%d lie there", waiting), Costs: of.costs, Mend: mend}, nil
 	}
 	return ok("none"), nil
 }
