@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -97,92 +98,70 @@ func publishedWithdrawals(t *testing.T) map[string]withdrawal {
 	return all
 }
 
-// withdrawals are those of both families.
-func withdrawals(t *testing.T) map[string]withdrawal {
-	all := secretWithdrawals(t)
-	for name, w := range publishedWithdrawals(t) {
-		all[name] = w
-	}
-	return all
+// step is a change to the source, a wait, and whether the keys admit then.
+type step struct {
+	change func(withdrawal) // nil: none
+	wait   time.Duration
+	when   string
+	admits func(withdrawal) bool
 }
 
-// TestWithdrawnKeysEnd proves that keys end when the source has said twice that there are none any more, and stay until
-// they are as old as the grace when the source says anything else. A good read ends either.
+// TestWithdrawnKeysEnd proves what becomes of keys, in each of the ways in which a source can end or break.
 func TestWithdrawnKeysEnd(t *testing.T) {
 	t.Parallel()
-	for name, w := range withdrawals(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w.admits(t, "first", true)
-			w.breaks()
-			w.Move(keysTTL - time.Second)
-			w.admits(t, "before the source is asked", true)
-			w.Move(time.Second)
-			w.admits(t, "at the first failure", true)
-			w.Move(renewPause - time.Second)
-			w.admits(t, "before the confirming read", true)
-			w.Move(time.Second)
-			w.admits(t, "at the confirming read", !w.definite)
-			if !w.definite {
-				w.Move(DefaultGrace - keysTTL - renewPause - time.Second)
-				w.admits(t, "in the last second of the grace", true)
-				w.Move(time.Second)
-				w.admits(t, "at the end of the grace", false)
+	breaks, mends, unanswered := func(w withdrawal) { w.breaks() }, func(w withdrawal) { w.mends() }, func(w withdrawal) { w.unanswered() }
+	broken := func(w withdrawal) { w.mends(); w.breaks() }
+	yes, no, unlessDefinite := func(withdrawal) bool { return true }, func(withdrawal) bool { return false }, func(w withdrawal) bool { return !w.definite }
+	for story, tt := range map[string]struct {
+		definite bool // only for sources that say so
+		steps    []step
+	}{
+		"end when the source has said twice that there are none, or at the grace's end; a good read ends either": {false, []step{
+			{nil, 0, "first", yes},
+			{breaks, keysTTL - time.Second, "before the source is asked", yes},
+			{nil, time.Second, "at the first failure", yes},
+			{nil, renewPause - time.Second, "before the confirming read", yes},
+			{nil, time.Second, "at the confirming read", unlessDefinite},
+			{nil, DefaultGrace - keysTTL - renewPause - time.Second, "in the last second of the grace", unlessDefinite},
+			{nil, time.Second, "at the end of the grace", no},
+			{mends, firstPause, "mended", yes},
+			{breaks, keysTTL, "at the first failure after that", yes},
+		}},
+		"outlast a single answer that there are none, even with failures of another kind between": {true, []step{
+			{nil, 0, "first", yes},
+			{breaks, keysTTL, "at the first answer", yes},
+			{mends, renewPause, "back at the confirming read", yes},
+			{breaks, keysTTL, "at the first answer again", yes},
+			{unanswered, renewPause, "at a confirming read without an answer", yes},
+			{broken, renewPause, "confirmed later", no},
+		}},
+		"admit nobody after weeks in a frozen function": {false, []step{
+			{nil, 0, "first", yes},
+			{breaks, 3 * 7 * 24 * time.Hour, "three weeks later", no},
+		}},
+	} {
+		all := secretWithdrawals(t)
+		maps.Copy(all, publishedWithdrawals(t))
+		for name, w := range all {
+			if tt.definite && !w.definite {
+				continue
 			}
-			w.mends()
-			w.Move(firstPause)
-			w.admits(t, "mended", true)
-			w.breaks()
-			w.Move(keysTTL)
-			w.admits(t, "at the first failure after that", true)
-		})
-	}
-}
-
-// TestDefiniteAnswerNeedsConfirming proves that a single answer that there are no keys does no harm, whether the keys
-// are back at the next read or the source does not answer it; and that such answers end the keys even with failures of
-// another kind between them.
-func TestDefiniteAnswerNeedsConfirming(t *testing.T) {
-	t.Parallel()
-	for name, w := range withdrawals(t) {
-		if !w.definite {
-			continue
+			t.Run(story+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				w.follow(t, tt.steps)
+			})
 		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w.admits(t, "first", true)
-			w.breaks()
-			w.Move(keysTTL)
-			w.admits(t, "at the first answer", true)
-			w.mends()
-			w.Move(renewPause)
-			w.admits(t, "back at the confirming read", true)
-			w.breaks()
-			w.Move(keysTTL)
-			w.admits(t, "at the first answer again", true)
-			w.unanswered()
-			w.Move(renewPause)
-			w.admits(t, "at a confirming read without an answer", true)
-			w.mends()
-			w.breaks()
-			w.Move(renewPause)
-			w.admits(t, "confirmed later", false)
-		})
 	}
 }
 
-// TestWithdrawnKeysOfAFrozenFunction proves that keys that were withdrawn while a function was frozen for weeks admit
-// nobody afterwards, at the first answer of any kind.
-func TestWithdrawnKeysOfAFrozenFunction(t *testing.T) {
-	t.Parallel()
-	for name, w := range withdrawals(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w.admits(t, "first", true)
-			w.breaks()
-			w.Move(3 * 7 * 24 * time.Hour)
-			w.admits(t, "three weeks later", false)
-		})
+func (w withdrawal) follow(t *testing.T, steps []step) {
+	t.Helper()
+	for _, s := range steps {
+		if s.change != nil {
+			s.change(w)
+		}
+		w.Move(s.wait)
+		w.admits(t, s.when, s.admits(w))
 	}
 }
 

@@ -144,7 +144,7 @@ func (r *runner) listen(ctx context.Context, d *device, socket *websocket.Conn) 
 				r.reconnected()
 				break
 			}
-			pause(ctx, wait+rand.N(wait))
+			Pause(ctx, wait+rand.N(wait))
 		}
 	}
 }
@@ -176,7 +176,7 @@ func (r *runner) send(ctx context.Context) error {
 	start, all := time.Now(), r.Messages()
 	r.begin(start)
 	for next := 0; next < all; {
-		if !pause(ctx, time.Until(r.due(start, next))) {
+		if !Pause(ctx, time.Until(r.due(start, next))) {
 			break
 		}
 		var batch []string
@@ -205,7 +205,7 @@ func (r *runner) settle(ctx context.Context) error {
 		if arrived != before {
 			quiet, before = 0, arrived
 		}
-		if !pause(ctx, 50*time.Millisecond) {
+		if !Pause(ctx, 50*time.Millisecond) {
 			return ctx.Err()
 		}
 	}
@@ -225,8 +225,8 @@ func (r *runner) progress(done <-chan struct{}) {
 	}
 }
 
-// pause waits for d, and reports whether ctx lasted.
-func pause(ctx context.Context, d time.Duration) bool {
+// Pause waits for d, and reports whether ctx lasted.
+func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

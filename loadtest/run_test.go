@@ -195,7 +195,7 @@ func TestStallIsNotHidden(t *testing.T) {
 	var once sync.Once
 	p.Send = func(ctx context.Context, bodies []string) error {
 		once.Do(func() { stalled = time.Now().Add(900 * time.Millisecond) })
-		pause(ctx, time.Until(stalled))
+		Pause(ctx, time.Until(stalled))
 		return s.send(ctx, bodies)
 	}
 	if r := run(t, p); r.Latency.P50 < 300 || r.Latency.Max < 800 || r.Lost > 0 {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"heliograph/loadtest"
 )
 
 // connectCommand keeps a user connected and prints the messages that arrive.
@@ -58,7 +60,7 @@ func (c *connectCommand) Run(ctx context.Context, w world, line *commands) error
 		}
 		fmt.Fprintf(w.stderr, "%s; connecting again in %v\n", escaped(err.Error()), wait.Round(100*time.Millisecond))
 		// The random part keeps clients that were cut off together from reconnecting together.
-		if !sleep(ctx, wait+rand.N(wait/2)) {
+		if !loadtest.Pause(ctx, wait+rand.N(wait/2)) {
 			return nil
 		}
 		wait = min(2*wait, longestWait)
@@ -127,21 +129,9 @@ func receive(ctx context.Context, w world, socket *websocket.Conn) error {
 // stayAlive pings with a message rather than a WebSocket ping frame, because only a message is certain to count as
 // activity. API Gateway answers it with a mock integration, without running a function.
 func stayAlive(ctx context.Context, socket *websocket.Conn) {
-	for sleep(ctx, keepAlive) {
+	for loadtest.Pause(ctx, keepAlive) {
 		if socket.Write(ctx, websocket.MessageText, []byte(ping)) != nil {
 			return // the reader sees the same error and says so
 		}
-	}
-}
-
-// sleep waits for d, and reports whether it was left uninterrupted.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"heliograph/loadtest"
 	"heliograph/message"
 )
 
@@ -165,7 +166,7 @@ func (e *operation) run(ctx context.Context, queue dlq) error {
 	if err != nil {
 		return err
 	}
-	sleep(ctx, time.Second) // until SQS's clock has passed census.now, so that whatever dies again is later than that
+	loadtest.Pause(ctx, time.Second) // until SQS's clock has passed census.now, so that whatever dies again is later than that
 	e.began, e.outcomes = census.now, newOutcomes()
 	walk := walk{dlq: queue, hide: hideFor(census.visible, e.rate), visit: e.visit}
 	walk.enough = func() bool { return e.all(e.picked) }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ import (
 
 	"heliograph"
 	"heliograph/auth"
+	"heliograph/simulator/cloudwatch/alarm"
 )
 
 // patient is the stack that is examined.
@@ -363,9 +365,11 @@ func (p *patient) checkAlarms(ctx context.Context) (finding, error) {
 	return p.firing(list), nil
 }
 
-// firing judges the alarms' states: what pages is a problem, the rest a warning.
+// firing judges the alarms' states: what pages is a problem, the rest a warning. An alarm that notifies no one is only part of
+// another's condition, and may fire on a healthy stack.
 func (p *patient) firing(list []alarmState) finding {
 	var names []string
+	list = slices.DeleteFunc(slices.Clone(list), func(a alarmState) bool { return a.Severity == alarm.Silent })
 	f := ok("none of %d fires", len(list))
 	for _, a := range list {
 		if a.State != "ALARM" {

@@ -195,10 +195,14 @@ func TestAddress(t *testing.T) {
 func TestFiring(t *testing.T) {
 	t.Parallel()
 	page, ticket, quiet := alarmState{Name: "a", State: "ALARM", Severity: "page"}, alarmState{Name: "b", State: "ALARM", Severity: "ticket"}, alarmState{Name: "c", State: "OK", Severity: "page"}
-	for want, list := range map[level][]alarmState{fine: {quiet}, warning: {quiet, ticket}, problem: {page, ticket, quiet}} {
+	part := alarmState{Name: "d", State: "ALARM", Severity: "none"}
+	for want, list := range map[level][]alarmState{fine: {quiet, part}, warning: {quiet, ticket, part}, problem: {page, ticket, quiet}} {
 		if got := (&patient{}).firing(list); got.Level != want {
 			t.Errorf("%+v, want %s", got, want)
 		}
+	}
+	if got := (&patient{}).firing([]alarmState{quiet, part}); got.Says != "none of 1 fires" {
+		t.Errorf("%q counts an alarm that notifies no one", got.Says)
 	}
 }
 

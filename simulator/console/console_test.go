@@ -161,6 +161,33 @@ func TestWritesComeFromThePage(t *testing.T) {
 	}
 }
 
+// TestSilentAlarmsAreNotCounted proves that an alarm which is only part of another's condition, and so may fire on a healthy
+// stack, is neither among the firing ones nor among those that could.
+func TestSilentAlarmsAreNotCounted(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, App{})
+	for severity, name := range map[string]string{"page": "loud", "none": "part"} {
+		err := s.Alarms.PutMetric(alarm.MetricAlarm{
+			Name: name, Description: "It fires. Severity: " + severity + ".", Missing: "breaching", EvaluationPeriods: 1,
+			Metric: &cloudwatch.MetricStat{Namespace: "N", Name: "M", Stat: "Sum"}, Period: time.Minute, Comparison: "GreaterThanThreshold",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Alarms.Evaluate(t.Context(), time.Now().Add(5*time.Minute))
+	var p pulse
+	s.do(t, "GET", Data+"/pulse", "", &p)
+	if strings.Join(p.Firing, " ") != "loud" || p.Alarms != 1 {
+		t.Errorf("%d alarms, of which %v fire; want 1, and loud", p.Alarms, p.Firing)
+	}
+	var list []alarmRow
+	s.do(t, "GET", Data+"/alarms", "", &list)
+	if len(list) != 2 || list[0].State != alarm.Alarming || list[1].State != alarm.Alarming {
+		t.Errorf("the list is %v; want both, firing", list)
+	}
+}
+
 // TestPageIsLocked proves what the browser is told to allow, on the page and on each asset, and that all of it is small.
 func TestPageIsLocked(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 type pulse struct {
 	Now      time.Time         `json:"now"`
 	Versions map[string]uint64 `json:"versions"`
-	// Firing are the alarms in state ALARM, by name; Alarms counts all.
+	// Firing are the alarms in state ALARM, by name; Alarms counts all. Both leave out silent ones.
 	Firing      []string `json:"firing"`
 	Alarms      int      `json:"alarms"`
 	Faults      []string `json:"faults"`
@@ -58,12 +58,7 @@ func (c *console) pulse() pulse {
 	open := c.APIs.Connections()
 	p.Connections = len(open)
 	alarms := c.states()
-	p.Alarms = len(alarms)
-	for _, a := range alarms {
-		if a.State == alarm.Alarming {
-			p.Firing = append(p.Firing, a.Name)
-		}
-	}
+	p.count(alarms)
 	if c.Problems != nil {
 		all := c.Problems()
 		p.Problems = append(p.Problems, all[max(0, len(all)-problems):]...)
@@ -73,6 +68,18 @@ func (c *console) pulse() pulse {
 		"connections": version(open), "queues": version(c.depths()), "faults": version(c.Faults.List()), "alarms": version(alarms),
 	}
 	return p
+}
+
+func (p *pulse) count(alarms []alarmRow) {
+	for _, a := range alarms {
+		if a.Severity == alarm.Silent {
+			continue
+		}
+		p.Alarms++
+		if a.State == alarm.Alarming {
+			p.Firing = append(p.Firing, a.Name)
+		}
+	}
 }
 
 // events is the stream: a pulse when something has changed.

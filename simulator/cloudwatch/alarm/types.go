@@ -89,6 +89,10 @@ type CompositeAlarm struct {
 	Wait, Extension time.Duration
 }
 
+// Silent is the severity of an alarm that notifies no one, a part of another's condition. Counts of firing alarms leave it
+// out.
+const Silent = "none"
+
 // Alarm is the current state of an alarm.
 type Alarm struct {
 	Name, ARN, Description string

@@ -28,32 +28,26 @@ func (m *answerModel) differs(f form, name, at string, value any) string {
 		return m.structureDiffers(f, name, at, value)
 	}
 	fits := false
+	var parts map[string]any
+	var of *located
 	switch v := value.(type) {
 	case []any:
+		fits, of, parts = s.Type == "list", s.Member, map[string]any{}
 		for i := range v {
-			if s.Member == nil {
-				break
-			}
-			if fault := m.differs(f, s.Member.Shape, fmt.Sprintf("%s[%d]", at, i), v[i]); fault != "" {
-				return fault
-			}
+			parts[fmt.Sprintf("[%d]", i)] = v[i]
 		}
-		fits = s.Type == "list"
 	case map[string]any:
-		for key, one := range v {
-			if s.Value == nil {
-				break
-			}
-			if fault := m.differs(f, s.Value.Shape, at+"."+key, one); fault != "" {
-				return fault
-			}
-		}
-		fits = s.Type == "map"
+		fits, of, parts = s.Type == "map", s.Value, v
 	default:
 		fits = s.scalar(f, value)
 	}
 	if !fits {
 		return fmt.Sprintf("%s is %v, which is no %s (%s)", at, value, name, s.Type)
+	}
+	for key, part := range parts {
+		if fault := m.differs(f, of.Shape, at+"."+key, part); fault != "" {
+			return fault
+		}
 	}
 	return ""
 }

@@ -108,6 +108,15 @@ func plainCBOR(v cbor.Value) any {
 		return all
 	case *cbor.Tag:
 		return plainCBOR(v.Value)
+	case cbor.Slice:
+		return base64.StdEncoding.EncodeToString(v)
+	default:
+		return plainCBORScalar(v)
+	}
+}
+
+func plainCBORScalar(v cbor.Value) any {
+	switch v := v.(type) {
 	case cbor.String:
 		return string(v)
 	case cbor.Bool:
@@ -120,8 +129,6 @@ func plainCBOR(v cbor.Value) any {
 		return float64(v)
 	case cbor.Float64:
 		return float64(v)
-	case cbor.Slice:
-		return base64.StdEncoding.EncodeToString(v)
 	}
 	return nil
 }

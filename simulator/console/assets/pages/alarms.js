@@ -13,7 +13,7 @@ async function load([name]) {
 
 function view({ list, detail }, app) {
   const shown = list.filter((a) => (a.name + a.state + (a.severity ?? '')).toLowerCase().includes(filter));
-  const count = (s) => list.filter((a) => a.state === s).length;
+  const count = (s) => list.filter((a) => a.state === s && a.severity !== 'none').length;
   return html`
     <div class="bar"><h1>Alarms</h1><span class="quiet">${count('ALARM')} firing, ${count('OK')} OK, ${count('INSUFFICIENT_DATA')} without data</span><span class="spacer"></span>
       <input type="search" placeholder="Filter by name or state" aria-label="Filter alarms" .value=${filter} @input=${(e) => { filter = e.target.value.toLowerCase(); app.draw(); }}></div>
