@@ -57,11 +57,11 @@ func (d *deployment) dashboard(q queues, alarms []alarm) dashboardBody {
 	b.row(6, d.openConnections(), d.comingAndGoing(), d.tokens(), d.webSocketGateway())
 	b.heading("Sending")
 	b.row(6, d.posts(), d.messages(), d.latency(), d.extras())
-	b.row(6, d.waiting(q), d.ages(q), d.devices())
+	b.row(6, d.deliveries(), d.waiting(q), d.ages(q), d.devices())
 	b.heading("Presence")
 	b.row(6, d.presenceEvents(), d.verification(), d.stream(), d.httpGateway())
 	b.heading("Functions and table")
-	b.row(6, d.errors(), d.durations(), d.starts(), d.telemetry())
+	b.row(6, d.errors(), d.durations(), d.starts())
 	b.row(6, d.tableThrottles(), d.tableLatency(), d.tableUnits())
 	b.heading("Cost")
 	b.row(6, d.billed()...)
@@ -115,6 +115,11 @@ func (d *deployment) latency() widget {
 	latency := d.own(catalogue.DeliveryLatency)[0]
 	return d.graph("Delivery latency, from queue to device", "p50",
 		[]line{{series: latency, Label: "p50", Stat: "p50"}, {series: latency, Label: "p90", Stat: "p90"}, {series: latency, Label: "p99", Stat: "p99"}})
+}
+
+// deliveries shows what the promise of delivery counts: the gap between the lines is what came late or not at all.
+func (d *deployment) deliveries() widget {
+	return d.graph("Deliveries due, and on time", "Sum", d.lines(catalogue.DeliveriesDue, catalogue.DeliveriesOnTime))
 }
 
 func (d *deployment) presenceEvents() widget {
@@ -177,10 +182,6 @@ func (d *deployment) durations() widget {
 
 func (d *deployment) starts() widget {
 	return d.graph("Cold starts, and spans left out of traces", "Sum", d.lines(catalogue.ColdStarts, catalogue.SpansDropped))
-}
-
-func (d *deployment) telemetry() widget {
-	return d.graph("Time-outs and spans dropped", "Sum", d.lines(catalogue.DeadlinesMissed, catalogue.SpansDropped))
 }
 
 func (d *deployment) tableThrottles() widget {

@@ -122,7 +122,7 @@ func (d *deployment) logLines() []widget {
 		}}
 	}
 	return []widget{
-		query("Latest errors", `fields @timestamp, function, message, error | filter level = "ERROR" | sort @timestamp desc | limit 20`, heliograph.Functions()...),
+		query("Latest errors", `fields @timestamp, @log, message, error.message | filter level = "ERROR" | sort @timestamp desc | limit 20`, heliograph.Functions()...),
 		query("Rejected tokens by reason", `filter TokensRejected > 0 | stats count(*) by reason`, heliograph.Authorizer),
 		query("Dead letters by reason", `filter message = "message dead-lettered" | stats count(*) by reason`, heliograph.Send),
 	}
