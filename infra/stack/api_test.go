@@ -19,7 +19,7 @@ import (
 // properties returns a resource's plain inputs, without those that don't matter to a test.
 func properties(r recorded, without ...string) map[string]any {
 	all := plain(resource.NewProperty(r.inputs)).(map[string]any)
-	for _, key := range append(without, "apiId") {
+	for _, key := range append(without, "apiId", "tags") { // TestTags has the tags
 		delete(all, key)
 	}
 	return all
@@ -34,7 +34,7 @@ func TestWebSocketAPI(t *testing.T) {
 	run := record(t, testConfig())
 	want := map[string]map[string]any{
 		"websocket-api": {
-			"name": "heliograph-test-websocket", "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.action",
+			"name": "heliograph-test-websocket", "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.action", "ipAddressType": "ipv4",
 		},
 		"websocket-authorizer": {"name": "heliograph-test-authorizer", "authorizerType": "REQUEST", "authorizerUri": authorizerURI},
 		"websocket-connect-route": {
@@ -80,7 +80,7 @@ func TestHTTPAPI(t *testing.T) {
 	t.Parallel()
 	run := record(t, testConfig())
 	want := map[string]map[string]any{
-		"http-api": {"name": "heliograph-test-http", "protocolType": "HTTP"},
+		"http-api": {"name": "heliograph-test-http", "protocolType": "HTTP", "ipAddressType": "ipv4"},
 		"http-authorizer": {
 			"name": "heliograph-test-authorizer", "authorizerType": "REQUEST", "authorizerUri": authorizerURI,
 			"authorizerPayloadFormatVersion": "1.0", "authorizerResultTtlInSeconds": 0.0, "enableSimpleResponses": false,
@@ -292,6 +292,32 @@ func TestDomains(t *testing.T) {
 	}
 	if got := record(t, testConfig()).ofKind("aws:apigatewayv2/domainName:DomainName"); len(got) > 0 {
 		t.Errorf("without domains the program declares %s", got[0].name)
+	}
+}
+
+// TestIPAddressType proves that the APIs and their domains are reached over IPv4 alone or over both protocols, with a record
+// for each, as configured.
+func TestIPAddressType(t *testing.T) {
+	t.Parallel()
+	for kind, records := range map[string][]string{ipv4: {"A", "A"}, dualstack: {"A", "A", "AAAA", "AAAA"}} {
+		run := record(t, testConfig(everything, func(c *Config) { c.IPAddressType = kind }))
+		for _, name := range []string{"websocket-api", "http-api"} {
+			if got := run.get(t, name).text("ipAddressType"); got != kind {
+				t.Errorf("%s has %q, want %s", name, got, kind)
+			}
+		}
+		for _, name := range []string{"websocket-domain-name", "http-domain-name"} {
+			if got := run.get(t, name).inputs["domainNameConfiguration"].ObjectValue()["ipAddressType"]; got.StringValue() != kind {
+				t.Errorf("%s has %v, want %s", name, got, kind)
+			}
+		}
+		var got []string
+		for _, r := range run.ofKind("aws:route53/record:Record") {
+			got = append(got, r.text("type"))
+		}
+		if slices.Sort(got); !slices.Equal(got, records) {
+			t.Errorf("with %s, there are the records %v, want %v", kind, got, records)
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ type Config struct {
 	Stage           string            // part of every name in AWS; empty: the stack's name
 	Imports         map[string]string // by logical name: the id in AWS of a resource left by an earlier life of the stack
 	ParameterPrefix string            // SSM path of the stack's parameters, without a trailing slash
+	Tags            map[string]string // of every resource that can have tags
 
 	AlarmEmail     string             // an address that receives pages and tickets
 	AlarmTopicARN  string             // an existing SNS topic that pages go to
@@ -77,6 +78,7 @@ type Config struct {
 
 	WebSocketDomain, HTTPDomain  string // custom domains, one for each API
 	CertificateARN, HostedZoneID string // the domains' ACM certificate and Route 53 zone
+	IPAddressType                string // "ipv4" or "dualstack": how clients can reach the APIs
 
 	APIGatewayLogRole string // "auto", "create", "existing" or "off": the Region-wide role for WebSocket access logs
 	Protect           bool   // deletion protection; the table outlives the stack
@@ -98,6 +100,7 @@ func DefaultConfig() Config {
 		OnlineQueryScope: "presence:read",
 
 		Imports: map[string]string{},
+		Tags:    map[string]string{},
 
 		MaxConnectionsPerUser: 100,
 
@@ -122,6 +125,7 @@ func DefaultConfig() Config {
 		BroadcastRate:     500,
 		IdempotencyWindow: 10 * time.Minute,
 		CORSOrigins:       []string{},
+		IPAddressType:     ipv4,
 		APIGatewayLogRole: autoLogRole,
 
 		ReservedConcurrency: map[string]int{},

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,7 @@ func TestLoadConfig(t *testing.T) {
 		"webSocketDomain":     "push.example.com", "httpDomain": "api.example.com",
 		"certificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/abc-1", "hostedZoneId": "Z123",
 		"apiGatewayLogRole": "create", "protect": "true", "jwksUrl": "",
+		"tags": `{"Team":"push"}`, "ipAddressType": "dualstack",
 	}, "jwtSecret", "jwtSecretPrevious")
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +75,7 @@ func TestLoadConfig(t *testing.T) {
 		WebSocketDomain:     "push.example.com", HTTPDomain: "api.example.com",
 		CertificateARN: "arn:aws:acm:eu-west-1:123456789012:certificate/abc-1", HostedZoneID: "Z123",
 		APIGatewayLogRole: "create", Protect: true,
+		Tags: map[string]string{"Team": "push"}, IPAddressType: dualstack,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -178,6 +181,10 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"domain without certificate": {"httpDomain", "api.example.com", "heliograph:certificateArn and heliograph:hostedZoneId must be too"},
 		"certificate not an ARN":     {"certificateArn", "abc", `heliograph:certificateArn is "abc"`},
 		"zone with slash":            {"hostedZoneId", "/hostedzone/Z1", `heliograph:hostedZoneId is "/hostedzone/Z1"`},
+		"tag of AWS's own":           {"tags", `{"AWS:x":"y"}`, `heliograph:tags is "{\"AWS:x\":\"y\"}"; allowed is an object of up to 40 texts`},
+		"tag with an odd character":  {"tags", `{"Team":"a;b"}`, `heliograph:tags is`},
+		"tags that are no texts":     {"tags", `{"Team":1}`, `heliograph:tags is`},
+		"address type unknown":       {"ipAddressType", "ipv6", `heliograph:ipAddressType is "ipv6"; allowed is one of ipv4, dualstack`},
 		"role unknown":               {"apiGatewayLogRole", "new", `heliograph:apiGatewayLogRole is "new"; allowed is one of auto, create, existing, off`},
 		"protect in words":           {"protect", "yes", `heliograph:protect is "yes"; allowed is one of false, true`},
 	}
@@ -218,6 +225,23 @@ func TestContradictions(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, test.want)
 		}
+	}
+}
+
+// TestManyTags proves that there is room for the stack's own tags.
+func TestManyTags(t *testing.T) {
+	t.Parallel()
+	c := testConfig(func(c *Config) {
+		for i := range maxTags {
+			c.Tags[fmt.Sprint("tag-", i)] = "x"
+		}
+	})
+	if err := c.Validate("dev"); err != nil {
+		t.Error(err)
+	}
+	c.Tags["another"] = "x"
+	if err := c.Validate("dev"); err == nil || !strings.Contains(err.Error(), "allowed is an object of up to 40 texts") {
+		t.Errorf("got %v", err)
 	}
 }
 

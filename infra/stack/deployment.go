@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -95,11 +96,25 @@ func declare[Args any, R pulumi.Resource](
 	args *Args, opts ...pulumi.ResourceOption,
 ) R {
 	full := c.name + "-" + name
+	c.tag(args)
 	r, err := create(c.ctx, full, args, append([]pulumi.ResourceOption{pulumi.Parent(c), c.adopt(full)}, opts...)...)
 	if err != nil {
 		panic(undeclared{fmt.Errorf("declaring %s: %w", full, err)})
 	}
 	return r
+}
+
+// tag gives a resource the stack's tags, if its type has any; no resource has tags of its own.
+func (d *deployment) tag(args any) {
+	field := reflect.ValueOf(args).Elem().FieldByName("Tags")
+	if !field.IsValid() {
+		return
+	}
+	tags := pulumi.StringMap{"Project": pulumi.String("heliograph"), "Stack": pulumi.String(d.stage)}
+	for key, value := range d.config.Tags {
+		tags[key] = pulumi.String(value)
+	}
+	field.Set(reflect.ValueOf(tags))
 }
 
 // adopt imports a resource that an earlier life of the stack left in AWS. Pulumi ignores the option once the stack owns it.

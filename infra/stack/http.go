@@ -26,6 +26,7 @@ func declareHTTPAPI(d *deployment, functions functionSet) (httpAPI, *apigatewayv
 		Description:       pulumi.String("Heliograph: presence queries"),
 		ProtocolType:      pulumi.String("HTTP"),
 		CorsConfiguration: d.cors(),
+		IpAddressType:     pulumi.String(d.config.IPAddressType),
 	}, c.guard())
 	a := httpAPI{component: c, api: api, url: api.ApiEndpoint}
 	a.declareRoute(functions[heliograph.Online], a.declareAuthorizer(functions[heliograph.Authorizer]))

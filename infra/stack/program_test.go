@@ -73,6 +73,44 @@ func TestPhysicalNames(t *testing.T) {
 	}
 }
 
+// untaggable are the types of resource that AWS gives no tags.
+var untaggable = []string{
+	"aws:apigateway/account:Account", "aws:apigatewayv2/apiMapping:ApiMapping", "aws:apigatewayv2/authorizer:Authorizer",
+	"aws:apigatewayv2/deployment:Deployment", "aws:apigatewayv2/integration:Integration",
+	"aws:apigatewayv2/integrationResponse:IntegrationResponse", "aws:apigatewayv2/route:Route",
+	"aws:apigatewayv2/routeResponse:RouteResponse", "aws:cloudwatch/dashboard:Dashboard",
+	"aws:cloudwatch/eventTarget:EventTarget", "aws:iam/rolePolicy:RolePolicy",
+	"aws:iam/rolePolicyAttachment:RolePolicyAttachment", "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+	"aws:lambda/permission:Permission", "aws:route53/record:Record", "aws:sns/topicPolicy:TopicPolicy",
+	"aws:sns/topicSubscription:TopicSubscription",
+}
+
+// TestTags proves that every resource that can have tags has the project's, the stack's and the configured ones, which may
+// replace the former.
+func TestTags(t *testing.T) {
+	t.Parallel()
+	run := record(t, testConfig(everything, func(c *Config) { c.Tags = map[string]string{"Team": "push", "Project": "ours"} }))
+	for name, r := range run.byName {
+		if !r.custom || slices.Contains(untaggable, r.kind) {
+			continue
+		}
+		tags := r.inputs["tags"]
+		if !tags.IsObject() {
+			t.Errorf("%s, of type %s, has no tags", name, r.kind)
+			continue
+		}
+		for key, want := range map[resource.PropertyKey]string{"Project": "ours", "Stack": testStage, "Team": "push"} {
+			if got := tags.ObjectValue()[key]; !got.IsString() || got.StringValue() != want {
+				t.Errorf("%s has %s %v, want %s", name, key, got, want)
+			}
+		}
+	}
+	table := record(t, testConfig()).get(t, "state-table")
+	if got := table.inputs["tags"].ObjectValue()["Project"].StringValue(); got != "heliograph" {
+		t.Errorf("the table is of project %q", got)
+	}
+}
+
 // TestLargestMessage proves that every queue takes the messages that delivery reckons with, and that no default decides
 // it: that of AWS has changed.
 func TestLargestMessage(t *testing.T) {

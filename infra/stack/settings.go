@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"heliograph"
 )
@@ -65,6 +66,7 @@ var settings = []setting{
 		`an object of AWS ids by resource, such as {"state-table": "heliograph-prod"}`, func(name, id string) bool { return name != "" && id != "" }),
 	checked("parameterPrefix", func(c *Config) *string { return &c.ParameterPrefix }, isParameterPrefix,
 		"an SSM path such as /WebSocketAdapter/dev: 1 to 5 parts of letters, digits, _ . and -, each after a slash, and not beginning with /aws or /ssm"),
+	tags("tags", func(c *Config) *map[string]string { return &c.Tags }),
 
 	checked("alarmEmail", func(c *Config) *string { return &c.AlarmEmail }, isEmail, "an e-mail address, or nothing"),
 	text("alarmTopicArn", func(c *Config) *string { return &c.AlarmTopicARN }, topicARN, "the ARN of an SNS topic, or nothing"),
@@ -123,10 +125,32 @@ var settings = []setting{
 	text("certificateArn", func(c *Config) *string { return &c.CertificateARN }, `^(arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)?$`,
 		"the ARN of an ACM certificate, or nothing"),
 	text("hostedZoneId", func(c *Config) *string { return &c.HostedZoneID }, `^(Z[A-Z0-9]{1,31})?$`, "the id of a Route 53 zone, or nothing"),
+	oneOf("ipAddressType", func(c *Config) *string { return &c.IPAddressType }, same, shown, ipv4, dualstack),
 
 	oneOf("apiGatewayLogRole", func(c *Config) *string { return &c.APIGatewayLogRole }, same, shown,
 		autoLogRole, createLogRole, existingLogRole, offLogRole),
 	oneOf("protect", func(c *Config) *bool { return &c.Protect }, parseBool, strconv.FormatBool, false, true),
+}
+
+// maxTags leaves room for the stack's own tags: AWS allows 50 for a resource.
+const maxTags = 40
+
+// tagText matches the characters that every service allows in tags. Source: "Tag naming limits and requirements", Tagging
+// AWS Resources.
+var tagText = regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]*$`)
+
+// tags is an object of tags.
+func tags(key string, field func(*Config) *map[string]string) setting {
+	s := object(key, field, fmt.Sprintf(`an object of up to %d texts such as {"Team": "push"}: letters, digits, spaces and _ . : / = + - @, `+
+		`keys of up to 128 characters that don't begin with aws:, values of up to 256`, maxTags), isTag)
+	each := s.valid
+	s.valid = func(c Config) bool { return len(*field(&c)) <= maxTags && each(c) }
+	return s
+}
+
+func isTag(key, value string) bool {
+	return key != "" && !strings.HasPrefix(strings.ToLower(key), "aws:") && utf8.RuneCountInString(key) <= 128 &&
+		utf8.RuneCountInString(value) <= 256 && tagText.MatchString(key) && tagText.MatchString(value)
 }
 
 const topicARN = `^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$`

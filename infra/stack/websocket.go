@@ -31,6 +31,7 @@ func declareWebSocketAPI(d *deployment) webSocketAPI {
 		Description:              pulumi.String("Heliograph: where devices connect"),
 		ProtocolType:             pulumi.String("WEBSOCKET"),
 		RouteSelectionExpression: pulumi.String("$request.body.action"),
+		IpAddressType:            pulumi.String(d.config.IPAddressType),
 	}, c.guard())
 	return webSocketAPI{
 		component:    c,

@@ -10,11 +10,14 @@ import (
 )
 
 type apiInputs struct {
+	tagged
 	Name                     string      `json:"name"`
 	Description              string      `json:"description"`
 	ProtocolType             string      `json:"protocolType"`
 	RouteSelectionExpression string      `json:"routeSelectionExpression"`
 	CORSConfiguration        *corsInputs `json:"corsConfiguration"`
+	// IPAddressType has no effect: everything listens on loopback.
+	IPAddressType string `json:"ipAddressType"`
 }
 
 type corsInputs struct {
@@ -27,7 +30,10 @@ type corsInputs struct {
 }
 
 func createAPI(p *provider, _ declaration, in apiInputs) (created, error) {
-	if err := oneOf("protocolType", in.ProtocolType, string(gateway.WebSocket), string(gateway.HTTP)); err != nil {
+	if err := errors.Join(
+		oneOf("protocolType", in.ProtocolType, string(gateway.WebSocket), string(gateway.HTTP)),
+		oneOf("ipAddressType", in.IPAddressType, "ipv4", "dualstack", ""),
+	); err != nil {
 		return created{}, err
 	}
 	config := gateway.APIConfig{
@@ -184,6 +190,7 @@ func createDeployment(p *provider, _ declaration, in deploymentInputs) (created,
 }
 
 type stageInputs struct {
+	tagged
 	APIID             string `json:"apiId"`
 	Name              string `json:"name"`
 	DeploymentID      string `json:"deploymentId"`

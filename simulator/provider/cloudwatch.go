@@ -11,6 +11,7 @@ import (
 )
 
 type logGroupInputs struct {
+	tagged
 	Name            string `json:"name"`
 	RetentionInDays int    `json:"retentionInDays"`
 }
@@ -44,6 +45,7 @@ func createDashboard(p *provider, _ declaration, in dashboardInputs) (created, e
 }
 
 type metricAlarmInputs struct {
+	tagged
 	Name                              string            `json:"name"`
 	AlarmDescription                  string            `json:"alarmDescription"`
 	ComparisonOperator                string            `json:"comparisonOperator"`
@@ -65,7 +67,6 @@ type metricAlarmInputs struct {
 	InsufficientDataActions           []string          `json:"insufficientDataActions"`
 	EvaluateLowSampleCountPercentiles string            `json:"evaluateLowSampleCountPercentiles"`
 	MetricQueries                     []metricQuery     `json:"metricQueries"`
-	Tags                              map[string]string `json:"tags"`
 }
 
 type metricQuery struct {
@@ -139,15 +140,15 @@ func actions(enabled *bool, ok, alarming, insufficient []string) alarm.Actions {
 }
 
 type compositeAlarmInputs struct {
-	AlarmName               string            `json:"alarmName"`
-	AlarmDescription        string            `json:"alarmDescription"`
-	AlarmRule               string            `json:"alarmRule"`
-	ActionsEnabled          *bool             `json:"actionsEnabled"`
-	AlarmActions            []string          `json:"alarmActions"`
-	OKActions               []string          `json:"okActions"`
-	InsufficientDataActions []string          `json:"insufficientDataActions"`
-	ActionsSuppressor       *suppressor       `json:"actionsSuppressor"`
-	Tags                    map[string]string `json:"tags"`
+	tagged
+	AlarmName               string      `json:"alarmName"`
+	AlarmDescription        string      `json:"alarmDescription"`
+	AlarmRule               string      `json:"alarmRule"`
+	ActionsEnabled          *bool       `json:"actionsEnabled"`
+	AlarmActions            []string    `json:"alarmActions"`
+	OKActions               []string    `json:"okActions"`
+	InsufficientDataActions []string    `json:"insufficientDataActions"`
+	ActionsSuppressor       *suppressor `json:"actionsSuppressor"`
 }
 
 type suppressor struct {

@@ -7,6 +7,7 @@ import (
 )
 
 type tableInputs struct {
+	tagged
 	Name        string `json:"name"`
 	BillingMode string `json:"billingMode"`
 	HashKey     string `json:"hashKey"`

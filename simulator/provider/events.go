@@ -11,6 +11,7 @@ import (
 type rule struct{ arn, expression string }
 
 type eventRuleInputs struct {
+	tagged
 	Name               string `json:"name"`
 	Description        string `json:"description"`
 	ScheduleExpression string `json:"scheduleExpression"`

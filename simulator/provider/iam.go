@@ -7,6 +7,7 @@ import (
 )
 
 type roleInputs struct {
+	tagged
 	Name             string `json:"name"`
 	Description      string `json:"description"`
 	AssumeRolePolicy string `json:"assumeRolePolicy"`

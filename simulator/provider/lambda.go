@@ -13,6 +13,7 @@ import (
 )
 
 type functionInputs struct {
+	tagged
 	Name          string   `json:"name"`
 	Description   string   `json:"description"`
 	Role          string   `json:"role"`
@@ -125,6 +126,7 @@ func createFunctionEventInvokeConfig(p *provider, _ declaration, in functionEven
 }
 
 type eventSourceMappingInputs struct {
+	tagged
 	FunctionName                   string   `json:"functionName"`
 	EventSourceARN                 string   `json:"eventSourceArn"`
 	BatchSize                      int      `json:"batchSize"`

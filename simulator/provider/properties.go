@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,6 +26,9 @@ func decode(properties resource.PropertyMap, into reflect.Type) (any, error) {
 	in := reflect.New(into).Interface()
 	if err := json.Unmarshal(text, in); err != nil {
 		return nil, fmt.Errorf("read the properties: %w", err)
+	}
+	if t, ok := in.(interface{ checkTags() error }); ok {
+		return in, t.checkTags()
 	}
 	return in, nil
 }
@@ -70,6 +74,30 @@ func unknownProperties(path string, value any, t reflect.Type) (unknown []string
 	}
 	return unknown
 }
+
+// tagged is part of the properties of every type that can have tags.
+type tagged struct {
+	Tags map[string]string `json:"tags"`
+}
+
+// checkTags refuses tags that AWS refuses for any resource. Source: "Tag naming limits and requirements", Tagging AWS
+// Resources.
+func (t tagged) checkTags() error {
+	if len(t.Tags) > 50 {
+		return fmt.Errorf("there are %d tags; a resource has at most 50", len(t.Tags))
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.Tags)) {
+		value := t.Tags[key]
+		if key == "" || len([]rune(key)) > 128 || len([]rune(value)) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:") ||
+			!tagText.MatchString(key) || !tagText.MatchString(value) {
+			return fmt.Errorf("the tag %q with the value %q is not allowed: keys have 1 to 128 characters and don't begin with aws:, values have up to 256, "+
+				"of letters, digits, spaces and _ . : / = + - @", key, value)
+		}
+	}
+	return nil
+}
+
+var tagText = regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]*$`)
 
 func fieldsByName(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -279,5 +280,25 @@ func TestAlarms(t *testing.T) {
 	both, _ := c.Alarms.Alarm("both")
 	if b := both.Composite; b.Suppressor != "plain" || b.Wait != time.Minute || b.Extension != 2*time.Minute || !b.Actions.Disabled {
 		t.Errorf("%+v", b)
+	}
+}
+
+// TestTagsAreChecked proves that tags which AWS refuses are errors, whatever resource has them.
+func TestTagsAreChecked(t *testing.T) {
+	t.Parallel()
+	many := map[string]string{}
+	for i := range 51 {
+		many[fmt.Sprint("tag-", i)] = "x"
+	}
+	for want, tags := range map[string]map[string]string{
+		`the tag "aws:x"`: {"aws:x": "1"}, `the tag "AWS:x"`: {"AWS:x": "1"}, `the tag ""`: {"": "1"}, `with the value "a;b"`: {"x": "a;b"},
+		"there are 51 tags": many, strings.Repeat("k", 129): {strings.Repeat("k", 129): "1"}, strings.Repeat("v", 257): {"x": strings.Repeat("v", 257)},
+	} {
+		if err := (tagged{tags}).checkTags(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v, want %q in it", tags, err, want)
+		}
+	}
+	if err := (tagged{map[string]string{"Team": "", "a b+c=d@e_f.g:h/i-j": strings.Repeat("ü", 256)}}).checkTags(); err != nil {
+		t.Error(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 )
 
 type topicInputs struct {
+	tagged
 	Name           string `json:"name"`
 	KMSMasterKeyID string `json:"kmsMasterKeyId"`
 }

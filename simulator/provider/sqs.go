@@ -7,6 +7,7 @@ import (
 )
 
 type queueInputs struct {
+	tagged
 	Name                     string `json:"name"`
 	VisibilityTimeoutSeconds *int   `json:"visibilityTimeoutSeconds"`
 	MessageRetentionSeconds  *int   `json:"messageRetentionSeconds"`

@@ -5,6 +5,7 @@ import (
 )
 
 type parameterInputs struct {
+	tagged
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Type        string `json:"type"`
