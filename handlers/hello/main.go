@@ -25,5 +25,9 @@ func main() {
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayProxyResponse], error) {
-	return hello(delivery.NewPoster(delivery.Bounded(cfg), env.ConnectionsEndpoint)), nil
+	poster, err := delivery.NewPoster(delivery.Bounded(cfg), env.ConnectionsEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	return hello(poster), nil
 }
