@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/coder/websocket"
 
+	"heliograph"
+	"heliograph/client"
+	"heliograph/local"
 	"heliograph/local/journey"
 	"heliograph/simulator/cloud"
 )
@@ -106,11 +112,17 @@ func TestBodiesOnTerminals(t *testing.T) {
 	t.Cleanup(server.Close)
 	var screen, pipe bytes.Buffer
 	for _, w := range []world{{stdout: terminal{&screen}}, {stdout: &pipe}} {
-		socket, _, err := websocket.Dial(t.Context(), server.URL, nil)
+		w.stderr, w.now = io.Discard, time.Now
+		enough := errors.New("one message is enough")
+		ctx, end := context.WithCancelCause(t.Context())
+		options := (&connectCommand{Token: "token"}).options(w, &target{Endpoints: local.Endpoints{Outputs: heliograph.Outputs{WebSocketURL: server.URL}}}, end)
+		print := options.OnMessage
+		options.OnMessage = func(ctx context.Context, m client.Message) error { return cmp.Or(print(ctx, m), enough) }
+		device, err := client.New(options)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := receive(t.Context(), w, socket); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		if err := device.Run(ctx); err != enough {
 			t.Fatal(err)
 		}
 	}

@@ -29,7 +29,7 @@ const keepSockets = `(() => {
 // asks for presence, and is back after its connection was cut.
 func TestBrowserExample(t *testing.T) {
 	b := open(t, "")
-	page := httptest.NewServer(http.FileServer(http.Dir("../../examples/browser")))
+	page := httptest.NewServer(http.FileServer(http.Dir("../..")))
 	t.Cleanup(page.Close)
 	s, err := local.Start(t.Context(), local.Options{
 		Root: ".", Config: map[string]string{"corsOrigins": fmt.Sprintf("[%q]", page.URL)},
@@ -44,7 +44,7 @@ func TestBrowserExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.do(chromedp.Navigate(page.URL))
+	b.do(chromedp.Navigate(page.URL + "/examples/browser/"))
 	read[bool](t, b, keepSockets)
 	read[bool](t, b, fmt.Sprintf(`(() => { socket.value = %s; http.value = %s; token.value = %s; user.value = "ada"; return true; })()`,
 		quoted(at.WebSocketURL), quoted(at.HTTPURL), quoted(token)))
