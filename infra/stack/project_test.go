@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
@@ -96,34 +97,70 @@ func TestSettingsCoverConfig(t *testing.T) {
 	}
 }
 
-// TestStackFiles proves, with Pulumi's own merge of project and stack file, that each stack in the repository works
-// once its secret is set, and which values it changes.
+// TestStackFiles proves, with Pulumi's own merge of project and stack file, that each stack in the repository works once
+// its secret is set, by keys that there are, that production is protected, and that two stacks of the files can share a
+// Region. Which values they have is theirs to decide.
 func TestStackFiles(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(*Config){
-		"dev": func(c *Config) {
-			c.ParameterPrefix, c.LogLevel = "/WebSocketAdapter/dev", -4
-			c.Severities, c.Alarms, c.Dashboard = map[string]string{"*": "ticket"}, essentialSize, essentialSize
-		},
-		"prod": func(c *Config) { c.Protect, c.LogRetentionDays = true, 90 },
+	files, err := filepath.Glob(filepath.Join("..", "..", "Pulumi.*.yaml"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for stage, change := range tests {
-		t.Run(stage, func(t *testing.T) {
-			t.Parallel()
-			keys, err := merged(stage, loadProject(t), testSecret)
-			if err != nil {
-				t.Fatal(err)
+	prefixes := map[string]string{}
+	for _, file := range files {
+		stage := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+		keys, err := merged(stage, loadProject(t), testSecret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key := range keys {
+			if !slices.Contains(ConfigKeys(), key) {
+				t.Errorf("%s sets heliograph:%s, which the program does not read", file, key)
 			}
-			got, err := loadKeys(stage, keys, "jwtSecret")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(testConfig(change), got); diff != "" {
-				t.Errorf("configuration (-want +got):\n%s", diff)
-			}
-		})
+		}
+		got, err := loadKeys(stage, keys, "jwtSecret")
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if stage == "prod" && !got.Protect {
+			t.Errorf("%s does not protect production", file)
+		}
+		if other, taken := prefixes[got.ParameterPrefix]; taken {
+			t.Errorf("%s and %s both have the parameterPrefix %s", file, other, got.ParameterPrefix)
+		}
+		prefixes[got.ParameterPrefix] = file
+		checkComments(t, file)
+	}
+	if len(files) < 2 {
+		t.Errorf("there are the stack files %v; want one to try things out, and production", files)
 	}
 }
+
+// checkComments proves that a comment stands above each key of a stack file.
+func checkComments(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, before := 0, ""
+	for line := range strings.Lines(string(text)) {
+		if key := stackKey.FindString(line); key != "" {
+			keys++
+			if !strings.HasPrefix(before, "  #") {
+				t.Errorf("%s: no comment stands above%s", file, key)
+			}
+		}
+		before = line
+	}
+	if keys == 0 {
+		t.Errorf("%s sets nothing", file)
+	}
+}
+
+// stackKey matches the line of a key of a stack file; deeper lines are parts of values.
+var stackKey = regexp.MustCompile(`^  [A-Za-z]+:[A-Za-z]+`)
 
 // TestStackWithoutSecret proves that the program itself says that a fresh stack lacks its secret, not an obscure error of Pulumi's.
 func TestStackWithoutSecret(t *testing.T) {
