@@ -56,6 +56,7 @@ type Outputs struct {
 	WebSocketURL       string `json:"webSocketUrl"`       // for devices: wss://…, without a query string
 	HTTPURL            string `json:"httpUrl"`            // base of GET /user/online: https://…, no slash at the end
 	SendQueueURL       string `json:"sendQueueUrl"`       // the queue that takes messages
+	SendQueueARN       string `json:"sendQueueArn"`       // the same, for policies, rules and subscriptions
 	DeadLetterQueueURL string `json:"deadLetterQueueUrl"` // the queue of messages that could not be delivered
 	EventTopicARN      string `json:"eventTopicArn"`      // the SNS topic of presence events and receipts
 	TableName          string `json:"tableName"`          // the DynamoDB table of connections and presence

@@ -19,7 +19,9 @@ func backend(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	send := named(ctx, heliograph.GetStringOutput(pulumi.String("sendQueueUrl")))
+	send := queue{
+		url: heliograph.GetStringOutput(pulumi.String("sendQueueUrl")), arn: heliograph.GetStringOutput(pulumi.String("sendQueueArn")),
+	}
 	topic, err := declareTopic(ctx, send)
 	if err != nil {
 		return err

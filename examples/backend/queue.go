@@ -2,7 +2,6 @@ package main
 
 import (
 	"maps"
-	"path"
 	"slices"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
@@ -11,12 +10,6 @@ import (
 
 // queue is an SQS queue, of this program or of another.
 type queue struct{ url, arn pulumi.StringOutput }
-
-// named finds a queue by its address, which ends in its name.
-func named(ctx *pulumi.Context, url pulumi.StringOutput) queue {
-	found := sqs.LookupQueueOutput(ctx, sqs.LookupQueueOutputArgs{Name: url.ApplyT(path.Base).(pulumi.StringOutput)})
-	return queue{url: url, arn: found.Arn()}
-}
 
 // permit lets services send to a queue, each for one source, by ARN. A queue has one policy: a second one would replace
 // the first, so all senders are named here together.

@@ -12,6 +12,7 @@ import (
 type Outputs struct {
 	WebSocketURL, HTTPURL            pulumi.StringOutput
 	SendQueueURL, DeadLetterQueueURL pulumi.StringOutput
+	SendQueueARN                     pulumi.StringOutput
 	EventTopicARN                    pulumi.StringOutput
 	TableName                        pulumi.StringOutput
 	DashboardURL                     pulumi.StringOutput

@@ -82,6 +82,7 @@ func Deploy(ctx *pulumi.Context, config Config, functions build.Functions) (outp
 		WebSocketURL:       declareDomain(d, "websocket-domain", config.WebSocketDomain, "wss", sockets.api, socketStage, sockets.url),
 		HTTPURL:            declareDomain(d, "http-domain", config.HTTPDomain, "https", requests.api, requestStage, requests.url),
 		SendQueueURL:       queues.send.url,
+		SendQueueARN:       queues.send.arn,
 		DeadLetterQueueURL: queues.sendDeadLetters.url,
 		EventTopicARN:      events,
 		TableName:          table.name,

@@ -1,7 +1,11 @@
 package stack
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -386,6 +390,7 @@ func TestOutputs(t *testing.T) {
 		"webSocketUrl":       "wss://websocket-api.execute-api.eu-west-1.amazonaws.com/test",
 		"httpUrl":            "https://http-api.execute-api.eu-west-1.amazonaws.com",
 		"sendQueueUrl":       "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-test-send",
+		"sendQueueArn":       "arn:aws:sqs:eu-west-1:123456789012:heliograph-test-send",
 		"deadLetterQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/heliograph-test-send-dead-letters",
 		"eventTopicArn":      "arn:aws:sns:eu-west-1:123456789012:heliograph-test-events",
 		"tableName":          "heliograph-test",
@@ -397,9 +402,33 @@ func TestOutputs(t *testing.T) {
 	if diff := cmp.Diff(want, record(t, testConfig()).outputs); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)
 	}
+	checkExampleOutputs(t, want)
 	want["webSocketUrl"], want["httpUrl"] = "wss://push.example.com", "https://api.example.com"
 	if diff := cmp.Diff(want, record(t, testConfig(everything)).outputs); diff != "" {
 		t.Errorf("outputs with domains (-want +got):\n%s", diff)
+	}
+}
+
+// checkExampleOutputs holds the outputs that the example of a user's own program is tested with equal to the real ones: it
+// is a program of its own, and can't run this one. Run it with -update.
+func checkExampleOutputs(t *testing.T, outputs map[string]string) {
+	t.Helper()
+	path := filepath.Join("..", "..", "examples", "backend", "testdata", "outputs.json")
+	want, err := json.MarshalIndent(outputs, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, append(want, '\n'), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want)+"\n", string(got)); diff != "" {
+		t.Errorf("the outputs in %s are not the program's (-want +got); run go test ./infra/stack -run TestOutputs -update, then go test ./examples/backend:\n%s", path, diff)
 	}
 }
 
