@@ -35,4 +35,5 @@ for platform in $platforms; do
   cp "$notices" "$folder/THIRD_PARTY_LICENSES.txt"
   pack "$folder"
 done
-(cd "$out" && sha256sum -- *.tar.gz *.zip *.cdx.json >checksums.txt)
+# Without archives for Windows there is no *.zip, which sha256sum would take for a name.
+(cd "$out" && shopt -s nullglob && sha256sum -- *.tar.gz *.zip *.cdx.json >checksums.txt)
