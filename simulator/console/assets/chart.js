@@ -4,7 +4,7 @@ import { html, render, number, clock } from './lib.js';
 
 export const zoom = {
   range: null,
-  set(range) { zoom.range = range; document.querySelectorAll('m-chart').forEach((c) => c.rescale()); document.dispatchEvent(new Event('zoom')); },
+  set(range) { zoom.range = range; all().forEach((c) => { c.shown = null; c.refresh(); }); document.dispatchEvent(new Event('zoom')); },
 };
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -17,28 +17,33 @@ function stack(lines) {
   return lines.map((l) => l.values.map((v, j) => { sums[j] = (sums[j] ?? 0) + (v ?? 0); return sums[j]; }));
 }
 
-class Chart extends HTMLElement {
-  connectedCallback() {
-    this.seen ??= new ResizeObserver(() => this.resize());
-    this.seen.observe(this);
-    this.again = () => this.build();
-    dark.addEventListener('change', this.again);
-    if (this.spec_) this.build();
-  }
+// A graph is drawn when it is in sight, or nearly: a dashboard has a hundred.
+const all = () => document.querySelectorAll('m-chart');
+const sight = new IntersectionObserver((seen) => seen.forEach((s) => { s.target.near = s.isIntersecting; s.target.refresh(); }), { rootMargin: '300px' });
+const sizes = new ResizeObserver((changed) => changed.forEach((c) => c.target.resize()));
+dark.addEventListener('change', () => all().forEach((c) => c.rebuild()));
+document.head.append(Object.assign(document.createElement('script'), { src: '/console/vendor/uPlot.js', onload: () => all().forEach((c) => c.refresh()) }));
 
-  disconnectedCallback() {
-    this.seen.disconnect();
-    dark.removeEventListener('change', this.again);
-    this.plot?.destroy();
-    this.plot = null;
-  }
+class Chart extends HTMLElement {
+  connectedCallback() { sight.observe(this); sizes.observe(this); }
+
+  disconnectedCallback() { sight.unobserve(this); sizes.unobserve(this); this.near = false; this.rebuild(); }
 
   // spec: {times, lines: [{label, values, axis}], stacked, limits: [{label, value}], marks: [{label, at}], from, to, min, max}
   set spec(s) {
-    const same = this.spec_ && this.shapeOf(s) === this.shapeOf(this.spec_);
+    if (this.plot && this.shapeOf(s) !== this.shapeOf(this.spec_)) this.clear();
     this.spec_ = s;
-    if (!this.isConnected) return;
-    if (!same || !this.plot) return this.build();
+    this.refresh();
+  }
+
+  clear() { this.plot?.destroy(); this.plot = this.shown = null; }
+
+  rebuild() { this.clear(); this.refresh(); }
+
+  refresh() {
+    if (!this.near || !window.uPlot || this.shown === this.spec_) return;
+    this.shown = this.spec_;
+    if (!this.plot) return this.build();
     this.plot.setData(this.data(), true);
     this.show();
   }
@@ -58,15 +63,13 @@ class Chart extends HTMLElement {
   }
 
   build() {
-    this.plot?.destroy();
-    this.plot = null;
     if (!this.box) {
       render(html`<div class="plot"></div><ul class="legend"></ul>`, this);
       [this.box, this.legend] = [this.querySelector('.plot'), this.querySelector('.legend')];
     }
     const s = this.spec_;
     const { clientWidth: width, clientHeight: height } = this.box;
-    if (!width || !height) return;
+    if (!width || !height) return void (this.shown = null);
     this.plot = new uPlot({
       width, height, padding: [8, 8, 0, 0], legend: { show: false },
       cursor: { sync: { key: 'all', scales: ['x', null] }, y: false, drag: { setScale: false }, points: { size: 6 } },
@@ -130,11 +133,9 @@ class Chart extends HTMLElement {
     ctx.restore();
   }
 
-  rescale() { this.plot?.setData(this.data(), true); }
-
   resize() {
-    const { clientWidth: width, clientHeight: height } = this.box ?? {};
-    if (!this.plot) return void (this.spec_ && width && height && this.build());
+    if (!this.plot) return this.refresh();
+    const { clientWidth: width, clientHeight: height } = this.box;
     if (width && height && (width !== this.plot.width || height !== this.plot.height)) this.plot.setSize({ width, height });
   }
 }

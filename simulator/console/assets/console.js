@@ -57,6 +57,10 @@ async function load() {
 app.load = load; app.draw = draw;
 app.run = async (work) => { try { app.error = ''; await work(); } catch (e) { app.error = e.message; draw(); return; } load(); };
 
+// The first pulse, or its failure, has the page read.
+let begun = false;
+const begin = () => { begun = true; load(); };
+
 function go() {
   const [name, ...args] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
   const next = pages[name] ? name : 'overview';
@@ -64,7 +68,7 @@ function go() {
   app.visit++;
   app.name = next; app.args = args; app.error = '';
   draw();
-  load();
+  if (begun) load();
 }
 
 function listen() {
@@ -77,9 +81,10 @@ function listen() {
     app.pulse = JSON.parse(e.data);
     app.live = true;
     status();
-    if (!app.paused && page().about.some((what) => before[what] !== app.pulse.versions[what])) load();
+    if (!begun) begin();
+    else if (!app.paused && page().about.some((what) => before[what] !== app.pulse.versions[what])) load();
   });
-  stream.onerror = () => { app.live = false; status(); };
+  stream.onerror = () => { app.live = false; status(); if (!begun) begin(); };
 }
 
 // Keys: g and a letter opens a page, j and k walk through rows, / goes to the filter, ? tells all this.

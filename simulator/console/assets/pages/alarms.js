@@ -40,6 +40,6 @@ function about(a, app) {
 }
 
 const dot = (p) => html`<span role="listitem" title=${`${clock(p.at, false)} ${p.value == null ? 'no data' : number(p.value)}`}>${shape(p.state === 'breaching' ? 'bad' : p.state === 'missing' ? 'idle' : 'ok', `${clock(p.at, false)}: ${p.value == null ? 'no data' : number(p.value)}, ${p.state}`)}</span>`;
-const graph = (a, g, app) => figure({ key: a.name + g.title, title: g.title, className: 'alarm', spec: { ...g, own: true, from: new Date(g.from) / 1000, to: new Date(g.to) / 1000 } }, app.draw);
+const graph = (a, g, app) => figure({ key: a.name + g.title, title: g.title, className: 'alarm', spec: { ...g, from: new Date(g.from) / 1000, to: new Date(g.to) / 1000 } }, app.draw);
 
 export default { title: 'Alarms', about: ['alarms', 'metrics'], keep: true, load, view, escape: () => { location.hash = '#/alarms'; } };

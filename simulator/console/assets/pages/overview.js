@@ -1,5 +1,5 @@
 // Overview: the deployed dashboard in its own grid of 24 columns, under what is the matter now.
-import { html, get, id, alarmState, byState, table, number, pill, short } from '../lib.js';
+import { html, get, id, ago, alarmState, byState, table, number, pill, short } from '../lib.js';
 import { figure, zoom } from '../chart.js';
 import { markdown } from '../markdown.js';
 
@@ -37,7 +37,7 @@ function widget(w, i, d, app) {
   return figure({ key: d.name + i, title: w.title, extra: (w.alarms ?? []).map((a) => alarmState(a.state)), className: '', place: style, error: w.error, spec: specOf(w, d) }, app.draw);
 }
 
-const chip = (a) => html`<a class="chip" href=${'#/alarms/' + id(a.name)}>${alarmState(a.state)}${short(a.name)}</a>`;
+const chip = (a) => html`<a class="chip" href=${'#/alarms/' + id(a.name)}>${alarmState(a.state)}${short(a.name)}${a.state === 'ALARM' ? html`<span class="quiet">${ago(a.since)}</span>` : ''}</a>`;
 const box = (w, style, content) => html`<section class="panel" .style=${style}><h2 class="cap">${w.title}</h2><div class="body" tabindex="0" role="group" aria-label=${w.title || 'Widget'}>${content}</div></section>`;
 
 export const specOf = (w, d) => ({
