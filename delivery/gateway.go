@@ -11,8 +11,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
-	"heliograph/direct"
 )
 
 // How hard one call is tried within an invocation. Posts, reads and sends take some ten milliseconds; a call that
@@ -23,7 +21,7 @@ const (
 	firstPause     = 100 * time.Millisecond // doubled per attempt; the actual pause is a random share of it
 )
 
-// Poster posts to a connection. direct.Connections and the SDK's client implement it.
+// Poster posts to a connection. The SDK's client implements it.
 type Poster interface {
 	PostToConnection(context.Context, *apigatewaymanagementapi.PostToConnectionInput, ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.PostToConnectionOutput, error)
 }
@@ -34,7 +32,6 @@ type Queue interface {
 }
 
 var (
-	_ Poster = (*direct.Connections)(nil)
 	_ Poster = (*apigatewaymanagementapi.Client)(nil)
 	_ Queue  = (*sqs.Client)(nil)
 )
@@ -57,8 +54,11 @@ func Bounded(cfg aws.Config) aws.Config {
 }
 
 // NewPoster returns a client of a WebSocket API's @connections at endpoint, https://<host>/<stage>.
-func NewPoster(cfg aws.Config, endpoint string) (Poster, error) {
-	return direct.NewConnections(cfg, endpoint, countThrottle)
+func NewPoster(cfg aws.Config, endpoint string) *apigatewaymanagementapi.Client {
+	return apigatewaymanagementapi.NewFromConfig(cfg, func(o *apigatewaymanagementapi.Options) {
+		o.BaseEndpoint = &endpoint
+		o.APIOptions = append(o.APIOptions, countThrottles)
+	})
 }
 
 // newRetryer retries throttles, 5xx and network errors. The SDK's own back-off waits up to seconds, while the

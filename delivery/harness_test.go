@@ -73,12 +73,8 @@ func alone(t *testing.T, test func(*harness)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &harness{T: t, presence: newPresence(), queue: &fakeQueue{}, claims: newClaims(), receipts: &fakeReceipts{}}
 		b.gateway = newGateway(t)
-		poster, err := NewPoster(b.gateway.config(), "http://gateway/dev")
-		if err != nil {
-			t.Fatal(err)
-		}
 		b.config = Config{
-			Presence: b.presence, Poster: poster, Queue: b.queue,
+			Presence: b.presence, Poster: NewPoster(b.gateway.config(), "http://gateway/dev"), Queue: b.queue,
 			QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL, Claims: b.claims, Receipts: b.receipts, Keys: testKeys{}, BroadcastRate: 10,
 		}
 		test(b)

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph"
-	"heliograph/direct"
 	"heliograph/presence"
 	"heliograph/simulator/dynamodb"
 	"heliograph/simulator/sqs"
@@ -64,10 +64,7 @@ func newStreet(b *harness) *street {
 
 	cfg := b.gateway.config()
 	cfg.HTTPClient, cfg.BaseEndpoint = inProcess{endpoint}, aws.String("http://aws.test")
-	db, err := direct.NewDynamoDB(b.Context(), cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
+	db := awsdynamodb.NewFromConfig(cfg)
 	s := &street{harness: b, sqs: awssqs.NewFromConfig(cfg), store: presence.NewStore(db, "presence", nil)}
 	b.config.Presence, b.config.Queue, b.config.Claims = s.store, s.sqs, NewClaims(db, "presence", 10*time.Minute)
 	b.config.QueueURL, b.config.DeadLetterQueueURL = send.URL(), dead.URL()

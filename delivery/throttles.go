@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // throttles counts the 429s of one call. The SDK reports only the last answer, but a 429 followed by a successful
@@ -30,9 +32,16 @@ func (t *throttles) count(err error) int {
 	return n
 }
 
-// countThrottle counts an answer if it is a 429. It is told of each attempt of a call.
-func countThrottle(ctx context.Context, status int) {
-	if t, counted := ctx.Value(throttlesKey{}).(*throttles); counted && status == http.StatusTooManyRequests {
-		t.met.Add(1)
-	}
+// countThrottles installs the counting middleware in a client. It runs inside the retries, so it sees each answer.
+func countThrottles(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("CountThrottles", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleDeserialize(ctx, in)
+		response, ok := out.RawResponse.(*smithyhttp.Response)
+		if t, counted := ctx.Value(throttlesKey{}).(*throttles); ok && counted && response.StatusCode == http.StatusTooManyRequests {
+			t.met.Add(1)
+		}
+		return out, metadata, err
+	}), middleware.Before)
 }

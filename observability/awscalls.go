@@ -145,13 +145,6 @@ func (j *judgedCall) HandleInitialize(
 	if seg == nil {
 		return out, metadata, err
 	}
-	conclude(seg, err, func(seg *xray.Segment) { describeCall(seg.GetAWS(), in.Parameters, metadata) })
-	j.answered = err
-	return out, metadata, nil
-}
-
-// conclude notes on a call's span how it ended, and what describe knows of it.
-func conclude(seg *xray.Segment, err error, describe func(*xray.Segment)) {
 	code := errorCode(err)
 	expected := slices.Contains(expectedCodes, code) || onlyConditionsFailed(err)
 	if err != nil && !expected {
@@ -159,7 +152,7 @@ func conclude(seg *xray.Segment, err error, describe func(*xray.Segment)) {
 	}
 	seg.Lock()
 	defer seg.Unlock()
-	describe(seg)
+	describeCall(seg.GetAWS(), in.Parameters, metadata)
 	if err != nil {
 		seg.GetAWS()["error_code"] = code
 	}
@@ -167,6 +160,8 @@ func conclude(seg *xray.Segment, err error, describe func(*xray.Segment)) {
 	seg.Throttle = throttled
 	seg.Error = err != nil && !expected && (throttled || isRefusal(err))
 	seg.Fault = err != nil && !expected && !seg.Error
+	j.answered = err
+	return out, metadata, nil
 }
 
 // throttles knows all codes by which AWS's services say "slow down": DynamoDB's come with status 400.
@@ -249,59 +244,4 @@ func describeCall(into map[string]any, parameters any, metadata middleware.Metad
 func isRefusal(err error) bool {
 	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
 	return ok && response.HTTPStatusCode() >= 400 && response.HTTPStatusCode() < 500
-}
-
-// About is what a call of AWS works on, as X-Ray names it: table_name, connection_id.
-type About struct{ Key, Value string }
-
-// AWSCall is a call of AWS that no client of the SDK makes. Those that do have their spans from Start's configuration.
-type AWSCall struct {
-	Service, Operation, Region string
-	About                      About
-
-	// Attempts and Response, the last attempt's, are set while the call is made. A Response of nil: there was no answer.
-	Attempts int
-	Response *http.Response
-}
-
-// Call makes a call in a span like those of the SDK's calls, and returns its error.
-func Call(ctx context.Context, c *AWSCall, do func() error) error {
-	inv := from(ctx)
-	if inv == nil {
-		return do()
-	}
-	name := c.Service + "." + c.Operation
-	place := inv.enter(name)
-	defer inv.leave(place)
-	switch {
-	case inv.trace == nil:
-		return do()
-	case !inv.withinBudget():
-		start := time.Now()
-		err := do()
-		inv.sum(name, time.Since(start), err)
-		return err
-	}
-	_, s := inv.trace.below(ctx, c.Service)
-	err := do()
-	if x, ok := s.(xraySpan); ok && x.seg != nil {
-		conclude(x.seg, err, c.describe)
-	}
-	s.end(nil) // conclude has judged the error
-	return err
-}
-
-// describe is called with the segment's lock held.
-func (c *AWSCall) describe(seg *xray.Segment) {
-	seg.Namespace = "aws"
-	into := seg.GetAWS()
-	into["region"], into["operation"], into[c.About.Key] = c.Region, c.Operation, c.About.Value
-	if c.Attempts > 1 {
-		into["retries"] = c.Attempts - 1
-	}
-	if c.Response != nil {
-		into["request_id"] = c.Response.Header.Get("X-Amzn-Requestid")
-		seg.GetHTTP().GetResponse().ContentLength = int(c.Response.ContentLength)
-		seg.GetHTTP().GetResponse().Status = c.Response.StatusCode
-	}
 }

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,8 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
@@ -155,54 +150,6 @@ func TestAWSCallNotTraced(t *testing.T) {
 			all, err := q.call(t, c.header, c.share)
 			if err != nil || len(all) != 0 || q.headers[0] != "" {
 				t.Errorf("error %v, documents %+v, header %q", err, all, q.headers[0])
-			}
-		})
-	}
-}
-
-// TestCall proves that a call that no client of the SDK makes has a span like those that one makes.
-func TestCall(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		status, attempts int
-		code             string
-		fault, error     bool
-		want             map[string]any
-	}{
-		{200, 1, "", false, false, map[string]any{}},
-		{200, 2, "", false, false, map[string]any{"retries": 1.0}},
-		{410, 1, "GoneException", false, false, map[string]any{"error_code": "GoneException"}},
-		{403, 1, "ForbiddenException", false, true, map[string]any{"error_code": "ForbiddenException"}},
-		{500, 3, "Broken", true, false, map[string]any{"error_code": "Broken", "retries": 2.0}},
-	} {
-		t.Run(fmt.Sprint(c.status, " after ", c.attempts), func(t *testing.T) {
-			t.Parallel()
-			response := &http.Response{StatusCode: c.status, ContentLength: 7, Header: http.Header{"X-Amzn-Requestid": {"aws-request"}}}
-			var failed error
-			if c.code != "" {
-				failed = &smithyhttp.ResponseError{
-					Response: &smithyhttp.Response{Response: response}, Err: &smithy.GenericAPIError{Code: c.code},
-				}
-			}
-			d := newDaemon(t)
-			var out bytes.Buffer
-			_, err := Wrap(d.function(t, Settings{Stage: "test", TraceSampling: 1}, &out), ignoring(func(ctx context.Context) error {
-				call := AWSCall{Service: "DynamoDB", Operation: "Query", Region: "eu-west-1", About: About{"table_name", "t"}}
-				return Call(ctx, &call, func() error {
-					call.Attempts, call.Response = c.attempts, response
-					return failed
-				})
-			}))(lambdaContext(context.Background(), "r-1", sampledTrace), struct{}{})
-			if !errors.Is(err, failed) {
-				t.Errorf("error %v, want %v", err, failed)
-			}
-			span := d.segments(t)[0].Subsegments[0]
-			maps.Copy(c.want, map[string]any{"region": "eu-west-1", "operation": "Query", "table_name": "t", "request_id": "aws-request"})
-			if diff := gocmp.Diff(c.want, span.AWS); diff != "" || span.Name != "DynamoDB" || span.Namespace != "aws" {
-				t.Errorf("the span is %+v\n%s", span, diff)
-			}
-			if span.Fault != c.fault || span.Error != c.error || span.HTTP.Response.Status != c.status || span.InProgress {
-				t.Errorf("the span is %+v", span)
 			}
 		})
 	}

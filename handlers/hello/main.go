@@ -25,9 +25,5 @@ func main() {
 }
 
 func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[event, events.APIGatewayProxyResponse], error) {
-	poster, err := delivery.NewPoster(delivery.Bounded(cfg), env.ConnectionsEndpoint)
-	if err != nil {
-		return nil, err
-	}
-	return hello(poster), nil
+	return hello(delivery.NewPoster(delivery.Bounded(cfg), env.ConnectionsEndpoint)), nil
 }

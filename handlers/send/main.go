@@ -9,12 +9,12 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"heliograph"
 	"heliograph/delivery"
-	"heliograph/direct"
 	"heliograph/handlers/internal/topic"
 	"heliograph/observability"
 	"heliograph/presence"
@@ -38,22 +38,15 @@ func main() {
 	observability.Start(heliograph.Send, build)
 }
 
-func build(ctx context.Context, cfg aws.Config, env environment) (observability.Handler[events.SQSEvent, events.SQSEventResponse], error) {
+func build(_ context.Context, cfg aws.Config, env environment) (observability.Handler[events.SQSEvent, events.SQSEventResponse], error) {
 	if err := env.check(); err != nil {
 		return nil, err
 	}
 	cfg = delivery.Bounded(cfg)
-	db, err := direct.NewDynamoDB(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	poster, err := delivery.NewPoster(cfg, env.ConnectionsEndpoint)
-	if err != nil {
-		return nil, err
-	}
+	db := dynamodb.NewFromConfig(cfg)
 	return send(delivery.New(delivery.Config{
 		Presence:           presence.NewStore(db, env.TableName, nil),
-		Poster:             poster,
+		Poster:             delivery.NewPoster(cfg, env.ConnectionsEndpoint),
 		Queue:              sqs.NewFromConfig(cfg),
 		QueueURL:           env.QueueURL,
 		DeadLetterQueueURL: env.DeadLetterQueueURL,
