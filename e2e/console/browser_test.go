@@ -138,8 +138,8 @@ func (b *browser) seeText(t *testing.T, text string) {
 	b.see(t, fmt.Sprintf("document.querySelector('main').innerText.includes(%s)", quoted(text)))
 }
 
-func quoted(text string) string {
-	out, _ := json.Marshal(text)
+func quoted(value any) string {
+	out, _ := json.Marshal(value)
 	return string(out)
 }
 
