@@ -54,7 +54,8 @@ const sendHides = "40"
 // TestSoak lets users come, go and get messages at random, in all ways, while everything fails now and then. When it
 // is quiet again, it proves: each message that arrived was meant for its device; each message reached every device
 // that stayed, or is in the dead-letter queue, and came twice only where that is excused; each requested receipt
-// came; presence is right, and so is each user's last event; and nothing of the stack is left when it stops.
+// came; presence is right, and so is each user's last event; and nothing of the stack is left when it stops. The console
+// is open all the time, and answers.
 func TestSoak(t *testing.T) {
 	if *soakFor == 0 {
 		t.Skip("takes four minutes: run it with `go test ./e2e -run TestSoak -soak 30s`")
@@ -67,11 +68,14 @@ func TestSoak(t *testing.T) {
 	s.killed, s.doubled = s.inject(t, killSend), s.inject(t, twiceSend)
 	ctx, cancel := context.WithTimeout(t.Context(), *soakFor)
 	defer cancel()
+	console := onlooker{at: s.stack.Endpoints()}
 	var users sync.WaitGroup
+	users.Go(func() { console.look(ctx) })
 	for i := range 20 {
 		users.Go(func() { s.live(ctx, fmt.Sprint("user-", i), i < faithful) })
 	}
 	users.Wait()
+	console.check(t, *soakFor)
 	s.excuses = s.count()
 	s.stack.Faults().Clear()
 	t.Logf("%d messages were sent to %d devices; %d are open", len(s.sent), len(s.devices), len(s.open()))
