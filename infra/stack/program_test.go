@@ -276,7 +276,7 @@ func TestTable(t *testing.T) {
 		"pointInTimeRecovery":       map[string]any{"enabled": true},
 		"deletionProtectionEnabled": false,
 	}
-	if diff := cmp.Diff(want, plain(resource.NewProperty(got.inputs))); diff != "" {
+	if diff := cmp.Diff(want, properties(got)); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }
@@ -354,7 +354,7 @@ func TestConsumers(t *testing.T) {
 	}
 	got := map[string]map[string]any{}
 	for _, res := range run.ofKind("aws:lambda/eventSourceMapping:EventSourceMapping") {
-		got[res.name] = plain(resource.NewProperty(res.inputs)).(map[string]any)
+		got[res.name] = properties(res)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("event sources (-want +got):\n%s", diff)

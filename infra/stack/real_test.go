@@ -35,15 +35,15 @@ func TestProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"webSocketUrl", "httpUrl", "sendQueueUrl", "deadLetterQueueUrl", "eventTopicArn", "tableName", "dashboardUrl", "region", "parameterPrefix",
+		"webSocketUrl", "httpUrl", "sendQueueUrl", "sendQueueArn", "deadLetterQueueUrl", "eventTopicArn", "tableName", "dashboardUrl", "region", "parameterPrefix",
 		"userIdClaim", "jwtIssuer", "jwtAudience", "jwtAudienceClaim", "jwksUrl",
 	} {
 		if exported[name] == nil {
 			t.Errorf("the program exports no %s", name)
 		}
 	}
-	if len(exported) != 14 {
-		t.Errorf("the program exports %d outputs, want 14", len(exported))
+	if len(exported) != 15 {
+		t.Errorf("the program exports %d outputs, want 15", len(exported))
 	}
 	functions := 0
 	for _, res := range r.resources {
