@@ -8,7 +8,8 @@
 // so, sweep notices within minutes. Each of them updates the user's presence, and announce turns the table's stream
 // into events on a topic.
 //
-// A client of the subprotocol heliograph.v1 then says hello, and the function hello answers.
+// A client of the subprotocol heliograph.v1 then says hello, and the function hello answers, and sends the messages that were kept
+// while it was away.
 //
 // A backend puts a message on the send queue. The function send reads it, looks up the connections of the users that it
 // names, and posts the body to each. A post that failed and may still succeed goes back to the queue as a follow-up that

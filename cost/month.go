@@ -54,7 +54,7 @@ const (
 )
 
 // customMetrics are 35 by stage, and 3 by stage and function, which make 16 series.
-const customMetrics = 37 + 18
+const customMetrics = 36 + 16
 
 // Function is what an invocation takes.
 type Function struct {
@@ -118,7 +118,7 @@ func Telemetry(l Load, c Choices) []Line {
 	calls, _ := l.invocations()
 	return []Line{
 		{fmt.Sprintf("logs, some %v KB an invocation", c.LogKB), fmt.Sprintf("*I s* · %v KB", c.LogKB), "0.50 / GB", calls * s * c.LogKB / million * logGigabyte},
-		{"custom metrics: 37 by stage, 3 by function in 18 series", fmt.Sprint(customMetrics), "0.30 each", customMetrics * customMetric},
+		{"custom metrics: 36 by stage, 3 by function in 16 series", fmt.Sprint(customMetrics), "0.30 each", customMetrics * customMetric},
 		{"X-Ray: traces that Lambda samples", "*X s*, below", "5.00 / million", l.traces(c) * s * trace},
 		{"alarms, `full`", "below", "", c.Alarms},
 		{"dashboard", "1", "3.00", dashboard},

@@ -5,7 +5,7 @@ package cost
 // Units are capacity units of DynamoDB, in the table and in its index together.
 type Units struct{ Read, Write float64 }
 
-// The units of each operation. Tests of presence and delivery demand exactly these.
+// The units of each operation. Tests of presence, delivery and mailbox demand exactly these.
 var (
 	ConnectFirst    = Units{Write: 4}
 	ConnectAnother  = Units{Write: 3}
@@ -22,7 +22,12 @@ var (
 	OneStatus       = Units{Read: 1}
 	PageOf100       = Units{Read: 2}
 	SweepOfNothing  = Units{Read: 24}
+
+	ResumeWithNothing = Units{Read: 1}
 )
+
+// Keep returns the units of keeping a message of so many KB for a user: its number, and its item, which is a bit larger.
+func Keep(kb int) Units { return Units{Write: float64(1 + kb + 1)} }
 
 // CountOf100 is the most that each gauge reads for 100 entries of the index more, by ids of 36 bytes.
 const CountOf100 = 1.4
@@ -53,6 +58,8 @@ var operations = []operation{
 	{"message with an `Id`, for each user", Units{Write: 2 * Claim.Write}, "claimed, then marked as delivered, or released; without an `Id` none"},
 	{"follow-up of a message with an `Id`, for each user still owed", Claim, "claimed anew"},
 	{"message with an `Id` that is a duplicate, for each user", Claim, "a condition that fails"},
+	{"message of 1 KB with `Keep`, for each user", Keep(1), "its position, then the message; one unit more for each KB more, and none for a message without `Keep`"},
+	{"client of heliograph.v1 that has missed nothing", ResumeWithNothing, "the head of its mailbox; what was missed takes one for each 4 KB more"},
 	{"status of a user", OneStatus, ""},
 	{"page of 100 users of the online list", PageOf100, "by ids of 36 bytes, over three shards; at most 2, and half a unit for each shard that it crosses"},
 	{"sweep with nothing due", SweepOfNothing, "16 shards, counted by half a unit: connections that are due, those that are not, and users"},

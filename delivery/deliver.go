@@ -79,6 +79,8 @@ type Config struct {
 	DeadLetterQueueURL string
 	// Claims prevents messages with an Id from being delivered twice.
 	Claims Claims
+	// Mailbox keeps messages that ask for it.
+	Mailbox Mailbox
 	// Keys seals the states in follow-ups and dead letters, so that nobody else can write them.
 	Keys Keys
 	// Receipts publishes delivery receipts for messages that request one.

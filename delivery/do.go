@@ -170,7 +170,7 @@ func (d *Deliverer) publish(ctx context.Context, j *job, s step) (failure string
 func receiptOf(id string, s message.State) Receipt {
 	r := Receipt{
 		ID: id, Delivered: s.Tally.Delivered, Gone: s.Tally.Gone, Offline: s.Tally.Offline,
-		Failed: s.Tally.Failed, Expired: s.Tally.Expired, At: time.UnixMilli(s.Settled),
+		Failed: s.Tally.Failed, Expired: s.Tally.Expired, Kept: s.Tally.Kept, At: time.UnixMilli(s.Settled),
 	}
 	if s.FirstSentAt > 0 {
 		r.Latency = max(0, r.At.Sub(time.UnixMilli(s.FirstSentAt))) // never negative, whatever the clock skew

@@ -56,6 +56,7 @@ type harness struct {
 	queue    *fakeQueue
 	claims   *fakeClaims
 	receipts *fakeReceipts
+	mailbox  *fakeMailbox
 	config   Config
 	output   bytes.Buffer // log and metric lines
 }
@@ -71,11 +72,11 @@ func bubble(t *testing.T, test func(*harness)) {
 func alone(t *testing.T, test func(*harness)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &harness{T: t, presence: newPresence(), queue: &fakeQueue{}, claims: newClaims(), receipts: &fakeReceipts{}}
+		b := &harness{T: t, presence: newPresence(), queue: &fakeQueue{}, claims: newClaims(), receipts: &fakeReceipts{}, mailbox: &fakeMailbox{}}
 		b.gateway = newGateway(t)
 		b.config = Config{
 			Presence: b.presence, Poster: NewPoster(b.gateway.config(), "http://gateway/dev"), Queue: b.queue,
-			QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL, Claims: b.claims, Receipts: b.receipts, Keys: testKeys{}, BroadcastRate: 10,
+			QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL, Claims: b.claims, Receipts: b.receipts, Mailbox: b.mailbox, Keys: testKeys{}, BroadcastRate: 10,
 		}
 		test(b)
 	})

@@ -18,7 +18,7 @@ import (
 )
 
 // Outcome is how a post to one connection ended (delivered, gone, rejected, failed), or a whole message (any of the
-// seven). Logs and traces show these names.
+// eight). Logs and traces show these names.
 type Outcome string
 
 const (
@@ -32,6 +32,8 @@ const (
 	Expired Outcome = "expired"
 	// Offline: the user has no open connection, dropped.
 	Offline Outcome = "offline"
+	// Kept: no recipient has an open connection, but the message is kept.
+	Kept Outcome = "kept"
 	// Repeated: its Id was delivered before, or is being delivered; dropped.
 	Repeated Outcome = "duplicate"
 	// Failed: a retry may succeed: 429, 403, 5xx, time-out, network; or a 410 too early to be trusted.

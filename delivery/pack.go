@@ -92,7 +92,7 @@ func (j *job) pack(s message.State, p packing) []*sqs.SendMessageInput {
 func forgotten(s message.State) message.State {
 	owed := make(map[heliograph.UserID]message.Owed, len(s.Owed))
 	for user, o := range s.Owed {
-		owed[user] = message.Owed{Holder: o.Holder}
+		owed[user] = message.Owed{Holder: o.Holder, Kept: o.Kept}
 	}
 	s.Owed = owed
 	return s

@@ -373,6 +373,8 @@ func (j *job) outcome(s message.State, repeated int) Outcome {
 		return Delivered
 	case t.Failed > 0:
 		return Failed
+	case t.Kept > 0:
+		return Kept
 	case t.Offline > 0:
 		return Offline
 	case t.Gone > 0:

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"heliograph"
+	"heliograph/mailbox"
 	"heliograph/message"
 	"heliograph/observability"
 	"heliograph/observability/catalogue"
@@ -26,9 +27,9 @@ type posts struct {
 	framed          bool                      // set if one of the connections speaks heliograph.v1
 }
 
-// postAll posts the body to all targets in parallel. A target that gets no turn in time counts as failed.
-func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID, targets []presence.Connection) posts {
-	results, letter := make([]post, len(targets)), j.letter(targets)
+// postAll posts the body to all of a recipient's targets in parallel. A target that gets no turn in time counts as failed.
+func (d *Deliverer) postAll(ctx context.Context, j *job, r recipient, targets []presence.Connection) posts {
+	results, letter := make([]post, len(targets)), j.letter(r, targets)
 	var group errgroup.Group
 	for i := range targets {
 		if err := d.posts.acquire(ctx); err != nil {
@@ -36,7 +37,7 @@ func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID,
 			continue
 		}
 		group.Go(func() error {
-			results[i] = d.post(ctx, j, user, &targets[i], letter)
+			results[i] = d.post(ctx, j, r.user, &targets[i], letter)
 			return nil
 		})
 	}
@@ -50,10 +51,12 @@ func (d *Deliverer) postAll(ctx context.Context, j *job, user heliograph.UserID,
 type letter struct{ raw, framed []byte }
 
 // letter returns the message in the forms that the targets need.
-func (j *job) letter(targets []presence.Connection) letter {
+func (j *job) letter(r recipient, targets []presence.Connection) letter {
 	l := letter{raw: j.message.Body}
 	if slices.ContainsFunc(targets, func(c presence.Connection) bool { return c.V1 }) {
-		l.framed = j.frame().Bytes()
+		frame := j.frame()
+		frame.Cursor, frame.Position = r.owed.Kept, mailbox.PositionOf(r.owed.Kept)
+		l.framed = frame.Bytes()
 	}
 	return l
 }

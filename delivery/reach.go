@@ -106,10 +106,12 @@ func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 		return r.unclaimed(j, "claiming the message", claim.err)
 	}
 	r.owed.Holder = "" // claimed under this attempt's token
+	kept := r.keptNow(found)
+	r.owed.Kept = cmp.Or(r.owed.Kept, found.kept)
 	if found.err != nil {
-		return r.unfound(found.err)
+		return r.unfound(found)
 	}
-	posts := d.postAll(ctx, j, r.user, owedOf(found.connections, r.owed))
+	posts := d.postAll(ctx, j, r, owedOf(found.connections, r.owed))
 	r.owed.Reached(posts.delivered, posts.gone)
 	var result attempt
 	switch {
@@ -124,7 +126,8 @@ func (d *Deliverer) reach(ctx context.Context, j *job, r recipient) attempt {
 	default:
 		result = d.mark(ctx, j, r)
 	}
-	result.tally.Delivered, result.tally.Gone, result.framed = posts.delivered, posts.gone, posts.framed
+	result.tally.Delivered, result.tally.Gone, result.tally.Kept = posts.delivered, posts.gone, kept.Kept
+	result.framed = posts.framed || r.owed.Kept != ""
 	return result
 }
 
@@ -138,24 +141,37 @@ type claimed struct {
 type found struct {
 	connections []presence.Connection
 	status      presence.Status
+	kept        string // the cursor of a message that was kept
+	doing       string // what failed
 	err         error
 }
 
 // claimAndFind claims the message for a recipient, if it has an Id, and finds the recipient's connections in
 // parallel, which takes no longer than the slower of the two.
 func (d *Deliverer) claimAndFind(ctx context.Context, j *job, r recipient) (c claimed, f found) {
-	if j.message.ID == "" {
+	switch {
+	case j.message.Keep > 0:
+		return d.keepAndFind(ctx, j, r)
+	case j.message.ID == "":
 		return c, d.find(ctx, j, r.user)
 	}
 	var finding sync.WaitGroup
 	finding.Go(func() {
 		if err := guard(ctx, func() error { f = d.find(ctx, j, r.user); return nil }); err != nil {
-			f.err = err
+			f.doing, f.err = "reading the connections", err
 		}
 	})
-	c.ClaimResult, c.err = d.Claims.Claim(ctx, j.target(r.user), j.message.ID, j.owner(r))
+	c = d.claim(ctx, j, r)
 	finding.Wait()
 	return c, f
+}
+
+// claim claims the message for a recipient, if it has an Id.
+func (d *Deliverer) claim(ctx context.Context, j *job, r recipient) (c claimed) {
+	if j.message.ID != "" {
+		c.ClaimResult, c.err = d.Claims.Claim(ctx, j.target(r.user), j.message.ID, j.owner(r))
+	}
+	return c
 }
 
 // find returns the connections of a user, or the one that the message names.
@@ -165,6 +181,7 @@ func (d *Deliverer) find(ctx context.Context, j *job, user heliograph.UserID) (f
 		f.connections = []presence.Connection{{ID: j.message.Connection, ConnectedAt: j.firstSent(), V1: j.message.V1}}
 		return f
 	}
+	f.doing = "reading the connections"
 	f.connections, f.status, f.err = d.Presence.Connections(ctx, user)
 	return f
 }
@@ -210,13 +227,13 @@ func (d *Deliverer) mark(ctx context.Context, j *job, r recipient) attempt {
 	return attempt{}
 }
 
-// endClaim ends a recipient's claim: it is marked as done if the body arrived anywhere, otherwise released, so that a
+// endClaim ends a recipient's claim: it is marked as done if the body arrived anywhere or is kept, otherwise released, so that a
 // resend is delivered. A claim that can't be released expires with its lease, so that is no error.
 func (d *Deliverer) endClaim(ctx context.Context, j *job, r recipient) error {
 	switch {
 	case j.message.ID == "":
 		return nil
-	case r.owed.Delivered > 0:
+	case r.owed.Delivered > 0 || r.owed.Kept != "":
 		err := d.Claims.Done(ctx, j.target(r.user), j.message.ID, j.owner(r), r.owed.Delivered, r.owed.Gone)
 		if errors.Is(err, ErrClaimLost) {
 			j.log(ctx, &j.state).WarnContext(ctx, "a claim was over before the message had settled: it may have arrived twice")
@@ -244,11 +261,10 @@ func (r recipient) unclaimed(j *job, doing string, err error) attempt {
 	return result
 }
 
-// unfound handles a user whose connections could not be read.
-func (r recipient) unfound(err error) attempt {
-	const doing = "reading the connections"
-	result := r.failed(because(doing, err))
-	result.rejection = final(doing, err)
+// unfound handles a user whose connections could not be read, or for whom the message could not be kept.
+func (r recipient) unfound(f found) attempt {
+	result := r.failed(because(f.doing, f.err))
+	result.rejection = final(f.doing, f.err)
 	return result
 }
 

@@ -17,6 +17,8 @@ type Receipt struct {
 	Failed int
 	// Expired counts connections and users that were not tried because ExpiresAt had passed.
 	Expired int
+	// Kept counts users for whom the message was kept.
+	Kept int
 	// Latency is the time from the producer's send until the message settled.
 	Latency time.Duration
 	// At is when the message settled.

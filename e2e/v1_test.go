@@ -22,6 +22,10 @@ type frame struct {
 	ID           string
 	SentAt       time.Time
 	Body         json.RawMessage
+	Position     int64
+	Cursor       string
+	Reset        bool
+	Messages     []frame
 }
 
 // connectV1 opens a connection that offers these subprotocols, with the token in the query unless one of them has it.
@@ -75,6 +79,9 @@ func TestV1(t *testing.T) {
 		if hello.Type != "hello" || hello.User != user || time.Until(hello.ClosesAt) < time.Hour || time.Until(hello.TokenExpires) < time.Minute {
 			t.Fatalf("hello is answered %+v", hello)
 		}
+		if live := d.frame(t); live.Type != "live" || live.Cursor == "" || live.Reset {
+			t.Fatalf("after hello came %+v", live)
+		}
 		sendRaw(t, `{"ConnectionId":"`+hello.Connection+`","Body":"only here","Id":"`+hello.Connection+`"}`)
 		if got := d.frame(t); got.Type != "message" || string(got.Body) != `"only here"` || got.ID != hello.Connection {
 			t.Errorf("received %+v", got)
@@ -87,5 +94,62 @@ func TestV1(t *testing.T) {
 	}
 	if got := raw.next(t); got != `{"n":1.0}` {
 		t.Errorf("the raw client received %s", got)
+	}
+}
+
+// resume says hello after a cursor, and returns the frames up to live.
+func (d device) resume(t *testing.T, cursor string) (missed []frame, live frame) {
+	t.Helper()
+	text, _ := json.Marshal(map[string]string{"action": "hello", "after": cursor})
+	d.say(t, string(text))
+	for {
+		switch f := d.frame(t); f.Type {
+		case "missed":
+			missed = append(missed, f.Messages...)
+		case "live":
+			return missed, f
+		}
+	}
+}
+
+// TestMissed proves that a client that was away receives what was kept, in order and once, that one which was there has it live at
+// the same position, and that cursors of other users, or of nobody, are answered by a reset.
+func TestMissed(t *testing.T) {
+	t.Parallel()
+	user := newUser()
+	there, away := connectV1(t, user, heliograph.SubprotocolV1), connectV1(t, user, heliograph.SubprotocolV1)
+	_, live := there.resume(t, "")
+	_, left := away.resume(t, "")
+	if live.Reset || left.Cursor == "" {
+		t.Fatalf("live: %+v, %+v", live, left)
+	}
+	away.hangUp(t)
+	waitForConnections(t, user, 1)
+	positions := map[int64]string{}
+	for _, body := range []string{"one", "two", "three"} {
+		sendRaw(t, `{"UserId":"`+user+`","Body":"`+body+`","Keep":"1h"}`)
+		f := there.frame(t)
+		positions[f.Position] = f.ID
+	}
+	send(t, user, "not kept")
+	back := connectV1(t, user, heliograph.SubprotocolV1)
+	missed, live := back.resume(t, left.Cursor)
+	if len(missed) != 3 || live.Reset {
+		t.Fatalf("missed %+v, live %+v", missed, live)
+	}
+	for i, m := range missed {
+		if m.Position != int64(i+1) || positions[m.Position] != m.ID || m.Type != "message" {
+			t.Errorf("message %d is %+v; live it was at %v", i, m, positions)
+		}
+	}
+	if again, at := back.resume(t, live.Cursor); len(again) > 0 || at.Cursor != live.Cursor || at.Reset {
+		t.Errorf("nothing was missed, and came %+v, %+v", again, at)
+	}
+	stranger := connectV1(t, newUser(), heliograph.SubprotocolV1)
+	if missed, live := stranger.resume(t, live.Cursor); len(missed) > 0 || !live.Reset {
+		t.Errorf("a stranger's cursor brings %+v, %+v", missed, live)
+	}
+	if missed, live := back.resume(t, "garbage"); len(missed) != 3 || !live.Reset {
+		t.Errorf("an unknown cursor brings %d messages, %+v", len(missed), live)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // fields holds the raw values of the known names; empty if the name is missing.
 type fields struct {
 	user, users, connection, broadcast string
-	body, id, expires, receipt         string
+	body, id, expires, receipt, keep   string
 	isJSON                             string // of a body that travels beside the text
 
 	aside []byte // the body, if it travels beside the text: see BodyAttribute
@@ -50,6 +50,7 @@ func (f *fields) slot(name string) (string, *string) {
 		{"Body", &f.body},
 		{"Id", &f.id},
 		{"ExpiresAt", &f.expires},
+		{"Keep", &f.keep},
 		{"Receipt", &f.receipt},
 		{"BodyIsJSON", &f.isJSON},
 	} {
@@ -69,7 +70,8 @@ func equalFold(name, known string) bool {
 // message decodes the fields, cheap ones first.
 func (f *fields) message() (m Message, _ *Rejection) {
 	for _, read := range []func(*fields, *Message) *Rejection{
-		(*fields).readTarget, (*fields).readID, (*fields).readExpiry, (*fields).readReceipt, (*fields).readBody,
+		(*fields).readTarget, (*fields).readID, (*fields).readExpiry, (*fields).readReceipt, (*fields).readKeep,
+		(*fields).readBody,
 	} {
 		if rejection := read(f, &m); rejection != nil {
 			return Message{}, rejection
@@ -191,6 +193,25 @@ func (f *fields) readReceipt(m *Message) (rejection *Rejection) {
 	return nil
 }
 
+func (f *fields) readKeep(m *Message) *Rejection {
+	if absent(f.keep) {
+		return nil
+	}
+	s, rejection := text("Keep", f.keep)
+	if rejection != nil {
+		return rejection
+	}
+	keep, err := time.ParseDuration(s)
+	switch {
+	case err != nil || keep < MinKeep || keep > MaxKeep:
+		return Reject(ReasonMalformed, "Keep is not a time from 1s to 168h, such as 90s or 24h")
+	case len(m.Users) == 0:
+		return Reject(ReasonMalformed, "Keep needs UserId or UserIds: a message is kept for a user")
+	}
+	m.Keep = keep
+	return nil
+}
+
 func (f *fields) readID(m *Message) *Rejection {
 	if absent(f.id) {
 		return nil
@@ -250,6 +271,11 @@ func (f *fields) readBody(m *Message) *Rejection {
 			return Reject(ReasonMalformed, "Body is not valid JSON")
 		}
 		m.Body, m.Value = compact.Bytes(), true
+	}
+	if m.Keep > 0 {
+		if n := len(m.Frame(strings.Repeat("x", MaxID), time.Now()).Bytes()) + frameRoom; n > MaxBody {
+			return Reject(ReasonTooLarge, fmt.Sprintf("Body takes a frame of up to %d bytes, more than the %d of a message that is kept", n, MaxBody))
+		}
 	}
 	if len(m.Body) > MaxBody {
 		return Reject(ReasonTooLarge, fmt.Sprintf("Body has %d bytes, more than %d", len(m.Body), MaxBody))

@@ -22,6 +22,9 @@ type Frame struct {
 	ID   string `json:"id"`   // the producer's Id, or one that all copies of the message share
 	// SentAt is when the producer sent it; missing if that is unknown.
 	SentAt string `json:"sentAt,omitempty"`
+	// Position and Cursor are those of a kept message: positions of a user's messages are consecutive.
+	Position int64  `json:"position,omitempty"`
+	Cursor   string `json:"cursor,omitempty"`
 	// Body is the very string or JSON value that the producer wrote.
 	Body json.RawMessage `json:"body"`
 }
@@ -37,6 +40,9 @@ func (m *Message) Frame(id string, sent time.Time) Frame {
 	}
 	return f
 }
+
+// frameRoom is the room for the position and the cursor of a kept message, and for the list that it may be part of.
+const frameRoom = 256
 
 // Bytes returns the text of the frame.
 func (f Frame) Bytes() []byte { return []byte(encode(f)) }

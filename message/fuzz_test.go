@@ -64,6 +64,11 @@ func oracle(text string) (Message, []Reason) {
 	})
 	o.flag("receipt", &o.m.Receipt)
 	o.is(o.m.Receipt && o.m.ID == "", ReasonMalformed)
+	o.text("keep", func(s string) {
+		keep, err := time.ParseDuration(s)
+		o.m.Keep = keep
+		o.is(err != nil || keep < time.Second || keep > 168*time.Hour || len(o.m.Users) == 0, ReasonMalformed)
+	})
 	o.body()
 	return o.m, o.reasons()
 }
@@ -83,7 +88,7 @@ func (o *reading) is(wrong bool, reason Reason) {
 
 func (o *reading) reasons() []Reason { return slices.Collect(maps.Keys(o.wrong)) }
 
-var known = []string{"userid", "userids", "connectionid", "broadcast", "body", "id", "expiresat", "receipt"}
+var known = []string{"userid", "userids", "connectionid", "broadcast", "body", "id", "expiresat", "receipt", "keep"}
 
 // members reads the object's members and its nesting depth.
 func (o *reading) members(text string) {
@@ -219,5 +224,5 @@ func (o *reading) body() {
 	} else {
 		o.text("body", func(s string) { o.m.Body = []byte(s) })
 	}
-	o.is(len(o.m.Body) > 128<<10, ReasonTooLarge)
+	o.is(len(o.m.Body) > 128<<10 || o.m.Keep > 0 && len(o.m.Body) > 128<<10-1000, ReasonTooLarge)
 }

@@ -19,6 +19,9 @@ const (
 	MaxUsers   = 1000      // distinct users in UserIds
 	MaxID      = 256       // bytes of Id
 	MaxDepth   = 128       // nested objects and arrays, the message itself included
+
+	MinKeep = time.Second        // the shortest Keep
+	MaxKeep = 7 * 24 * time.Hour // the longest
 )
 
 // Message is what a producer asks for. It goes to exactly one of Users, Connection and Broadcast.
@@ -40,6 +43,9 @@ type Message struct {
 	ID string
 	// ExpiresAt is when the message becomes worthless; zero means never.
 	ExpiresAt time.Time
+	// Keep is how long, from when it was sent, the message is kept for clients of heliograph.v1 that come back; 0: not at all.
+	// Only a message to Users has one.
+	Keep time.Duration
 	// Receipt requests an event once the message has settled. Such a message has an ID.
 	Receipt bool
 }
@@ -49,8 +55,8 @@ func (m *Message) Expired(now time.Time) bool {
 	return !m.ExpiresAt.IsZero() && !now.Before(m.ExpiresAt)
 }
 
-// Parse reads one message: a JSON object with one target and a Body, optionally Id (a string), ExpiresAt (RFC 3339)
-// and Receipt (a bool; true needs an Id). The target is exactly one of UserId (a string), UserIds (1 to MaxUsers
+// Parse reads one message: a JSON object with one target and a Body, optionally Id (a string), ExpiresAt (RFC 3339),
+// Keep (a time such as "24h", MinKeep to MaxKeep; needs UserId or UserIds) and Receipt (a bool; true needs an Id). The target is exactly one of UserId (a string), UserIds (1 to MaxUsers
 // strings; duplicates count once), ConnectionId (a string, see [V1Connection]) and Broadcast (true). Parse returns the reason for
 // rejecting the message, or nil.
 //
@@ -165,6 +171,7 @@ type wire struct {
 	BodyIsJSON   bool                    `json:",omitempty"` // of a body that travels beside the text
 	ID           string                  `json:"Id,omitempty"`
 	ExpiresAt    string                  `json:",omitempty"`
+	Keep         string                  `json:",omitempty"`
 	Receipt      bool                    `json:",omitempty"`
 }
 
@@ -193,6 +200,9 @@ func (m *Message) wire() *wire {
 		w.UserID = m.Users[0]
 	} else {
 		w.UserIDs = m.Users
+	}
+	if m.Keep > 0 {
+		w.Keep = m.Keep.String()
 	}
 	if !m.ExpiresAt.IsZero() {
 		w.ExpiresAt = m.ExpiresAt.Format(time.RFC3339Nano)

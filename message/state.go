@@ -71,13 +71,15 @@ type Owed struct {
 	Gone      int `json:"gone,omitempty"`
 	// Waited is set once a follow-up has waited for the user to come back; no follow-up waits a second time.
 	Waited bool `json:"waited,omitempty"`
+	// Kept is the cursor of the message's position in the user's mailbox, if it was kept.
+	Kept string `json:"kept,omitempty"`
 	// Holder is the token under which the message is claimed for this user, if it differs from the state's.
 	Holder string `json:"holder,omitempty"`
 }
 
 // Everything reports whether nothing has been done for the user yet.
 func (o *Owed) Everything() bool {
-	return o.Connections == nil && o.Delivered == 0 && o.Gone == 0 && !o.Waited && o.Holder == ""
+	return o.Connections == nil && o.Delivered == 0 && o.Gone == 0 && !o.Waited && o.Kept == "" && o.Holder == ""
 }
 
 // OnlyMark reports whether the body has arrived everywhere and only the claim is still to be marked as done.
@@ -98,6 +100,7 @@ type Tally struct {
 	Offline   int `json:"offline,omitempty"`
 	Failed    int `json:"failed,omitempty"`
 	Expired   int `json:"expired,omitempty"`
+	Kept      int `json:"kept,omitempty"` // users, whether or not they were online
 }
 
 // Add adds another tally. Counts stop at their bound.
@@ -107,6 +110,7 @@ func (t *Tally) Add(more Tally) {
 	t.Offline = add(t.Offline, more.Offline)
 	t.Failed = add(t.Failed, more.Failed)
 	t.Expired = add(t.Expired, more.Expired)
+	t.Kept = add(t.Kept, more.Kept)
 }
 
 // Reached adds connections that the body reached, and connections that were gone. Counts stop at their bound.
@@ -163,11 +167,11 @@ func (s *State) problem(now time.Time) string {
 		return "holder or cursor is out of range"
 	case s.Shard < 0 || s.Shard > maxShard:
 		return "shard is out of range"
-	case !counts(t.Delivered, t.Gone, t.Offline, t.Failed, t.Expired):
+	case !counts(t.Delivered, t.Gone, t.Offline, t.Failed, t.Expired, t.Kept):
 		return "a tally is out of range"
 	}
 	for _, owed := range slices.AppendSeq(slices.Collect(maps.Values(s.Owed)), maps.Values(s.Known)) {
-		if !counts(owed.Delivered, owed.Gone) || len(owed.Holder) > maxToken {
+		if !counts(owed.Delivered, owed.Gone) || len(owed.Holder) > maxToken || len(owed.Kept) > maxToken {
 			return "what a user is owed is out of range"
 		}
 	}

@@ -47,9 +47,9 @@ func TestParseState(t *testing.T) {
 // TestCountsSaturate proves that counts stop at their bound, where a state can still be read.
 func TestCountsSaturate(t *testing.T) {
 	t.Parallel()
-	most := Tally{maxCount, maxCount, maxCount, maxCount, maxCount}
+	most := Tally{maxCount, maxCount, maxCount, maxCount, maxCount, maxCount}
 	sum := most
-	sum.Add(Tally{1, 1, 1, 1, maxCount})
+	sum.Add(Tally{1, 1, 1, 1, 1, maxCount})
 	if diff := cmp.Diff(most, sum); diff != "" {
 		t.Error(diff)
 	}

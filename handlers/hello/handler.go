@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,11 +10,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
 
 	"heliograph"
 	"heliograph/delivery"
+	"heliograph/mailbox"
 	"heliograph/message"
 	"heliograph/observability"
 	"heliograph/observability/catalogue"
@@ -27,6 +28,7 @@ type event struct {
 		// Authorizer is the context of the authorizer's policy on $connect, next to members of API Gateway's own.
 		Authorizer map[string]any `json:"authorizer"`
 	} `json:"requestContext"`
+	Body string `json:"body"`
 }
 
 // connectionLife is how long API Gateway lets a connection live.
@@ -41,8 +43,17 @@ type greeting struct {
 	ClosesAt     string            `json:"closesAt"`
 }
 
-// hello answers a client of heliograph.v1. Any other client gets nothing but bodies, so it gets no answer.
-func hello(post delivery.Poster) observability.Handler[event, events.APIGatewayProxyResponse] {
+// mailboxes hold what was kept for users.
+type mailboxes interface {
+	// Since passes what was kept after a cursor to visit, by pages, and returns where the user's client stands then.
+	Since(ctx context.Context, user heliograph.UserID, cursor string, visit func([]mailbox.Kept) error) (mailbox.Live, error)
+}
+
+var _ mailboxes = (*mailbox.Store)(nil)
+
+// hello answers a client of heliograph.v1: who it is, what it has missed, and where it stands then. Any other client gets nothing
+// but bodies, so it gets no answer.
+func hello(post delivery.Poster, boxes mailboxes) observability.Handler[event, events.APIGatewayProxyResponse] {
 	return func(ctx context.Context, e event) (events.APIGatewayProxyResponse, error) {
 		observability.SetProperty(ctx, "connectionId", e.RequestContext.ConnectionID)
 		observability.SetProperty(ctx, "user", observability.HashUser(e.text(heliograph.ContextUserID)))
@@ -50,15 +61,11 @@ func hello(post delivery.Poster) observability.Handler[event, events.APIGatewayP
 			observability.Add(ctx, catalogue.FramesIgnored, 1)
 			return done, nil
 		}
-		answer, err := e.greeting()
-		if err != nil {
-			return events.APIGatewayProxyResponse{}, err
+		err := client{post, e.RequestContext.ConnectionID}.welcome(ctx, e, boxes)
+		if errors.As(err, new(*types.GoneException)) { // it has left, and will come back
+			err = nil
 		}
-		if err := send(ctx, post, e.RequestContext.ConnectionID, answer); err != nil {
-			return events.APIGatewayProxyResponse{}, err
-		}
-		observability.Add(ctx, catalogue.Hellos, 1)
-		return done, nil
+		return done, err
 	}
 }
 
@@ -86,15 +93,17 @@ func (e event) greeting() (greeting, error) {
 	}, nil
 }
 
-// send posts a frame to a connection. One that is gone needs no frame.
-func send(ctx context.Context, post delivery.Poster, connection string, frame any) error {
-	text, err := message.JSON(frame)
-	if err != nil {
-		return fmt.Errorf("encode a frame: %w", err)
+// after returns the cursor of a client's hello; "" if it has none, and one that is unknown everywhere if it is no text.
+func (e event) after() string {
+	var said struct {
+		After any `json:"after"`
 	}
-	_, err = post.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{ConnectionId: &connection, Data: []byte(text)})
-	if err == nil || errors.As(err, new(*types.GoneException)) {
-		return nil
+	_ = json.Unmarshal([]byte(e.Body), &said) // the gateway found the action in it, so it is JSON
+	switch cursor := said.After.(type) {
+	case nil:
+		return ""
+	case string:
+		return cursor
 	}
-	return fmt.Errorf("post a frame: %w", err)
+	return "?"
 }

@@ -16,6 +16,7 @@ import (
 	"heliograph"
 	"heliograph/delivery"
 	"heliograph/handlers/internal/topic"
+	"heliograph/mailbox"
 	"heliograph/observability"
 	"heliograph/presence"
 )
@@ -51,6 +52,7 @@ func build(_ context.Context, cfg aws.Config, env environment) (observability.Ha
 		QueueURL:           env.QueueURL,
 		DeadLetterQueueURL: env.DeadLetterQueueURL,
 		Claims:             delivery.NewClaims(db, env.TableName, env.IdempotencyWindow),
+		Mailbox:            mailbox.NewStore(db, env.TableName, mailbox.Limit{}, nil), // whose limit only readers heed
 		Keys:               delivery.NewKeys(db, env.TableName),
 		Receipts:           receipts{topic.Topic{Client: sns.NewFromConfig(cfg), ARN: env.TopicARN}},
 		BroadcastRate:      env.BroadcastRate,

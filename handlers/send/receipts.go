@@ -20,6 +20,7 @@ type receipt struct {
 	Offline   int
 	Failed    int
 	Expired   int
+	Kept      int `json:",omitempty"` // of a message with Keep
 	LatencyMs int64
 	At        string
 }
@@ -27,7 +28,7 @@ type receipt struct {
 // Publish publishes one receipt.
 func (p receipts) Publish(ctx context.Context, r delivery.Receipt) error {
 	return p.topic.Publish(ctx, "MessageSettled", receipt{
-		ID: r.ID, Delivered: r.Delivered, Gone: r.Gone, Offline: r.Offline, Failed: r.Failed, Expired: r.Expired,
+		ID: r.ID, Delivered: r.Delivered, Gone: r.Gone, Offline: r.Offline, Failed: r.Failed, Expired: r.Expired, Kept: r.Kept,
 		LatencyMs: r.Latency.Milliseconds(), At: topic.Time(r.At),
 	}, nil)
 }

@@ -62,17 +62,18 @@ type Config struct {
 
 	MaxConnectionsPerUser int // further connects are refused
 
-	PresenceGrace     time.Duration // delay before a user who left is announced as offline
-	ConnectionLease   time.Duration // how long a connection counts as live without a check
-	SweepRate         int           // the most GetConnection calls a second by sweep
-	ExpiredTokens     string        // "close" or "keep": connections whose token has expired
-	ThrottleRate      int           // requests a second that each API admits
-	ThrottleBurst     int           // requests at once that each API admits
-	MaxConcurrency    int           // how many batches send processes at once
-	SendBatchWindow   time.Duration // how long Lambda waits for a batch of send to fill, rounded up to seconds
-	BroadcastRate     int           // users a second that a broadcast reaches at most
-	IdempotencyWindow time.Duration // how long a message's Id is remembered
-	CORSOrigins       []string      // web origins that may call the HTTP API from a browser
+	PresenceGrace     time.Duration  // delay before a user who left is announced as offline
+	ConnectionLease   time.Duration  // how long a connection counts as live without a check
+	SweepRate         int            // the most GetConnection calls a second by sweep
+	ExpiredTokens     string         // "close" or "keep": connections whose token has expired
+	ThrottleRate      int            // requests a second that each API admits
+	ThrottleBurst     int            // requests at once that each API admits
+	MaxConcurrency    int            // how many batches send processes at once
+	SendBatchWindow   time.Duration  // how long Lambda waits for a batch of send to fill, rounded up to seconds
+	BroadcastRate     int            // users a second that a broadcast reaches at most
+	IdempotencyWindow time.Duration  // how long a message's Id is remembered
+	KeepLimit         map[string]int // the most that is kept for a user: messages, and bytes of their bodies
+	CORSOrigins       []string       // web origins that may call the HTTP API from a browser
 
 	ReservedConcurrency map[string]int // by function: executions that it has for itself, and no more; 0 or missing: none
 
@@ -124,6 +125,7 @@ func DefaultConfig() Config {
 		MaxConcurrency:    3, // see graceConcurrency
 		BroadcastRate:     500,
 		IdempotencyWindow: 10 * time.Minute,
+		KeepLimit:         map[string]int{"messages": 1000, "bytes": 4 << 20},
 		CORSOrigins:       []string{},
 		IPAddressType:     ipv4,
 		APIGatewayLogRole: autoLogRole,

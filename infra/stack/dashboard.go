@@ -108,7 +108,8 @@ func (d *deployment) extras() widget {
 
 // devices shows what clients of heliograph.v1 ask for.
 func (d *deployment) devices() widget {
-	return d.graph("Clients of heliograph.v1", "Sum", d.lines(catalogue.Hellos, catalogue.FramesIgnored))
+	return d.graph("Clients of heliograph.v1", "Sum", d.lines(
+		catalogue.Hellos, catalogue.MessagesKept, catalogue.MessagesReplayed, catalogue.Resets, catalogue.PositionsFilled, catalogue.FramesIgnored))
 }
 
 func (d *deployment) latency() widget {

@@ -112,7 +112,7 @@ var timeouts = map[string]time.Duration{
 	heliograph.Authorizer: 9 * time.Second, // the first read of the keys may take 8 s; an HTTP API waits for 10, a cold start included
 	heliograph.Connect:    10 * time.Second,
 	heliograph.Disconnect: 10 * time.Second,
-	heliograph.Hello:      10 * time.Second,
+	heliograph.Hello:      29 * time.Second, // as long as the gateway waits: a thousand missed messages take a while
 	heliograph.Send:       30 * time.Second,
 	heliograph.Online:     10 * time.Second,
 	heliograph.Announce:   30 * time.Second,

@@ -100,14 +100,18 @@ func (d *deployment) disconnect(f foundations) specification {
 	}
 }
 
-// hello answers clients of heliograph.v1 on their own connections.
+// hello answers clients of heliograph.v1 on their own connections, and sends them what was kept.
 func (d *deployment) hello(f foundations) specification {
 	return specification{
 		name:        heliograph.Hello,
-		description: "Tells a client of heliograph.v1 about its connection",
+		description: "Tells a client of heliograph.v1 about its connection, and sends what it has missed",
 		memory:      modestMemory,
-		wiring:      pulumi.StringMap{"CONNECTIONS_ENDPOINT": f.sockets.endpoint},
-		may:         []statement{manages(f.sockets, "POST")},
+		environment: map[string]string{
+			"KEEP_MESSAGES": strconv.Itoa(d.config.KeepLimit["messages"]),
+			"KEEP_BYTES":    strconv.Itoa(d.config.KeepLimit["bytes"]),
+		},
+		wiring: pulumi.StringMap{"TABLE_NAME": f.table.name, "CONNECTIONS_ENDPOINT": f.sockets.endpoint},
+		may:    []statement{manages(f.sockets, "POST"), replays(f.table)},
 	}
 }
 
@@ -137,6 +141,7 @@ func (d *deployment) send(f foundations) specification {
 			settles(f.table),
 			claims(f.table),
 			seals(f.table),
+			keeps(f.table),
 			allow("dynamodb:Query").on(f.table.indexARN).of(onlinePartitions),
 			manages(f.sockets, "POST"),
 			allow("sns:Publish").on(f.eventTopicARN),

@@ -93,11 +93,12 @@ func streams(t table) statement {
 // AWS demands the wildcard; it gives away the names of the Region's streams and nothing in them.
 func listsStreams() statement { return allow("dynamodb:ListStreams").on(pulumi.String("*")) }
 
-// The partitions of the table and its index, see packages presence and delivery.
+// The partitions of the table and its index, see packages presence, delivery and mailbox.
 const (
 	userPartitions   = "user#*"   // a user's presence and connections
 	claimPartitions  = "sent#*"   // which messages with an id have arrived
 	keyPartitions    = "key#*"    // the keys of follow-ups
+	keptPartitions   = "kept#*"   // messages that are kept for users
 	leasePartitions  = "lease#*"  // of the index: connections by the end of their lease
 	onlinePartitions = "online#*" // of the index: users who are online
 )
@@ -118,6 +119,16 @@ func claims(t table) statement {
 // seals lets a function read and make the keys that seal follow-ups.
 func seals(t table) statement {
 	return allow("dynamodb:GetItem", "dynamodb:PutItem").on(t.arn).of(keyPartitions)
+}
+
+// keeps lets a function keep messages for users.
+func keeps(t table) statement {
+	return allow("dynamodb:UpdateItem", "dynamodb:PutItem").on(t.arn).of(keptPartitions)
+}
+
+// replays lets a function read what was kept for users, and fill positions that are empty.
+func replays(t table) statement {
+	return allow("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem").on(t.arn).of(keptPartitions)
 }
 
 // manages lets a function call @connections. A single action covers all methods; the method is in the ARN, followed by

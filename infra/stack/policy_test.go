@@ -147,11 +147,15 @@ func TestGrants(t *testing.T) {
 		heliograph.Authorizer: {"ssm:GetParameter JwtSecret", "ssm:GetParameter JwtSecretPrevious"},
 		heliograph.Connect:    append([]string{"dynamodb:PutItem table user#*", "dynamodb:DeleteItem table user#*"}, settle...),
 		heliograph.Disconnect: append([]string{"dynamodb:DeleteItem table user#*"}, settle...),
-		heliograph.Hello:      {"execute-api:ManageConnections POST"},
+		heliograph.Hello: {
+			"dynamodb:GetItem table kept#*", "dynamodb:Query table kept#*", "dynamodb:PutItem table kept#*",
+			"execute-api:ManageConnections POST",
+		},
 		heliograph.Send: slices.Concat(poll("send"), settle, []string{
 			"sqs:SendMessage send", "sqs:SendMessage send-dead-letters", "dynamodb:DeleteItem table user#*",
 			"dynamodb:PutItem table sent#*", "dynamodb:UpdateItem table sent#*", "dynamodb:DeleteItem table sent#*",
 			"dynamodb:GetItem table key#*", "dynamodb:PutItem table key#*",
+			"dynamodb:UpdateItem table kept#*", "dynamodb:PutItem table kept#*",
 			"dynamodb:Query gsi1 online#*", "sns:Publish events",
 			"execute-api:ManageConnections POST",
 		}),

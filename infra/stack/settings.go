@@ -112,6 +112,8 @@ var settings = []setting{
 	// A step of a broadcast takes a second and reads one page of the online list, which holds 1000 users at most.
 	number("broadcastRate", func(c *Config) *int { return &c.BroadcastRate }, 1, 10_000),
 	duration("idempotencyWindow", func(c *Config) *time.Duration { return &c.IdempotencyWindow }, time.Minute, 24*time.Hour),
+	object("keepLimit", func(c *Config) *map[string]int { return &c.KeepLimit },
+		`an object of whole numbers: messages from 1 to 100000, and bytes from 1024 to 104857600`, isKeepLimit),
 	origins("corsOrigins", func(c *Config) *[]string { return &c.CORSOrigins }),
 
 	object("reservedConcurrency", func(c *Config) *map[string]int { return &c.ReservedConcurrency },
@@ -336,6 +338,11 @@ func isAlarm(kind string) bool { return alarmKinds()[kind] }
 func isObjective(promise string, percent float64) bool {
 	_, known := DefaultConfig().Objectives[promise]
 	return known && percent >= 50 && percent <= 99.999
+}
+
+// isKeepLimit: the bounds leave room for what a function can read and post within its time-out.
+func isKeepLimit(of string, n int) bool {
+	return of == "messages" && n >= 1 && n <= 100_000 || of == "bytes" && n >= 1<<10 && n <= 100<<20
 }
 
 // decode reads JSON of exactly the shape of a value; members that the text omits keep their values.

@@ -96,6 +96,19 @@ var (
 		"Frames `hello` of clients of heliograph.v1 that were answered: one for each of their connections, and one for each time that "+
 			"they ask again.",
 		heliograph.Hello)
+	MessagesKept = counter("MessagesKept",
+		"Messages that were kept, one for each user.",
+		heliograph.Send)
+	MessagesReplayed = counter("MessagesReplayed",
+		"Kept messages that clients of heliograph.v1 had missed and were sent after their `hello`.",
+		heliograph.Hello)
+	Resets = counter("Resets",
+		"Clients of heliograph.v1 whose cursor was too old or unknown, so that they must load their state anew.",
+		heliograph.Hello)
+	PositionsFilled = counter("PositionsFilled",
+		"Positions of kept messages that were empty when a client came back, because `send` was slow or had died, and that `hello` filled "+
+			"with nothing. A slow `send` then takes another position.",
+		heliograph.Hello)
 	FramesIgnored = counter("FramesIgnored",
 		"Frames of heliograph.v1 that came from a client that had not offered it. They have no effect and no answer.",
 		heliograph.Hello)
