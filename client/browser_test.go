@@ -156,22 +156,22 @@ func TestTwoTabs(t *testing.T) {
 	st, address := serve(t)
 	module := fmt.Sprintf(app, quoted(address))
 	one.visit(files, module)
-	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello"}}, {"send": {"type": "live", "cursor": "p0"}}]`)
-	one.see(`state === "live" && localStorage["heliograph " + ` + quoted(address) + `] === "p0"`)
+	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello"}}, {"send": {"type": "hello"}}, {"send": {"type": "live", "cursor": "box.0"}}]`)
+	one.see(`state === "live" && localStorage["heliograph " + ` + quoted(address) + `] === "box.0"`)
 	two := openTab(t, one.ctx)
 	two.visit(files, module)
-	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello", "after": "p0"}}, {"send": {"type": "live", "cursor": "p0"}},
-		{"send": {"type": "message", "id": "m1", "cursor": "p1", "body": 1}, "on": 1},
-		{"send": {"type": "message", "id": "m1", "cursor": "p1", "body": 1}, "on": 2}]`)
+	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello", "after": "box.0"}}, {"send": {"type": "live", "cursor": "box.0"}},
+		{"send": {"type": "message", "id": "m1", "position": 1, "cursor": "box.1", "body": 1}, "on": 1},
+		{"send": {"type": "message", "id": "m1", "position": 1, "cursor": "box.1", "body": 1}, "on": 2}]`)
 	two.see(`got.join() === "m1"`)
 	one.see(`got.join() === "m1"`)
-	st.script(`[{"send": {"type": "message", "id": "m2", "cursor": "p2", "body": 2}, "on": 1}]`)
+	st.script(`[{"send": {"type": "message", "id": "m2", "position": 2, "cursor": "box.2", "body": 2}, "on": 1}]`)
 	one.see(`got.join() === "m1,m2"`)
-	st.script(`[{"cut": true, "on": 2}, {"accept": "heliograph.v1"}, {"expect": {"action": "hello", "after": "p1"}},
-		{"send": {"type": "message", "id": "m2", "cursor": "p2", "replay": true, "body": 2}}, {"send": {"type": "live", "cursor": "p2"}}]`)
+	st.script(`[{"cut": true, "on": 2}, {"accept": "heliograph.v1"}, {"expect": {"action": "hello", "after": "box.1"}},
+		{"send": {"type": "missed", "messages": [{"id": "m2", "position": 2, "cursor": "box.2", "body": 2}]}}, {"send": {"type": "live", "cursor": "box.2"}}]`)
 	two.see(`got.join() === "m1,m2"`)
 	one.visit(files, module)
-	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello", "after": "p2"}}]`)
+	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello", "after": "box.2"}}]`)
 }
 
 // TestBackgroundTab proves that a tab that the browser froze in the background, which ends its connection, goes on from
@@ -181,15 +181,15 @@ func TestBackgroundTab(t *testing.T) {
 	b, files := browse(t)
 	st, address := serve(t)
 	b.visit(files, fmt.Sprintf(app, quoted(address)))
-	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello"}}, {"send": {"type": "live", "cursor": "p0"}}]`)
+	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello"}}, {"send": {"type": "live", "cursor": "box.0"}}]`)
 	b.see(`state === "live"`)
 	b.lifecycle(page.SetWebLifecycleStateStateFrozen)
-	st.script(`[{"send": {"type": "message", "id": "m1", "cursor": "p1", "body": 1}}, {"cut": true}]`)
+	st.script(`[{"send": {"type": "message", "id": "m1", "position": 1, "cursor": "box.1", "body": 1}}, {"cut": true}]`)
 	b.lifecycle(page.SetWebLifecycleStateStateActive)
 	// The first copy may have been lost or not, so the client may ask for the second or not.
 	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello", "after": "$cursor"}},
-		{"send": {"type": "message", "id": "m1", "cursor": "p1", "replay": true, "body": 1}},
-		{"send": {"type": "message", "id": "m2", "cursor": "p2", "replay": true, "body": 1}}, {"send": {"type": "live", "cursor": "p2"}}]`)
+		{"send": {"type": "missed", "messages": [{"id": "m1", "position": 1, "cursor": "box.1", "body": 1},
+			{"id": "m2", "position": 2, "cursor": "box.2", "body": 2}]}}, {"send": {"type": "live", "cursor": "box.2"}}]`)
 	b.see(`got.join() === "m1,m2"`)
 }
 
@@ -211,11 +211,11 @@ func TestNetworkCut(t *testing.T) {
 	b.visit(files, fmt.Sprintf(`import { drive } from "/testdata/driver.mjs"; drive(%s);`, quoted(d.address)))
 	d.await()
 	d.do(map[string]any{"start": ""})
-	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello"}}, {"send": {"type": "live", "cursor": "p0"}},
+	st.script(`[{"accept": "heliograph.v1"}, {"expect": {"action": "hello"}}, {"send": {"type": "live", "cursor": "box.0"}},
 		{"event": {"live": {"connection": "", "user": "", "raw": false}}}]`)
 	b.offline(address, true)
 	st.script(`[{"advance": "10s"}, {"event": {"down": {"code": "silent", "retryIn": 250}}}, {"advance": "250ms"},
 		{"event": {"down": {"code": "lost", "retryIn": 500}}}, {"advance": "500ms"}, {"event": {"down": {"code": "lost", "retryIn": 1000}}}]`)
 	b.offline(address, false)
-	st.script(`[{"accept": "heliograph.v1", "token": "token-4"}, {"expect": {"action": "hello", "after": "p0"}}]`)
+	st.script(`[{"accept": "heliograph.v1", "token": "token-4"}, {"expect": {"action": "hello", "after": "box.0"}}]`)
 }

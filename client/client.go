@@ -1,9 +1,8 @@
 // Package client keeps a user connected to Heliograph: it connects again after each cut, notices a connection that is dead,
-// and hands the application each message once. client/js is the same in JavaScript; testdata/scenarios.json holds the two
-// to the same behaviour.
+// and hands the application each message once, those that were kept without a gap and in order. client/js is the same in
+// JavaScript; testdata/scenarios.json holds the two to the same behaviour.
 //
-// Of heliograph.v1, the service sends hello and message so far. This package also knows what is to follow: live and kept
-// messages by cursor, rollover, goodbye. That part, Storage and OnReset among it, has nothing to do until then.
+// The service sends no rollover and no goodbye yet; that part of this package has nothing to do until then.
 //
 // One goroutine, Run's, owns all state (session.go). Sockets, timers and the application's callbacks have goroutines of
 // their own, and report to it.

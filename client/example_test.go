@@ -50,6 +50,7 @@ func greet(w http.ResponseWriter, r *http.Request) {
 	defer socket.CloseNow()
 	for _, frame := range []string{
 		`{"type":"hello","connection":"v1:L0SM9cOFvHcCIhw=","user":"1234"}`,
+		`{"type":"live","cursor":"-.1767323045"}`,
 		`{"type":"message","id":"order-7","sentAt":"2026-01-02T03:04:05.678Z","body":"Shipped"}`,
 	} {
 		if socket.Write(r.Context(), websocket.MessageText, []byte(frame)) != nil {

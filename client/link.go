@@ -15,14 +15,12 @@ type link struct {
 	out    chan []byte        // frames to send; nil closes the connection properly
 	timer  *time.Timer        // ends what waits too long, or pings
 	info   Live
-	after  string // the cursor that its hello has
 	live   bool
-	kept   bool // a kept message came on it
 
-	greetings int       // hellos that were said
-	greeted   bool      // one was answered
-	pinged    bool      // a pong is due
-	held      []Message // arrived before all that was missed had
+	greetings int        // hellos that were said
+	greeted   bool       // one was answered
+	pinged    bool       // a pong is due
+	held      []incoming // arrived before all that was missed had
 	ended     bool
 }
 

@@ -23,6 +23,8 @@ const (
 	answerTimeout = 10 * time.Second
 	// linger is how long the old connection stays open after a rollover, for what was under way to it.
 	linger = 10 * time.Second
+	// overtaken is how long a message waits for one that it overtook.
+	overtaken = time.Second
 
 	maxGreetings = 3
 	maxOut       = 16    // frames that a socket has not taken
@@ -49,10 +51,12 @@ type session struct {
 	denied   bool // the last token was
 	leaving  bool // the service forbids to connect again
 
-	cursor string // of the last message that arrived in order
-	seen   window
-	queue  []event // for the application
-	busy   bool    // the application is at one
+	cursor  string      // of the last message that arrived in order
+	waiting []incoming  // kept messages that overtook others
+	asking  *time.Timer // for those
+	seen    window
+	queue   []event // for the application
+	busy    bool    // the application is at one
 }
 
 // arrival is a frame and where it came from.
@@ -97,6 +101,7 @@ func (s *session) run(calls <-chan func(*session)) error {
 
 func (s *session) shutDown() error {
 	stop(s.retry)
+	s.asked()
 	for l := range s.links {
 		stop(l.timer)
 		s.close(l)
@@ -150,7 +155,6 @@ func (s *session) opened(l *link, conn *websocket.Conn) {
 		s.settle(l, answer{})
 		return
 	}
-	l.after = s.cursor
 	s.greet(l)
 }
 
@@ -160,25 +164,18 @@ func (s *session) greet(l *link) {
 		s.lose(l, &Error{Code: CodeSilent})
 		return
 	}
-	frame, err := json.Marshal(request{Action: "hello", After: l.after})
+	s.hello(l)
+	s.arm(l, answerTimeout, func() { s.greet(l) })
+}
+
+// hello asks for all after the last message that is in order.
+func (s *session) hello(l *link) {
+	frame, err := json.Marshal(request{Action: "hello", After: s.cursor})
 	if err != nil {
 		s.lose(l, err)
 		return
 	}
 	s.send(l, frame)
-	s.arm(l, answerTimeout, func() { s.greet(l) })
-}
-
-// greeted goes on to what was missed; without a cursor, there is nothing to ask for.
-func (s *session) greeted(l *link, info Live) {
-	l.info, l.greeted = info, true
-	switch {
-	case l.live:
-	case l.after == "":
-		s.settle(l, answer{})
-	default:
-		s.awaitLive(l)
-	}
 }
 
 // awaitLive gives up a link on which nothing arrives before it is live.

@@ -1,5 +1,4 @@
-// The service does not keep messages yet, nor does it send rollovers or goodbyes; `cursor`, `storage`, `onReset` and the code
-// "goodbye" have nothing to do until then.
+// The service sends no rollovers and no goodbyes yet, so there is no error with the code "goodbye".
 
 /** What went wrong, in a word; the client in Go has the same. */
 export type Code =

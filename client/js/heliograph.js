@@ -5,6 +5,7 @@ const SECOND = 1000, MINUTE = 60 * SECOND;
 const KEEP_ALIVE = 5 * MINUTE; // API Gateway cuts a connection after ten idle minutes
 const OPEN_TIMEOUT = 30 * SECOND; // a handshake may pend for 29 s
 const ANSWER_TIMEOUT = 10 * SECOND;
+const OVERTAKEN = SECOND; // how long a message waits for one that it overtook
 const LINGER = 10 * SECOND; // of the old connection after a rollover
 const MAX_GREETINGS = 3, MAX_HELD = 10_000, MAX_SEEN = 10_000;
 
@@ -26,6 +27,15 @@ export class HeliographError extends Error {
     this.reason = reason;
   }
 }
+
+// placeOf reads a cursor: the position after its last dot, and what identifies the mailbox.
+const placeOf = (cursor = "") => {
+  const dot = cursor.lastIndexOf(".");
+  return { mailbox: cursor.slice(0, Math.max(dot, 0)), position: Number(cursor.slice(dot + 1)) };
+};
+// reaches: a client at the one place has what is at the other. precedes: the other is the next; "-" is no mailbox yet.
+const reaches = (a, b) => a.mailbox !== "" && a.mailbox === b.mailbox && a.position >= b.position;
+const precedes = (a, b) => (a.mailbox === b.mailbox && a.position + 1 === b.position) || (a.mailbox === "-" && b.position === 1);
 
 const realClock = {
   setTimeout: (call, ms) => setTimeout(call, ms),
@@ -61,6 +71,8 @@ export class Client {
   #failures = 0;
   #leaving; // the service forbids to connect again
   #cursor; // of the last message that arrived in order
+  #waiting = []; // kept messages that overtook others
+  #asking; // for those
   #seen = new Set();
   #queue = []; // callbacks to call
   #busy;
@@ -91,6 +103,7 @@ export class Client {
       this.#ended = true;
       listen("removeEventListener");
       this.#clock.clearTimeout(this.#retry);
+      this.#asked();
       for (const link of this.#links) this.#drop(link);
       await this.#busy;
     }
@@ -134,22 +147,17 @@ export class Client {
       link.raw = true;
       return this.#settle(link, {});
     }
-    link.after = this.#cursor;
     this.#greet(link, 1);
   }
 
   #greet(link, times) {
     if (times > MAX_GREETINGS) return this.#lose(link, new HeliographError("silent"));
-    this.#send(link, { action: "hello", after: link.after });
+    this.#hello(link);
     this.#arm(link, ANSWER_TIMEOUT, () => this.#greet(link, times + 1)); // the function behind it may have failed
   }
 
-  #greeted(link, info) {
-    link.info = info;
-    link.greeted = true;
-    if (link.live) return;
-    if (link.after === undefined) this.#settle(link, {}); // there is nothing to ask for
-    else this.#await(link, OPEN_TIMEOUT);
+  #hello(link) {
+    this.#send(link, { action: "hello", after: this.#cursor });
   }
 
   #send(link, frame) {
@@ -216,35 +224,86 @@ export class Client {
     if (frame.action === "pong") return this.#rest(link);
     if (link.greeted && !link.live) this.#await(link, OPEN_TIMEOUT);
     const { type, ...members } = frame;
-    if (type === "hello") this.#greeted(link, members);
+    if (type === "hello") {
+      link.info = members;
+      link.greeted = true;
+      if (!link.live) this.#await(link, OPEN_TIMEOUT);
+    }
     else if (type === "message") this.#take(link, members);
+    else if (type === "missed") this.#missed(members.messages);
     else if (type === "live") this.#settle(link, members);
     else if (type === "rollover" && link === this.#current) this.#connect();
     else if (type === "goodbye" && (link === this.#current || link === this.#next)) this.#goodbye(link, members);
   }
 
-  #take(link, { replay, ...message }) {
-    if (link.live || replay) {
-      link.kept ||= message.cursor !== undefined;
-      this.#deliver(message);
-    } else if (link.held.push(message) > MAX_HELD) this.#lose(link, new HeliographError("full"));
+  // take hands a message on if it is next. Until a link is live, none is: messages that were missed come first.
+  #take(link, message) {
+    const here = placeOf(this.#cursor), there = placeOf(message.cursor);
+    if (!link.live) {
+      if (link.held.push(message) > MAX_HELD) this.#lose(link, new HeliographError("full"));
+    } else if (!message.position) this.#deliver(message);
+    else if (reaches(here, there)) return; // a copy
+    else if (precedes(here, there)) {
+      this.#advance(message);
+      this.#takeWaiting();
+    } else {
+      // It overtook another, or is of another mailbox. If the other does not come, it is asked for.
+      this.#waiting.push(message);
+      this.#waiting.sort((a, b) => a.position - b.position);
+      if (here.mailbox !== there.mailbox) this.#asking || this.#ask();
+      else this.#asking ??= this.#clock.setTimeout(() => this.#ask(), OVERTAKEN);
+    }
   }
 
-  #settle(link, { cursor, reset }) {
-    if (link.live) {
-      if (reset) this.#tell(() => this.#options.onReset?.());
-      if (!link.kept && cursor !== undefined) this.#tell(() => {}, (this.#cursor = cursor)); // a kept message would tell a later one
-      return;
+  #advance(message) {
+    this.#cursor = message.cursor;
+    this.#deliver(message, message.cursor);
+  }
+
+  #ask() {
+    if (!this.#current) return;
+    this.#hello(this.#current);
+    this.#asking = this.#clock.setTimeout(() => this.#ask(), ANSWER_TIMEOUT);
+  }
+
+  #asked() {
+    this.#clock.clearTimeout(this.#asking);
+    this.#asking = undefined;
+  }
+
+  #takeWaiting() {
+    while (this.#waiting.length) {
+      const here = placeOf(this.#cursor), next = placeOf(this.#waiting[0].cursor), is = precedes(here, next);
+      if (!is && !reaches(here, next)) return;
+      const message = this.#waiting.shift();
+      if (is) this.#advance(message);
     }
+    this.#asked();
+  }
+
+  #missed(messages) {
+    for (const message of messages) if (!reaches(placeOf(this.#cursor), placeOf(message.cursor))) this.#advance(message);
+  }
+
+  // settle has all that was missed. If it is a link's first time, the link becomes the current one.
+  #settle(link, { cursor, reset }) {
+    if (reset) this.#tell(() => this.#options.onReset?.());
+    if (cursor !== undefined && (reset || !reaches(placeOf(this.#cursor), placeOf(cursor)))) this.#cursor = cursor;
+    else cursor = undefined; // another link has got further
+    if (!link.live) this.#promote(link, cursor);
+    else this.#save(cursor);
+    const aside = [...this.#waiting.splice(0), ...link.held.splice(0)];
+    this.#asked();
+    for (const message of aside) this.#take(link, message);
+  }
+
+  #promote(link, cursor) {
     const old = this.#current;
     link.live = true;
     this.#current = link;
     this.#next = undefined;
     this.#rest(link);
-    if (reset) this.#tell(() => this.#options.onReset?.());
-    this.#cursor = cursor ?? this.#cursor;
     this.#tell(() => this.#options.onLive?.({ connection: "", user: "", ...link.info, raw: !!link.raw }), cursor);
-    for (const message of link.held.splice(0)) this.#deliver(message);
     if (old) this.#arm(old, LINGER, () => this.#drop(old));
     link.steady = this.#clock.setTimeout(() => (this.#failures = 0), MINUTE);
   }
@@ -256,15 +315,18 @@ export class Client {
     this.#tell(() => Promise.reject(error)); // after what arrived before
   }
 
-  #deliver(message) {
-    const { id, cursor } = message;
+  #deliver({ position, ...message }, cursor) {
+    const { id } = message;
     if (id) {
-      if (this.#seen.has(id)) return;
+      if (this.#seen.has(id)) return this.#save(cursor);
       this.#seen.add(id);
       if (this.#seen.size > MAX_SEEN) this.#seen.delete(this.#seen.values().next().value);
     }
-    this.#cursor = cursor ?? this.#cursor;
     this.#tell(() => this.#options.onMessage(message), cursor);
+  }
+
+  #save(cursor) {
+    if (cursor !== undefined) this.#tell(() => {}, cursor);
   }
 
   // The application.
