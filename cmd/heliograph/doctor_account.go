@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"os/exec"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	signer "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
@@ -98,63 +94,20 @@ type account struct {
 }
 
 func newAccount(cfg aws.Config, config stackConfig, unread error) *account {
-	quotas := servicequotas.NewFromConfig(cfg)
+	quotas, gateway := servicequotas.NewFromConfig(cfg), apigateway.NewFromConfig(cfg)
 	return &account{
 		aws: cfg, config: config, unread: unread,
 		quota: func(ctx context.Context, service, code string) (float64, error) {
 			return readQuota(ctx, quotas, service, code)
 		},
-		role: func(ctx context.Context) (string, error) { return readLogRole(ctx, cfg) },
+		role: func(ctx context.Context) (string, error) {
+			out, err := gateway.GetAccount(ctx, &apigateway.GetAccountInput{})
+			if err != nil {
+				return "", err
+			}
+			return aws.ToString(out.CloudwatchRoleArn), nil
+		},
 	}
-}
-
-// readLogRole asks API Gateway for the Region's log role, by hand: for this one call AWS's client for API Gateway would take
-// 19 s of CPU time, whenever this program is compiled for the first time.
-// https://docs.aws.amazon.com/apigateway/latest/api/API_GetAccount.html
-func readLogRole(ctx context.Context, cfg aws.Config) (string, error) {
-	request, err := accountRequest(ctx, cfg)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return "", fmt.Errorf("read API Gateway's answer: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("API Gateway answered %s: %s", response.Status, body)
-	}
-	var settings struct{ CloudwatchRoleARN string }
-	if err := json.Unmarshal(body, &settings); err != nil {
-		return "", fmt.Errorf("read API Gateway's answer: %w", err)
-	}
-	return settings.CloudwatchRoleARN, nil
-}
-
-// accountRequest is the signed question for API Gateway's settings of the account and Region.
-func accountRequest(ctx context.Context, cfg aws.Config) (*http.Request, error) {
-	address := "https://apigateway." + cfg.Region + ".amazonaws.com"
-	if strings.HasPrefix(cfg.Region, "cn-") {
-		address += ".cn"
-	}
-	if cfg.BaseEndpoint != nil {
-		address = *cfg.BaseEndpoint
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/account", nil)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Accept", "application/json")
-	who, err := cfg.Credentials.Retrieve(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("find AWS credentials: %w", err)
-	}
-	nothing := fmt.Sprintf("%x", sha256.Sum256(nil))
-	return request, signer.NewSigner().SignHTTP(ctx, who, request, nothing, "apigateway", cfg.Region, time.Now())
 }
 
 // readQuota returns the limit that applies, or AWS's default where the account has none of its own:
