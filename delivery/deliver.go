@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"heliograph"
@@ -111,15 +111,17 @@ func (d *Deliverer) Deliver(ctx context.Context, records []Record) []string {
 	ctx, cancel := earlier(ctx, returnBefore)
 	defer cancel()
 	problems := make([]error, len(records))
-	var group errgroup.Group
-	group.SetLimit(maxRecords)
+	places, group := make(chan struct{}, maxRecords), new(sync.WaitGroup)
 	for i := range records {
-		group.Go(func() error {
+		places <- struct{}{}
+		group.Add(1)
+		go func() { // plainly: errgroup and WaitGroup.Go would each wrap this function in another
+			defer group.Done()
 			problems[i] = d.deliver(ctx, &records[i])
-			return nil
-		})
+			<-places
+		}()
 	}
-	_ = group.Wait() // always nil
+	group.Wait()
 	return goBack(ctx, records, problems)
 }
 

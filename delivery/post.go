@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"golang.org/x/sync/errgroup"
 
@@ -29,7 +28,27 @@ type posts struct {
 
 // postAll posts the body to all of a recipient's targets in parallel. A target that gets no turn in time counts as failed.
 func (d *Deliverer) postAll(ctx context.Context, j *job, r recipient, targets []presence.Connection) posts {
-	results, letter := make([]post, len(targets)), j.letter(r, targets)
+	letter := j.letter(r, targets)
+	var p posts
+	if len(targets) == 1 { // the usual case, which needs no goroutine
+		p = tallied(targets, []post{d.postNow(ctx, j, r.user, &targets[0], letter)})
+	} else {
+		p = tallied(targets, d.postMany(ctx, j, r.user, targets, letter))
+	}
+	p.framed = letter.framed != nil
+	return p
+}
+
+// postNow posts to one target when its turn has come.
+func (d *Deliverer) postNow(ctx context.Context, j *job, user heliograph.UserID, c *presence.Connection, l letter) post {
+	if err := d.posts.acquire(ctx); err != nil {
+		return post{outcome: Failed, cause: causeOf(err)}
+	}
+	return d.post(ctx, j, user, c, l)
+}
+
+func (d *Deliverer) postMany(ctx context.Context, j *job, user heliograph.UserID, targets []presence.Connection, l letter) []post {
+	results := make([]post, len(targets))
 	var group errgroup.Group
 	for i := range targets {
 		if err := d.posts.acquire(ctx); err != nil {
@@ -37,14 +56,12 @@ func (d *Deliverer) postAll(ctx context.Context, j *job, r recipient, targets []
 			continue
 		}
 		group.Go(func() error {
-			results[i] = d.post(ctx, j, r.user, &targets[i], letter)
+			results[i] = d.post(ctx, j, user, &targets[i], l)
 			return nil
 		})
 	}
 	_ = group.Wait() // always nil
-	p := tallied(targets, results)
-	p.framed = letter.framed != nil
-	return p
+	return results
 }
 
 // letter is a message as connections receive it.
@@ -115,9 +132,9 @@ func (d *Deliverer) post(ctx context.Context, j *job, user heliograph.UserID, c 
 	}
 	defer func() { d.posts.release(c.ID, throttled > 0) }()
 	err := guard(ctx, func() error {
-		posting, throttles := withThrottles(ctx)
-		_, err := d.Poster.PostToConnection(posting, &apigatewaymanagementapi.PostToConnectionInput{
-			ConnectionId: aws.String(string(c.ID)),
+		throttles := withThrottles(ctx)
+		_, err := d.Poster.PostToConnection(throttles, &apigatewaymanagementapi.PostToConnectionInput{
+			ConnectionId: (*string)(&c.ID),
 			Data:         l.to(c),
 		})
 		if throttled = throttles.count(err); throttled > 0 {

@@ -46,6 +46,9 @@ type attempt struct {
 func (d *Deliverer) reachUsers(ctx context.Context, j *job, _ step) attempt {
 	ctx, cancel := earlier(ctx, postBefore-returnBefore)
 	defer cancel()
+	if len(j.message.Users) == 1 && len(j.state.Owed) == 0 { // the usual case, which needs no list
+		return d.reachOne(ctx, j, recipient{user: j.message.Users[0]})
+	}
 	return d.reachAll(ctx, j, j.recipients())
 }
 
@@ -73,6 +76,30 @@ func (d *Deliverer) reachPage(ctx context.Context, j *job, s step) attempt {
 
 // reachAll reaches all recipients in parallel. One that gets no turn in time counts as failed.
 func (d *Deliverer) reachAll(ctx context.Context, j *job, recipients []recipient) attempt {
+	if len(recipients) == 1 {
+		return d.reachOne(ctx, j, recipients[0])
+	}
+	return d.reachMany(ctx, j, recipients)
+}
+
+// reachOne reaches the only recipient, the usual case, which needs no goroutine.
+func (d *Deliverer) reachOne(ctx context.Context, j *job, r recipient) attempt {
+	if err := d.users.Acquire(ctx, 1); err != nil {
+		return r.unclaimed(j, "no turn", err)
+	}
+	defer d.users.Release(1)
+	return d.reachSafely(ctx, j, r)
+}
+
+// reachSafely turns a panic into a failure of one recipient.
+func (d *Deliverer) reachSafely(ctx context.Context, j *job, r recipient) (a attempt) {
+	if err := guard(ctx, func() error { a = d.reach(ctx, j, r); return nil }); err != nil {
+		return r.failed(err.Error())
+	}
+	return a
+}
+
+func (d *Deliverer) reachMany(ctx context.Context, j *job, recipients []recipient) attempt {
 	results := make([]attempt, len(recipients))
 	var group errgroup.Group
 	for i, r := range recipients {
@@ -82,9 +109,7 @@ func (d *Deliverer) reachAll(ctx context.Context, j *job, recipients []recipient
 		}
 		group.Go(func() error {
 			defer d.users.Release(1)
-			if err := guard(ctx, func() error { results[i] = d.reach(ctx, j, r); return nil }); err != nil {
-				results[i] = r.failed(err.Error())
-			}
+			results[i] = d.reachSafely(ctx, j, r)
 			return nil
 		})
 	}
@@ -146,8 +171,8 @@ type found struct {
 	err         error
 }
 
-// claimAndFind claims the message for a recipient, if it has an Id, and finds the recipient's connections in
-// parallel, which takes no longer than the slower of the two.
+// claimAndFind claims or keeps the message for a recipient, if that is asked for, and finds the recipient's connections
+// in parallel.
 func (d *Deliverer) claimAndFind(ctx context.Context, j *job, r recipient) (c claimed, f found) {
 	switch {
 	case j.message.Keep > 0:
@@ -155,6 +180,11 @@ func (d *Deliverer) claimAndFind(ctx context.Context, j *job, r recipient) (c cl
 	case j.message.ID == "":
 		return c, d.find(ctx, j, r.user)
 	}
+	return d.claimWhileFinding(ctx, j, r)
+}
+
+// claimWhileFinding takes no longer than the slower of the two.
+func (d *Deliverer) claimWhileFinding(ctx context.Context, j *job, r recipient) (c claimed, f found) {
 	var finding sync.WaitGroup
 	finding.Go(func() {
 		if err := guard(ctx, func() error { f = d.find(ctx, j, r.user); return nil }); err != nil {

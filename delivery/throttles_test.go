@@ -31,8 +31,8 @@ func TestThrottlesAreCounted(t *testing.T) {
 			bubble(t, func(b *harness) {
 				b.gateway.answers["a"] = test.answers
 				post := func(id string) int {
-					ctx, throttles := withThrottles(b.Context())
-					_, err := b.config.Poster.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{
+					throttles := withThrottles(b.Context())
+					_, err := b.config.Poster.PostToConnection(throttles, &apigatewaymanagementapi.PostToConnectionInput{
 						ConnectionId: aws.String(id), Data: []byte("hello"),
 					})
 					return throttles.count(err)
@@ -51,7 +51,7 @@ func TestThrottlesAreCounted(t *testing.T) {
 // TestThrottlesOfOtherPosters proves that the error alone also indicates a 429.
 func TestThrottlesOfOtherPosters(t *testing.T) {
 	t.Parallel()
-	_, throttles := withThrottles(t.Context())
+	throttles := withThrottles(t.Context())
 	if got := throttles.count(&types.LimitExceededException{}); got != 1 {
 		t.Errorf("counted %d, want 1", got)
 	}

@@ -18,10 +18,10 @@ import (
 // figureCPU measures the CPU time of a message in each process that it meets. Unlike a rate, it stays true on a busy
 // machine, but for shared caches; so it is also told in round trips over HTTP, measured at the same time.
 func figureCPU(t *testing.T) {
-	c := newCrowd(t, 500)
-	c.costs(t, 100) // warms up
+	c := newCrowd(t, 1000)
+	c.costs(t, 500) // warms up
 	trip := roundTrip(t)
-	spent := c.costs(t, 500)
+	spent := c.costs(t, 1500)
 	trip = (trip + roundTrip(t)) / 2
 	t.Logf("a round trip over HTTP takes %v of CPU time", trip)
 	for _, bound := range []struct {
@@ -50,7 +50,7 @@ func (c crowd) costs(t *testing.T, batches int) map[string]time.Duration {
 // calls, goroutines, encoders and garbage in about the shares that a message takes.
 func roundTrip(t *testing.T) time.Duration {
 	t.Helper()
-	const trips = 5_000
+	const trips = 10_000
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var asked map[string]string
 		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {

@@ -171,7 +171,7 @@ func (r *active) apply(o *Outcome) (last bool) {
 		return true
 	}
 	if r.Latency != nil {
-		o.Wait += r.Latency.draw(r.random)
+		o.Wait += r.Latency.Draw(r.random)
 	}
 	switch {
 	case r.Lost:
@@ -192,7 +192,7 @@ func (r *active) apply(o *Outcome) (last bool) {
 // length.
 func (r *active) moment() func(time.Duration) time.Duration {
 	if r.Latency != nil {
-		after := r.Latency.draw(r.random)
+		after := r.Latency.Draw(r.random)
 		return func(time.Duration) time.Duration { return after }
 	}
 	share := r.random.Float64()

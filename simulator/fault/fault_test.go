@@ -274,7 +274,7 @@ func TestDistribution(t *testing.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		drawn := make([]time.Duration, 4000)
 		for i := range drawn {
-			drawn[i] = l.draw(random)
+			drawn[i] = l.Draw(random)
 		}
 		slices.Sort(drawn)
 		if drawn[0] < 0 || drawn[len(drawn)-1] > 10*l.P99 {

@@ -24,8 +24,8 @@ const maxLatency = time.Hour
 // z99 is how many standard deviations the 99th percentile of a normal distribution lies above its mean.
 const z99 = 2.3263478740408408
 
-// draw draws one latency. A log-normal distribution is unbounded, so it is cut at ten times its 99th percentile.
-func (l Latency) draw(random *rand.Rand) time.Duration {
+// Draw draws one latency. A log-normal distribution is unbounded, so it is cut at ten times its 99th percentile.
+func (l Latency) Draw(random *rand.Rand) time.Duration {
 	if l.P50 == l.P99 {
 		return l.P50
 	}
