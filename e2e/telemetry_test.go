@@ -129,7 +129,7 @@ func (w *witness) offer(t *testing.T, token string) (open []device) {
 	}{
 		{query: "?Authorization=" + url.QueryEscape(token)},
 		{options: websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}}},
-		{options: websocket.DialOptions{Subprotocols: []string{"heliograph", "bearer." + token}}},
+		{options: websocket.DialOptions{Subprotocols: []string{heliograph.SubprotocolV1, "bearer." + token}}},
 	} {
 		socket, _, err := websocket.Dial(within(t), w.WebSocketURL+place.query, &place.options)
 		if err == nil {
@@ -201,7 +201,7 @@ func (w *witness) waitFor(t *testing.T, metric string, atLeast float64) {
 var happened = map[string]float64{
 	"TokensRejected": 15, "ConnectionsOpened": 3, "PostsDelivered": 6, "PostsFailed": 1, "FollowUpsQueued": 1, "MessagesRejected": 4,
 	"MessagesDeadLettered": 4, "MessagesOffline": 1, "MessagesExpired": 1, "DuplicatesDropped": 1, "ReceiptsPublished": 1,
-	"UsersWentOffline": 1, "OnlineQueries": 3, "HandlerErrors": 2, "DeadlinesMissed": 1,
+	"UsersWentOffline": 1, "OnlineQueries": 3, "Hellos": 1, "MessagesKept": 1, "HandlerErrors": 2, "DeadlinesMissed": 1,
 }
 
 // TestNothingLeaks proves that no token, secret, body or clear user id is in anything that a stack logs, traces, emits
@@ -251,6 +251,9 @@ func (w *witness) sendAll(t *testing.T, user, friend string, devices []device) {
 	for _, d := range devices {
 		d.next(t)
 	}
+	w.sendRaw(t, `{"UserId":"`+user+`","Keep":"1h","Body":"`+w.body()+`"}`, nil)
+	w.waitFor(t, "MessagesKept", 1)
+	devices[2].say(t, `{"action":"hello","after":"`+w.body()+`"}`)
 	id := newUser()
 	for range 2 {
 		w.sendRaw(t, message{UserID: user, Body: w.body(), ID: id, Receipt: true}.text(t), nil)

@@ -68,7 +68,7 @@ func proceed(t *testing.T, file string) {
 	}
 	left := start.Add(time.Minute)
 	want := presence.Status{User: "away", OfflineSince: left, LastActivity: left}
-	if diff := cmp.Diff(want, w.status(t, "away")); diff != "" {
+	if diff := cmp.Diff(want, w.statusWithin(t, "away")); diff != "" {
 		t.Errorf("status:\n%s", diff)
 	}
 	if got := w.listed(t, 10); len(got) != 2 {
