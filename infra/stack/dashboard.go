@@ -259,6 +259,7 @@ func (d *deployment) perFunction(metric, suffix string) []line {
 func (d *deployment) graph(title, stat string, lines []line) widget {
 	return widget{Type: "metric", Properties: metricProperties{
 		Title: title, Region: d.home.region, View: "timeSeries", Stat: stat, Period: 60, Metrics: lines,
+		YAxis: yAxis{axis{Min: new(int)}},
 	}}
 }
 

@@ -308,6 +308,40 @@ func TestDashboardSizes(t *testing.T) {
 	}
 }
 
+// TestScales proves that the graphs of promises show the part of the scale in which they are kept or broken, and all others
+// begin at 0.
+func TestScales(t *testing.T) {
+	t.Parallel()
+	var body struct {
+		Widgets []struct {
+			Properties struct {
+				Title, View string
+				YAxis       struct{ Left struct{ Min, Max *int } }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(record(t, testConfig()).get(t, "dashboard-overview").text("dashboardBody")), &body); err != nil {
+		t.Fatal(err)
+	}
+	promises := 0
+	for _, w := range body.Widgets {
+		p := w.Properties
+		left := p.YAxis.Left
+		switch {
+		case strings.HasPrefix(p.Title, "Promise: "):
+			promises++
+			if left.Min != nil || left.Max == nil || *left.Max != 100 {
+				t.Errorf("the scale of %q does not end at 100, or does not begin where its line does", p.Title)
+			}
+		case p.View == "timeSeries" && (left.Min == nil || *left.Min != 0):
+			t.Errorf("the scale of %q does not begin at 0", p.Title)
+		}
+	}
+	if promises == 0 {
+		t.Error("there is no promise")
+	}
+}
+
 // TestLineJSON proves the JSON of a line, the one part of the body that is not a plain object.
 func TestLineJSON(t *testing.T) {
 	t.Parallel()

@@ -62,6 +62,7 @@ func (d *deployment) kept() (widgets []widget) {
 		properties := w.Properties.(metricProperties)
 		properties.Period = int(time.Hour / time.Second)
 		properties.Annotations.Horizontal = []annotation{{"objective", d.config.Objectives[p.name]}}
+		properties.YAxis.Left = axis{Max: new(100)} // on a scale from 0, a broken promise looks like a kept one
 		w.Properties = properties
 		widgets = append(widgets, w)
 	}

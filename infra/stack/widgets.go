@@ -66,8 +66,10 @@ type yAxis struct {
 	Left axis `json:"left"`
 }
 
+// axis is a scale. Without a bound it follows what is drawn.
 type axis struct {
-	Min       int    `json:"min"`
+	Min       *int   `json:"min,omitempty"`
+	Max       *int   `json:"max,omitempty"`
 	Label     string `json:"label,omitempty"`
 	ShowUnits bool   `json:"showUnits"`
 }

@@ -1,5 +1,5 @@
-// A graph over time: uPlot within an element, with a legend that shows the values under the pointer. All graphs share their
-// pointer and their zoom.
+// A graph over time: uPlot within an element, with a legend that shows the values under the pointer, which all graphs share,
+// as they do the zoom.
 import { html, render, number, clock } from './lib.js';
 
 export const zoom = {
@@ -11,7 +11,7 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 const colorOf = (i) => css(`--s${i % 8 + 1}`);
 const dashOf = (i) => [[], [6, 3], [2, 3]][Math.floor(i / 8) % 3];
 
-// stack adds lines up, so that each stands on the one before.
+// stack adds lines up.
 function stack(lines) {
   const sums = [];
   return lines.map((l) => l.values.map((v, j) => { sums[j] = (sums[j] ?? 0) + (v ?? 0); return sums[j]; }));
@@ -91,7 +91,7 @@ class Chart extends HTMLElement {
     const s = this.spec_;
     const limits = axis === 'left' ? (s.limits ?? []).map((l) => l.value) : [];
     const top = Math.max(high ?? 0, ...limits);
-    return [s.min ?? Math.min(low ?? 0, 0, ...limits), s.max ?? (top > 0 ? top * 1.12 : 1)];
+    return [s.min ?? Math.min(low ?? 0, s.max ?? 0, ...limits), s.max ?? (top > 0 ? top * 1.12 : 1)];
   }
 
   axes() {
@@ -112,7 +112,7 @@ class Chart extends HTMLElement {
     return s.stacked ? all.reverse() : all;
   }
 
-  // mark draws thresholds and events over the lines.
+  // mark draws thresholds and events.
   mark(u) {
     const { ctx, bbox: b } = u, s = this.spec_, ratio = devicePixelRatio;
     ctx.save();
