@@ -126,6 +126,7 @@ func TestFaults(t *testing.T) {
 	t.Run("a queue delivers twice", b.queueDeliversTwice)
 	t.Run("send is killed", b.sendIsKilled)
 	t.Run("send is killed late", b.sendIsKilledLate)
+	t.Run("a writer of kept messages dies", b.writerDies)
 	t.Run("for one connection", func(t *testing.T) {
 		t.Run("posts fail", b.postsFail)
 		t.Run("a post takes too long", b.postTakesTooLong)

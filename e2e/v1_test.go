@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"heliograph"
+	"heliograph/simulator/fault"
 )
 
 // frame is what a client of heliograph.v1 receives.
@@ -31,7 +33,12 @@ type frame struct {
 // connectV1 opens a connection that offers these subprotocols, with the token in the query unless one of them has it.
 func connectV1(t *testing.T, user string, protocols ...string) device {
 	t.Helper()
-	address := shared().WebSocketURL
+	return shared().connectV1(t, user, protocols...)
+}
+
+func (r reached) connectV1(t *testing.T, user string, protocols ...string) device {
+	t.Helper()
+	address := r.WebSocketURL
 	if !strings.Contains(strings.Join(protocols, " "), "bearer.") {
 		address += "?Authorization=" + url.QueryEscape(tokenFor(t, user))
 	}
@@ -151,5 +158,40 @@ func TestMissed(t *testing.T) {
 	}
 	if missed, live := back.resume(t, "garbage"); len(missed) != 3 || !live.Reset {
 		t.Errorf("an unknown cursor brings %d messages, %+v", len(missed), live)
+	}
+}
+
+// writerDies: a message whose writer has taken a position and can't write there is passed over by a client that resumes meanwhile,
+// and comes to it at a later position, once.
+func (b *breakable) writerDies(t *testing.T) {
+	user := newUser()
+	early := b.connectV1(t, user, heliograph.SubprotocolV1)
+	_, before := early.resume(t, "")
+	id, err := b.sim.Faults().Add(fault.Rule{Service: fault.DynamoDB, Action: "PutItem", Caller: "*-send", Error: "InternalServerError"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.sim.Faults().Remove(id) }) // if the test ends before it does so itself
+	b.sendRaw(t, `{"UserId":"`+user+`","Body":"late","Keep":"1h"}`, nil)
+	late := b.connectV1(t, user, heliograph.SubprotocolV1)
+	var live frame
+	eventually(t, "a position is taken", func(context.Context) (bool, error) {
+		missed, at := late.resume(t, before.Cursor)
+		live = at
+		return strings.HasSuffix(at.Cursor, ".1") && len(missed) == 0, nil
+	})
+	if live.Reset {
+		t.Errorf("the empty position is answered by a reset")
+	}
+	if err := b.sim.Faults().Remove(id); err != nil {
+		t.Fatal(err)
+	}
+	for name, d := range map[string]device{"early": early, "late": late} {
+		if f := d.frame(t); f.Position < 2 || string(f.Body) != `"late"` {
+			t.Errorf("%s received %+v", name, f)
+		}
+	}
+	if missed, at := late.resume(t, live.Cursor); len(missed) != 1 || at.Reset {
+		t.Errorf("after %s came %+v, %+v", live.Cursor, missed, at)
 	}
 }
