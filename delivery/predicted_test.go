@@ -10,11 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"heliograph"
-	"heliograph/presence"
 	"heliograph/simulator/fault"
 )
 
@@ -125,25 +121,10 @@ func TestPredictedBroadcast(t *testing.T) {
 				world, crew, p := &clouds{random: rand.New(rand.NewPCG(1, 2))}, &crew{}, newPresence()
 				p.read = func(context.Context) error { world.wait(fault.DynamoDB, "Query"); return nil }
 				p.list = p.read
-				for i := range c.users {
-					user := heliograph.UserID(fmt.Sprint("user", i))
-					p.connections[user] = []presence.Connection{{User: user, ID: heliograph.ConnectionID(user)}}
-				}
-				config := Config{
-					Presence: p, Queue: crew, QueueURL: queueURL, DeadLetterQueueURL: deadLetterURL, Poster: stub(world.post),
-					Claims: newClaims(), Receipts: &fakeReceipts{}, Keys: testKeys{}, BroadcastRate: c.rate,
-				}
-				_, _ = crew.SendMessage(t.Context(), &sqs.SendMessageInput{MessageBody: aws.String(asking("m", toAll).Body)})
-				began := time.Now()
-				var group sync.WaitGroup
-				for range c.functions {
-					group.Go(func() { crew.work(t.Context(), config) })
-				}
-				group.Wait()
-				took := time.Since(began) * 100_000 / time.Duration(c.users)
+				took := crew.broadcast(t, p, c.rate, c.functions, c.users, world.post) * 100_000 / time.Duration(c.users)
 				t.Logf("predicted on AWS, broadcast to 100,000 users, broadcastRate %d, %d functions: %v", c.rate, c.functions, took.Round(time.Second))
-				if took > time.Duration(c.atMost)*time.Second {
-					t.Errorf("that is over %d s", c.atMost)
+				if took > time.Duration(c.atMost)*time.Second || world.calls < 2*c.users {
+					t.Errorf("want %d s at most, and a Query and a post for each of %d users; %d calls were made", c.atMost, c.users, world.calls)
 				}
 			})
 		})
